@@ -1,0 +1,48 @@
+"""The ``scanner`` command: its sub-commands, and how errors become messages and exit codes."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from scanner import __version__
+from scanner.errors import ScannerError
+
+app = typer.Typer(
+    name="scanner",
+    help="Watches option chains and says, with a calibrated rarity, when something unusual is going on in them.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"scanner {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    """Watches option chains and says, with a calibrated rarity, when something unusual is going on in them."""
+
+
+def main() -> None:
+    """Run the command line; every error of ours becomes a message on stderr and its exit code."""
+    try:
+        app()
+    except ScannerError as error:
+        typer.echo(f"scanner: {error}", err=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # The reader of our output went away (`scanner alerts | head`): not an error.
+        sys.stderr.close()
+        sys.exit(0)

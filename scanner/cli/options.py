@@ -1,0 +1,58 @@
+"""Options that mean the same in every command, declared once."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class OutputFormat(StrEnum):
+    """What ``--format`` takes."""
+
+    table = "table"
+    json = "json"
+    csv = "csv"
+
+
+class Severity(StrEnum):
+    """The severities, mildest first."""
+
+    info = "info"
+    notice = "notice"
+    high = "high"
+    critical = "critical"
+
+
+Symbols = Annotated[list[str] | None, typer.Argument(metavar="[SYMBOL ...]", help="Underlyings, such as GOOG NVDA.")]
+Config = Annotated[
+    Path | None, typer.Option("--config", metavar="FILE", help="Configuration; else ./config.yaml, else the default.")
+]
+Rules = Annotated[
+    list[Path] | None, typer.Option("--rules", metavar="PATH", help="A rule file or folder; may be repeated.")
+]
+StoreFolder = Annotated[Path | None, typer.Option("--store", metavar="DIR", help="The store's folder.")]
+Source = Annotated[str | None, typer.Option("--source", metavar="NAME", help="Where chains come from.")]
+RecordedPath = Annotated[
+    Path | None, typer.Option("--path", metavar="PATH", help="Recorded chains, for --source files.")
+]
+Watchlist = Annotated[str | None, typer.Option("--watchlist", metavar="NAME", help="A watchlist of the configuration.")]
+AsOf = Annotated[
+    str | None,
+    typer.Option("--as-of", metavar="TIME", help="ISO 8601 time; a bare date means that session's close."),
+]
+Format = Annotated[OutputFormat, typer.Option("--format", help="How results are printed.")]
+Output = Annotated[Path | None, typer.Option("--output", metavar="FILE", help="Write results here, not to stdout.")]
+MinSeverity = Annotated[Severity | None, typer.Option("--min-severity", help="Leave out milder alerts.")]
+Limit = Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="At most this many.")]
+FailOn = Annotated[Severity | None, typer.Option("--fail-on", help="Exit 10 on an alert of this severity or above.")]
+AcceptTerms = Annotated[
+    list[str] | None,
+    typer.Option("--accept-terms", metavar="NAME", help="You have read and accept this source's terms of use."),
+]
+Strict = Annotated[bool, typer.Option("--strict", help="A broken rule stops everything (exit 2).")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes on stderr.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say more on stderr.")]
+NoColor = Annotated[bool, typer.Option("--no-color", help="No colours (NO_COLOR does the same).")]

@@ -1,0 +1,89 @@
+"""What can go wrong, as a tree; every message says what, where, and how to mend it.
+
+    ScannerError
+    ├── UsageError            the command line asks for something that cannot be done       exit 2
+    │   ├── ConfigError       config.yaml is wrong; carries every problem found             exit 2
+    │   ├── RuleError         no usable rule is left, or --strict and one is broken         exit 2
+    │   └── TermsError        a source's terms have not been accepted                       exit 2
+    ├── SourceError           a chain could not be fetched or read                          exit 1 or 3
+    │   └── ChainError        a frame is not a chain: the column contract is broken
+    ├── PricingError          the arguments of a pricing function do not fit together
+    └── StoreError            the store cannot be opened, read or written                   exit 3
+        └── StoreLockedError  another process is writing to it
+
+An error stops one thing only: a symbol, a file, a rule. What is left goes on, and the thing left out is reported as a
+:class:`ScanProblem`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class ScannerError(Exception):
+    """Root of every error this package raises on purpose; ``exit_code`` is what the command line ends with."""
+
+    exit_code = 3
+
+
+class UsageError(ScannerError):
+    """The command line, configuration or rules ask for something that cannot be done; nothing was scanned."""
+
+    exit_code = 2
+
+
+class ConfigError(UsageError):
+    """``config.yaml`` is wrong. ``problems`` holds one line for each thing found, all of them at once."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(problems))
+
+
+class RuleError(UsageError):
+    """No usable rule is left, or ``--strict`` was given and a rule is broken."""
+
+
+class TermsError(UsageError):
+    """A source was asked for whose terms have not been accepted in the configuration or on the command line."""
+
+
+class SourceError(ScannerError):
+    """A chain could not be fetched or read. ``code`` is a stable word for scripts, such as ``rate_limited``."""
+
+    def __init__(self, message: str, code: str = "source_failed") -> None:
+        self.code = code
+        super().__init__(message)
+
+
+class ChainError(SourceError):
+    """A frame breaks the column contract of :mod:`scanner.chain`."""
+
+    def __init__(self, message: str, code: str = "malformed_chain") -> None:
+        super().__init__(message, code)
+
+
+class PricingError(ScannerError):
+    """Arguments of a pricing function do not fit together (shapes, dtypes, an unknown side)."""
+
+
+class StoreError(ScannerError):
+    """The store cannot be opened, read or written (read-only, full disk, damaged file)."""
+
+
+class StoreLockedError(StoreError):
+    """Another process is writing to the store; the message names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScanProblem:
+    """One thing that was left out of a scan: which symbol (or file, or rule), where, and why.
+
+    ``stage`` is the part of the way it failed in (``source``, ``quality``, ``pricing``, ``rules``, ``store``,
+    ``outputs``), ``code`` a stable word for scripts, ``message`` a sentence for a person.
+    """
+
+    symbol: str
+    stage: str
+    code: str
+    message: str

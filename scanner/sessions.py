@@ -1,0 +1,171 @@
+"""The exchange's calendar and time zones; the only module that knows either.
+
+Sessions are named by their New York date. Instants are UTC. The calendar comes from ``exchange_calendars`` (XNYS) and
+is read once into plain arrays, for a fixed range of years, so that no answer depends on today's date.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+if TYPE_CHECKING:
+    import polars as pl
+
+NEW_YORK = ZoneInfo("America/New_York")
+_FIRST, _LAST = date(2004, 1, 1), date(2032, 12, 31)
+_REGULAR_CLOSE = time(16, 0)
+_AM_SETTLEMENT = time(9, 30)
+
+
+@dataclass(frozen=True)
+class _Calendar:
+    """Every session with its opening and closing instants, ascending."""
+
+    days: tuple[date, ...]
+    opens: tuple[datetime, ...]
+    closes: tuple[datetime, ...]
+
+
+@lru_cache(maxsize=1)
+def _calendar() -> _Calendar:
+    import exchange_calendars
+
+    schedule = exchange_calendars.get_calendar("XNYS", start=_FIRST.isoformat(), end=_LAST.isoformat()).schedule
+    return _Calendar(
+        tuple(stamp.date() for stamp in schedule.index),
+        tuple(stamp.to_pydatetime() for stamp in schedule["open"]),
+        tuple(stamp.to_pydatetime() for stamp in schedule["close"]),
+    )
+
+
+def _index(day: date) -> int:
+    """Position of a session in the calendar. Raises ValueError where the day is not one."""
+    days = _calendar().days
+    position = bisect_left(days, day)
+    if position == len(days) or days[position] != day:
+        raise ValueError(f"{day} is not a session of the exchange (weekend or holiday)")
+    return position
+
+
+def is_session(day: date) -> bool:
+    """Whether the exchange trades on that day."""
+    days = _calendar().days
+    position = bisect_left(days, day)
+    return position < len(days) and days[position] == day
+
+
+def previous_session(day: date, count: int = 1) -> date:
+    """The ``count``-th session strictly before a day, which need not be a session itself."""
+    return _calendar().days[_checked(bisect_left(_calendar().days, day) - count, day)]
+
+
+def next_session(day: date, count: int = 1) -> date:
+    """The ``count``-th session strictly after a day, which need not be a session itself."""
+    return _calendar().days[_checked(bisect_right(_calendar().days, day) + count - 1, day)]
+
+
+def _checked(position: int, day: date) -> int:
+    if not 0 <= position < len(_calendar().days):
+        raise ValueError(f"{day} lies outside the calendar, which knows {_FIRST} to {_LAST}")
+    return position
+
+
+def session_on_or_before(day: date) -> date:
+    """The day itself where it is a session, else the last one before it."""
+    return previous_session(day + timedelta(days=1))
+
+
+def sessions_between(first: date, last: date) -> list[date]:
+    """Every session from ``first`` to ``last``, both included."""
+    days = _calendar().days
+    return list(days[bisect_left(days, first) : bisect_right(days, last)])
+
+
+def session_open(day: date) -> datetime:
+    """The instant a session opens, UTC."""
+    return _calendar().opens[_index(day)]
+
+
+def session_close(day: date) -> datetime:
+    """The instant a session's regular trading ends, UTC: 16:00 New York, 13:00 on half days."""
+    return _calendar().closes[_index(day)]
+
+
+def is_half_day(day: date) -> bool:
+    """Whether the session ends before 16:00 New York."""
+    return session_close(day).astimezone(NEW_YORK).time() < _REGULAR_CLOSE
+
+
+def session_of(instant: datetime) -> date:
+    """The session that quotes seen at an instant belong to: the newest one that has opened by then."""
+    return _calendar().days[_checked(bisect_right(_calendar().opens, instant) - 1, instant.date())]
+
+
+def is_open(instant: datetime) -> bool:
+    """Whether regular trading is under way."""
+    return instant < session_close(session_of(instant))
+
+
+def elapsed_fraction(instant: datetime) -> float:
+    """How much of its session has passed at an instant: 0 at the open, 1 at the close and until the next open."""
+    day = session_of(instant)
+    opened, closed = session_open(day), session_close(day)
+    return min(1.0, (instant - opened) / (closed - opened))
+
+
+def new_york_date(instant: datetime) -> date:
+    """The calendar date in New York at an instant."""
+    return instant.astimezone(NEW_YORK).date()
+
+
+def at_new_york(day: date, clock: time) -> datetime:
+    """A New York wall-clock time as an instant, UTC."""
+    return datetime.combine(day, clock, NEW_YORK).astimezone(UTC)
+
+
+@lru_cache(maxsize=16_384)
+def expiry_instant(expiry: date, settlement: str) -> datetime:
+    """The instant a contract's value is fixed, UTC.
+
+    PM: the close of the expiry date (13:00 on half days); AM: 09:30 New York. A date that is no session - the Saturdays
+    that monthly options carried before February 2015, a holiday - is settled on the session before.
+    """
+    day = expiry
+    if _FIRST <= expiry <= _LAST:
+        day = session_on_or_before(expiry)
+    if settlement == "AM":
+        return at_new_york(day, _AM_SETTLEMENT)
+    if _FIRST <= day <= _LAST:
+        return session_close(day)
+    return at_new_york(day, _REGULAR_CLOSE)
+
+
+def expiry_instants(expiry: pl.Series, settlement: pl.Series) -> pl.Series:
+    """:func:`expiry_instant` for whole columns (Date, AM/PM); returns Datetime("us", "UTC") of the same length."""
+    import polars as pl
+
+    frame = pl.DataFrame({"expiry": expiry, "settlement": settlement.cast(pl.String)})
+    distinct = frame.unique()
+    instants = [expiry_instant(day, kind) for day, kind in distinct.iter_rows()]
+    looked_up = distinct.with_columns(pl.Series("instant", instants, dtype=pl.Datetime("us", "UTC")))
+    joined = frame.join(looked_up, on=["expiry", "settlement"], how="left", maintain_order="left")
+    return joined["instant"]
+
+
+def parse_instant(text: str) -> datetime:
+    """Read ``--as-of``: ISO 8601, UTC where no offset is given; a bare date means that session's close.
+
+    Raises ValueError saying what was expected.
+    """
+    try:
+        if len(text) == 10:
+            return session_close(date.fromisoformat(text))
+        instant = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(f"{text!r}: expected a session's date (2025-09-05) or ISO 8601 time ({error})") from error
+    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
