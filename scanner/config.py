@@ -1,0 +1,317 @@
+"""``config.yaml`` -> typed, frozen settings.
+
+Every problem is reported at once, each as ``file:line: what is wrong; how to mend``. Secrets come from the environment
+as ``${NAME}`` and are kept in :class:`pydantic.SecretStr`, which never prints itself. Relative paths are taken from the
+folder of the file that names them, so that a scheduled job may start anywhere.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
+
+from scanner import resources
+from scanner.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_DURATION = re.compile(r"^(\d+)\s*(s|m|h|d)$")
+_DURATION_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_SYMBOL = re.compile(r"^[A-Z0-9][A-Z0-9.\-/]{0,9}$")
+
+Location = tuple[str | int, ...]
+
+
+def _duration(value: object) -> object:
+    match = _DURATION.match(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError(f"{value!r} is not a duration; write a whole number and s, m, h or d, such as 15m or 400d")
+    return timedelta(**{_DURATION_UNITS[match[2]]: int(match[1])})
+
+
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+def _symbol(value: object) -> object:
+    if isinstance(value, str) and _SYMBOL.match(value.strip().upper()):
+        return value.strip().upper()
+    raise ValueError(f"{value!r} is not a ticker symbol")
+
+
+def _cooldown(value: object) -> object:
+    match = re.match(r"^(\d+)\s+sessions?$", value.strip()) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError(f"{value!r} is not a cooldown; write a number of sessions, such as `1 session`")
+    return int(match[1])
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+Symbol = Annotated[str, BeforeValidator(_symbol)]
+SourceName = Literal[
+    "cboe", "tradier", "massive", "alpaca", "marketdata", "schwab", "yahoo", "thetadata", "files", "simulated"
+]
+SeverityName = Literal["info", "notice", "high", "critical"]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class StoreSettings(_Section):
+    """Where history is kept, and for how long."""
+
+    path: Path = Path("~/.local/share/scanner")
+    keep_snapshots: Duration = timedelta(days=400)
+
+
+class Job(_Section):
+    """One scheduled job: a scan (or confirmation) of a watchlist, at an interval or at a fixed moment of the day."""
+
+    name: str = Field(min_length=1)
+    watchlist: str
+    task: Literal["scan", "confirm"] = "scan"
+    every: Duration | None = None
+    during: Literal["regular", "always"] = "regular"
+    at: Literal["open", "close"] | None = None
+
+    @model_validator(mode="after")
+    def _one_trigger(self) -> Job:
+        if (self.every is None) == (self.at is None):
+            raise ValueError("give either `every` (such as 15m) or `at` (open or close), not both and not neither")
+        if self.every is not None and self.every < timedelta(minutes=1):
+            raise ValueError("`every` must be at least 1m")
+        return self
+
+
+class AlertSettings(_Section):
+    """How findings become alerts."""
+
+    budget_per_session: int = Field(default=20, ge=1)
+    false_discovery_rate: float = Field(default=0.10, gt=0, lt=1)
+    cooldown: Annotated[int, BeforeValidator(_cooldown)] = 1
+
+
+class PricingSettings(_Section):
+    """How options are priced."""
+
+    use_vendor_iv: bool = False
+
+
+class TerminalOutput(_Section):
+    """What is printed."""
+
+    min_severity: SeverityName = "notice"
+
+
+class WatchlistOutput(_Section):
+    """The CSV watchlist that each scan writes."""
+
+    path: Path = Path("watchlists")
+    dialect: Literal["generic", "tradingview", "thinkorswim", "ibkr"] = "generic"
+
+
+class Outputs(_Section):
+    """Where alerts go, apart from the store."""
+
+    terminal: TerminalOutput = TerminalOutput()
+    watchlist: WatchlistOutput | None = None
+    notify: tuple[SecretStr, ...] = ()
+
+
+class Settings(_Section):
+    """The whole configuration."""
+
+    source: Annotated[tuple[SourceName, ...], BeforeValidator(_listed), Field(min_length=1)] = ("cboe",)
+    accept_terms: tuple[SourceName, ...] = ()
+    path: Path | None = None
+    watchlists: dict[str, tuple[Symbol, ...]] = {}
+    store: StoreSettings = StoreSettings()
+    schedule: tuple[Job, ...] = ()
+    alerts: AlertSettings = AlertSettings()
+    pricing: PricingSettings = PricingSettings()
+    rules: tuple[Path, ...] = ()
+    events: Path | None = None
+    outputs: Outputs = Outputs()
+
+    @model_validator(mode="after")
+    def _jobs_name_watchlists(self) -> Settings:
+        for job in self.schedule:
+            if job.watchlist not in self.watchlists:
+                raise ValueError(
+                    f"schedule: job {job.name!r} names the watchlist {job.watchlist!r}, which is not there; "
+                    f"there are: {', '.join(sorted(self.watchlists)) or 'none'}"
+                )
+        names = [job.name for job in self.schedule]
+        doubled = sorted({name for name in names if names.count(name) > 1})
+        if doubled:
+            raise ValueError(f"schedule: two jobs are called {doubled[0]!r}; each needs a name of its own")
+        return self
+
+
+def find(named: Path | None) -> Path:
+    """The configuration file to use: the one named, else ``./config.yaml``, else the built-in default."""
+    if named is not None:
+        return named
+    here = Path("config.yaml")
+    return here if here.is_file() else resources.default_config()
+
+
+def load(named: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
+    """Read the configuration. Raises ConfigError with every problem, each with file and line."""
+    path = find(named)
+    environment = os.environ if environment is None else environment
+    document, positions = _read(path)
+    missing: list[tuple[Location, str]] = []
+    data = _substitute(document, (), environment, missing)
+    problems = [
+        f"{path}:{_line(at, positions)}: {_dotted(at)}: the environment variable {name} is not set; "
+        f"set it (export {name}=...) or take the line out"
+        for at, name in missing
+    ]
+    folder = Path() if path == resources.default_config() else path.parent
+    try:
+        settings = Settings.model_validate(data)
+    except ValidationError as error:
+        problems += [_sentence(path, positions, item, data) for item in error.errors()]
+    if problems:
+        raise ConfigError(sorted(set(problems), key=_by_line))
+    return _anchored(settings, folder)
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[Location, int]]:
+    """The file as plain data, and the line (from 1) of every key and item in it."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise ConfigError([f"{path}: cannot be read ({reason}); give another file with --config FILE"]) from error
+    try:
+        document = YAML(typ="rt", pure=True).load(text)
+    except MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ConfigError([f"{path}:{line}: not YAML: {error.problem or error.context}"]) from error
+    except (YAMLError, ValueError) as error:
+        raise ConfigError([f"{path}: not YAML: {error}"]) from error
+    positions: dict[Location, int] = {}
+    data = _plain(document, (), positions)
+    if data is None:
+        return {}, positions
+    if not isinstance(data, dict):
+        raise ConfigError(
+            [f"{path}:1: expected keys such as `source:` and `watchlists:`, found a {type(data).__name__}"]
+        )
+    return data, positions
+
+
+def _plain(node: Any, at: Location, positions: dict[Location, int]) -> Any:
+    """Plain dicts, lists and scalars; fills ``positions`` on the way."""
+    from ruamel.yaml.comments import CommentedMap, CommentedSeq
+
+    if isinstance(node, CommentedMap):
+        for key in node:
+            positions[(*at, str(key))] = node.lc.key(key)[0] + 1
+        return {str(key): _plain(value, (*at, str(key)), positions) for key, value in node.items()}
+    if isinstance(node, CommentedSeq):
+        for index in range(len(node)):
+            positions[(*at, index)] = node.lc.item(index)[0] + 1
+        return [_plain(value, (*at, index), positions) for index, value in enumerate(node)]
+    if isinstance(node, bool) or node is None:
+        return node
+    for kind in (int, float, str):
+        if isinstance(node, kind):
+            return kind(node)
+    return node
+
+
+def _substitute(node: Any, at: Location, environment: Mapping[str, str], missing: list[tuple[Location, str]]) -> Any:
+    """Put the environment's values in the place of ``${NAME}``; collects the places of those that are not set."""
+    if isinstance(node, dict):
+        return {key: _substitute(value, (*at, key), environment, missing) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_substitute(value, (*at, index), environment, missing) for index, value in enumerate(node)]
+    if not isinstance(node, str):
+        return node
+    missing += [(at, name) for name in _VARIABLE.findall(node) if name not in environment]
+    return _VARIABLE.sub(lambda match: environment.get(match[1], ""), node)
+
+
+def _line(at: Location, positions: dict[Location, int]) -> int:
+    """The line of a place in the file, or of the nearest thing around it that has one."""
+    while at and at not in positions:
+        at = at[:-1]
+    return positions.get(at, 1)
+
+
+def _dotted(at: Location) -> str:
+    return ".".join(str(part) for part in at) or "configuration"
+
+
+def _sentence(path: Path, positions: dict[Location, int], item: Any, data: Any) -> str:
+    """One problem that pydantic found, as ``file:line: key: what is wrong; how to mend``."""
+    at: Location = tuple(item["loc"])
+    place = f"{path}:{_line(at, positions)}: {_dotted(at)}"
+    if item["type"] == "extra_forbidden":
+        known = sorted(_section_fields(at[:-1]))
+        near = difflib.get_close_matches(str(at[-1]), known, n=1)
+        hint = f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(known)}"
+        return f"{place}: unknown key; {hint}"
+    if item["type"] == "literal_error":
+        wanted = item["ctx"]["expected"]
+        near = difflib.get_close_matches(str(item["input"]), re.findall(r"'([^']+)'", wanted), n=1)
+        hint = f"did you mean `{near[0]}`?" if near else f"expected {wanted}"
+        return f"{place}: {item['input']!r} is not known; {hint}"
+    return f"{place}: {item['msg'].removeprefix('Value error, ')}"
+
+
+def _by_line(problem: str) -> tuple[int, str]:
+    line = re.search(r":(\d+): ", problem)
+    return (int(line[1]) if line else 0, problem)
+
+
+def _section_fields(at: Location) -> set[str]:
+    """The keys that may stand in a section of the configuration."""
+    section: type[BaseModel] = Settings
+    for part in at:
+        if part == "schedule":
+            section = Job
+        elif isinstance(part, str) and part in section.model_fields:
+            annotation = section.model_fields[part].annotation
+            for candidate in (annotation, *getattr(annotation, "__args__", ())):
+                if isinstance(candidate, type) and issubclass(candidate, BaseModel):
+                    section = candidate
+    return set(section.model_fields)
+
+
+def _anchored(settings: Settings, folder: Path) -> Settings:
+    """The same settings with every relative path taken from ``folder``, and ``~`` spelled out."""
+
+    def anchor(path: Path | None) -> Path | None:
+        return None if path is None else folder / path.expanduser()
+
+    watchlist = settings.outputs.watchlist
+    outputs = settings.outputs
+    if watchlist is not None:
+        outputs = outputs.model_copy(
+            update={"watchlist": watchlist.model_copy(update={"path": anchor(watchlist.path)})}
+        )
+    return settings.model_copy(
+        update={
+            "store": settings.store.model_copy(update={"path": anchor(settings.store.path)}),
+            "rules": tuple(folder / path.expanduser() for path in settings.rules),
+            "events": anchor(settings.events),
+            "path": anchor(settings.path),
+            "outputs": outputs,
+        }
+    )
