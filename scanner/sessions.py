@@ -169,3 +169,16 @@ def parse_instant(text: str) -> datetime:
     except ValueError as error:
         raise ValueError(f"{text!r}: expected a session's date (2025-09-05) or ISO 8601 time ({error})") from error
     return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+
+
+@lru_cache(maxsize=16_384)
+def is_monthly_expiry(expiry: date) -> bool:
+    """Whether a date is a standard monthly expiry: the third Friday, or the session before it where it is a holiday.
+
+    The Saturday after a third Friday, which monthly options carried before February 2015, counts too.
+    """
+    third_friday = date(expiry.year, expiry.month, 15)
+    third_friday += timedelta(days=(4 - third_friday.weekday()) % 7)
+    known = _FIRST <= third_friday <= _LAST
+    settled = session_on_or_before(third_friday) if known else third_friday
+    return expiry in (settled, third_friday, third_friday + timedelta(days=1))

@@ -1,0 +1,1 @@
+"""What a chain says, counted: one module a scope, frames in and frames out, names from :mod:`scanner.fields`."""

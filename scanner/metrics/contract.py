@@ -1,0 +1,108 @@
+"""The contract scope: what each option series does today, beside what it did before."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from scanner.metrics.arithmetic import ratio
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from scanner.panel import Panel
+
+_CLOSES_BACK = 5
+
+
+def measure(
+    contracts: pl.DataFrame, panel: Panel, previous: date, now: datetime, earlier: pl.DataFrame | None = None
+) -> pl.DataFrame:
+    """Add the contract-scope fields that need no model.
+
+    ``contracts`` is a priced chain; ``previous`` the exchange's session before it, so that a gap in the history is a
+    null and not a comparison with an older day; ``earlier`` the last snapshot of the same session (``contract
+    volume``), where there was one. Returns the same rows in the same order.
+    """
+    rows = panel.rows_of(contracts)
+    changes = pl.DataFrame(
+        {
+            "iv_change": _iv_change(contracts, panel, rows, previous),
+            "oi_change": _oi_change(contracts, panel, rows, closes_back=1),
+            "oi_change_5": _oi_change(contracts, panel, rows, closes_back=_CLOSES_BACK),
+        }
+    )
+    return contracts.hstack(changes).with_columns(
+        _interval(contracts, earlier),
+        volume_oi=ratio("volume", "open_interest"),
+        premium=pl.col("volume") * pl.col("mid") * pl.col("multiplier"),
+        delta_volume=pl.col("volume") * pl.col("delta") * pl.col("multiplier"),
+        quote_age_minutes=(pl.lit(now) - pl.col("quote_time")).dt.total_seconds() / 60,
+        last_trade_age_minutes=(pl.col("quote_time") - pl.col("last_trade_time")).dt.total_seconds().clip(0) / 60,
+        strike_volume_share=ratio(pl.col("volume"), pl.col("volume").sum().over("root", "expiry", "right")),
+    )
+
+
+def _interval(contracts: pl.DataFrame, earlier: pl.DataFrame | None) -> pl.Series:
+    """Contracts traded since the earlier snapshot; a contract listed since then started from nothing."""
+    if earlier is None or earlier.is_empty():
+        return pl.Series("volume_interval", [None] * contracts.height, dtype=pl.Int64)
+    joined = contracts.select("underlying", "contract", "volume").join(
+        earlier.select("contract", before="volume"), on="contract", how="left", maintain_order="left"
+    )
+    seen = pl.col("underlying").is_in(earlier["underlying"].unique().implode())
+    before = pl.when(pl.col("contract").is_in(earlier["contract"].implode())).then("before").otherwise(0)
+    return joined.select(volume_interval=pl.when(seen).then(pl.col("volume") - before))["volume_interval"]
+
+
+def _gather(matrix: NDArray[np.float32], rows: NDArray[np.int32], column: int) -> NDArray[np.float64]:
+    """One past session's value per chain row; NaN where the contract was not in the panel."""
+    values = np.full(rows.shape[0], np.nan)
+    known = rows >= 0
+    values[known] = matrix[rows[known], column]
+    return values
+
+
+def _nullable(values: NDArray[np.float64], dtype: pl.DataType | type[pl.DataType]) -> pl.Series:
+    return pl.Series(values).fill_nan(None).cast(dtype)
+
+
+def _iv_change(contracts: pl.DataFrame, panel: Panel, rows: NDArray[np.int32], previous: date) -> pl.Series:
+    """``iv`` minus that of the previous session."""
+    if not panel.sessions or panel.sessions[-1] != previous:
+        return pl.Series([None] * contracts.height, dtype=pl.Float64)
+    before = _gather(panel.iv, rows, -1)
+    return contracts["iv"] - _nullable(before, pl.Float64)
+
+
+def _oi_change(contracts: pl.DataFrame, panel: Panel, rows: NDArray[np.int32], closes_back: int) -> pl.Series:
+    """Open interest now minus the one ``closes_back`` published closes earlier, each close counted once.
+
+    A contract that was not listed at that close has opened all of its open interest since.
+    """
+    change = np.full(contracts.height, np.nan)
+    now = contracts["open_interest"].cast(pl.Float64).fill_null(np.nan).to_numpy()
+    names = contracts["underlying"].to_numpy()
+    asof = contracts.group_by("underlying", maintain_order=True).agg(pl.col("oi_asof").drop_nulls().first())
+    for underlying, newest in asof.iter_rows():
+        if newest is None or underlying not in panel.underlyings:
+            continue
+        closes = panel.oi_asof[panel.underlyings.index(underlying)]
+        column = _column_of_close(closes, np.datetime64(newest, "D"), closes_back)
+        if column is None:
+            continue
+        mine = names == underlying
+        before = _gather(panel.open_interest, rows[mine], column)
+        change[mine] = now[mine] - before
+    return _nullable(change, pl.Int64)
+
+
+def _column_of_close(closes: NDArray[np.datetime64], newest: np.datetime64, closes_back: int) -> int | None:
+    """The last panel column that shows the close ``closes_back`` distinct published closes before ``newest``."""
+    older = np.unique(closes[~np.isnat(closes) & (closes < newest)])
+    if older.size < closes_back:
+        return None
+    return int(np.flatnonzero(closes == older[-closes_back])[-1])

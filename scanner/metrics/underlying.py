@@ -1,0 +1,157 @@
+"""The underlying scope: one stock, ETF or index, all its standard contracts together, beside its own past."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from scanner.metrics import positioning
+from scanner.metrics.arithmetic import CALL, PUT, known_sum, ratio
+
+if TYPE_CHECKING:
+    from scanner.panel import Panel
+
+NEAR_DAYS = 14
+_RANK_SESSIONS = 252
+_RANK_LEAST = 60  # a rank among fewer sessions says little about a year
+_RETURNS = 20
+_RETURNS_LEAST = 15
+_TRADING_DAYS = 252
+
+
+def measure(
+    contracts: pl.DataFrame, expiries: pl.DataFrame, priced: pl.DataFrame, panel: Panel, previous: date
+) -> pl.DataFrame:
+    """One row an underlying. ``priced`` is the pricing stage's frame of underlyings (``iv30 skew_25d``).
+
+    ``previous`` is the exchange's session before this one: changes are against that session and null without it.
+    """
+    standard = contracts.filter(~pl.col("nonstandard"))
+    today = (
+        totals(standard)
+        .join(_top_strike(standard), on="underlying", how="left", maintain_order="left")
+        .join(priced, on="underlying", how="left", maintain_order="left")
+        .join(positioning.measure(standard, expiries), on="underlying", how="left", maintain_order="left")
+    )
+    return _against_history(today, panel, previous)
+
+
+def totals(contracts: pl.DataFrame) -> pl.DataFrame:
+    """Sums and ratios of one session: what is kept of it for later sessions to compare with."""
+    volume, open_interest, premium = pl.col("volume"), pl.col("open_interest"), pl.col("premium")
+    return (
+        contracts.group_by("underlying", maintain_order=True)
+        .agg(
+            pl.col("session_date").first(),
+            pl.col("spot").drop_nulls().first(),
+            call_volume=known_sum(volume.filter(CALL)),
+            put_volume=known_sum(volume.filter(PUT)),
+            call_oi=known_sum(open_interest.filter(CALL)),
+            put_oi=known_sum(open_interest.filter(PUT)),
+            call_premium=known_sum(premium.filter(CALL)),
+            put_premium=known_sum(premium.filter(PUT)),
+            volume=known_sum(volume),
+            near_volume=known_sum(volume.filter(pl.col("dte") <= NEAR_DAYS)),
+            back_volume=known_sum(volume.filter(pl.col("dte") > NEAR_DAYS)),
+            zero_dte_volume=known_sum(volume.filter(pl.col("dte") == 0)),
+        )
+        .with_columns(
+            put_call_volume=ratio("put_volume", "call_volume"),
+            put_call_oi=ratio("put_oi", "call_oi"),
+            put_call_premium=ratio("put_premium", "call_premium"),
+            near_dated_share=ratio(pl.col("near_volume").fill_null(0), "volume"),
+            zero_dte_share=ratio(pl.col("zero_dte_volume").fill_null(0), "volume"),
+        )
+    )
+
+
+def _top_strike(contracts: pl.DataFrame) -> pl.DataFrame:
+    """The strike (all expiries, both rights) with the most volume, and its share; null where nothing traded."""
+    strikes = contracts.group_by("underlying", "strike").agg(volume=pl.col("volume").sum()).sort("underlying", "strike")
+    top = strikes.group_by("underlying", maintain_order=True).agg(
+        top_strike=pl.col("strike").get(pl.col("volume").arg_max()),
+        most=pl.col("volume").max(),
+        all=pl.col("volume").sum(),
+    )
+    traded = pl.col("all") > 0
+    return top.select(
+        "underlying",
+        top_strike=pl.when(traded).then("top_strike"),
+        top_strike_share=pl.when(traded).then(pl.col("most") / pl.col("all")),
+    )
+
+
+def _against_history(today: pl.DataFrame, panel: Panel, previous: date) -> pl.DataFrame:
+    past = panel.underlying_sessions
+    before = past.filter(pl.col("session_date") == previous).select(
+        "underlying",
+        put_call_volume_prev="put_call_volume",
+        _spot="spot",
+        _iv30="iv30",
+        _skew="skew_25d",
+    )
+    joined = (
+        today.join(before, on="underlying", how="left", maintain_order="left")
+        .join(_history(today, past), on="underlying", how="left", maintain_order="left")
+        .join(realised_volatility(panel), on="underlying", how="left", maintain_order="left")
+    )
+    return joined.with_columns(
+        pl.col("history_sessions").fill_null(0),
+        put_call_volume_change=pl.col("put_call_volume") - pl.col("put_call_volume_prev"),
+        spot_change=pl.col("spot") / pl.col("_spot") - 1,
+        iv30_change=pl.col("iv30") - pl.col("_iv30"),
+        skew_change=pl.col("skew_25d") - pl.col("_skew"),
+        volume_ratio_5=ratio("volume", "_mean_5"),
+        volume_ratio_20=ratio("volume", "_mean_20"),
+        iv_hv_ratio=ratio("iv30", "hv_20"),
+    ).drop("_spot", "_iv30", "_skew", "_mean_5", "_mean_20")
+
+
+def _history(today: pl.DataFrame, past: pl.DataFrame) -> pl.DataFrame:
+    """How long the trusted history is, its mean volumes, and where today's iv30 lies in it."""
+    volume = pl.col("call_volume") + pl.col("put_volume")
+    known = pl.col("past_iv30").drop_nulls().tail(_RANK_SESSIONS)
+    enough = known.len() >= _RANK_LEAST
+    span = known.max() - known.min()
+    return (
+        past.sort("session_date")
+        .select("underlying", "session_date", past_iv30="iv30", past_volume=volume)
+        .join(today.select("underlying", "iv30"), on="underlying", how="inner", maintain_order="left")
+        .group_by("underlying", maintain_order=True)
+        .agg(
+            history_sessions=pl.col("past_volume").count().cast(pl.Int64),
+            _mean_5=_mean_of_last(pl.col("past_volume"), 5),
+            _mean_20=_mean_of_last(pl.col("past_volume"), 20),
+            iv_rank_252=pl.when(enough & (span > 0)).then(((pl.col("iv30").first() - known.min()) / span).clip(0, 1)),
+            iv_percentile_252=pl.when(enough & pl.col("iv30").first().is_not_null()).then(
+                (known < pl.col("iv30").first()).mean()
+            ),
+        )
+    )
+
+
+def _mean_of_last(values: pl.Expr, count: int) -> pl.Expr:
+    """Mean of the last ``count`` known values; null where there are fewer."""
+    last = values.drop_nulls().tail(count)
+    return pl.when(last.len() == count).then(last.mean())
+
+
+def realised_volatility(panel: Panel) -> pl.DataFrame:
+    """``underlying hv_20``: standard deviation of the last 20 daily log returns, times sqrt(252).
+
+    Null where fewer than 15 of the 20 returns are known.
+    """
+    returns = np.diff(np.log(panel.spot[:, -(_RETURNS + 1) :]), axis=1)
+    known = np.isfinite(returns)
+    counts = known.sum(axis=1)
+    safe = np.where(known, returns, 0.0)
+    means = safe.sum(axis=1) / np.maximum(counts, 1)
+    squares = np.where(known, (returns - means[:, None]) ** 2, 0.0).sum(axis=1)
+    volatility = np.sqrt(squares / np.maximum(counts - 1, 1) * _TRADING_DAYS)
+    return pl.DataFrame(
+        {"underlying": list(panel.underlyings), "hv_20": np.where(counts >= _RETURNS_LEAST, volatility, np.nan)},
+        schema={"underlying": pl.String, "hv_20": pl.Float64},
+    ).with_columns(pl.col("hv_20").fill_nan(None))
