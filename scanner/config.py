@@ -225,7 +225,9 @@ def _plain(node: Any, at: Location, positions: dict[Location, int]) -> Any:
         return {str(key): _plain(value, (*at, str(key)), positions) for key, value in node.items()}
     if isinstance(node, CommentedSeq):
         for index in range(len(node)):
-            positions[(*at, index)] = node.lc.item(index)[0] + 1
+            # A tagged sequence has no positions; the line of what holds it will do.
+            if node.lc.item(index) is not None:
+                positions[(*at, index)] = node.lc.item(index)[0] + 1
         return [_plain(value, (*at, index), positions) for index, value in enumerate(node)]
     if isinstance(node, bool) or node is None:
         return node

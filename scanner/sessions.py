@@ -182,3 +182,34 @@ def is_monthly_expiry(expiry: date) -> bool:
     known = _FIRST <= third_friday <= _LAST
     settled = session_on_or_before(third_friday) if known else third_friday
     return expiry in (settled, third_friday, third_friday + timedelta(days=1))
+
+
+# Products whose options trade until a quarter past the close, from the exchanges' notices: cash-settled index options
+# and funds on broad indices. An option expiring that day stops at the close all the same.
+_LATE_CLOSING = frozenset(
+    {
+        "SPX",
+        "XSP",
+        "NDX",
+        "XND",
+        "RUT",
+        "MRUT",
+        "DJX",
+        "VIX",
+        "OEX",
+        "SPY",
+        "QQQ",
+        "IWM",
+        "DIA",
+        "EEM",
+        "EFA",
+        "GLD",
+        "XLF",
+    }
+)
+
+
+def option_close(day: date, underlying: str) -> datetime:
+    """The instant trading in an underlying's options ends, UTC: the session's close, or a quarter of an hour later."""
+    late = timedelta(minutes=15) if underlying in _LATE_CLOSING else timedelta()
+    return session_close(day) + late

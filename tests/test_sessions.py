@@ -1,0 +1,114 @@
+"""The calendar: expected dates and hours are the exchange's published ones, worked out by hand."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+import polars as pl
+import pytest
+
+from scanner import sessions
+
+
+@pytest.mark.parametrize(
+    "holiday",
+    [
+        date(2024, 6, 19),  # Juneteenth
+        date(2025, 4, 18),  # Good Friday
+        date(2026, 5, 25),  # Memorial Day
+        date(2026, 7, 3),  # Independence Day, observed
+        date(2025, 1, 9),  # national day of mourning
+        date(2025, 9, 6),  # a Saturday
+    ],
+)
+def test_holidays_and_weekends_are_no_sessions(holiday):
+    assert not sessions.is_session(holiday)
+    with pytest.raises(ValueError, match=str(holiday)):
+        sessions.session_close(holiday)
+
+
+def test_the_session_before_a_holiday_is_found_across_it():
+    assert sessions.previous_session(date(2024, 6, 20)) == date(2024, 6, 18)
+    assert sessions.next_session(date(2024, 6, 18)) == date(2024, 6, 20)
+    assert sessions.previous_session(date(2026, 5, 26), 2) == date(2026, 5, 21)
+    assert sessions.sessions_between(date(2026, 7, 1), date(2026, 7, 7)) == [
+        date(2026, 7, 1),
+        date(2026, 7, 2),
+        date(2026, 7, 6),
+        date(2026, 7, 7),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("day", "opened", "closed"),
+    [
+        # daylight saving began on 2026-03-08 and ends on 2026-11-01
+        (date(2026, 3, 6), datetime(2026, 3, 6, 14, 30, tzinfo=UTC), datetime(2026, 3, 6, 21, 0, tzinfo=UTC)),
+        (date(2026, 3, 9), datetime(2026, 3, 9, 13, 30, tzinfo=UTC), datetime(2026, 3, 9, 20, 0, tzinfo=UTC)),
+        (date(2026, 11, 2), datetime(2026, 11, 2, 14, 30, tzinfo=UTC), datetime(2026, 11, 2, 21, 0, tzinfo=UTC)),
+        # the day after Thanksgiving closes at 13:00
+        (date(2025, 11, 28), datetime(2025, 11, 28, 14, 30, tzinfo=UTC), datetime(2025, 11, 28, 18, 0, tzinfo=UTC)),
+    ],
+)
+def test_hours_follow_new_york_through_daylight_saving_and_half_days(day, opened, closed):
+    assert (sessions.session_open(day), sessions.session_close(day)) == (opened, closed)
+    assert sessions.is_half_day(day) == (day == date(2025, 11, 28))
+
+
+def test_quotes_seen_at_night_or_on_a_weekend_belong_to_the_session_before():
+    friday = date(2026, 7, 24)
+    assert sessions.session_of(datetime(2026, 7, 25, 3, 44, tzinfo=UTC)) == friday
+    assert sessions.session_of(datetime(2026, 7, 27, 13, 29, tzinfo=UTC)) == friday
+    assert sessions.session_of(datetime(2026, 7, 27, 13, 30, tzinfo=UTC)) == date(2026, 7, 27)
+
+
+def test_the_elapsed_part_of_a_session_runs_from_nothing_to_all_of_it():
+    assert sessions.elapsed_fraction(datetime(2026, 7, 24, 13, 30, tzinfo=UTC)) == 0.0
+    assert sessions.elapsed_fraction(datetime(2026, 7, 24, 16, 45, tzinfo=UTC)) == 0.5
+    assert sessions.elapsed_fraction(datetime(2026, 7, 25, 3, 0, tzinfo=UTC)) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("expiry", "settlement", "instant"),
+    [
+        (date(2025, 9, 12), "PM", datetime(2025, 9, 12, 20, 0, tzinfo=UTC)),
+        (date(2026, 11, 20), "AM", datetime(2026, 11, 20, 14, 30, tzinfo=UTC)),
+        (date(2025, 11, 28), "PM", datetime(2025, 11, 28, 18, 0, tzinfo=UTC)),
+        (date(2015, 1, 17), "PM", datetime(2015, 1, 16, 21, 0, tzinfo=UTC)),  # a Saturday, as monthlies carried then
+        (date(2038, 1, 15), "PM", datetime(2038, 1, 15, 21, 0, tzinfo=UTC)),  # beyond the calendar: an ordinary close
+    ],
+)
+def test_expiry_instants_are_in_new_york_by_settlement(expiry, settlement, instant):
+    assert sessions.expiry_instant(expiry, settlement) == instant
+    column = sessions.expiry_instants(pl.Series([expiry, expiry]), pl.Series([settlement, settlement]))
+    assert column.to_list() == [instant, instant]
+
+
+@pytest.mark.parametrize(
+    ("day", "monthly"),
+    [
+        (date(2026, 8, 21), True),
+        (date(2026, 8, 14), False),
+        (date(2025, 4, 17), True),  # the third Friday is Good Friday
+        (date(2015, 1, 17), True),
+        (date(2026, 6, 18), True),  # the third Friday is Juneteenth
+        (date(2026, 8, 20), False),
+    ],
+)
+def test_monthly_expiries_are_third_fridays_or_the_session_before(day, monthly):
+    assert sessions.is_monthly_expiry(day) is monthly
+
+
+def test_index_options_close_a_quarter_of_an_hour_late():
+    assert sessions.option_close(date(2026, 8, 20), "SPX") == datetime(2026, 8, 20, 20, 15, tzinfo=UTC)
+    assert sessions.option_close(date(2026, 8, 20), "GOOG") == datetime(2026, 8, 20, 20, 0, tzinfo=UTC)
+
+
+def test_a_bare_date_means_that_sessions_close():
+    assert sessions.parse_instant("2025-09-05") == datetime(2025, 9, 5, 20, 0, tzinfo=UTC)
+    assert sessions.parse_instant("2025-09-05T15:30:00-04:00") == datetime(2025, 9, 5, 19, 30, tzinfo=UTC)
+    assert sessions.parse_instant("2025-09-05T15:30:00") == datetime(2025, 9, 5, 15, 30, tzinfo=UTC)
+    with pytest.raises(ValueError, match="2025-09-06"):
+        sessions.parse_instant("2025-09-06")
+    with pytest.raises(ValueError, match="yesterday"):
+        sessions.parse_instant("yesterday")
