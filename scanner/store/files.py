@@ -1,0 +1,68 @@
+"""Writing files so that a killed process, a full disk or a power cut leaves either the whole file or none."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+from urllib.parse import quote, unquote
+from uuid import uuid4
+
+from scanner.errors import StoreError
+
+TEMPORARY_SUFFIX = ".part"
+
+
+def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """Write a file under a temporary name in its own folder, sync it to the disk, and rename it into place.
+
+    Raises StoreError that names the file and how to mend it where the disk is full or the folder cannot be written.
+    """
+    temporary = path.with_name(f"{path.name}.{uuid4().hex[:12]}{TEMPORARY_SUFFIX}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("xb") as handle:
+            write(handle)
+            handle.flush()
+            os.fsync(handle.fileno())
+        temporary.replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise unwritable(path, error) from error
+
+
+def unwritable(path: Path, error: OSError) -> StoreError:
+    """The error for a file that could not be written, in words a person can act on."""
+    advice = {
+        errno.ENOSPC: "the disk is full; free some space, or `scanner store prune`",
+        errno.EDQUOT: "the disk quota is used up; free some space, or `scanner store prune`",
+        errno.EFBIG: "the file size limit of this process is too small (ulimit -f)",
+        errno.EROFS: "the file system is read-only; choose another folder with --store DIR",
+        errno.EACCES: "no permission to write there; choose another folder with --store DIR",
+        errno.EPERM: "no permission to write there; choose another folder with --store DIR",
+    }.get(error.errno or 0, error.strerror or str(error))
+    return StoreError(f"cannot write {path}: {advice}")
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the rename itself durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def folder_name(text: str) -> str:
+    """A vendor's text as one safe folder or file name: nothing in it can climb out of the store."""
+    return quote(text, safe="").replace(".", "%2E")
+
+
+def from_folder_name(name: str) -> str:
+    """The text that :func:`folder_name` was given."""
+    return unquote(name)

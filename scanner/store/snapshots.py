@@ -1,0 +1,214 @@
+"""Chains exactly as received: append-only zstd Parquet, one file for each scan and session.
+
+A file is written under a temporary name and renamed, so it is whole or absent. Its footer lists the chains inside, each
+with a fingerprint of its content, which is how importing the same recording twice changes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import IO, Any
+
+import polars as pl
+
+from scanner import chain as chain_module
+from scanner.errors import StoreError
+from scanner.store.files import folder_name, from_folder_name, write_atomically
+
+_FOOTER_KEY = "scanner.chains"
+_SUFFIX = ".parquet"
+_FINGERPRINT_COLUMNS = (
+    "contract",
+    "bid",
+    "ask",
+    "last",
+    "last_trade_time",
+    "volume",
+    "open_interest",
+    "oi_asof",
+    "spot",
+    "vendor_iv",
+    "vendor_delta",
+)
+# Rows of one row group: small enough that reading one underlying of a market-wide file skips nearly all of it.
+_ROW_GROUP = 131_072
+
+
+@dataclass(frozen=True, slots=True)
+class StoredChain:
+    """One chain inside a snapshot file, as its footer tells it."""
+
+    source: str
+    session_date: date
+    scan_id: str
+    underlying: str
+    quote_time: datetime
+    rows: int
+    fingerprint: str
+    path: Path
+
+
+class Snapshots:
+    """The snapshot files of a store, below ``folder/<source>/<session>/<scan>.parquet``."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._footers: dict[Path, tuple[tuple[int, int], tuple[StoredChain, ...]]] = {}
+
+    def write(self, chain: pl.DataFrame, scan_id: str) -> list[Path]:
+        """Store a chain frame; one file for each source and session in it. Returns the files written.
+
+        Raises StoreError where a file cannot be written, or where the scan has already stored that session.
+        """
+        written = []
+        for (source, session), part in chain.partition_by("source", "session_date", as_dict=True).items():
+            path = self.path(str(source), session, scan_id)
+            if path.exists():
+                raise StoreError(f"scan {scan_id} has already stored {source} {session} at {path}")
+            self._write_file(path, part)
+            written.append(path)
+        return written
+
+    def path(self, source: str, session: date, scan_id: str) -> Path:
+        """Where one scan's chains of one source and session are kept."""
+        return self._session_folder(source, session) / f"{folder_name(scan_id)}{_SUFFIX}"
+
+    def _session_folder(self, source: str, session: date) -> Path:
+        return self.folder / folder_name(source) / session.isoformat()
+
+    @staticmethod
+    def _write_file(path: Path, chain: pl.DataFrame) -> None:
+        footer = json.dumps(describe(chain))
+
+        def write(handle: IO[bytes]) -> None:
+            chain.write_parquet(
+                handle,
+                compression="zstd",
+                compression_level=1,
+                row_group_size=_ROW_GROUP,
+                metadata={_FOOTER_KEY: footer},
+            )
+
+        write_atomically(path, write)
+
+    def sources(self) -> list[str]:
+        """Every source that has snapshots."""
+        return sorted(from_folder_name(path.name) for path in _folders(self.folder))
+
+    def sessions(self, source: str) -> list[date]:
+        """Every session of a source that has a snapshot, ascending."""
+        return sorted(date.fromisoformat(path.name) for path in _folders(self.folder / folder_name(source)))
+
+    def chains(self, source: str, session: date, underlyings: Iterable[str] | None = None) -> list[StoredChain]:
+        """What is stored of a session, oldest quotes first. Raises StoreError where a file's footer cannot be read."""
+        wanted = None if underlyings is None else set(underlyings)
+        listed = [
+            item
+            for path in sorted(self._session_folder(source, session).glob(f"*{_SUFFIX}"))
+            for item in self.footer(path)
+            if wanted is None or item.underlying in wanted
+        ]
+        return sorted(listed, key=lambda item: (item.underlying, item.quote_time, item.scan_id))
+
+    def footer(self, path: Path) -> tuple[StoredChain, ...]:
+        """The chains one file holds. Raises StoreError where the file is cut short or not one of ours."""
+        status = path.stat()
+        stamp = (status.st_mtime_ns, status.st_size)
+        cached = self._footers.get(path)
+        if cached is not None and cached[0] == stamp:
+            return cached[1]
+        try:
+            described = json.loads(pl.read_parquet_metadata(path)[_FOOTER_KEY])
+        except (pl.exceptions.PolarsError, OSError, KeyError, ValueError) as error:
+            raise StoreError(f"{path} is damaged ({error}); `scanner store verify` sets it aside") from error
+        chains = tuple(_stored_chain(path, item) for item in described)
+        self._footers[path] = (stamp, chains)
+        return chains
+
+    def read(
+        self, source: str, session: date, underlyings: Iterable[str] | None = None, scan_id: str | None = None
+    ) -> pl.DataFrame:
+        """The chains of a session: of one scan, or the newest quotes of each underlying; empty where there is none."""
+        listed = self.chains(source, session, underlyings)
+        if scan_id is not None:
+            return self.load([item for item in listed if item.scan_id == scan_id])
+        return self.load(list({item.underlying: item for item in listed}.values()))
+
+    def load(self, chains: Iterable[StoredChain]) -> pl.DataFrame:
+        """Read chosen chains back, sorted as every chain is."""
+        by_path: dict[Path, list[StoredChain]] = {}
+        for item in chains:
+            by_path.setdefault(item.path, []).append(item)
+        parts = [self._load_file(path, items) for path, items in by_path.items()]
+        if not parts:
+            return chain_module.empty()
+        return parts[0] if len(parts) == 1 else pl.concat(parts).sort(chain_module.SORT_KEY)
+
+    def _load_file(self, path: Path, items: list[StoredChain]) -> pl.DataFrame:
+        try:
+            if len(items) == len(self.footer(path)):
+                return pl.read_parquet(path)
+            wanted = pl.any_horizontal(
+                (pl.col("underlying") == item.underlying) & (pl.col("quote_time") == item.quote_time) for item in items
+            )
+            return pl.scan_parquet(path).filter(wanted).collect()
+        except (pl.exceptions.PolarsError, OSError) as error:
+            raise StoreError(f"{path} is damaged ({error}); `scanner store verify` sets it aside") from error
+
+    def files(self) -> Iterator[Path]:
+        """Every snapshot file, by source and session."""
+        yield from sorted(self.folder.glob(f"*/*/*{_SUFFIX}"))
+
+
+def describe(chain: pl.DataFrame) -> list[dict[str, Any]]:
+    """What a footer says of the chains in a frame: one entry for each underlying and quote time."""
+    entries = []
+    for (source, session, underlying, quote_time), part in chain.partition_by(
+        "source", "session_date", "underlying", "quote_time", as_dict=True, maintain_order=True
+    ).items():
+        entries.append(
+            {
+                "source": source,
+                "session_date": session.isoformat(),
+                "underlying": underlying,
+                "quote_time": quote_time.isoformat(),
+                "rows": part.height,
+                "fingerprint": fingerprint(part),
+            }
+        )
+    return entries
+
+
+def fingerprint(chain: pl.DataFrame) -> str:
+    """A digest of what a chain says, free of when it was fetched: the same recording gives the same digest."""
+    digest = hashlib.blake2b(digest_size=16)
+    for name in _FINGERPRINT_COLUMNS:
+        column = chain[name]
+        digest.update(column.is_null().to_numpy().tobytes())
+        if column.dtype == pl.String:
+            digest.update("\n".join(column.fill_null("").to_list()).encode())
+        else:
+            digest.update(column.to_physical().fill_null(0).to_numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _stored_chain(path: Path, item: dict[str, Any]) -> StoredChain:
+    return StoredChain(
+        source=item["source"],
+        session_date=date.fromisoformat(item["session_date"]),
+        scan_id=from_folder_name(path.stem),
+        underlying=item["underlying"],
+        quote_time=datetime.fromisoformat(item["quote_time"]),
+        rows=item["rows"],
+        fingerprint=item["fingerprint"],
+        path=path,
+    )
+
+
+def _folders(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []

@@ -1,0 +1,139 @@
+"""What each past session came to: one row for each contract, one for each underlying, derived from the snapshots.
+
+A session of a source is two Parquet files: ``contracts`` and, written after it, ``underlyings``. Volumes, open interest
+and quotes that the quality gate does not trust are null here, with the verdicts beside them. Everything in this module
+can be rebuilt from the snapshots; each underlying row carries the ``calculation_version`` it was made by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from pathlib import Path
+from typing import IO
+
+import polars as pl
+
+from scanner.chain import INSTANT, SORT_KEY
+from scanner.errors import StoreError
+from scanner.panel import CONTRACT_SCHEMA
+from scanner.store.files import folder_name, from_folder_name, write_atomically
+
+CONTRACT_ROWS = pl.Schema(
+    [
+        *CONTRACT_SCHEMA.items(),
+        ("volume", pl.Int64),
+        ("open_interest", pl.Int64),
+        ("iv", pl.Float64),
+        ("delta", pl.Float64),
+        ("mid", pl.Float64),
+    ]
+)
+VERDICT = pl.Struct({"check": pl.String, "switches_off": pl.String, "reason": pl.String, "detail": pl.String})
+# The columns the store itself writes; the metrics of the underlying scope stand beside them under their own names.
+UNDERLYING_ROWS = pl.Schema(
+    [
+        ("session_date", pl.Date),
+        ("underlying", pl.String),
+        ("spot", pl.Float64),
+        ("oi_asof", pl.Date),
+        ("quote_time", INSTANT),
+        ("final", pl.Boolean),
+        ("simulated", pl.Boolean),
+        ("verdicts", pl.List(VERDICT)),
+        ("inputs", pl.String),
+        ("calculation_version", pl.String),
+    ]
+)
+
+
+class Summaries:
+    """The session summaries of a store, below ``folder/<source>/<session>/``."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        # Underlying rows are small and read for every panel; contract rows are large and read once by a baseline.
+        self._underlyings: dict[Path, tuple[tuple[int, int], pl.DataFrame]] = {}
+
+    def write(self, source: str, session: date, contracts: pl.DataFrame, underlyings: pl.DataFrame) -> None:
+        """Put the summary rows of some underlyings in place of what the session held of them."""
+        replaced = underlyings["underlying"].to_list()
+        kept_contracts = self.contracts(source, session).filter(~pl.col("underlying").is_in(replaced))
+        kept_underlyings = self.underlyings(source, session).filter(~pl.col("underlying").is_in(replaced))
+        contracts = pl.concat([kept_contracts, _shaped(contracts, CONTRACT_ROWS, extra=False)]).sort(SORT_KEY)
+        underlyings = pl.concat(
+            [kept_underlyings, _shaped(underlyings, UNDERLYING_ROWS, extra=True)], how="diagonal_relaxed"
+        ).sort("underlying")
+        # The underlying rows go last: a session counts as summarised only once they are there.
+        self._write_file(self._path(source, session, "contracts"), contracts)
+        self._write_file(self._path(source, session, "underlyings"), underlyings)
+
+    def contracts(self, source: str, session: date, underlyings: Iterable[str] | None = None) -> pl.DataFrame:
+        """One row for each contract of a session, sorted by root, expiry, strike and right."""
+        return _of(self._read(self._path(source, session, "contracts"), CONTRACT_ROWS), underlyings)
+
+    def underlyings(self, source: str, session: date, underlyings: Iterable[str] | None = None) -> pl.DataFrame:
+        """One row for each underlying of a session."""
+        return _of(self._read(self._path(source, session, "underlyings"), UNDERLYING_ROWS), underlyings)
+
+    def history(self, source: str, sessions: Iterable[date], underlyings: Iterable[str] | None = None) -> pl.DataFrame:
+        """The underlying rows of several sessions under each other."""
+        frames = [self.underlyings(source, session, underlyings) for session in sessions]
+        return pl.concat(frames, how="diagonal_relaxed") if frames else pl.DataFrame(schema=UNDERLYING_ROWS)
+
+    def sources(self) -> list[str]:
+        """Every source that has a summary."""
+        return sorted(from_folder_name(path.name) for path in self.folder.glob("*") if path.is_dir())
+
+    def sessions(self, source: str) -> list[date]:
+        """Every summarised session of a source, ascending."""
+        folder = self.folder / folder_name(source)
+        return sorted(date.fromisoformat(path.parent.name) for path in folder.glob("*/underlyings.parquet"))
+
+    def stamp(self, source: str, session: date) -> tuple[int, int]:
+        """A value that changes whenever the session is summarised anew."""
+        return _file_stamp(self._path(source, session, "underlyings"))
+
+    def _path(self, source: str, session: date, part: str) -> Path:
+        return self.folder / folder_name(source) / session.isoformat() / f"{part}.parquet"
+
+    def _read(self, path: Path, schema: pl.Schema) -> pl.DataFrame:
+        if not path.exists():
+            return pl.DataFrame(schema=schema)
+        stamp = _file_stamp(path)
+        cached = self._underlyings.get(path)
+        if cached is not None and cached[0] == stamp:
+            return cached[1]
+        try:
+            frame = pl.read_parquet(path)
+        except (pl.exceptions.PolarsError, OSError) as error:
+            raise StoreError(f"{path} is damaged ({error}); `scanner store rebuild` makes it anew") from error
+        if schema is UNDERLYING_ROWS:
+            self._underlyings[path] = (stamp, frame)
+        return frame
+
+    @staticmethod
+    def _write_file(path: Path, frame: pl.DataFrame) -> None:
+        def write(handle: IO[bytes]) -> None:
+            frame.write_parquet(handle, compression="zstd", compression_level=1)
+
+        write_atomically(path, write)
+
+
+def _of(frame: pl.DataFrame, underlyings: Iterable[str] | None) -> pl.DataFrame:
+    return frame if underlyings is None else frame.filter(pl.col("underlying").is_in(list(underlyings)))
+
+
+def _shaped(frame: pl.DataFrame, schema: pl.Schema, *, extra: bool) -> pl.DataFrame:
+    """Give a frame the columns of a schema, null where absent, its other columns kept behind them or dropped."""
+    columns = [
+        (pl.col(name).cast(dtype) if name in frame.columns else pl.lit(None, dtype=dtype).alias(name))
+        for name, dtype in schema.items()
+    ]
+    others = [name for name in frame.columns if name not in schema] if extra else []
+    return frame.select(*columns, *others)
+
+
+def _file_stamp(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_mtime_ns, status.st_size

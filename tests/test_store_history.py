@@ -1,0 +1,118 @@
+"""Snapshots become summaries, summaries become panels; the past of a session never depends on its future."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from built_chains import built_chain
+
+from scanner import sessions
+from scanner.store.importing import ImportReport, import_chains
+from scanner.store.store import Store
+
+DAYS = sessions.sessions_between(date(2026, 8, 3), date(2026, 8, 14))
+
+
+@dataclass
+class Recorded:
+    chain: pl.DataFrame | None
+    path: Path = Path("built")
+    refusals: tuple[object, ...] = ()
+
+
+def take(store: Store, *chains: pl.DataFrame) -> ImportReport:
+    return import_chains(store, [Recorded(chain) for chain in chains])
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store.open(tmp_path / "store")
+
+
+def test_a_panel_holds_the_sessions_before_the_judged_one(store: Store) -> None:
+    take(store, *[built_chain(day, volume=number) for number, day in enumerate(DAYS)])
+    panel = store.history.panel("test", ["ABC"], before=DAYS[4], depth=3)
+    assert panel.sessions == tuple(DAYS[1:4])
+    assert panel.volume.tolist() == [[1.0, 2.0, 3.0]] * 20
+    assert panel.spot.tolist() == [[100.0, 100.0, 100.0]]
+    assert panel.oi_asof.tolist() == [DAYS[0:3]]
+
+
+def test_the_same_panel_whether_or_not_later_sessions_are_stored(tmp_path: Path) -> None:
+    chains = [built_chain(day, strikes=[100.0, 105.0 + number]) for number, day in enumerate(DAYS)]
+    early, late = Store.open(tmp_path / "early"), Store.open(tmp_path / "late")
+    take(early, *chains[:6])
+    take(late, *chains)
+    one, other = (store.history.panel("test", ["ABC"], before=DAYS[6], depth=4) for store in (early, late))
+    assert one.contracts.equals(other.contracts)
+    np.testing.assert_array_equal(one.volume, other.volume)
+    assert one.underlying_sessions.equals(other.underlying_sessions)
+
+
+def test_importing_twice_changes_nothing(store: Store, tmp_path: Path) -> None:
+    chains = [built_chain(day) for day in DAYS[:3]]
+    first = take(store, *chains)
+    files = sorted((path, path.stat().st_mtime_ns) for path in (tmp_path / "store").rglob("*.parquet"))
+    again = take(store, *chains)
+    assert (first.stored, first.known) == (3, 0)
+    assert (again.stored, again.known) == (0, 3)
+    assert files == sorted((path, path.stat().st_mtime_ns) for path in (tmp_path / "store").rglob("*.parquet"))
+
+
+def test_the_order_of_import_does_not_matter(tmp_path: Path) -> None:
+    chains = [built_chain(day) for day in DAYS[:4]]
+    chains[2] = built_chain(
+        DAYS[2], volume=chains[1]["volume"].to_list(), open_interest=chains[1]["open_interest"].to_list()
+    )
+    straight, reversed_ = Store.open(tmp_path / "straight"), Store.open(tmp_path / "reversed")
+    take(straight, *chains)
+    for item in reversed(chains):
+        take(reversed_, item)
+    for day in DAYS[:4]:
+        one, other = (store.summaries.underlyings("test", day) for store in (straight, reversed_))
+        assert one.equals(other)
+    assert straight.summaries.underlyings("test", DAYS[2])["verdicts"][0][0]["check"] == "repeated"
+
+
+def test_a_session_that_is_not_trusted_is_unknown_in_the_panel_never_zero(store: Store) -> None:
+    good = built_chain(DAYS[0])
+    repeat = built_chain(DAYS[1], volume=good["volume"].to_list(), open_interest=good["open_interest"].to_list())
+    take(store, good, repeat)
+    panel = store.history.panel("test", ["ABC"], before=DAYS[2])
+    assert panel.sessions == (DAYS[0], DAYS[1])
+    assert np.isnan(panel.volume[:, 1]).all()
+    assert np.isfinite(panel.volume[:, 0]).all()
+
+
+def test_a_session_without_quotes_of_its_close_has_no_closing_volume_but_keeps_its_open_interest(store: Store) -> None:
+    take(store, built_chain(DAYS[0], quote_time=sessions.session_open(DAYS[0])))
+    panel = store.history.panel("test", ["ABC"], before=DAYS[1])
+    assert np.isnan(panel.volume).all()
+    assert np.isfinite(panel.open_interest).all()
+
+
+def test_vendors_never_mix_and_the_other_history_is_named(store: Store) -> None:
+    take(store, *[built_chain(day, source="cboe") for day in DAYS[:3]])
+    assert store.history.panel("yahoo", ["ABC"], before=DAYS[5]).sessions == ()
+    assert store.history.other_sources("yahoo", ["ABC"], before=DAYS[5]) == {"cboe": 3}
+
+
+def test_a_panel_of_several_underlyings_leaves_the_missing_ones_unknown(store: Store) -> None:
+    take(store, built_chain(DAYS[0]), built_chain(DAYS[1]), built_chain(DAYS[1], underlying="XYZ"))
+    panel = store.history.panel("test", ["ABC", "XYZ"], before=DAYS[2])
+    assert panel.underlyings == ("ABC", "XYZ")
+    assert np.isnan(panel.spot[1, 0])
+    xyz = (panel.contracts["underlying"] == "XYZ").to_numpy()
+    assert np.isnan(panel.volume[xyz, 0]).all()
+
+
+def test_a_holiday_label_is_stored_with_its_verdict_and_takes_no_place_in_the_panel(store: Store) -> None:
+    thursday, holiday, monday = date(2026, 7, 2), date(2026, 7, 3), date(2026, 7, 6)
+    take(store, built_chain(thursday), built_chain(holiday))
+    assert store.history.panel("test", ["ABC"], before=monday).sessions == (thursday,)
+    assert store.summaries.underlyings("test", holiday)["verdicts"][0][0]["check"] == "holiday"
