@@ -1,0 +1,1 @@
+"""Where chains come from: one module a vendor, recorded files, and a simulated market."""

@@ -1,0 +1,90 @@
+"""What every source is: a name, whether its market is simulated, and chains for symbols.
+
+A source turns symbols into chains (:mod:`scanner.chain`) one at a time, and turns everything that can go wrong with one
+symbol into a :class:`Fetched` that says so, so that the next symbol goes on. It knows nothing of what is done with
+the chains.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from scanner.errors import ScanProblem, TermsError, UsageError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+STAGE = "source"
+# Keyless web sources: the sites whose terms restrict automated or non-personal use.
+_RESTRICTED = {"cboe": "cboe.com", "yahoo": "yahoo.com"}
+_OTHERS = "files (`--source files --path PATH`, your own recorded chains) and simulated (`--source simulated`)"
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What a source had for one symbol: a chain, or the problem instead; ``notes`` say what was mended or left out."""
+
+    symbol: str
+    chain: pl.DataFrame | None
+    error: ScanProblem | None = None
+    notes: tuple[str, ...] = ()
+
+
+def failed(symbol: str, code: str, message: str) -> Fetched:
+    """The answer for a symbol that has no chain."""
+    return Fetched(symbol, None, ScanProblem(symbol, STAGE, code, message))
+
+
+class Source(Protocol):
+    """Chains by symbol, as known at ``now`` (UTC). Nothing about one symbol raises; it comes back as an error."""
+
+    name: str
+    simulated: bool
+
+    def chains(self, symbols: Iterable[str], now: datetime) -> Iterator[Fetched]:
+        """One :class:`Fetched` for each symbol, in the order asked."""
+        ...
+
+
+class SourceSettings(Protocol):
+    """What opening a source needs to know; the configuration's settings have this shape."""
+
+    @property
+    def path(self) -> Path | None:
+        """The file, folder or glob of recorded chains that the ``files`` source reads."""
+        ...
+
+
+def require_terms(name: str, accepted: Iterable[str]) -> None:
+    """Stop before the first request to a site whose terms have not been accepted. Raises TermsError, in two lines."""
+    if name not in _RESTRICTED or name in set(accepted):
+        return
+    raise TermsError(
+        f"{name}: the terms of {_RESTRICTED[name]} restrict automated and non-personal use; once you have read and "
+        f"accepted them, give `--accept-terms {name}` or write `accept_terms: [{name}]` in config.yaml\n"
+        f"sources that need no such step: {_OTHERS}"
+    )
+
+
+def open_source(name: str, settings: SourceSettings) -> Source:
+    """The source of that name, ready to use. Raises UsageError where it does not exist or lacks a setting."""
+    if name == "cboe":
+        from scanner.sources.cboe import CboeSource
+        from scanner.sources.http import PoliteClient
+
+        return CboeSource(PoliteClient())
+    if name == "files":
+        from scanner.sources.files import FilesSource
+
+        if settings.path is None:
+            raise UsageError("source files: which ones? Give `--path PATH` (a file, a folder or a glob)")
+        return FilesSource(settings.path)
+    if name == "simulated":
+        simulated: Source = importlib.import_module("scanner.sources.simulated").SimulatedSource()
+        return simulated
+    raise UsageError(f"source {name!r} is not there; there are: cboe, files, simulated")

@@ -1,0 +1,112 @@
+"""Live chains from Cboe's keyless delayed-quote files, about fifteen minutes behind the market.
+
+The site answers 403 (sometimes 404) for a symbol it does not know, and also for a caller it has shut out. A symbol that
+is certainly there tells the two apart. Whatever would only be refused again - shut out, too many requests, no network -
+ends the asking, and the symbols not asked for say so.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+
+from scanner import symbology
+from scanner.sources.base import Fetched, failed
+from scanner.sources.formats import building
+from scanner.sources.formats.base import File, Findings, UnreadableError
+from scanner.sources.formats.cboe_json import CboeJson
+from scanner.sources.formats.cleaning import clean
+from scanner.sources.formats.reading import parse_json
+from scanner.sources.http import Answer, HttpError, PoliteClient
+
+BASE_URL = "https://cdn.cboe.com"
+_CHAIN = "/api/global/delayed_quotes/options/{}.json"
+_QUOTE = "/api/global/delayed_quotes/quotes/{}.json"
+_CANARY = "SPY"
+_ENDS_THE_ASKING = frozenset({"blocked", "rate_limited", "unreachable"})
+_TICKER = re.compile(r"^[A-Z0-9]{1,8}([.\-/][A-Z]{1,2})?$")
+_FORMAT = CboeJson()
+
+
+class CboeSource:
+    """Chains of stocks, ETFs and indices, one file a symbol. ``base_url`` is where the site is."""
+
+    name = "cboe"
+    simulated = False
+
+    def __init__(self, client: PoliteClient, base_url: str = BASE_URL) -> None:
+        self._client = client
+        self._base_url = base_url.rstrip("/")
+
+    def chains(self, symbols: Iterable[str], now: datetime) -> Iterator[Fetched]:
+        """One answer for each symbol, each costing at most a request a second."""
+        ended = ""
+        for symbol in symbols:
+            if ended:
+                yield failed(symbol, "not_asked", f"{symbol}: not asked for, because {ended}")
+                continue
+            fetched = self._one(symbol, now)
+            if fetched.error is not None and fetched.error.code in _ENDS_THE_ASKING:
+                ended = fetched.error.message.removeprefix(f"{symbol}: ")
+            yield fetched
+
+    def _one(self, symbol: str, now: datetime) -> Fetched:
+        ticker = symbol.strip().upper().lstrip("_^$")
+        if not _TICKER.match(ticker):
+            return failed(symbol, "unknown_symbol", f"{symbol}: not a ticker symbol")
+        try:
+            for name in _file_names(ticker):
+                answer = self._client.get(self._base_url + _CHAIN.format(name))
+                if answer.status == 200:
+                    return _read(symbol, answer, now)
+                if answer.status not in (403, 404):
+                    return failed(
+                        symbol, "http_error", f"{symbol}: cboe answered HTTP {answer.status}; try again later"
+                    )
+            if self._shut_out():
+                return failed(
+                    symbol,
+                    "blocked",
+                    f"{symbol}: cboe answers nobody here (HTTP 403 even for {_CANARY}); wait some hours, ask less "
+                    "often, or use another source",
+                )
+            return failed(symbol, "unknown_symbol", f"{symbol}: cboe has no options of it; check the spelling")
+        except HttpError as error:
+            return failed(symbol, error.code, f"{symbol}: {error}")
+
+    def _shut_out(self) -> bool:
+        """Whether even a symbol that is certainly there is refused."""
+        return self._client.get(self._base_url + _QUOTE.format(_CANARY)).status in (403, 404)
+
+
+def _file_names(ticker: str) -> list[str]:
+    """The names a chain may be filed under: indices with an underscore, class shares with a dot or without."""
+    if ticker in symbology.INDEX_UNDERLYINGS:
+        return [f"_{ticker}"]
+    dotted = re.sub(r"[\-/]", ".", ticker)
+    return [dotted, dotted.replace(".", "")] if "." in dotted else [dotted]
+
+
+def _read(symbol: str, answer: Answer, now: datetime) -> Fetched:
+    findings = Findings(symbol)
+    try:
+        document = parse_json(answer.body)
+        if not _FORMAT.recognises(document):
+            raise UnreadableError("JSON, but not a chain (no data.options)")
+        rows = building.keyed(clean(_FORMAT.rows(document, File(Path(symbol)), findings), findings))
+        rows = rows.with_columns(fetched_at=pl.lit(now))
+        if rows["seen_at"].null_count():
+            rows = rows.with_columns(seen_at=pl.lit(now))
+        chain, notes = building.build(rows, source=_FORMAT.source, delay=_FORMAT.delay, findings=findings)
+    except (UnreadableError, pl.exceptions.PolarsError) as error:
+        return failed(symbol, "unreadable", f"{symbol}: cboe's answer cannot be understood: {error}")
+    refusals = tuple(str(refusal) for refusal in findings.take())
+    if chain is None:
+        return failed(
+            symbol, "empty_chain", f"{symbol}: cboe's answer holds no contract ({'; '.join(refusals) or 'empty'})"
+        )
+    return Fetched(symbol, chain, notes=(*refusals, *notes))

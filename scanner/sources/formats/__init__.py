@@ -1,0 +1,44 @@
+"""The formats of recorded chains, one module each, known by their content."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from scanner.sources.formats.base import JsonFormat, TextFormat, UnreadableError, lower, split_fields
+from scanner.sources.formats.canonical import Canonical
+from scanner.sources.formats.cboe_flat import CboeFlat
+from scanner.sources.formats.cboe_json import CboeJson
+
+TEXT: tuple[TextFormat, ...] = (Canonical(), CboeFlat())
+JSON: tuple[JsonFormat, ...] = (CboeJson(),)
+_PREAMBLE = 5
+
+
+def of_text(lines: Sequence[str]) -> tuple[TextFormat, int]:
+    """The format of a text file and the number of lines down to and with its header. Raises UnreadableError."""
+    for number, line in enumerate(lines[:_PREAMBLE], 1):
+        header = lower(split_fields(line))
+        for candidate in TEXT:
+            if candidate.recognises(header):
+                return candidate, number
+    first = next((line for line in lines if line.strip()), "")
+    shown = ", ".join(split_fields(first)[:8])[:120]
+    raise UnreadableError(f"no format of recorded chains has this header: {shown!r}", 1)
+
+
+def of_parquet(names: Sequence[str]) -> TextFormat:
+    """The format of a Parquet file with these columns. Raises UnreadableError."""
+    for candidate in TEXT:
+        if candidate.recognises(lower(names)):
+            return candidate
+    raise UnreadableError(f"Parquet, but no known chain (its columns: {', '.join(names[:8])[:120]})")
+
+
+def of_json(document: Any) -> JsonFormat:
+    """The format of a JSON document. Raises UnreadableError."""
+    for candidate in JSON:
+        if candidate.recognises(document):
+            return candidate
+    keys = ", ".join(list(document)[:8]) if isinstance(document, dict) else type(document).__name__
+    raise UnreadableError(f"JSON, but no known chain (it holds: {keys[:120]})")

@@ -1,0 +1,199 @@
+"""Bytes into tables: plain or gzip, text in blocks of whole lines, Parquet in batches, JSON in one piece.
+
+Nothing here knows a vendor. Memory is bounded by the block, whatever the size of the file.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import polars as pl
+
+from scanner.sources.formats.base import Findings, UnreadableError
+
+BLOCK_BYTES = 32 * 1024 * 1024
+BATCH_ROWS = 500_000
+LARGEST_JSON = 512 * 1024 * 1024
+_HEAD_BYTES = 64 * 1024
+_ARCHIVES = {b"PK\x03\x04": "zip", b"7z\xbc\xaf": "7-Zip", b"\x28\xb5\x2f\xfd": "Zstandard", b"BZh": "bzip2"}
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The beginning of a file, unpacked: enough to tell what it is."""
+
+    kind: str  # "text", "json" or "parquet"
+    lines: tuple[str, ...] = ()
+
+
+def head(path: Path) -> Head:
+    """Look at the beginning of a file. Raises UnreadableError where it is empty, packed otherwise, or a web page."""
+    start = _whole(path, lambda stream: stream.read(_HEAD_BYTES))
+    if start.startswith(b"PAR1"):
+        return Head("parquet")
+    for magic, kind in _ARCHIVES.items():
+        if start.startswith(magic):
+            raise UnreadableError(f"a {kind} archive; unpack it first (gzip is read as it is)")
+    text = start.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if not text:
+        raise UnreadableError("the file is empty")
+    if text[:1] in (b"{", b"["):
+        return Head("json")
+    if text[:1] == b"<":
+        raise UnreadableError("a web page or XML, not a chain; fetch it again")
+    if b"\x00" in start:
+        raise UnreadableError("neither text, JSON nor Parquet")
+    return Head("text", tuple(start.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace").splitlines()))
+
+
+def document(path: Path) -> Any:
+    """A JSON file's content; ``NaN`` and ``Infinity``, which JSON does not have, are read as null."""
+    content = _whole(path, lambda stream: stream.read(LARGEST_JSON + 1))
+    if len(content) > LARGEST_JSON:
+        raise UnreadableError(f"larger than the {LARGEST_JSON:,} bytes that are read of one JSON document")
+    return parse_json(content)
+
+
+def parse_json(content: bytes) -> Any:
+    """A JSON body's content. Raises UnreadableError with the line where it stops making sense."""
+    try:
+        return json.loads(content, parse_constant=lambda _: None)
+    except json.JSONDecodeError as error:
+        short = "cut short" if error.pos >= len(error.doc.rstrip()) - 1 else "not JSON"
+        if content.lstrip()[:1] == b"<":
+            raise UnreadableError("a web page or XML, not JSON") from error
+        raise UnreadableError(f"{short}: {error.msg} (character {error.pos})", error.lineno) from error
+    except (UnicodeDecodeError, RecursionError, ValueError) as error:
+        raise UnreadableError(f"not JSON: {type(error).__name__}") from error
+
+
+def text_blocks(path: Path, names: Sequence[str], header_line: int, findings: Findings) -> Iterator[pl.DataFrame]:
+    """The lines below the header, in blocks: columns ``names`` as text, and ``line``.
+
+    A line with more or fewer fields than the header is refused. Raises UnreadableError where the file breaks off.
+    """
+    with _open(path) as stream:
+        for _ in range(header_line):
+            stream.readline()
+        line = header_line + 1
+        rest = b""
+        while True:
+            more = _guarded(stream, BLOCK_BYTES)
+            block = rest + more
+            cut = len(block) if not more else _last_line_end(block)
+            rest = block[cut:]
+            if cut:
+                yield _table(block[:cut], names, line, findings)
+                line += block.count(b"\n", 0, cut)
+            if not more:
+                return
+
+
+def _last_line_end(block: bytes) -> int:
+    """Where the last whole line ends; a line end inside quotes is none."""
+    cut = block.rfind(b"\n") + 1
+    while cut and block.count(b'"', 0, cut) % 2:
+        cut = block.rfind(b"\n", 0, cut - 1) + 1
+    return cut
+
+
+def _table(block: bytes, names: Sequence[str], first_line: int, findings: Findings) -> pl.DataFrame:
+    if b'"' in block:
+        return _quoted_table(block, names, first_line, findings)
+    lines = block.splitlines()
+    commas = len(names) - 1
+    good = [number for number, line in enumerate(lines) if line.count(b",") == commas]
+    if len(good) < len(lines):
+        for number, line in enumerate(lines):
+            if line.count(b",") != commas and line.strip():
+                _refuse_line(findings, first_line + number, line.count(b",") + 1, len(names))
+        block = b"\n".join([lines[number] for number in good])
+    schema = dict.fromkeys(names, pl.String)
+    if not good:
+        return pl.DataFrame(schema={**schema, "line": pl.Int64})
+    table = pl.read_csv(block, has_header=False, schema=schema, quote_char=None, encoding="utf8-lossy")
+    return table.with_columns(line=pl.Series(good, dtype=pl.Int64) + first_line)
+
+
+def _quoted_table(block: bytes, names: Sequence[str], first_line: int, findings: Findings) -> pl.DataFrame:
+    """The careful way, for blocks in which fields are quoted and may hold commas and line ends."""
+    reader = csv.reader(io.StringIO(block.decode("utf-8", "replace"), newline=""))
+    fields, numbers = [], []
+    line = first_line
+    try:
+        for row in reader:
+            if len(row) == len(names):
+                fields.append(row)
+                numbers.append(line)
+            elif any(value.strip() for value in row):
+                _refuse_line(findings, line, len(row), len(names))
+            line = first_line + reader.line_num
+    except csv.Error as error:
+        raise UnreadableError(f"not CSV: {error}", line) from error
+    columns = list(zip(*fields, strict=True)) if fields else [()] * len(names)
+    table = {name: pl.Series(column, dtype=pl.String) for name, column in zip(names, columns, strict=True)}
+    return pl.DataFrame(table).with_columns(line=pl.Series(numbers, dtype=pl.Int64))
+
+
+def _refuse_line(findings: Findings, line: int, found: int, expected: int) -> None:
+    findings.add(f"{found} fields where the header has {expected}; row refused", line)
+
+
+def parquet_columns(path: Path) -> tuple[str, ...]:
+    """The column names of a Parquet file. Raises UnreadableError where it is damaged."""
+    try:
+        return tuple(pl.read_parquet_schema(path))
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise UnreadableError(f"a damaged Parquet file ({_one_line(error)})") from error
+
+
+def parquet_batches(path: Path, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
+    """A Parquet file in batches, with ``line`` counting its rows from 1."""
+    import pyarrow.parquet
+
+    first = 1
+    try:
+        with pyarrow.parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches(BATCH_ROWS, columns=list(columns)):
+                table = pl.from_arrow(batch)
+                if isinstance(table, pl.DataFrame):
+                    yield table.with_columns(line=pl.int_range(first, first + table.height, dtype=pl.Int64))
+                    first += table.height
+    except (OSError, pyarrow.ArrowException) as error:
+        raise UnreadableError(f"a damaged Parquet file ({_one_line(error)})", first) from error
+
+
+def _whole(path: Path, read: Any) -> bytes:
+    with _open(path) as stream:
+        return _guarded(stream, -1, read)
+
+
+def _guarded(stream: BinaryIO | gzip.GzipFile, size: int, read: Any = None) -> bytes:
+    try:
+        return bytes(read(stream) if read else stream.read(size))
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise UnreadableError(f"the gzip file is damaged or cut short ({_one_line(error)})") from error
+    except OSError as error:
+        raise UnreadableError(f"cannot be read ({error.strerror or error})") from error
+
+
+def _open(path: Path) -> BinaryIO | gzip.GzipFile:
+    try:
+        stream = path.open("rb")
+    except OSError as error:
+        raise UnreadableError(f"cannot be read ({error.strerror or error})") from error
+    packed = stream.read(2) == b"\x1f\x8b"
+    stream.seek(0)
+    return gzip.GzipFile(fileobj=stream) if packed else stream
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:160]
