@@ -1,0 +1,202 @@
+"""Episodes: many scans of one story become one alert that is updated.
+
+Pure: what was known before, what was found now and the moment give what is known after and what happened. An episode
+begins when a finding has held for as many scans as its rule asks; it goes on while the same identity is found again
+within the rule's cooldown, so scanning more often never makes more alerts; it closes once a scan that judged it finds
+nothing and the cooldown has passed, or when its contract has expired. Nothing closes for lack of data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+
+from scanner import sessions
+from scanner.alerts.identity import Key, alert_id
+from scanner.alerts.model import Alert, Severity, Status
+from scanner.alerts.terms import RuleBook, Silence
+
+
+class EventKind(StrEnum):
+    """What happened to an episode in one scan."""
+
+    new = "new"
+    ongoing = "ongoing"
+    escalated = "escalated"
+    resent = "resent"
+    closed = "closed"
+    confirmed = "confirmed"
+    faded = "faded"
+    unconfirmable = "unconfirmable"
+
+
+# What a notification is worth sending for; an ongoing story without news is not.
+SENT = frozenset({EventKind.new, EventKind.escalated, EventKind.resent})
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened to one alert."""
+
+    kind: EventKind
+    alert: Alert
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """One story: its alert, the session it began in, the strongest it has been, and when it was last sent."""
+
+    key: Key
+    started: date
+    ordinal: int
+    alert: Alert
+    peak_severity: Severity
+    peak_stars: int | None
+    sent_at: datetime
+
+    @property
+    def closed(self) -> bool:
+        """Whether the story is over."""
+        return self.alert.status is Status.closed
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A finding on its way to becoming an episode: how many scans in a row it has held."""
+
+    key: Key
+    underlying: str | None
+    since: datetime
+    last_seen: datetime
+    scans: int
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A finding as the alert it would make; its id, status and first sighting are settled by the episode."""
+
+    key: Key
+    alert: Alert
+    calibrated: bool = False
+    q_value: float | None = None
+    rank: float | None = None
+
+
+def hold(
+    sightings: Iterable[Sighting],
+    drafts: Sequence[Draft],
+    open_keys: frozenset[Key],
+    now: datetime,
+    book: RuleBook,
+) -> tuple[list[Draft], list[Draft], list[Sighting]]:
+    """Apply each rule's ``for``: which findings have held long enough, which have not, and what to remember.
+
+    A finding whose episode is already open has held before. Judging the same moment twice counts it once.
+    """
+    known = {sighting.key: sighting for sighting in sightings}
+    held: list[Draft] = []
+    waiting: list[Draft] = []
+    remembered: list[Sighting] = []
+    for draft in drafts:
+        needed = book.rule(draft.key.rule_id, draft.alert.underlying).hold_scans
+        if needed <= 1 or draft.key in open_keys:
+            held.append(draft)
+            continue
+        before = known.get(draft.key)
+        if before is None or before.since > now:
+            sighting = Sighting(draft.key, draft.alert.underlying, now, now, 1)
+        elif now > before.last_seen:
+            sighting = Sighting(draft.key, draft.alert.underlying, before.since, now, before.scans + 1)
+        else:
+            sighting = before
+        remembered.append(sighting)
+        (held if sighting.scans >= needed else waiting).append(draft)
+    return held, waiting, remembered
+
+
+def advance(
+    previous: Iterable[Episode],
+    found: Sequence[Draft],
+    now: datetime,
+    session: date,
+    *,
+    book: RuleBook,
+    judged: Callable[[Episode], bool],
+    resend: timedelta | None = None,
+) -> tuple[list[Episode], list[Event]]:
+    """Carry every episode one scan further.
+
+    ``previous`` holds the open episodes and those of this session already closed; ``found`` what this scan raises, one
+    draft a key; ``judged`` says whether this scan could have found an episode again. ``resend`` is how long an ongoing
+    alert stays silent before it is sent again (None: never). Returns every episode that changed, and one event for each
+    change; an episode that was followed by a new one of the same key gives two.
+    """
+    changed: list[Episode] = []
+    events: list[Event] = []
+    drafts = {draft.key: draft for draft in found}
+    ordinals: dict[Key, int] = {}
+    open_by_key: dict[Key, Episode] = {}
+    for episode in previous:
+        if episode.started == session:
+            ordinals[episode.key] = max(ordinals.get(episode.key, 0), episode.ordinal + 1)
+        if not episode.closed:
+            open_by_key[episode.key] = episode
+
+    def record(episode: Episode, kind: EventKind) -> None:
+        changed.append(episode)
+        events.append(Event(kind, episode.alert))
+
+    for key, episode in open_by_key.items():
+        over = is_over(episode, now, session, book)
+        if over and (key in drafts or judged(episode)):
+            record(replace(episode, alert=episode.alert.changed(status=Status.closed)), EventKind.closed)
+        elif key in drafts:
+            record(*_again(episode, drafts.pop(key), now, resend))
+    for key, draft in drafts.items():
+        record(_begin(draft, now, session, ordinals.get(key, 0)), EventKind.new)
+    return changed, events
+
+
+def is_over(episode: Episode, now: datetime, session: date, book: RuleBook) -> bool:
+    """Whether an episode has been silent for longer than its cooldown, or its contract has expired."""
+    alert = episode.alert
+    expired = alert.expiry is not None and alert.expiry < session
+    return expired or _silent_longer_than(book.cooldown(alert.rule_id, alert.underlying), alert, session, now)
+
+
+def _silent_longer_than(cooldown: Silence, alert: Alert, session: date, now: datetime) -> bool:
+    if cooldown.unit == "session":
+        return len(sessions.sessions_between(alert.session_date, session)) - 1 > cooldown.count
+    return now - alert.last_seen > timedelta(minutes=cooldown.count)
+
+
+def _begin(draft: Draft, now: datetime, session: date, ordinal: int) -> Episode:
+    alert = draft.alert.changed(
+        alert_id=alert_id(draft.key, session, ordinal), status=Status.new, first_seen=now, last_seen=now
+    )
+    return Episode(draft.key, session, ordinal, alert, alert.severity, alert.stars, now)
+
+
+def _again(episode: Episode, draft: Draft, now: datetime, resend: timedelta | None) -> tuple[Episode, EventKind]:
+    """The same story seen once more: stronger than ever (escalated), or simply still there."""
+    before, fresh = episode.alert, draft.alert
+    escalated = fresh.severity.rank > episode.peak_severity.rank or (fresh.stars or 0) > (episode.peak_stars or 0)
+    silent = resend is not None and now - episode.sent_at >= resend
+    kind = EventKind.escalated if escalated else EventKind.resent if silent else EventKind.ongoing
+    alert = fresh.changed(
+        alert_id=before.alert_id,
+        status=Status.escalated if escalated else Status.ongoing,
+        first_seen=before.first_seen,
+        last_seen=now,
+        confirmation=before.confirmation,
+    )
+    stronger = replace(
+        episode,
+        alert=alert,
+        peak_severity=max(episode.peak_severity, fresh.severity, key=lambda severity: severity.rank),
+        peak_stars=max(episode.peak_stars or 0, fresh.stars) if fresh.stars is not None else episode.peak_stars,
+        sent_at=now if kind in SENT else episode.sent_at,
+    )
+    return stronger, kind

@@ -1,0 +1,78 @@
+"""The contracts behind an alert, with their volume and open interest: what the next morning is compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import polars as pl
+
+from scanner.alerts.episodes import Event, EventKind
+from scanner.alerts.model import Alert, Confirmation, ScanMeta
+
+
+@dataclass(frozen=True, slots=True)
+class Flagged:
+    """A contract behind an alert in one session, and what became of it.
+
+    ``volume`` is what was flagged; ``open_interest`` stood at the close of ``oi_asof``, before it; ``opened`` is how
+    far it rose by the close of ``session_date``. ``outcome`` is a :class:`~scanner.alerts.model.Confirmation` of the
+    whole alert in that session, ``matched_share`` the share of random contracts like these that were confirmed.
+    """
+
+    alert_id: str
+    session_date: date
+    contract: str
+    rule_id: str
+    underlying: str | None
+    simulated: bool
+    expiry: date | None
+    flagged_at: datetime
+    volume: int | None
+    open_interest: int | None
+    oi_asof: date | None
+    outcome: str = Confirmation.pending.value
+    opened: int | None = None
+    decided_at: datetime | None = None
+    matched_share: float | None = None
+
+
+def flagged_contracts(events: Iterable[Event], contracts: pl.DataFrame | None, scan: ScanMeta) -> Iterator[Flagged]:
+    """The contracts that each alert of a scan rests on.
+
+    Of a contract itself; of a strike both rights; of a ladder its strikes; of wider scopes the drivers. ``contracts``
+    is the contract frame of the scan (contract, root, expiry, strike, right, volume, open_interest, oi_asof).
+    """
+    if contracts is None:
+        return
+    for event in events:
+        if event.kind is EventKind.closed:
+            continue
+        alert = event.alert
+        for row in contracts.filter(_behind(alert)).iter_rows(named=True):
+            yield Flagged(
+                alert_id=alert.alert_id,
+                session_date=scan.session_date,
+                contract=row["contract"],
+                rule_id=alert.rule_id,
+                underlying=row["underlying"],
+                simulated=alert.simulated,
+                expiry=row["expiry"],
+                flagged_at=scan.as_of,
+                volume=row["volume"],
+                open_interest=row["open_interest"],
+                oi_asof=row["oi_asof"],
+            )
+
+
+def _behind(alert: Alert) -> pl.Expr:
+    if alert.contract is not None:
+        return pl.col("contract") == alert.contract
+    of_expiry = (pl.col("underlying") == alert.underlying) & (pl.col("expiry") == alert.expiry)
+    first, last = alert.evidence.get("first_strike"), alert.evidence.get("last_strike")
+    if alert.scope == "ladder" and first is not None and last is not None:
+        return of_expiry & pl.col("strike").is_between(first, last) & (pl.col("right").cast(pl.String) == alert.right)
+    if alert.scope == "strike" and alert.strike is not None:
+        return of_expiry & (pl.col("strike") == alert.strike)
+    return pl.col("contract").is_in(list(alert.drivers))

@@ -1,0 +1,188 @@
+"""One scan's findings meet what was known before: new, updated and closed alerts, what was held back, what happened."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from scanner.alerts.drafts import Frames, drafts
+from scanner.alerts.episodes import Draft, Episode, Event, Sighting, advance, hold, is_over
+from scanner.alerts.flagged import flagged_contracts
+from scanner.alerts.identity import Key
+from scanner.alerts.model import Alert, HeldBack, NotJudged, ScanMeta
+from scanner.alerts.selection import Reason, Slots, passing, within_slots
+from scanner.alerts.terms import Cooldown, RuleBook, RuleTerms
+
+if TYPE_CHECKING:
+    from scanner.store.state import State
+
+
+@dataclass(frozen=True, slots=True)
+class AlertUpdate:
+    """What one scan did to the alerts.
+
+    ``alerts`` are those this scan raised, updated or closed, strongest first; ``held_back`` the findings that became
+    none; ``events`` one thing that happened to each alert.
+    """
+
+    alerts: tuple[Alert, ...]
+    held_back: tuple[HeldBack, ...]
+    events: tuple[Event, ...]
+
+    @property
+    def held_back_counts(self) -> dict[str, int]:
+        """How many findings were held back for each reason."""
+        return dict(Counter(item.reason for item in self.held_back))
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How many new alerts a session may raise, how rare a calibrated finding must be, when to send again."""
+
+    budget: int
+    false_discovery_rate: float
+    resend: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What was known before a scan: open episodes (and those of the session already closed), and sightings."""
+
+    episodes: Sequence[Episode] = ()
+    sightings: Sequence[Sighting] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What is known after a scan, as far as it changed."""
+
+    update: AlertUpdate
+    episodes: tuple[Episode, ...]
+    sightings: tuple[Sighting, ...]
+    forgotten: tuple[Key, ...] = field(default=())
+
+
+def update(
+    findings: pl.DataFrame,
+    rules: Sequence[RuleTerms],
+    state: State | None,
+    scan: ScanMeta,
+    frames: Frames,
+    *,
+    budget: int,
+    false_discovery_rate: float,
+    cooldown: int = 1,
+    not_judged: Iterable[NotJudged] = (),
+    resend: timedelta | None = None,
+) -> AlertUpdate:
+    """Turn a scan's findings into alerts and store what happened, in one transaction.
+
+    ``findings`` and ``frames`` are described in :mod:`scanner.alerts.drafts`; ``budget`` is how many new alerts a
+    session may raise, ``cooldown`` for how many sessions an identity may stay silent where its rule does not say,
+    ``resend`` after how long an ongoing alert is sent again (None: never). Without a ``state`` nothing is remembered
+    and every finding is new. Judging a moment again gives the same alerts, not more of them.
+    Raises StoreError where the state cannot be read or written.
+    """
+    book = RuleBook(rules, Cooldown(cooldown))
+    made = drafts(findings, book, scan, frames)
+    left_out = tuple(not_judged)
+    policy = Policy(budget, false_discovery_rate, resend)
+    judged = Judged(book, frames, left_out)
+
+    def step(known: Known) -> Step:
+        return decide(made, book, known, scan, judged=judged, policy=policy)
+
+    if state is None:
+        return step(Known()).update
+    with state.write() as ledger:
+        known = Known(ledger.episodes(scan.as_of, scan.session_date, scan.simulated), ledger.sightings(scan.simulated))
+        taken = step(known)
+        ledger.save_episodes(taken.episodes, taken.update.events, scan.as_of, scan.id)
+        ledger.replace_sightings(taken.forgotten, taken.sightings)
+        ledger.flag(flagged_contracts(taken.update.events, frames.get("contract"), scan))
+        ledger.save_left_out(scan.id, taken.update.held_back, left_out)
+    return taken.update
+
+
+def decide(
+    made: Sequence[Draft],
+    book: RuleBook,
+    known: Known,
+    scan: ScanMeta,
+    *,
+    judged: Judged,
+    policy: Policy,
+) -> Step:
+    """The pure heart of :func:`update`: drafts and what was known give what is known now."""
+    open_keys = frozenset(
+        episode.key
+        for episode in known.episodes
+        if not episode.closed and not is_over(episode, scan.as_of, scan.session_date, book)
+    )
+    rare, common = passing(made, policy.false_discovery_rate)
+    held, waiting, sightings = hold(known.sightings, rare, open_keys, scan.as_of, book)
+    raised = [episode.key for episode in known.episodes if episode.started == scan.session_date]
+    slots = Slots.left(policy.budget, book.limits(), raised)
+    accepted, beyond = within_slots(held, open_keys, slots)
+    episodes, events = advance(
+        known.episodes,
+        accepted,
+        scan.as_of,
+        scan.session_date,
+        book=book,
+        judged=judged.episode,
+        resend=policy.resend,
+    )
+    held_back = [
+        *(_held_back(draft, Reason.false_discovery_rate) for draft in common),
+        *(_held_back(draft, Reason.not_yet_held) for draft in waiting),
+        *(_held_back(draft, reason) for draft, reason in beyond),
+    ]
+    alerts = sorted((event.alert for event in events), key=lambda alert: alert.strength, reverse=True)
+    remembered = {sighting.key for sighting in sightings}
+    forgotten = tuple(
+        sighting.key for sighting in known.sightings if sighting.key not in remembered and judged.sighting(sighting)
+    )
+    return Step(
+        AlertUpdate(tuple(alerts), tuple(held_back), tuple(events)), tuple(episodes), tuple(sightings), forgotten
+    )
+
+
+def _held_back(draft: Draft, reason: Reason) -> HeldBack:
+    return HeldBack(draft.alert, draft.key.identity, reason.value)
+
+
+class Judged:
+    """Whether a scan could have found something again: its rule ran, its underlying was there, its rows were judged."""
+
+    def __init__(self, book: RuleBook, frames: Frames, left_out: Iterable[NotJudged]) -> None:
+        self._book = book
+        self._rows = {scope: _rows_by_underlying(frame) for scope, frame in frames.items()}
+        self._left_out = {(item.rule_id, item.underlying): item.count for item in left_out}
+
+    def episode(self, episode: Episode) -> bool:
+        """Whether this scan judged an episode's rule on all or part of its underlying."""
+        alert = episode.alert
+        return self._was_judged(alert.rule_id, alert.scope, alert.underlying)
+
+    def sighting(self, sighting: Sighting) -> bool:
+        """Whether this scan judged the underlying of a sighting."""
+        return self._was_judged(sighting.key.rule_id, "underlying", sighting.underlying)
+
+    def _was_judged(self, rule_id: str, scope: str, underlying: str | None) -> bool:
+        if rule_id not in self._book:
+            return False
+        rows = self._rows.get(scope, {})
+        here = sum(rows.values()) if underlying is None else rows.get(underlying, 0)
+        return here > self._left_out.get((rule_id, underlying), 0)
+
+
+def _rows_by_underlying(frame: pl.DataFrame) -> Mapping[str | None, int]:
+    if "underlying" not in frame.columns:
+        return {None: frame.height}
+    return dict(frame.group_by("underlying").len().iter_rows())

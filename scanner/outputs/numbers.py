@@ -1,0 +1,51 @@
+"""Numbers as people read them: thousands, percentages, chances, by the unit that the field dictionary gives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from scanner import fields
+from scanner.fields import Unit
+
+_PERCENT = frozenset({Unit.fraction, Unit.volatility})
+_BIG = ((1e12, "trillion"), (1e9, "billion"), (1e6, "million"))
+_RAREST = 15.0
+_MISSING = "-"
+
+
+def with_unit(scope: str, name: str, value: Any) -> str:
+    """A field's value for a person; ``name`` may be of a wider scope (``underlying.iv30``). Missing is ``-``."""
+    if value is None or isinstance(value, bool):
+        return _MISSING if value is None else ("yes" if value else "no")
+    if not isinstance(value, int | float):
+        return str(value)
+    wider, _, own = name.rpartition(".")
+    field = fields.of(wider or scope).get(own) if (wider or scope) in fields.SCOPES else None
+    unit = field.unit if field is not None else Unit.none
+    if unit in _PERCENT:
+        return f"{value:.1%}"
+    return {Unit.surprise: chance, Unit.dollars: money}.get(unit, number)(value)
+
+
+def number(value: float) -> str:
+    """Three significant digits below a thousand, whole numbers with separators above."""
+    if isinstance(value, int) or abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
+
+
+def money(value: float) -> str:
+    """Dollars: cents below a thousand, separators above."""
+    return f"${value:,.2f}" if abs(value) < 1000 else f"${value:,.0f}"
+
+
+def chance(surprise: float) -> str:
+    """A surprise (-log10 of a chance) as odds: 4.2 is ``1 in 16,000``."""
+    if surprise >= _RAREST:
+        return "rarer than 1 in a quadrillion"
+    odds = 10.0**surprise
+    for size, word in _BIG:
+        if odds >= size:
+            return f"1 in {odds / size:.2g} {word}" if odds / size < 100 else f"1 in {odds / size:.0f} {word}"
+    digits = len(f"{odds:.0f}")
+    return f"1 in {round(odds, 2 - digits):,.0f}" if odds >= 2 else "nothing rare"

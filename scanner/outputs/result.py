@@ -1,0 +1,34 @@
+"""The result of one scan, as every output reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from scanner.alerts.model import Alert, NotJudged, ScanMeta, Severity
+from scanner.errors import ScanProblem
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+@dataclass(frozen=True, slots=True)
+class ScanResult:
+    """What one scan found, what it could not judge, and what went wrong.
+
+    ``alerts`` come strongest first; ``underlyings`` has one row a name with every underlying-scope field; ``held_back``
+    counts the findings that did not become alerts, by reason; ``notes`` are sentences for people.
+    """
+
+    scan: ScanMeta
+    alerts: tuple[Alert, ...] = ()
+    not_judged: tuple[NotJudged, ...] = ()
+    underlyings: pl.DataFrame | None = None
+    errors: tuple[ScanProblem, ...] = ()
+    held_back: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def at_least(self, severity: Severity) -> tuple[Alert, ...]:
+        """The alerts of that severity or above."""
+        return tuple(alert for alert in self.alerts if alert.severity.rank >= severity.rank)

@@ -1,0 +1,234 @@
+"""What a person sees: what was flagged, how far off it is, and why; what was not judged; what to do next.
+
+Everything fits 80 columns and uses more where there are more. Text is never read as markup, and text of unknown origin
+goes through :func:`scanner.outputs.text.printable`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import TextIO
+
+from rich.box import ASCII2, SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from scanner import sessions
+from scanner.alerts.model import Alert, NotJudged, ScanMeta, Severity, Status
+from scanner.errors import ScanProblem
+from scanner.outputs import numbers
+from scanner.outputs.result import ScanResult
+from scanner.outputs.text import printable
+
+_STYLES = {
+    Severity.critical: "bold white on red",
+    Severity.high: "bold red",
+    Severity.notice: "yellow",
+    Severity.info: "cyan",
+}
+_SHORT_ID = 8
+_REASONS_SHOWN = 6
+_DRIVERS_SHOWN = 5
+_EVIDENCE_SHOWN = 4
+# Shown in sentences of their own, or said already by the columns beside them.
+_TOLD = frozenset({"volume", "volume_expected", "volume_multiple", "volume_surprise", "volume_q", "dte", "right"})
+
+
+def console(*, no_color: bool = False, file: TextIO | None = None, width: int | None = None) -> Console:
+    """A console on stdout (or ``file``) that respects NO_COLOR, pipes and dumb terminals.
+
+    Characters that the terminal's encoding lacks are replaced and never raise.
+    """
+    stream = file if file is not None else sys.stdout
+    reconfigure = getattr(stream, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(errors="replace")
+    return Console(file=stream, no_color=no_color or None, width=width, highlight=False, markup=False, emoji=False)
+
+
+def print_result(
+    result: ScanResult, to: Console, *, min_severity: Severity = Severity.info, limit: int | None = None
+) -> None:
+    """Print one scan: its heading, its alerts, what was held back or not judged, what failed, and the next step."""
+    shown = result.at_least(min_severity)[:limit]
+    _print_banner(result.scan.simulated, to)
+    to.print(_heading(result.scan))
+    to.print()
+    print_alerts(shown, to)
+    for line in _summary(result, len(shown), min_severity):
+        to.print(line)
+    if shown:
+        to.print(Text(f"Next: scanner alerts show {shown[0].alert_id[:_SHORT_ID]}", style="dim"))
+    _print_banner(result.scan.simulated, to)
+
+
+def print_alerts(alerts: Sequence[Alert], to: Console) -> None:
+    """Print alerts as a table: what, how far off, why."""
+    if not alerts:
+        return
+    plain_glyphs = to.options.ascii_only
+    table = Table(
+        box=ASCII2 if plain_glyphs else SIMPLE_HEAD, show_lines=False, expand=False, padding=(0, 1), pad_edge=False
+    )
+    table.add_column("Severity", no_wrap=True)
+    table.add_column("What", max_width=24)
+    table.add_column("How far off", max_width=28)
+    table.add_column("Why", ratio=1)
+    for position, alert in enumerate(alerts):
+        if position:
+            table.add_row()
+        table.add_row(_severity(alert, plain_glyphs), _what(alert), _how_far(alert), _why(alert))
+    to.print(table)
+
+
+def _print_banner(simulated: bool, to: Console) -> None:
+    if simulated:
+        to.print(Text(" SIMULATED MARKET: invented prices and trades, for trying things out ", style="bold reverse"))
+
+
+def _heading(scan: ScanMeta) -> Text:
+    symbols = f"{scan.symbols_scanned:,} of {scan.symbols_requested:,} symbols"
+    label = " (SIMULATED)" if scan.simulated else ""
+    return Text(
+        f"Session {scan.session_date}, as of {new_york(scan.as_of)}, source {printable(scan.source)}{label}: "
+        f"{symbols}, {scan.contracts:,} contracts, {scan.rules:,} rules",
+        style="bold",
+    )
+
+
+def new_york(instant: datetime) -> str:
+    """An instant as New York's clock shows it: ``2025-09-05 16:00 EDT``."""
+    return instant.astimezone(sessions.NEW_YORK).strftime("%Y-%m-%d %H:%M %Z")
+
+
+def _severity(alert: Alert, plain_glyphs: bool) -> Text:
+    text = Text(alert.severity.value.upper(), style="dim" if alert.status is Status.closed else _STYLES[alert.severity])
+    if alert.stars is not None:
+        text.append(
+            "\n" + ("*" if plain_glyphs else "★") * alert.stars, style="not bold not reverse default on default"
+        )
+    if alert.score is not None:
+        text.append(f"\n{alert.score:.0f}/100", style="not bold default on default")
+    return text
+
+
+def subject(alert: Alert) -> str:
+    """What an alert is about, in a few words: ``GOOG 235 call 2025-09-12``."""
+    parts = [printable(alert.underlying or "market")]
+    first, last = alert.evidence.get("first_strike"), alert.evidence.get("last_strike")
+    if alert.strike is not None:
+        parts.append(f"{alert.strike:g}")
+    elif first is not None and last is not None:
+        parts.append(f"{first:g}-{last:g}")
+    if alert.right is not None:
+        parts.append("call" if alert.right == "C" else "put")
+    if alert.expiry is not None:
+        parts.append(alert.expiry.isoformat())
+    return " ".join(parts)
+
+
+def _what(alert: Alert) -> Text:
+    text = Text(subject(alert), style="bold")
+    dte = alert.evidence.get("dte")
+    state = alert.status.value if not isinstance(dte, int) else f"{alert.status.value}, {dte} days left"
+    text.append(f"\n{state}", style="not bold")
+    if alert.confirmation.value != "pending":
+        text.append(f"\n{alert.confirmation.value} by open interest", style="not bold")
+    return text.append(f"\n{alert.alert_id[:_SHORT_ID]}", style="not bold dim")
+
+
+def _how_far(alert: Alert) -> Text:
+    return Text("\n".join(_distances(alert)))
+
+
+def _distances(alert: Alert) -> Iterator[str]:
+    """Observed against expected, how rare that is, and where the rule looked elsewhere, its own evidence."""
+    evidence = alert.evidence
+    volume, expected, multiple = (evidence.get(name) for name in ("volume", "volume_expected", "volume_multiple"))
+    if volume is not None and expected is not None:
+        yield f"{volume:,.0f} traded"
+        yield f"{numbers.number(float(expected))} expected" + ("" if multiple is None else f" ({multiple:,.1f}x)")
+        if evidence.get("volume_surprise") is not None:
+            yield numbers.chance(evidence["volume_surprise"])
+        if evidence.get("volume_q") is not None:
+            yield f"false-discovery rate {numbers.number(float(evidence['volume_q']))}"
+    others = [(name, value) for name, value in evidence.items() if name not in _TOLD and _says_something(value)]
+    for name, value in others[: _EVIDENCE_SHOWN if expected is None else 0]:
+        yield f"{name} {printable(numbers.with_unit(alert.scope, name, value))}"
+
+
+def _says_something(value: object) -> bool:
+    return value is not None and not isinstance(value, bool | list | dict)
+
+
+def _why(alert: Alert) -> Text:
+    text = Text(printable(alert.title), style="bold")
+    text.append(f"\n{printable(alert.message)}", style="not bold")
+    if alert.drivers:
+        shown = ", ".join(printable(driver) for driver in alert.drivers[:_DRIVERS_SHOWN])
+        more = len(alert.drivers) - _DRIVERS_SHOWN
+        text.append(f"\ndriven by {shown}" + (f" and {more} more" if more > 0 else ""), style="not bold")
+    return text.append(f"\n{_rests_on(alert)}", style="not bold dim")
+
+
+def _rests_on(alert: Alert) -> str:
+    """What the measure rests on, so that nobody trusts it further than it reaches."""
+    baseline, label = alert.baseline, "; SIMULATED" if alert.simulated else ""
+    if alert.score is None and alert.evidence.get("uncalibrated"):
+        return f"fixed threshold, not calibrated{label}"
+    if baseline.kind == "prior":
+        return f"baseline: prior (built in; own history is too short){label}"
+    behind = "" if baseline.sessions is None else f", {baseline.sessions} sessions"
+    return f"baseline: {baseline.kind or 'not known'}{behind}{label}"
+
+
+def _summary(result: ScanResult, shown: int, min_severity: Severity) -> Iterator[Text]:
+    hidden = len(result.alerts) - shown
+    if not result.alerts:
+        yield Text("No alerts.", style="bold")
+    elif hidden:
+        yield Text(f"{hidden} more alerts are not shown (--min-severity {min_severity.value}, --limit).")
+    if result.held_back:
+        yield Text(held_back_sentence(result.held_back))
+    yield from _not_judged(result.not_judged)
+    yield from (_problem(problem) for problem in result.errors)
+    yield from (Text(printable(note)) for note in result.notes)
+
+
+def held_back_sentence(counts: Mapping[str, int]) -> str:
+    """How many findings did not become alerts, and why."""
+    parts = ", ".join(f"{count:,} {printable(reason)}" for reason, count in sorted(counts.items()))
+    return f"Held back: {sum(counts.values()):,} findings ({parts})."
+
+
+def _not_judged(items: Sequence[NotJudged]) -> Iterator[Text]:
+    """What could not be judged, by reason; that is never the same as quiet."""
+    by_reason: dict[str, list[NotJudged]] = {}
+    for item in items:
+        by_reason.setdefault("; ".join(item.reasons), []).append(item)
+    groups = sorted(by_reason.items(), key=lambda group: -sum(item.count for item in group[1]))
+    for reason, group in groups[:_REASONS_SHOWN]:
+        names = sorted({item.underlying or "market" for item in group})
+        listed = ", ".join(names[:_DRIVERS_SHOWN]) + (
+            f" and {len(names) - _DRIVERS_SHOWN} more" if len(names) > 5 else ""
+        )
+        rules = len({item.rule_id for item in group})
+        line = Text("Not judged: ", style="yellow")
+        line.append(
+            f"{printable(listed)}: {printable(reason)} "
+            f"({rules} {'rule' if rules == 1 else 'rules'}, {sum(item.count for item in group):,} rows)",
+            style="default",
+        )
+        yield line
+    if len(groups) > _REASONS_SHOWN:
+        yield Text(f"Not judged for {len(groups) - _REASONS_SHOWN} more reasons: see --format json.", style="yellow")
+
+
+def _problem(problem: ScanProblem) -> Text:
+    line = Text("Left out: ", style="red")
+    return line.append(
+        printable(f"{problem.symbol} ({problem.stage}, {problem.code}): {problem.message}"), style="default"
+    )

@@ -1,0 +1,9 @@
+"""The state: alerts with their history, runs, confirmations and jobs, in SQLite or PostgreSQL.
+
+``State.open(place)`` opens it, ``state.read()`` and ``state.write()`` give a :class:`Ledger` for one transaction.
+"""
+
+from scanner.store.state.database import FILE_NAME, State, set_aside
+from scanner.store.state.ledger import Calibration, Job, Ledger, Update
+
+__all__ = ["FILE_NAME", "Calibration", "Job", "Ledger", "State", "Update", "set_aside"]

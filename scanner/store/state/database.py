@@ -1,0 +1,257 @@
+"""Open, guard and mend the state's database: SQLite in a file, or any PostgreSQL URL.
+
+Every failure becomes a StoreError that says what happened, to which database, and how to mend it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, select, text
+from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from scanner.errors import StoreError, StoreLockedError
+from scanner.store.state.ledger import Ledger
+from scanner.store.state.tables import SCHEMA_VERSION, MetaRow, Table
+
+logger = logging.getLogger(__name__)
+
+FILE_NAME = "state.sqlite"
+_WAIT_SECONDS = 30
+_COMPANIONS = ("-wal", "-shm", "-journal")
+_WRITES = "scanner_writes"
+# Any fixed number: the name of the lock that makes PostgreSQL's writers wait for each other, as SQLite's do.
+_ADVISORY_LOCK = 0x5CA17E
+
+
+class State:
+    """The database of runs, alerts and jobs. Use :meth:`read` and :meth:`write`, each one transaction.
+
+    Two processes may use it at once: a writer holds the lock from its first read to its commit, so that what it decided
+    on is still true when it is stored; readers never wait.
+    """
+
+    def __init__(self, engine: Engine, place: str, *, read_only: bool) -> None:
+        self.engine = engine
+        self.place = place
+        self.read_only = read_only
+
+    @classmethod
+    def open(cls, place: str | Path, *, read_only: bool = False) -> Self:
+        """Open the state at ``place``: a file, a folder (which then holds ``state.sqlite``), or a database URL.
+
+        Creates file and tables where they are missing, unless ``read_only``. Raises StoreError where it cannot be
+        opened, is damaged, or was written by a newer version.
+        """
+        url = _url(place)
+        shown = url.database if url.get_backend_name() == "sqlite" else url.render_as_string(hide_password=True)
+        state = cls(_engine(url, read_only=read_only), str(shown), read_only=read_only)
+        try:
+            state._prepare()
+        except BaseException:
+            state.close()
+            raise
+        return state
+
+    def close(self) -> None:
+        """Let go of every connection."""
+        self.engine.dispose()
+
+    def __enter__(self) -> Self:
+        """The state itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        self.close()
+
+    @contextmanager
+    def read(self) -> Iterator[Ledger]:
+        """A ledger that only reads, in one consistent view."""
+        with self._explained(), Session(self.engine) as session:
+            yield Ledger(session)
+
+    @contextmanager
+    def write(self) -> Iterator[Ledger]:
+        """A ledger that reads and writes; committed as a whole at the end, or not at all when an error passes through.
+
+        Raises StoreLockedError when another process holds the lock for longer than half a minute, StoreError when the
+        database is read-only, the disk is full, or the file is damaged.
+        """
+        with self._explained():
+            connection = self.engine.connect().execution_options(**{_WRITES: True})
+            with connection, connection.begin(), Session(connection) as session:
+                yield Ledger(session)
+                session.flush()
+
+    def verify(self) -> list[str]:
+        """What is wrong with the database, in sentences; an empty list when it is whole."""
+        with self._explained(), self.engine.connect() as connection:
+            if connection.dialect.name != "sqlite":
+                return []
+            findings = [str(row[0]) for row in connection.execute(text("PRAGMA integrity_check"))]
+            broken = [tuple(row) for row in connection.execute(text("PRAGMA foreign_key_check"))]
+        problems = [] if findings == ["ok"] else [f"{self.place}: {finding}" for finding in findings]
+        return problems + [f"{self.place}: a row of {row[0]} points to a missing row of {row[2]}" for row in broken]
+
+    def _prepare(self) -> None:
+        with self._explained():
+            with self.engine.connect() as connection:
+                exists = inspect(connection).has_table(MetaRow.__tablename__)
+            if not exists and self.read_only:
+                raise StoreError(
+                    f"{self.place} holds no state yet, and was opened read-only. Run `scanner scan` first."
+                )
+            if not exists:
+                with self.engine.connect().execution_options(**{_WRITES: True}) as connection, connection.begin():
+                    Table.metadata.create_all(connection)
+                    _mark_version(connection)
+            with Session(self.engine) as session:
+                version = int(session.scalars(select(MetaRow.value).where(MetaRow.name == "schema_version")).one())
+        if version != SCHEMA_VERSION:
+            raise StoreError(
+                f"{self.place} has schema version {version}, this program writes {SCHEMA_VERSION}. "
+                "Use the version of scanner that made it, or move the file away and start a new one."
+            )
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except SQLAlchemyError as error:
+            raise _explain(error, self.place) from error
+
+
+def set_aside(path: Path, now: datetime) -> Path:
+    """Rename a damaged SQLite state (and its companions) so that a new one can be begun; nothing is deleted.
+
+    Returns the new name of the damaged file: ``state.sqlite.damaged-20250905T200000Z``.
+    """
+    suffix = f".damaged-{now.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+    kept = path.with_name(path.name + suffix)
+    try:
+        path.rename(kept)
+        for companion in _COMPANIONS:
+            beside = path.with_name(path.name + companion)
+            if beside.exists():
+                beside.rename(kept.with_name(kept.name + companion))
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be set aside: {error.strerror}. Move the file away by hand.") from error
+    return kept
+
+
+def _url(place: str | Path) -> URL:
+    """A database URL for whatever the configuration names."""
+    if isinstance(place, str) and "://" in place:
+        try:
+            return make_url(place)
+        except ArgumentError as error:
+            raise StoreError("the state's database URL cannot be read; expected postgresql://user@host/name") from error
+    path = Path(place).expanduser()
+    if path.is_dir() or not path.suffix:
+        path = path / FILE_NAME
+    return URL.create("sqlite", database=str(path))
+
+
+def _engine(url: URL, *, read_only: bool) -> Engine:
+    if url.get_backend_name() != "sqlite":
+        try:
+            engine = create_engine(url, pool_pre_ping=True)
+        except (NoSuchModuleError, ModuleNotFoundError) as error:
+            raise StoreError(
+                f"{url.render_as_string(hide_password=True)}: its driver is not installed ({error}). "
+                "For PostgreSQL: pip install 'psycopg[binary]' and write postgresql+psycopg://..."
+            ) from error
+        event.listen(engine, "begin", _begin_postgresql)
+        return engine
+    path = Path(url.database or "")
+    if not read_only:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"{path.parent}: cannot be created: {error.strerror}. Choose another --store.") from error
+    elif not path.exists():
+        raise StoreError(f"{path}: there is no state here yet. Run `scanner scan` first, or give another --store.")
+    engine = create_engine("sqlite://", creator=lambda: _connect(path, read_only), poolclass=_pool())
+    event.listen(engine, "connect", _on_connect)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _pool() -> Any:
+    from sqlalchemy.pool import NullPool
+
+    return NullPool
+
+
+def _connect(path: Path, read_only: bool) -> sqlite3.Connection:
+    """A plain connection that leaves transactions to us. A read-only folder cannot hold SQLite's shared memory."""
+    if not read_only:
+        return sqlite3.connect(path, timeout=_WAIT_SECONDS, isolation_level=None, check_same_thread=False)
+    mode = "mode=ro" if os.access(path.parent, os.W_OK) else "immutable=1"
+    target = f"{path.absolute().as_uri()}?{mode}"
+    return sqlite3.connect(target, uri=True, timeout=_WAIT_SECONDS, isolation_level=None, check_same_thread=False)
+
+
+def _on_connect(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
+    connection.execute("PRAGMA foreign_keys = ON")
+    writable = connection.execute("PRAGMA query_only").fetchone()[0] == 0
+    if writable and connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            # A file system without shared memory, or a read-only file: the default journal does as well.
+            logger.debug("write-ahead logging is not available here")
+    connection.execute("PRAGMA synchronous = NORMAL")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get(_WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _begin_postgresql(connection: Connection) -> None:
+    if connection.get_execution_options().get(_WRITES, False):
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
+
+
+def _mark_version(connection: Connection) -> None:
+    with Session(connection) as session:
+        session.merge(MetaRow(name="schema_version", value=str(SCHEMA_VERSION)))
+        session.flush()
+
+
+def _explain(error: SQLAlchemyError, place: str) -> StoreError:
+    """A sentence for a person: what happened to the database, and how to mend it."""
+    cause = str(error.orig) if isinstance(error, DatabaseError) and error.orig is not None else str(error)
+    low = cause.lower()
+    if "locked" in low or "lock timeout" in low:
+        return StoreLockedError(f"{place}: another process has been writing for {_WAIT_SECONDS} s. Try again later.")
+    for signs, meaning in _MEANINGS:
+        if any(sign in low for sign in signs):
+            return StoreError(f"{place}: {meaning}")
+    return StoreError(f"{place}: the state cannot be used ({cause.splitlines()[0] if cause else error}).")
+
+
+_MEANINGS: tuple[tuple[tuple[str, ...], str], ...] = (
+    (
+        ("malformed", "not a database", "file is encrypted", "disk i/o error", "malformed database schema"),
+        "the file is damaged. Run `scanner store rebuild`: it sets the file aside and begins a new one; "
+        "snapshots are not touched.",
+    ),
+    (("readonly", "read-only"), "the file is read-only. Give write permission, or choose another --store."),
+    (("full", "no space left"), "the disk is full. Free some space, or run `scanner store prune`; nothing was stored."),
+    (
+        ("unable to open database file",),
+        "the file cannot be opened. Check that it is a file in a folder that you may read and write.",
+    ),
+)

@@ -1,0 +1,379 @@
+"""What is written to and read from the state, inside one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import delete, func, or_, select
+from sqlalchemy.orm import Session
+
+from scanner.alerts.episodes import Episode, Event, Sighting
+from scanner.alerts.flagged import Flagged
+from scanner.alerts.identity import Key
+from scanner.alerts.model import Alert, Confirmation, HeldBack, NotJudged, ScanMeta, Severity, Status, iso
+from scanner.errors import ScanProblem
+from scanner.store.state.tables import (
+    AlertRow,
+    AlertUpdateRow,
+    CalibrationRow,
+    FlaggedRow,
+    HeldBackRow,
+    JobRow,
+    NotJudgedRow,
+    RunRow,
+    SightingRow,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """One step of an alert's history."""
+
+    seen_at: datetime
+    event: str
+    alert: Alert
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """A nominal chance and how often it was really met: ``realised`` is a frequency, ``count`` the rows judged."""
+
+    source: str
+    session_date: date
+    channel: str
+    nominal: float
+    realised: float | None
+    count: int
+    calculation_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a scheduled job last did."""
+
+    name: str
+    started_at: datetime
+    finished_at: datetime | None = None
+    outcome: str | None = None
+    message: str | None = None
+
+
+class Ledger:
+    """Reads and writes of one transaction; made by ``State.read`` and ``State.write``."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    # -- episodes -------------------------------------------------------------------------------------------------
+
+    def episodes(self, before: datetime, session_date: date, simulated: bool) -> list[Episode]:
+        """Every episode as it was known strictly before a moment: those open then, and those begun in the session.
+
+        Judging a moment a second time therefore starts from the same knowledge, and gives the same alerts.
+        """
+        newest = (
+            select(AlertUpdateRow.alert_id, func.max(AlertUpdateRow.seen_at).label("seen_at"))
+            .join(AlertRow, AlertRow.alert_id == AlertUpdateRow.alert_id)
+            .where(AlertUpdateRow.seen_at < before, AlertRow.simulated == simulated)
+            .where(
+                or_(
+                    AlertRow.status != Status.closed,
+                    AlertRow.updated_at >= before,
+                    AlertRow.first_session == session_date,
+                )
+            )
+            .group_by(AlertUpdateRow.alert_id)
+            .subquery()
+        )
+        rows = self._session.execute(
+            select(AlertRow, AlertUpdateRow)
+            .join(newest, newest.c.alert_id == AlertRow.alert_id)
+            .join(
+                AlertUpdateRow,
+                (AlertUpdateRow.alert_id == newest.c.alert_id) & (AlertUpdateRow.seen_at == newest.c.seen_at),
+            )
+            .order_by(AlertRow.alert_id)
+        )
+        episodes = [_episode(alert, update) for alert, update in rows]
+        return [episode for episode in episodes if not episode.closed or episode.started == session_date]
+
+    def save_episodes(self, episodes: Iterable[Episode], events: Iterable[Event], seen_at: datetime, run: str) -> None:
+        """Store changed episodes: one update each, and the alert as it now stands (never an older view of it)."""
+        kinds = {event.alert.alert_id: event.kind.value for event in events}
+        for episode in episodes:
+            alert = episode.alert
+            row = self._session.get(AlertRow, alert.alert_id)
+            if row is None or row.updated_at <= seen_at:
+                self._session.merge(_alert_row(episode, seen_at))
+                self._session.flush()
+            self._session.merge(
+                AlertUpdateRow(
+                    alert_id=alert.alert_id,
+                    seen_at=seen_at,
+                    run_id=run,
+                    event=kinds[alert.alert_id],
+                    episode=_episode_document(episode),
+                    document=alert.as_dict(),
+                )
+            )
+
+    def sightings(self, simulated: bool) -> list[Sighting]:
+        """Findings that have not yet held long enough."""
+        rows = self._session.scalars(select(SightingRow).where(SightingRow.simulated == simulated))
+        return [
+            Sighting(Key(row.rule_id, row.identity, row.simulated), row.underlying, row.since, row.last_seen, row.scans)
+            for row in rows
+        ]
+
+    def replace_sightings(self, gone: Iterable[Key], remembered: Iterable[Sighting]) -> None:
+        """Forget some sightings and remember others."""
+        for key in gone:
+            row = self._session.get(SightingRow, (key.rule_id, key.identity, key.simulated))
+            if row is not None:
+                self._session.delete(row)
+        for sighting in remembered:
+            self._session.merge(
+                SightingRow(
+                    rule_id=sighting.key.rule_id,
+                    identity=sighting.key.identity,
+                    simulated=sighting.key.simulated,
+                    underlying=sighting.underlying,
+                    since=sighting.since,
+                    last_seen=sighting.last_seen,
+                    scans=sighting.scans,
+                )
+            )
+
+    # -- alerts ---------------------------------------------------------------------------------------------------
+
+    def alerts(
+        self, *, min_severity: Severity = Severity.info, since: date | None = None, limit: int | None = None
+    ) -> list[Alert]:
+        """Stored alerts, newest session first, then strongest; a closed alert stays in its own session's place."""
+        severities = [severity.value for severity in Severity if severity.rank >= min_severity.rank]
+        query = select(AlertRow).where(AlertRow.severity.in_(severities))
+        if since is not None:
+            query = query.where(AlertRow.session_date >= since)
+        query = query.order_by(AlertRow.session_date.desc(), AlertRow.last_seen.desc(), AlertRow.alert_id)
+        if limit is not None and min_severity is Severity.info:
+            query = query.limit(max(limit * 4, 100))
+        found = [Alert.from_dict(row.document) for row in self._session.scalars(query)]
+        return sorted(found, key=lambda alert: (alert.session_date, *alert.strength), reverse=True)[:limit]
+
+    def alert(self, alert_id: str) -> Alert | None:
+        """One alert as it stands now; the id may be shortened as long as it stays unique."""
+        rows = self._session.scalars(
+            select(AlertRow).where(AlertRow.alert_id.startswith(alert_id, autoescape=True)).limit(2)
+        ).all()
+        return Alert.from_dict(rows[0].document) if len(rows) == 1 else None
+
+    def updates(self, alert_id: str) -> list[Update]:
+        """Everything that happened to an alert, oldest first."""
+        rows = self._session.scalars(
+            select(AlertUpdateRow).where(AlertUpdateRow.alert_id == alert_id).order_by(AlertUpdateRow.seen_at)
+        )
+        return [Update(row.seen_at, row.event, Alert.from_dict(row.document)) for row in rows]
+
+    # -- runs -----------------------------------------------------------------------------------------------------
+
+    def save_run(self, scan: ScanMeta, problems: Sequence[ScanProblem], held_back: Mapping[str, int]) -> None:
+        """Store one scan: what it was, what was left out, how much was held back for which reason."""
+        self._session.merge(
+            RunRow(
+                run_id=scan.id,
+                as_of=scan.as_of,
+                session_date=scan.session_date,
+                source=scan.source,
+                simulated=scan.simulated,
+                document=scan.as_dict(),
+                problems=[
+                    {"symbol": item.symbol, "stage": item.stage, "code": item.code, "message": item.message}
+                    for item in problems
+                ],
+                held_back=dict(held_back),
+            )
+        )
+
+    def runs(self, limit: int = 100) -> list[dict[str, Any]]:
+        """The newest runs first: each the document's ``scan`` object, with ``errors`` and ``held_back``."""
+        rows = self._session.scalars(select(RunRow).order_by(RunRow.as_of.desc()).limit(limit))
+        return [{**row.document, "errors": row.problems, "held_back": row.held_back} for row in rows]
+
+    def save_left_out(self, run: str, held_back: Iterable[HeldBack], not_judged: Iterable[NotJudged]) -> None:
+        """Store what did not become an alert in a run, and what could not be judged."""
+        self._session.execute(delete(HeldBackRow).where(HeldBackRow.run_id == run))
+        self._session.execute(delete(NotJudgedRow).where(NotJudgedRow.run_id == run))
+        self._session.add_all(
+            HeldBackRow(
+                run_id=run,
+                rule_id=item.alert.rule_id,
+                identity=item.identity,
+                underlying=item.alert.underlying,
+                severity=item.alert.severity.value,
+                score=item.alert.score,
+                reason=item.reason,
+                message=item.alert.message,
+            )
+            for item in held_back
+        )
+        self._session.add_all(
+            NotJudgedRow(
+                run_id=run,
+                rule_id=item.rule_id,
+                underlying=item.underlying,
+                reasons=list(item.reasons),
+                count=item.count,
+            )
+            for item in not_judged
+        )
+
+    def held_back(self, run: str) -> list[dict[str, Any]]:
+        """What a run held back: rule_id, identity, underlying, severity, score, reason, message."""
+        rows = self._session.scalars(select(HeldBackRow).where(HeldBackRow.run_id == run))
+        names = ("rule_id", "identity", "underlying", "severity", "score", "reason", "message")
+        return [{name: getattr(row, name) for name in names} for row in rows]
+
+    # -- confirmation ---------------------------------------------------------------------------------------------
+
+    def flag(self, flagged: Iterable[Flagged]) -> None:
+        """Remember the contracts behind alerts; what has been decided about one already stays as it is."""
+        for item in flagged:
+            row = self._session.get(FlaggedRow, (item.alert_id, item.session_date, item.contract))
+            if row is None or row.outcome == Confirmation.pending:
+                self._session.merge(FlaggedRow(**_values(item)))
+
+    def decide(self, flagged: Iterable[Flagged]) -> None:
+        """Store what became of flagged contracts."""
+        for item in flagged:
+            self._session.merge(FlaggedRow(**_values(item)))
+
+    def flagged(
+        self, *, outcome: str | None = None, alert_id: str | None = None, before: date | None = None
+    ) -> list[Flagged]:
+        """The contracts behind alerts, oldest session first, filtered by outcome, alert, or session before a date."""
+        query = select(FlaggedRow).order_by(FlaggedRow.session_date, FlaggedRow.alert_id, FlaggedRow.contract)
+        if outcome is not None:
+            query = query.where(FlaggedRow.outcome == outcome)
+        if alert_id is not None:
+            query = query.where(FlaggedRow.alert_id == alert_id)
+        if before is not None:
+            query = query.where(FlaggedRow.session_date < before)
+        names = Flagged.__dataclass_fields__
+        return [Flagged(**{name: getattr(row, name) for name in names}) for row in self._session.scalars(query)]
+
+    def confirm(self, alert: Alert, seen_at: datetime, event: str) -> None:
+        """Store what the open interest said about an alert, as one more update of it."""
+        row = self._session.get_one(AlertRow, alert.alert_id)
+        newest = self._session.scalars(
+            select(AlertUpdateRow)
+            .where(AlertUpdateRow.alert_id == alert.alert_id)
+            .order_by(AlertUpdateRow.seen_at.desc())
+            .limit(1)
+        ).one()
+        row.document = alert.as_dict()
+        row.updated_at = max(row.updated_at, seen_at)
+        self._session.merge(
+            AlertUpdateRow(
+                alert_id=alert.alert_id,
+                seen_at=seen_at,
+                run_id=None,
+                event=event,
+                episode=newest.episode,
+                document=alert.as_dict(),
+            )
+        )
+
+    # -- calibration, jobs, retention -----------------------------------------------------------------------------
+
+    def save_calibration(self, records: Iterable[Calibration]) -> None:
+        """Store how often nominal chances were really met."""
+        for record in records:
+            self._session.merge(CalibrationRow(**_values(record)))
+
+    def calibration(self, source: str | None = None, since: date | None = None) -> list[Calibration]:
+        """Stored calibration records, oldest session first."""
+        query = select(CalibrationRow).order_by(
+            CalibrationRow.session_date, CalibrationRow.channel, CalibrationRow.nominal
+        )
+        if source is not None:
+            query = query.where(CalibrationRow.source == source)
+        if since is not None:
+            query = query.where(CalibrationRow.session_date >= since)
+        names = Calibration.__dataclass_fields__
+        return [Calibration(**{name: getattr(row, name) for name in names}) for row in self._session.scalars(query)]
+
+    def save_job(self, job: Job) -> None:
+        """Store what a scheduled job did."""
+        self._session.merge(JobRow(**_values(job)))
+
+    def jobs(self) -> list[Job]:
+        """What every scheduled job last did, by name."""
+        rows = self._session.scalars(select(JobRow).order_by(JobRow.name))
+        return [Job(row.name, row.started_at, row.finished_at, row.outcome, row.message) for row in rows]
+
+    def prune(self, before: date) -> dict[str, int]:
+        """Remove closed alerts, runs and what they left out from sessions before a date; returns how many of each."""
+        old_runs = select(RunRow.run_id).where(RunRow.session_date < before)
+        old_alerts = select(AlertRow.alert_id).where(AlertRow.session_date < before)
+        removed: dict[str, int] = {}
+        for name, statement in {
+            "held_back": delete(HeldBackRow).where(HeldBackRow.run_id.in_(old_runs)),
+            "not_judged": delete(NotJudgedRow).where(NotJudgedRow.run_id.in_(old_runs)),
+            "runs": delete(RunRow).where(RunRow.session_date < before),
+            "flagged": delete(FlaggedRow).where(FlaggedRow.alert_id.in_(old_alerts)),
+            "alert_updates": delete(AlertUpdateRow).where(AlertUpdateRow.alert_id.in_(old_alerts)),
+            "alerts": delete(AlertRow).where(AlertRow.session_date < before),
+            "calibration": delete(CalibrationRow).where(CalibrationRow.session_date < before),
+        }.items():
+            result = self._session.execute(statement, execution_options={"synchronize_session": False})
+            removed[name] = int(getattr(result, "rowcount", 0))
+        return removed
+
+
+def _values(item: Any) -> dict[str, Any]:
+    return {name: getattr(item, name) for name in item.__dataclass_fields__}
+
+
+def _alert_row(episode: Episode, seen_at: datetime) -> AlertRow:
+    alert = episode.alert
+    return AlertRow(
+        alert_id=alert.alert_id,
+        rule_id=alert.rule_id,
+        identity=episode.key.identity,
+        simulated=episode.key.simulated,
+        underlying=alert.underlying,
+        severity=alert.severity.value,
+        status=alert.status.value,
+        session_date=alert.session_date,
+        first_session=episode.started,
+        first_seen=alert.first_seen,
+        last_seen=alert.last_seen,
+        updated_at=seen_at,
+        document=alert.as_dict(),
+    )
+
+
+def _episode_document(episode: Episode) -> dict[str, Any]:
+    return {
+        "started": iso(episode.started),
+        "ordinal": episode.ordinal,
+        "peak_severity": episode.peak_severity.value,
+        "peak_stars": episode.peak_stars,
+        "sent_at": iso(episode.sent_at),
+    }
+
+
+def _episode(alert: AlertRow, update: AlertUpdateRow) -> Episode:
+    kept = update.episode
+    return Episode(
+        key=Key(alert.rule_id, alert.identity, alert.simulated),
+        started=date.fromisoformat(kept["started"]),
+        ordinal=kept["ordinal"],
+        alert=Alert.from_dict(update.document),
+        peak_severity=Severity(kept["peak_severity"]),
+        peak_stars=kept["peak_stars"],
+        sent_at=datetime.fromisoformat(kept["sent_at"]),
+    )
