@@ -1,0 +1,249 @@
+"""What is known about a contract before its volume is looked at, as the columns of one regression.
+
+Three layers, in log(1 + volume): the *base* of the bucket the contract stands in, its *own* exponentially weighted
+distance from that base, and how busy the underlying and the expiry are today *without* the contract and its
+neighbours. A volume far above what was expected counts as ``_CAP`` above it and no more, so that an episode does not
+become the new normal.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from scanner.metrics.surprise.geometry import CELLS
+
+WINDOWS = (1, 3, 5)
+OWN_SHORT, OWN_LONG, LAST, LOG_MEAN, TRADED, SESSIONS = range(6)
+STATES = 6
+FEATURES = (
+    "constant",
+    "base",
+    "base_squared",
+    "own_short",
+    "own_long",
+    "last_session",
+    "log_mean_volume",
+    "share_of_sessions_traded",
+    "log_open_interest",
+    "new_strike",
+    "young",
+    "underlying_activity",
+    "expiry_activity",
+    "absolute_return",
+    "return_towards_the_right",
+    "return_times_distance",
+    "expires_today",
+    "expires_within_two_days",
+    "log_days",
+    "moneyness",
+    "moneyness_squared",
+    "far_from_the_money",
+    "open_interest_times_base",
+    "own_times_base",
+    "expires_today_near_the_money",
+    "earnings_near",
+)
+COUNT = len(FEATURES)
+_SHORT, _LONG, _MEAN, _RATE = 0.5 ** (1 / 2.5), 0.5 ** (1 / 15), 0.5 ** (1 / 8), 0.5 ** (1 / 10)
+_CAP = 3.0
+_NEIGHBOURS = 2
+
+
+@njit(cache=True, nogil=True)
+def remember(
+    volume: NDArray[np.float32],
+    cell: NDArray[np.int16],
+    underlying: NDArray[np.int32],
+    base: NDArray[np.float32],
+    states: NDArray[np.float32],
+    predicted: NDArray[np.float32],
+) -> None:  # pragma: no cover - compiled
+    """Run through the past of every contract once.
+
+    ``states`` (rows, sessions + 1, 6) gets what was known *before* each session, the last one before today;
+    ``predicted`` (rows, sessions) the log volume that base and own long average expected of each session.
+    """
+    rows, sessions = volume.shape
+    for i in range(rows):
+        short = short_weight = long = long_weight = mean = mean_weight = rate = rate_weight = last = 0.0
+        known = 0
+        for t in range(sessions + 1):
+            own = long / (long_weight + 2.0)
+            states[i, t, 0] = short / (short_weight + 0.7)
+            states[i, t, 1] = own
+            states[i, t, 2] = min(max(last, -4.0), 6.0)
+            states[i, t, 3] = np.log1p(mean / (mean_weight + 0.5))
+            states[i, t, 4] = rate / (rate_weight + 1.0)
+            states[i, t, 5] = known
+            if t == sessions:
+                break
+            level = base[underlying[i], cell[i, t]]
+            predicted[i, t] = level + own
+            traded = volume[i, t]
+            if not np.isfinite(traded):
+                continue
+            ceiling = own + _CAP
+            residual = min(np.log1p(traded) - level, ceiling)
+            short, short_weight = short * _SHORT + residual, short_weight * _SHORT + 1.0
+            long, long_weight = long * _LONG + residual, long_weight * _LONG + 1.0
+            mean = mean * _MEAN + min(traded, np.expm1(level + ceiling) + 10.0)
+            mean_weight = mean_weight * _MEAN + 1.0
+            rate, rate_weight = rate * _RATE + (1.0 if traded > 0 else 0.0), rate_weight * _RATE + 1.0
+            last = residual
+            known += 1
+
+
+def base_table(
+    volume: NDArray[np.float32], cell: NDArray[np.int16], underlying: NDArray[np.int32], names: int
+) -> NDArray[np.float32]:
+    """Mean log(1 + volume) of every bucket of every underlying, shape (names + 1, CELLS).
+
+    A thin bucket is drawn towards the same bucket of all names plus the name's own level. The last row is the level of
+    a name never seen: the pooled one.
+    """
+    known = np.isfinite(volume)
+    key = (underlying[:, None] * CELLS + cell)[known]
+    count = np.asarray(np.bincount(key, minlength=names * CELLS).reshape(names, CELLS), np.float64)
+    total = np.asarray(np.bincount(key, np.log1p(volume[known]), names * CELLS).reshape(names, CELLS), np.float64)
+    return shrink_base(count, total)
+
+
+def shrink_base(count: NDArray[np.float64], total: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Bucket means of each name, shrunk with the weight of 20 contract-days; see :func:`base_table`."""
+    everything = max(count.sum(), 1.0)
+    pooled = (total.sum(axis=0) + 5 * total.sum() / everything) / (count.sum(axis=0) + 5)
+    level = (total - count * pooled).sum(axis=1) / (count.sum(axis=1) + 20)
+    own = (total + 20 * (pooled + level[:, None])) / (count + 20)
+    return np.asarray(np.maximum(np.vstack([own, pooled]), 0.0), np.float32)
+
+
+@njit(cache=True, nogil=True)
+def activity(
+    group: NDArray[np.int32],
+    call: NDArray[np.bool_],
+    underlying: NDArray[np.int32],
+    predicted: NDArray[np.float32],
+    logs: NDArray[np.float32],
+    names: int,
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float64]]:  # pragma: no cover - compiled
+    """How far the session is above expectation: for the underlying and for the expiry's same right.
+
+    Both leave out the contract and two neighbours on each side, so that neither a contract nor a ladder explains itself
+    away. ``logs`` is NaN for a contract without a volume. Also returns the underlying's own mean, shape (names,).
+    """
+    rows = len(group)
+    groups = group[rows - 1] + 1 if rows else 0
+    weight = np.zeros(rows, np.float32)
+    excess = np.zeros(rows, np.float32)
+    name_excess, name_weight = np.zeros(names + 1), np.zeros(names + 1)
+    side_excess, side_weight = np.zeros(2 * groups), np.zeros(2 * groups)
+    for i in range(rows):
+        if not np.isfinite(logs[i]):
+            continue
+        weight[i] = min(max(predicted[i], 0.05), 3.0)
+        excess[i] = weight[i] * min(max(logs[i] - predicted[i], -4.0), 4.0)
+        name, side = underlying[i], 2 * group[i] + (1 if call[i] else 0)
+        name_excess[name] += excess[i]
+        name_weight[name] += weight[i]
+        side_excess[side] += excess[i]
+        side_weight[side] += weight[i]
+    of_name, of_expiry = np.zeros(rows, np.float32), np.zeros(rows, np.float32)
+    for i in range(rows):
+        near_excess, near_weight = excess[i], weight[i]
+        for step in (-1, 1):
+            j, found = i + step, 0
+            while 0 <= j < rows and group[j] == group[i] and found < _NEIGHBOURS:
+                if call[j] == call[i]:
+                    near_excess += excess[j]
+                    near_weight += weight[j]
+                    found += 1
+                j += step
+        name, side = underlying[i], 2 * group[i] + (1 if call[i] else 0)
+        of_name[i] = (name_excess[name] - near_excess) / (name_weight[name] - near_weight + 1.0)
+        of_expiry[i] = (side_excess[side] - near_excess) / (side_weight[side] - near_weight + 3.0) - of_name[i]
+    return of_name, of_expiry, name_excess / (name_weight + 1.0)
+
+
+@njit(cache=True, nogil=True, inline="always")
+def fill(
+    x: NDArray[np.float32],
+    base: float,
+    state: NDArray[np.float32],
+    log_open_interest: float,
+    of_name: float,
+    of_expiry: float,
+    move: float,
+    days: int,
+    moneyness: float,
+    call: bool,
+    earnings: float,
+) -> None:  # pragma: no cover - compiled
+    """One row of the regression, in the order of FEATURES."""
+    sessions = state[5]
+    bounded = min(max(moneyness, -4.0), 4.0)
+    toward = min(max(move, -4.0), 4.0) * (1.0 if call else -1.0)
+    if not np.isfinite(log_open_interest):
+        log_open_interest = 1.0 + base
+    x[0] = 1.0
+    x[1] = base
+    x[2] = base * base / 10.0
+    x[3] = state[0]
+    x[4] = state[1]
+    x[5] = state[2]
+    x[6] = state[3]
+    x[7] = state[4]
+    x[8] = log_open_interest
+    x[9] = 1.0 if sessions == 0 else 0.0
+    x[10] = np.exp(-sessions / 3.0)
+    x[11] = of_name
+    x[12] = of_expiry
+    x[13] = min(abs(move), 4.0)
+    x[14] = toward
+    x[15] = toward * min(abs(bounded), 3.0)
+    x[16] = 1.0 if days <= 0 else 0.0
+    x[17] = 1.0 if days <= 2 else 0.0
+    x[18] = np.log1p(max(days, 0))
+    x[19] = bounded
+    x[20] = bounded * bounded / 4.0
+    x[21] = min(max(abs(moneyness) - 2.5, 0.0), 4.0)
+    x[22] = log_open_interest * base / 5.0
+    x[23] = state[1] * base / 5.0
+    x[24] = np.exp(-abs(bounded)) if days <= 0 else 0.0
+    x[25] = earnings
+
+
+@njit(cache=True, nogil=True)
+def design(
+    rows: NDArray[np.int64],
+    x: NDArray[np.float32],
+    base: NDArray[np.float32],
+    states: NDArray[np.float32],
+    log_open_interest: NDArray[np.float32],
+    of_name: NDArray[np.float32],
+    of_expiry: NDArray[np.float32],
+    move: NDArray[np.float64],
+    underlying: NDArray[np.int32],
+    expiry: NDArray[np.int32],
+    day: int,
+    moneyness: NDArray[np.float32],
+    call: NDArray[np.bool_],
+    earnings: NDArray[np.float32],
+) -> None:  # pragma: no cover - compiled
+    """Fill ``x`` (len(rows), COUNT) with the features of the given rows of one session."""
+    for k in range(len(rows)):
+        i = rows[k]
+        fill(
+            x[k],
+            base[i],
+            states[i],
+            log_open_interest[i],
+            of_name[i],
+            of_expiry[i],
+            move[underlying[i]],
+            expiry[i] - day,
+            moneyness[i],
+            call[i],
+            earnings[underlying[i]],
+        )

@@ -1,0 +1,183 @@
+"""Where a contract stands: its place in moneyness, time and right, the only thing a contract without a past has.
+
+Moneyness is standardised here with one at-the-money volatility per underlying and session, taken from the chain's own
+volatilities where there are any, else from the spot's past, so that a chain without any volatility has its place too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numba import njit
+from numpy.typing import NDArray
+
+from scanner.panel import Panel
+
+MONEYNESS_EDGES = np.array([-3.0, -2.0, -1.25, -0.75, -0.35, -0.1, 0.1, 0.35, 0.75, 1.25, 2.0, 3.0])
+DAYS_EDGES = np.array([1, 2, 3, 5, 8, 15, 29, 61, 121, 251])
+DAYS_CELLS = len(DAYS_EDGES) + 1
+CELLS = (len(MONEYNESS_EDGES) + 1) * DAYS_CELLS * 2
+_SESSIONS_A_YEAR = 252.0
+_UNKNOWN_VOLATILITY = 0.4
+_NEAR_THE_MONEY = 0.08
+_MATURITY = (7, 60)
+
+
+@dataclass(frozen=True)
+class Places:
+    """Fixed coordinates of the rows of a frame that is sorted by root, expiry, strike and right.
+
+    Shape (rows,): ``underlying`` index into the names given, ``log_strike``, ``call``, ``expiry`` in days since 1970,
+    ``group`` number of the (root, expiry) the row is in; rows of a group are neighbours.
+    """
+
+    underlying: NDArray[np.int32]
+    log_strike: NDArray[np.float64]
+    call: NDArray[np.bool_]
+    expiry: NDArray[np.int32]
+    group: NDArray[np.int32]
+
+    @classmethod
+    def of(cls, contracts: pl.DataFrame, underlyings: tuple[str, ...]) -> Places:
+        """Coordinates of a frame with ``underlying root expiry strike right``; an unknown underlying is -1."""
+        numbered = dict(zip(underlyings, range(len(underlyings)), strict=True))
+        names = contracts["underlying"].replace_strict(numbered, default=-1, return_dtype=pl.Int32)
+        begins = contracts.select(
+            (pl.col("root") != pl.col("root").shift(1)) | (pl.col("expiry") != pl.col("expiry").shift(1))
+        ).to_series()
+        return cls(
+            names.to_numpy(),
+            np.log(np.maximum(contracts["strike"].to_numpy(), 1e-3)),
+            (contracts["right"] == "C").to_numpy(),
+            contracts["expiry"].to_physical().to_numpy(),
+            begins.fill_null(value=False).cum_sum().cast(pl.Int32).to_numpy(),
+        )
+
+
+@dataclass(frozen=True)
+class Market:
+    """What the underlyings did, per underlying and session: log spot and at-the-money volatility, gaps carried forward.
+
+    ``day`` holds the sessions in days since 1970. Spot is NaN only before the first known one.
+    """
+
+    day: NDArray[np.int32]
+    log_spot: NDArray[np.float64]
+    volatility: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, panel: Panel, places: Places) -> Market:
+        """The past of every underlying of a panel."""
+        day = np.array(panel.sessions, "datetime64[D]").astype(np.int32)
+        log_spot = carry_forward(np.log(np.where(panel.spot > 0, panel.spot, np.nan)))
+        volatility = np.full(log_spot.shape, np.nan)
+        for session in range(len(day)):
+            volatility[:, session] = at_the_money(
+                places, panel.iv[:, session], log_spot[:, session], places.expiry - day[session]
+            )
+        realised = _realised_volatility(log_spot)
+        return cls(day, log_spot, fill_volatility(volatility, realised))
+
+    def today(
+        self, places: Places, day: int, spot: NDArray[np.float64], iv: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Log spot and volatility of every underlying now; what today does not tell is carried over from the past.
+
+        The names of ``spot`` begin with those of the past; those after them are new.
+        """
+        last_spot, last_volatility = np.full(len(spot), np.nan), np.full(len(spot), _UNKNOWN_VOLATILITY)
+        last_spot[: len(self.log_spot)] = self.log_spot[:, -1]
+        last_volatility[: len(self.log_spot)] = self.volatility[:, -1]
+        log_spot = np.log(np.where(spot > 0, spot, np.nan))
+        log_spot = np.where(np.isnan(log_spot), last_spot, log_spot)
+        volatility = at_the_money(places, iv, log_spot, places.expiry - day)
+        return log_spot, np.where(np.isnan(volatility), last_volatility, volatility)
+
+
+def carry_forward(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Replace every NaN by the last known value of its row."""
+    known = np.where(np.isnan(values), 0, np.arange(values.shape[1]))
+    return np.take_along_axis(values, np.maximum.accumulate(known, axis=1), axis=1) if values.size else values
+
+
+def at_the_money(
+    places: Places, iv: NDArray[np.floating], log_spot: NDArray[np.float64], days: NDArray[np.int32]
+) -> NDArray[np.float64]:
+    """Median volatility per underlying of the contracts near the money, one week to two months out; NaN where none."""
+    near = (days >= _MATURITY[0]) & (days <= _MATURITY[1]) & (iv > 0) & (places.underlying >= 0)
+    rows = np.flatnonzero(near)
+    name = places.underlying[rows]
+    close = np.abs(places.log_strike[rows] - log_spot[name]) < _NEAR_THE_MONEY
+    rows, name = rows[close], name[close]
+    order = np.lexsort((iv[rows], name))
+    name, values = name[order], np.asarray(iv[rows][order], np.float64)
+    result = np.full(len(log_spot), np.nan)
+    found, first, count = np.unique(name, return_index=True, return_counts=True)
+    result[found] = values[first + count // 2]
+    return result
+
+
+def _realised_volatility(log_spot: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Yearly volatility of the spot's past sessions, one number per underlying; NaN with fewer than five returns."""
+    moves = np.diff(log_spot, axis=1)
+    known = np.isfinite(moves)
+    count = known.sum(axis=1)
+    total = np.where(known, moves**2, 0.0).sum(axis=1)
+    return np.where(count >= 5, np.sqrt(total / np.maximum(count, 1) * _SESSIONS_A_YEAR), np.nan)
+
+
+def fill_volatility(volatility: NDArray[np.float64], otherwise: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Carry volatilities forward; before the first, the first; a name without any has its realised one."""
+    if not volatility.size:
+        return volatility
+    backward = carry_forward(carry_forward(volatility)[:, ::-1])[:, ::-1]
+    fallback = np.where(np.isfinite(otherwise) & (otherwise > 0.01), otherwise, _UNKNOWN_VOLATILITY)
+    return np.where(np.isfinite(backward), backward, fallback[:, None])
+
+
+@njit(cache=True, nogil=True)
+def cell_of(moneyness: float, days: int, call: bool) -> int:  # pragma: no cover - compiled
+    """Number of the bucket of right, out-of-the-money distance in standard deviations, and days to expiry."""
+    column = 0
+    while column < len(MONEYNESS_EDGES) and moneyness >= MONEYNESS_EDGES[column]:
+        column += 1
+    row = 0
+    while row < len(DAYS_EDGES) and days >= DAYS_EDGES[row]:
+        row += 1
+    return (column * DAYS_CELLS + row) * 2 + (1 if call else 0)
+
+
+@njit(cache=True, nogil=True)
+def standardise(
+    log_strike: float, log_spot: float, volatility: float, days: int, call: bool
+) -> float:  # pragma: no cover
+    """Distance from the money in standard deviations, positive out of the money; 0 where the spot is not known."""
+    years = max(days, 0.5) / 365.0
+    distance = (log_strike - log_spot) / (volatility * np.sqrt(years))
+    if not np.isfinite(distance):
+        return 0.0
+    distance = min(max(distance, -8.0), 8.0)
+    return float(distance if call else -distance)
+
+
+@njit(cache=True, nogil=True)
+def locate(
+    underlying: NDArray[np.int32],
+    log_strike: NDArray[np.float64],
+    call: NDArray[np.bool_],
+    expiry: NDArray[np.int32],
+    day: int,
+    log_spot: NDArray[np.float64],
+    volatility: NDArray[np.float64],
+    moneyness: NDArray[np.float32],
+    cell: NDArray[np.int16],
+) -> None:  # pragma: no cover - compiled
+    """Fill the standardised moneyness and the bucket of every row for one session."""
+    for i in range(len(underlying)):
+        name = underlying[i]
+        days = expiry[i] - day
+        value = standardise(log_strike[i], log_spot[name], volatility[name], days, call[i]) if name >= 0 else 0.0
+        moneyness[i] = value
+        cell[i] = cell_of(value, days, call[i])
