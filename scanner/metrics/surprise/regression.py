@@ -90,7 +90,7 @@ def fit_dispersion(mean: NDArray[np.float64], counts: NDArray[np.float64], bins:
 def _smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Three-point running mean, so that one odd bin does not bend the ranking."""
     padded = np.concatenate([values[:1], values, values[-1:]])
-    return (padded[:-2] + padded[1:-1] + padded[2:]) / 3
+    return np.asarray((padded[:-2] + padded[1:-1] + padded[2:]) / 3)
 
 
 def tail_table(dispersion: Dispersion) -> NDArray[np.float32]:
