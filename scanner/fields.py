@@ -56,6 +56,7 @@ class Unit(StrEnum):
     minutes = "minutes"
     years = "years"
     counted = "count"
+    per_contract = "per contract"
     per_dollar = "delta per dollar"
     dollars_per_vol_point = "dollars per vol point"
     dollars_per_day = "dollars per day"
@@ -215,7 +216,7 @@ def _contract() -> tuple[Field, ...]:
         _date(s, "expiry", "the date in the symbol"),
         _number(s, "strike", Unit.dollars, "exercise price", low=0),
         _text(s, "right", "C for a call, P for a put", choices=("C", "P")),
-        _integer(s, "multiplier", Unit.counted, "shares or index units a contract stands for", low=1),
+        _integer(s, "multiplier", Unit.per_contract, "shares or index units a contract stands for", low=1),
         _text(s, "exercise_style", "when it may be exercised", choices=("american", "european")),
         _text(s, "settlement", "at the open or the close of the expiry date", choices=("AM", "PM")),
         _flag(s, "nonstandard", "adjusted deliverable, FLEX or mini; kept out of ratios"),

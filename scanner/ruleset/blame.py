@@ -1,0 +1,46 @@
+"""Which missing fields left a condition unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import polars as pl
+
+from scanner.ruleset import compile as compiled
+from scanner.ruleset.expressions import ATOMS, Condition, children, references
+
+NO_RESULT = "has no result (a division by zero, or a logarithm of zero or less)"
+
+
+def missing_fields(condition: Condition, unknown: pl.DataFrame) -> dict[str | None, list[str]]:
+    """For each underlying, what left a condition unknown in rows in which it is.
+
+    Only what really decided is named: in ``a and (b or c)`` with ``b`` missing and ``c`` true, it is ``a``. The result
+    holds column names, and for an atom whose arithmetic has no result its text and :data:`NO_RESULT`.
+    """
+    causes: dict[str, pl.Expr] = {}
+    for cause, decided in _causes(condition, pl.lit(True)):
+        causes[cause] = causes[cause] | decided if cause in causes else decided
+    key = pl.col("underlying").cast(pl.String) if "underlying" in unknown.columns else pl.lit(None, pl.String)
+    flags = unknown.lazy().select(key.alias("underlying"), **{f"cause {n}": e for n, e in enumerate(causes.values())})
+    table = flags.group_by("underlying", maintain_order=True).agg(pl.all().any()).collect()
+    names = list(causes)
+    return {row[0]: [name for name, hit in zip(names, row[1:], strict=True) if hit] for row in table.iter_rows()}
+
+
+def _causes(node: Condition, above: pl.Expr) -> Iterator[tuple[str, pl.Expr]]:
+    """Each possible cause below a node, with the rows in which it and everything above it is unknown."""
+    unknown = above & compiled.condition(node).is_null()
+    if not isinstance(node, ATOMS):
+        for part in children(node):
+            yield from _causes(part, unknown)  # type: ignore[arg-type]  # the parts of a condition are conditions
+        return
+    looked_at = references(node)
+    for reference in looked_at:
+        yield reference.column, unknown & pl.col(reference.column).is_null()
+    complete = (
+        pl.all_horizontal(pl.col(reference.column).is_not_null() for reference in looked_at)
+        if looked_at
+        else pl.lit(True)
+    )
+    yield f"{node.text} {NO_RESULT}", unknown & complete

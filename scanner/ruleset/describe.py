@@ -1,0 +1,157 @@
+"""What a finding says: its identity, its rank, the evidence, the contracts that did it, and the sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from scanner import fields
+from scanner.fields import SCOPES
+from scanner.ruleset import compile as compiled
+from scanner.ruleset import gates
+from scanner.ruleset.expressions import FieldReference, references
+from scanner.ruleset.model import Drivers, Rule
+from scanner.ruleset.rows import Rows, available, select_rows
+
+FINDINGS = pl.Schema(
+    {
+        "rule_id": pl.String(),
+        "scope": pl.String(),
+        "severity": pl.String(),
+        "identity": pl.String(),
+        "underlying": pl.String(),
+        "root": pl.String(),
+        "contract": pl.String(),
+        "expiry": pl.Date(),
+        "strike": pl.Float64(),
+        "right": pl.String(),
+        "rank": pl.Float64(),
+        "drivers": pl.List(pl.String()),
+        "message": pl.String(),
+        "calibrated": pl.Boolean(),
+    }
+)
+"""The columns of findings, beside ``evidence``: a struct of every field that any of the rules says or looks at."""
+
+ALWAYS: Mapping[str, tuple[str, ...]] = {
+    "contract": (
+        "spot", "dte", "volume", "open_interest", "volume_expected", "volume_multiple", "volume_surprise", "volume_q",
+        "premium", "iv", "iv_change", "delta",
+    ),
+    "strike": ("call_volume", "put_volume", "call_oi", "put_oi", "volume_surprise"),
+    "ladder": ("strikes", "volume", "open_interest", "ladder_surprise", "volume_share"),
+    "expiry": ("dte", "put_call_volume", "volume_share", "volume_surprise"),
+    "underlying": ("spot", "call_volume", "put_volume", "put_call_volume", "put_call_volume_prev", "iv30"),
+    "market": ("call_volume", "put_volume", "put_call_volume"),
+}  # fmt: skip
+"""Fields that stand as evidence whatever the rule looks at, because a reader asks for them next."""
+
+_PLACE = ("underlying", "root", "contract", "expiry", "strike", "right")
+_EVIDENCE = "evidence "
+_UNLESS_TOLD = Drivers(where=None, rank_by=FieldReference(fields.of("contract")["volume"]), limit=3, at_least=0)
+
+
+@dataclass(frozen=True, slots=True)
+class DriverCount:
+    """The named contracts of each finding, and how many are certainly and possibly meant."""
+
+    names: list[list[str]]
+    certain: pl.Series
+    possible: pl.Series
+
+
+def wanted(rules: Sequence[Rule]) -> list[FieldReference]:
+    """Every field that judging and describing some rules of one scope takes."""
+    scope = rules[0].scope
+    known = fields.of(scope)
+    named = [*_PLACE, *ALWAYS[scope], *(name for rule in rules for name in rule.identity)]
+    always = [FieldReference(known[name]) for name in named if name in known]
+    excluded = [use for rule in rules for item in rule.filters for use in references(item.condition)]
+    ranks = [use for rule in rules if rule.rank_by is not None for use in references(rule.rank_by)]
+    uses = [use for rule in rules for use in (*rule.fields, *rule.message.fields)]
+    return list({use.column: use for use in (*always, *excluded, *ranks, *uses)}.values())
+
+
+def describe(rule: Rule, rows: Rows, hits: pl.DataFrame, drivers: list[list[str]]) -> pl.DataFrame:
+    """Findings of one rule, one a row of ``hits``; evidence in columns of its own until all are joined."""
+    said = dict.fromkeys([*ALWAYS[rule.scope], *rule.evidence])
+    evidence = [name for name in said if name not in rows.absent and name not in _PLACE]
+    rank = compiled.operand(rule.rank_by).cast(pl.Float64) if rule.rank_by is not None else pl.lit(None, pl.Float64)
+    values = {use.column: hits[use.column].to_list() for use in rule.message.fields}
+    place = [pl.col(name) if name in hits.columns else pl.lit(None, FINDINGS[name]).alias(name) for name in _PLACE]
+    return hits.select(
+        pl.lit(rule.id).alias("rule_id"),
+        pl.lit(rule.scope).alias("scope"),
+        pl.lit(rule.severity).alias("severity"),
+        pl.concat_str([pl.col(name).cast(pl.String) for name in rule.identity], separator="|", ignore_nulls=True).alias(
+            "identity"
+        ),
+        *place,
+        rank.alias("rank"),
+        pl.Series("drivers", drivers, dtype=pl.List(pl.String)),
+        pl.Series("message", rule.message.render(values, drivers, hits.height), dtype=pl.String),
+        pl.lit(rule.calibrated).alias("calibrated"),
+        *(_finite(name, hits.schema[name]).alias(_EVIDENCE + name) for name in evidence),
+    )
+
+
+def gather(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """All findings in one frame, their evidence in one struct column."""
+    whole = pl.concat([FINDINGS.to_frame(), *parts], how="diagonal_relaxed")
+    evidence = [name for name in whole.columns if name.startswith(_EVIDENCE)]
+    struct = (
+        pl.struct(pl.col(name).alias(name.removeprefix(_EVIDENCE)) for name in evidence) if evidence else pl.lit(None)
+    )
+    return whole.select(*FINDINGS, struct.alias("evidence"))
+
+
+def find_drivers(rule: Rule, hits: pl.DataFrame, frames: Mapping[str, pl.DataFrame]) -> DriverCount:
+    """The contracts that did it, for each finding of a wider scope; none for contracts, which did it themselves."""
+    nothing = pl.Series([0] * hits.height, dtype=pl.Int64)
+    if rule.scope in ("contract", "market") or "contract" not in frames or not hits.height:
+        return DriverCount([[] for _ in range(hits.height)], nothing, nothing)
+    drivers = rule.drivers or _UNLESS_TOLD
+    keys = [key for key in SCOPES[rule.scope].keys if key in fields.of("contract")]
+    found = _candidates(drivers, frames)
+    numbered = hits.with_row_index("_finding")
+    joined = found.join(numbered.select("_finding", *keys, *_bounds(rule)), on=keys, how="inner")
+    if rule.scope == "ladder":
+        joined = joined.filter(pl.col("strike").is_between("first_strike", "last_strike"))
+    grouped = (
+        joined.sort("_rank", descending=True, nulls_last=True, maintain_order=True)
+        .group_by("_finding")
+        .agg(
+            pl.col("contract").filter(pl.col("_meant")).head(drivers.limit).alias("names"),
+            pl.col("_meant").sum().cast(pl.Int64).alias("certain"),
+            pl.col("_meant").is_null().sum().cast(pl.Int64).alias("unknown"),
+        )
+    )
+    table = numbered.select("_finding").join(grouped, on="_finding", how="left", maintain_order="left")
+    names = [list(item or ()) for item in table["names"].to_list()]
+    certain = table["certain"].fill_null(0)
+    return DriverCount(names, certain, certain + table["unknown"].fill_null(0))
+
+
+def _bounds(rule: Rule) -> tuple[str, ...]:
+    return ("first_strike", "last_strike") if rule.scope == "ladder" else ()
+
+
+def _candidates(drivers: Drivers, frames: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """Contracts that are, or may be, meant by a rule's drivers, with their rank."""
+    nodes = [drivers.rank_by, *([drivers.where] if drivers.where is not None else [])]
+    volume = fields.of("contract")["volume"]
+    uses = {use.column: use for node in nodes for use in references(node)} | {"volume": FieldReference(volume)}
+    floors = gates.floors(drivers.where) if drivers.where is not None else {"volume": 1.0}
+    usable = {name: floor for name, floor in floors.items() if name in available("contract", frames)}
+    rows = select_rows("contract", frames, list(uses.values()), gates.gate(usable))
+    meant = compiled.condition(drivers.where) if drivers.where is not None else pl.col("volume") > 0
+    return rows.frame.with_columns(_meant=meant, _rank=compiled.operand(drivers.rank_by).cast(pl.Float64)).filter(
+        pl.col("_meant").fill_null(True)
+    )
+
+
+def _finite(name: str, dtype: pl.DataType) -> pl.Expr:
+    column = pl.col(name)
+    return pl.when(column.is_finite()).then(column) if dtype.is_float() else column

@@ -1,0 +1,125 @@
+"""What a rule is once it has been read: plain typed attributes, frozen."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, get_args
+
+from scanner.ruleset.expressions import Condition, FieldReference, Node, references
+from scanner.ruleset.message import Message
+from scanner.ruleset.problems import START, Place, Problem
+
+ScopeName = Literal["contract", "strike", "ladder", "expiry", "underlying", "market"]
+Severity = Literal["info", "notice", "high", "critical"]
+Status = Literal["stable", "experimental", "deprecated"]
+SEVERITIES: tuple[str, ...] = get_args(Severity)
+STATUSES: tuple[str, ...] = get_args(Status)
+
+
+@dataclass(frozen=True, slots=True)
+class Cooldown:
+    """How long an episode stays quiet after it was told."""
+
+    count: int
+    unit: Literal["session", "minute"]
+
+
+@dataclass(frozen=True, slots=True)
+class Drivers:
+    """Which contracts are named as the doers of a finding of a wider scope.
+
+    Contracts of the finding's rows for which ``where`` is true, the largest ``rank_by`` first, at most ``limit``. With
+    fewer than ``at_least`` of them there is no finding.
+    """
+
+    where: Condition | None
+    rank_by: Node
+    limit: int
+    at_least: int
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A user's exclusion: findings of the named rules for which ``condition`` is true are left out until a date."""
+
+    id: str
+    rules: tuple[str, ...]
+    condition: Condition
+    why: str
+    until: datetime.date | None
+    path: Path
+    place: Place = START
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule, ready to be judged.
+
+    ``hold_scans`` is for how many scans in a row it must be true; ``limit`` is how many alerts a session it may raise
+    (None: no limit of its own); ``cooldown`` None means that of the configuration. ``only`` and ``excluding`` are the
+    underlyings it applies to, where overrides make several variants of one rule id.
+    """
+
+    id: str
+    title: str
+    status: Status
+    scope: ScopeName
+    severity: Severity
+    why: str
+    condition: Condition
+    message: Message
+    identity: tuple[str, ...]
+    needs_history: int = 0
+    parameters: Mapping[str, Node] = field(default_factory=dict)
+    hold_scans: int = 1
+    cooldown: Cooldown | None = None
+    rank_by: Node | None = None
+    limit: int | None = None
+    drivers: Drivers | None = None
+    false_positives: tuple[str, ...] = ()
+    replaced_by: str | None = None
+    filters: tuple[Filter, ...] = ()
+    only: frozenset[str] | None = None
+    excluding: frozenset[str] = frozenset()
+    path: Path = Path()
+    place: Place = START
+    places: Mapping[str, Place] = field(default_factory=dict)
+
+    @cached_property
+    def fields(self) -> tuple[FieldReference, ...]:
+        """The fields its condition looks at."""
+        return tuple(references(self.condition))
+
+    @cached_property
+    def evidence(self) -> tuple[str, ...]:
+        """The columns that stand as evidence beside a finding: what it looks at, ranks by and says."""
+        nodes = [*self.fields, *(references(self.rank_by) if self.rank_by is not None else []), *self.message.fields]
+        return tuple(dict.fromkeys(node.column for node in nodes))
+
+    @cached_property
+    def calibrated(self) -> bool:
+        """Whether it rests on a calibrated chance, so that its findings must pass the false-discovery rate."""
+        conditions = [self.condition, self.drivers.where if self.drivers else None]
+        return any(use.field.calibrated for node in conditions if node is not None for use in references(node))
+
+    def applies_to(self, underlying: str | None) -> bool:
+        """Whether this variant of the rule is the one for an underlying."""
+        return (self.only is None or underlying in self.only) and underlying not in self.excluding
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What was found under some paths: the usable rules, what is wrong with the others, and ids that moved."""
+
+    rules: tuple[Rule, ...]
+    problems: tuple[Problem, ...] = ()
+    redirects: Mapping[str, str] = field(default_factory=dict)
+    """Deprecated ids and the id of the rule that took their place."""
+
+    def stable(self) -> tuple[Rule, ...]:
+        """The rules that run by default."""
+        return tuple(rule for rule in self.rules if rule.status == "stable")
