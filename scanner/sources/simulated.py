@@ -1,0 +1,90 @@
+"""The simulated market as a source of live chains and as a generator of history. Everything it gives says so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime
+
+import polars as pl
+
+from scanner import sessions as calendar
+from scanner.errors import SourceError
+from scanner.sources.base import Fetched, failed
+from scanner.sources.simulation.market import SOURCE, Market
+from scanner.sources.simulation.names import NAMES, Name, known, unknown
+from scanner.sources.simulation.scenarios import Scenario, scenario
+from scanner.sources.simulation.stories import Story
+
+DEFAULT_SEED = 1
+SYMBOLS: tuple[str, ...] = tuple(sorted(NAMES))
+
+
+class SimulatedSource:
+    """Chains of a market that does not exist, at any moment between 2018 and 2030, without a network or a key.
+
+    ``SYMBOLS`` are all it lists. Outside trading hours the chain is the close of the newest session. The same seed,
+    symbol and moment always give the same chain; ``story`` plants something in it (:mod:`.simulation.stories`).
+    """
+
+    name = SOURCE
+    simulated = True
+
+    def __init__(self, seed: int = DEFAULT_SEED, rate: float = 0.042, story: Story | None = None) -> None:
+        self._seed, self._rate, self._story = seed, rate, story
+
+    @classmethod
+    def of_scenario(cls, name: str) -> SimulatedSource:
+        """The market of a planted scenario (``goog-235``, ``nvda-puts``), to be scanned like a live one."""
+        planted = scenario(name)
+        return cls(planted.seed, planted.rate, planted.story)
+
+    def chains(self, symbols: Iterable[str], now: datetime) -> Iterator[Fetched]:
+        """One answer per symbol, in the order asked: its chain as of ``now``, or why there is none."""
+        asked = list(symbols)
+        names = [NAMES[symbol] for symbol in dict.fromkeys(asked) if symbol in NAMES]
+        try:
+            frames = self._frames(names, now)
+        except (SourceError, ValueError) as error:
+            yield from (failed(symbol, "outside_simulation", str(error)) for symbol in asked)
+            return
+        for symbol in asked:
+            if symbol in frames:
+                yield Fetched(symbol, frames[symbol])
+            else:
+                yield failed(symbol, "unknown_symbol", unknown(symbol))
+
+    def _frames(self, names: list[Name], now: datetime) -> dict[str, pl.DataFrame]:
+        if not names:
+            return {}
+        session = calendar.session_of(now)
+        story = None if self._story is None else self._story.of({name.symbol for name in names})
+        frame = Market(names, session, session, seed=self._seed, rate=self._rate, story=story).at(now)
+        return {str(part["underlying"][0]): part for part in frame.partition_by("underlying", maintain_order=True)}
+
+
+def sessions(
+    market: str | Iterable[str], first: date | None = None, last: date | None = None, seed: int = DEFAULT_SEED
+) -> Iterator[pl.DataFrame]:
+    """The whole market at each session's close from ``first`` to ``last``: one chain frame a session, oldest first.
+
+    ``market`` is the name of a scenario, whose dates and seed are its own (``first`` and ``last`` may narrow them), or
+    the symbols of a plain market, which needs both dates. Raises UsageError for an unknown scenario and SourceError for
+    an unknown symbol.
+    """
+    if isinstance(market, str):
+        planted: Scenario = scenario(market)
+        names, story = known(planted.symbols), planted.story
+        first, last = max(first or planted.first, planted.first), min(last or planted.last, planted.last)
+        yield from Market(names, first, last, seed=planted.seed, rate=planted.rate, story=story).sessions()
+        return
+    if first is None or last is None:
+        raise SourceError("a plain simulated market needs its first and its last session")
+    yield from Market(known(market), first, last, seed=seed).sessions()
+
+
+def sample_market(
+    seed: int, symbols: Iterable[str] = SYMBOLS, last: date = date(2025, 6, 13), count: int = 30
+) -> list[pl.DataFrame]:
+    """A market in which nothing is planted: ``count`` sessions ending with ``last``, one chain frame each."""
+    first = calendar.previous_session(last, count - 1)
+    return list(sessions(symbols, first, last, seed))

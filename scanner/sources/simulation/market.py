@@ -1,0 +1,114 @@
+"""The whole market put together: one chain frame per session, or for one moment within it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime, timedelta
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from scanner import chain, sessions
+from scanner.errors import SourceError
+from scanner.sources.simulation.activity import Session, Trading, so_far
+from scanner.sources.simulation.draws import Floats, key
+from scanner.sources.simulation.listing import list_contracts
+from scanner.sources.simulation.names import Name
+from scanner.sources.simulation.paths import walk
+from scanner.sources.simulation.quotes import Terms, quote
+from scanner.sources.simulation.stories import Story
+
+EPOCH = date(2015, 1, 2)
+EARLIEST, LATEST = date(2018, 1, 2), date(2030, 6, 28)
+SOURCE = "simulated"
+_REQUOTES = 78
+_SECONDS_A_YEAR = 365 * 86_400
+_ORDINAL_OF_1970 = date(1970, 1, 1).toordinal()
+
+
+class Market:
+    """Some names over some sessions. The same seed, name and session always give the same chain.
+
+    Raises SourceError where a session lies outside the years the simulation covers.
+    """
+
+    def __init__(
+        self,
+        names: Sequence[Name],
+        first: date,
+        last: date,
+        *,
+        seed: int,
+        rate: float = 0.042,
+        story: Story | None = None,
+    ) -> None:
+        if not EARLIEST <= first <= last <= LATEST:
+            raise SourceError(f"the simulated market runs from {EARLIEST} to {LATEST}, not {first} to {last}")
+        story = story or Story()
+        self._paths = walk(seed, names, sessions.sessions_between(EPOCH, max(last, story.end)), story).until(last)
+        self._days, self._rate = self._paths.days, rate
+        self._first = len(self._days) - len(sessions.sessions_between(first, last))
+        self._contracts = list_contracts(names, self._paths.spot, self._days, self._first)
+        self._trading = Trading(seed, self._contracts, self._paths, story)
+        self._by_name = {
+            "width": np.array([name.width for name in names]),
+            "penny": np.array([name.penny for name in names]),
+            "index": np.array([name.is_index or name.penny for name in names]),
+            "european": np.array([name.is_index for name in names]),
+            "dividend_yield": np.array([name.dividend_yield for name in names]),
+            "level": np.array([name.volatility for name in names]),
+        }
+
+    def sessions(self) -> Iterator[pl.DataFrame]:
+        """The chain of the whole market at each session's close, oldest first."""
+        for session in self._trading.sessions(self._first):
+            yield self._frame(session, sessions.session_close(self._days[session.position]))
+
+    def at(self, instant: datetime) -> pl.DataFrame:
+        """The chain at an instant of the last session (its close, where the instant is later)."""
+        *_, session = self._trading.sessions(self._first)
+        return self._frame(session, min(instant, sessions.session_close(self._days[session.position])))
+
+    def _frame(self, session: Session, instant: datetime) -> pl.DataFrame:
+        day = self._days[session.position]
+        elapsed = sessions.elapsed_fraction(instant)
+        same_day = self._contracts.expiry[session.rows] == day.toordinal() - _ORDINAL_OF_1970
+        volume, when = so_far(session, same_day, elapsed)
+        spot, volatility = self._paths.within(session.position, elapsed)
+        terms = self._terms(session.rows, instant, spot, volatility)
+        moment = key(session.cells, int(elapsed * _REQUOTES))
+        return chain.conform(
+            self._contracts.frame[session.rows].with_columns(
+                source=pl.lit(SOURCE),
+                simulated=pl.lit(True),
+                session_date=pl.lit(day),
+                quote_time=pl.lit(instant, dtype=chain.INSTANT),
+                spot=pl.Series(terms.spot),
+                volume=pl.Series(volume),
+                open_interest=pl.Series(session.open_interest),
+                oi_asof=pl.lit(self._days[session.position - 1]),
+                last_trade_time=_clock(day, when),
+                **quote(terms, moment, volume > 0),
+            )
+        )
+
+    def _terms(self, rows: NDArray[np.int64], instant: datetime, spot: Floats, volatility: Floats) -> Terms:
+        name = self._contracts.name[rows]
+        return Terms(
+            spot=spot[name],
+            strike=self._contracts.strike[rows],
+            years=(self._contracts.expires[rows] - instant.timestamp()) / _SECONDS_A_YEAR,
+            is_call=self._contracts.is_call[rows],
+            volatility=volatility[name],
+            rate=self._rate,
+            **{field: values[name] for field, values in self._by_name.items()},
+        )
+
+
+def _clock(day: date, when: Floats) -> pl.Series:
+    """Fractions of a session as instants, to the second; NaN becomes null."""
+    opened, closed = sessions.session_open(day), sessions.session_close(day)
+    seconds = pl.Series(when * (closed - opened).total_seconds()).fill_nan(None).round().cast(pl.Int64)
+    start = int((opened - datetime(1970, 1, 1, tzinfo=opened.tzinfo)) / timedelta(seconds=1))
+    return ((seconds + start) * 1_000_000).cast(chain.INSTANT)
