@@ -7,28 +7,25 @@ in as a panel, the clock as an argument.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date, datetime
-from typing import Literal
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime, timedelta
+from typing import Any
 
-import numpy as np
 import polars as pl
 
-from scanner import sessions
+from scanner import evidence, sessions
 from scanner.panel import Panel
 
-SwitchesOff = Literal["all", "volume", "open_interest", "quotes", "spot"]
-
 VERDICTS = pl.Schema(
-    {
-        "underlying": pl.String,
-        "check": pl.String,
-        "switches_off": pl.String,
-        "reason": pl.String,
-        "detail": pl.String,
-    }
+    [
+        ("underlying", pl.String),
+        ("check", pl.String),
+        ("switches_off", pl.String),
+        ("reason", pl.String),
+        ("detail", pl.String),
+    ]
 )
-REASONS = pl.Schema({"underlying": pl.String, "field": pl.String, "reason": pl.String})
+REASONS = pl.Schema([("underlying", pl.String), ("field", pl.String), ("reason", pl.String)])
 
 FIELDS: dict[str, tuple[str, ...]] = {
     "volume": ("volume",),
@@ -38,27 +35,34 @@ FIELDS: dict[str, tuple[str, ...]] = {
 }
 FIELDS["all"] = tuple(name for names in list(FIELDS.values()) for name in names)
 
-# How many past sessions a chain is compared with. Past that, a feed that changed its shape for good is the new normal.
-LOOK_BACK = 5
-# A repeat: at least this share of the traded contracts has exactly the volume of an earlier session.
-REPEATED_SHARE = 0.98
-# Fewer traded contracts than this can agree by chance, unless the trade times agree as well.
-REPEATED_CONTRACTS = 5
-# The share of the previous session's live contracts that may be missing.
-MISSING_SHARE = 0.20
+# The thresholds stand between what real chains show when they are sound and when they are not. Two sound sessions of
+# one name share the exact volume of at most a ninth of the traded contracts; re-served ones of 88 to 100 %.
+REPEATED_SHARE = 0.75
+REPEATED_LEAST = 5
 # Of the traded contracts, the share whose newest trade may lie after the session the label names.
 LATER_TRADES_SHARE = 0.10
+# Of the contracts that had open interest, the share that may be missing.
+MISSING_SHARE = 0.20
+# Sound open interest of the same contracts moves by a few percent overnight.
+COLLAPSED_SHARE = 0.50
+UNCHANGED_LEAST = 20
+TRADED_LEAST = 10
+# Sound chains show 0.5 % of open-interest increases above the volume that could have made them, at worst 6.5 %.
+IMPOSSIBLE_SHARE = 0.10
+# Busted trades take back less than a tenth of a percent of a session's volume.
+FALL_SHARE = 0.01
+FALL_ROWS_SHARE = 0.05
+ZERO_QUOTES_SHARE = 0.95
+ABSURD_QUOTES_SHARE = 0.05
+# Carry and dividends over 45 days move the parity spot by less than this.
+SPOT_SHARE = 0.02
+# A name whose quietest recent session traded this much does not go an hour without a trade.
+BUSY_VOLUME = 1000
+QUIET_FOR = timedelta(hours=1)
 
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """One reason not to trust a part of a chain."""
-
-    underlying: str
-    check: str
-    switches_off: SwitchesOff
-    reason: str
-    detail: str = ""
+Evidence = dict[str, Any]
+Found = tuple[tuple[str, ...], str, str]
+Check = Callable[[Evidence, datetime], Found | None]
 
 
 def judge(
@@ -66,7 +70,7 @@ def judge(
     panel: Panel,
     previous: pl.DataFrame | None,
     now: datetime,
-    expected: tuple[str, ...] = (),
+    expected: Iterable[str] = (),
 ) -> pl.DataFrame:
     """Verdicts on every underlying of a chain frame; no row for an underlying that can be trusted.
 
@@ -74,154 +78,205 @@ def judge(
     session, if there is one; ``expected`` are the names that were asked for. Returns the columns of ``VERDICTS``.
     """
     found = [
-        Verdict(name, "empty", "all", f"{name}: the source returned no contracts")
+        (name, "empty", "all", f"{name}: the source returned no contracts", "")
         for name in sorted(set(expected) - set(chain["underlying"]))
     ]
     if chain.height:
-        rows = panel.rows_of(chain)
-        for (name,), part in (
-            chain.with_columns(_row=pl.Series(rows))
-            .partition_by("underlying", as_dict=True, maintain_order=True)
-            .items()
-        ):
-            before = None if previous is None else previous.filter(pl.col("underlying") == name)
-            found += _judge_one(str(name), part, panel, before, now)
+        for row in evidence.gather(chain, panel, previous).iter_rows(named=True):
+            found += _verdicts(row, now)
     return pl.DataFrame(found, schema=VERDICTS, orient="row").sort("underlying", maintain_order=True)
 
 
 def apply(chain: pl.DataFrame, verdicts: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Null what is not trusted. Returns the chain and the reasons: one row for each underlying and field nulled."""
+    """Null what is not trusted. Returns the chain and the reasons: one row for each underlying and field nulled.
+
+    Volumes that a vendor carried over from the day a contract last traded become the zero they stand for.
+    """
+    chain = chain.with_columns(evidence.session_volume())
     reasons = (
-        verdicts.with_columns(
-            field=pl.col("switches_off").replace_strict(FIELDS, return_dtype=pl.List(pl.String)),
-        )
+        verdicts.with_columns(field=pl.col("switches_off").replace_strict(FIELDS, return_dtype=pl.List(pl.String)))
         .explode("field")
         .group_by("underlying", "field", maintain_order=True)
         .agg(pl.col("reason").first())
         .select(REASONS.names())
     )
-    if reasons.is_empty():
-        return chain, pl.DataFrame(schema=REASONS)
-    distrusted = dict(reasons.group_by("field").agg("underlying").iter_rows())
+    distrusted = reasons.group_by("field").agg("underlying").iter_rows()
     return chain.with_columns(
-        pl.when(~pl.col("underlying").is_in(names)).then(pl.col(name)).alias(name) for name, names in distrusted.items()
+        pl.when(~pl.col("underlying").is_in(names)).then(pl.col(name)).alias(name) for name, names in distrusted
     ), reasons
 
 
-def _judge_one(
-    name: str, chain: pl.DataFrame, panel: Panel, previous: pl.DataFrame | None, now: datetime
-) -> list[Verdict]:
-    """Every verdict on one underlying. A chain that is wrong as a whole is not examined further."""
-    session = chain["session_date"][0]
-    whole = _empty(name, chain) or _not_a_session(name, session) or _before_open(name, chain, session, now)
-    if whole:
-        return whole
-    past = _Past.of(name, chain, panel)
-    return _repeated(name, chain, past) or _wrong_trade_times(name, chain, session) or _incomplete(name, session, past)
+def _verdicts(seen: Evidence, now: datetime) -> Iterator[tuple[str, str, str, str, str]]:
+    """Every verdict on one underlying; a chain that is wrong as a whole is not examined further."""
+    name = seen["underlying"]
+    for check, look in _CHECKS.items():
+        found = look(seen, now)
+        if found is not None:
+            switched_off, reason, detail = found
+            yield from ((name, check, part, f"{name}: {reason}", detail) for part in switched_off)
+            if "all" in switched_off:
+                return
 
 
-@dataclass(frozen=True)
-class _Past:
-    """The newest sessions of one underlying, newest first, beside the chain's own rows."""
-
-    sessions: list[date]
-    volume: list[np.ndarray]
-    open_interest: list[np.ndarray]
-    missing: list[np.ndarray]
-    contracts: pl.DataFrame
-
-    @classmethod
-    def of(cls, name: str, chain: pl.DataFrame, panel: Panel) -> _Past:
-        ids = np.flatnonzero((panel.contracts["underlying"] == name).to_numpy())
-        columns = [
-            column
-            for column in range(len(panel.sessions) - 1, -1, -1)
-            if np.isfinite(panel.volume[ids, column]).any() or np.isfinite(panel.open_interest[ids, column]).any()
-        ][:LOOK_BACK]
-        rows = chain["_row"].to_numpy()
-        here, absent = rows >= 0, np.setdiff1d(ids, rows)
-
-        def at(matrix: np.ndarray, column: int) -> np.ndarray:
-            values = np.full(len(rows), np.nan, np.float32)
-            values[here] = matrix[rows[here], column]
-            return values
-
-        return cls(
-            sessions=[panel.sessions[column] for column in columns],
-            volume=[at(panel.volume, column) for column in columns],
-            open_interest=[at(panel.open_interest, column) for column in columns],
-            missing=[panel.open_interest[absent, column] for column in columns],
-            contracts=panel.contracts[absent],
-        )
+def _empty(seen: Evidence, _: datetime) -> Found | None:
+    return None if seen["known"] else (("all",), "no contract has a quote, a volume or open interest", "")
 
 
-def _empty(name: str, chain: pl.DataFrame) -> list[Verdict]:
-    says_something = chain.select(
-        pl.any_horizontal(pl.col("volume", "open_interest", "bid", "ask", "last").is_not_null()).any()
-    ).item()
-    return [] if says_something else [Verdict(name, "empty", "all", f"{name}: no contract has a quote, volume or OI")]
+def _weekend(seen: Evidence, _: datetime) -> Found | None:
+    day = seen["session_date"]
+    return (("all",), f"labelled {day}, a weekend; no session was held", f"{day}") if day.weekday() >= 5 else None
 
 
-def _not_a_session(name: str, session: date) -> list[Verdict]:
-    if sessions.is_session(session):
-        return []
-    weekend = session.weekday() >= 5
-    what = "a weekend" if weekend else "a holiday of the exchange"
-    check = "weekend" if weekend else "holiday"
-    return [
-        Verdict(name, check, "all", f"{name}: labelled {session}, {what}; no session was held", session.isoformat())
-    ]
+def _holiday(seen: Evidence, _: datetime) -> Found | None:
+    day = seen["session_date"]
+    if sessions.is_session(day):
+        return None
+    return ("all",), f"labelled {day}, a holiday of the exchange; no session was held", f"{day}"
 
 
-def _before_open(name: str, chain: pl.DataFrame, session: date, now: datetime) -> list[Verdict]:
-    quoted = min(chain.select(pl.col("quote_time").max()).item(), now)
-    opened = sessions.session_open(session)
-    if quoted >= opened:
-        return []
-    reason = f"{name}: quoted at {quoted:%Y-%m-%d %H:%M} UTC, before session {session} opened"
-    return [Verdict(name, "before_open", off, reason, quoted.isoformat()) for off in ("volume", "quotes")]
+def _before_open(seen: Evidence, now: datetime) -> Found | None:
+    quoted = min(seen["quote_time"], now)
+    if quoted >= sessions.session_open(seen["session_date"]):
+        return None
+    at = quoted.astimezone(sessions.NEW_YORK)
+    reason = f"quoted at {at:%Y-%m-%d %H:%M} New York, before session {seen['session_date']} opened"
+    return ("volume", "quotes"), reason, quoted.isoformat()
 
 
-def _repeated(name: str, chain: pl.DataFrame, past: _Past) -> list[Verdict]:
-    volume = chain["volume"].cast(pl.Float64).fill_null(np.nan).to_numpy()
-    open_interest = chain["open_interest"].cast(pl.Float64).fill_null(np.nan).to_numpy()
-    for session, old_volume, old_oi in zip(past.sessions, past.volume, past.open_interest, strict=True):
-        traded = (volume > 0) | (old_volume > 0)
-        if traded.sum() < REPEATED_CONTRACTS or (volume == old_volume)[traded].mean() < REPEATED_SHARE:
-            continue
-        share = f"{(volume == old_volume)[traded].mean():.1%} of {traded.sum()} traded contracts"
-        same_oi = np.array_equal(open_interest[traded], old_oi[traded].astype(np.float64), equal_nan=True)
-        reason = f"{name}: repeats the volumes of session {session} ({share})"
-        off: tuple[SwitchesOff, ...] = ("all",) if same_oi else ("volume", "quotes")
-        return [Verdict(name, "repeated", part, reason, session.isoformat()) for part in off]
-    return []
+def _mislabelled(seen: Evidence, _: datetime) -> Found | None:
+    if (seen["later_share"] or 0) < LATER_TRADES_SHARE:
+        return None
+    return ("all",), f"labelled {seen['session_date']} but traded on {seen['newest_trade']}", f"{seen['newest_trade']}"
 
 
-def _wrong_trade_times(name: str, chain: pl.DataFrame, session: date) -> list[Verdict]:
-    traded = chain.filter((pl.col("volume") > 0) & pl.col("last_trade_time").is_not_null())
-    if traded.is_empty():
-        return []
-    day = pl.col("last_trade_time").dt.convert_time_zone(str(sessions.NEW_YORK)).dt.date()
-    newest, later = traded.select(day.max(), later=(day > session).mean()).row(0)
-    if later >= LATER_TRADES_SHARE:
-        reason = f"{name}: labelled {session} but traded on {newest}"
-        return [Verdict(name, "mislabelled", "all", reason, str(newest))]
-    if newest < session:
-        reason = f"{name}: no trade newer than {newest}; the volumes are not those of session {session}"
-        return [Verdict(name, "stale", off, reason, str(newest)) for off in ("volume", "quotes", "spot")]
-    return []
+def _repeated(seen: Evidence, _: datetime) -> Found | None:
+    if (seen.get("like_share") or 0) < REPEATED_SHARE or seen["like_traded"] < REPEATED_LEAST:
+        return None
+    share = f"{seen['like_share']:.1%} of {seen['like_traded']:,} traded contracts"
+    off = ("all",) if seen["like_oi"] else ("volume", "quotes")
+    return off, f"repeats the volumes of session {seen['like_session']} ({share})", f"{seen['like_session']}"
 
 
-def _incomplete(name: str, session: date, past: _Past) -> list[Verdict]:
-    if not past.sessions:
-        return []
-    live_before = past.open_interest[0] > 0
-    missing = (past.missing[0] > 0) & (past.contracts["expiry"] >= session).to_numpy()
-    gone, held = int(missing.sum()), int(missing.sum() + live_before.sum())
-    if not held or gone / held < MISSING_SHARE:
-        return []
+def _stale(seen: Evidence, _: datetime) -> Found | None:
+    newest, session = seen["newest_trade"], seen["session_date"]
+    if newest is None or newest >= session:
+        return None
+    reason = f"labelled {session}, but no trade in it is newer than {newest}; its volumes are of an earlier session"
+    return ("volume", "quotes", "spot"), reason, f"{newest}"
+
+
+def _incomplete(seen: Evidence, _: datetime) -> Found | None:
+    missing, held = seen.get("missing") or 0, (seen.get("missing") or 0) + (seen.get("live_here") or 0)
+    if not missing or missing / held < MISSING_SHARE:
+        return None
+    share = f"{missing:,} of {held:,} contracts ({missing / held:.0%})"
+    reason = f"{share} that had open interest on {seen['oi_session']} are missing"
+    return ("all",), reason, f"{missing}/{held}"
+
+
+def _no_trades(seen: Evidence, _: datetime) -> Found | None:
+    opened = sessions.session_open(seen["session_date"])
+    usual = seen.get("least_volume") or 0
+    if seen["volume"] or usual < BUSY_VOLUME or seen["known_sessions"] < 3:
+        return None
+    if seen["quote_time"] < opened + QUIET_FOR:
+        return None
+    return ("volume",), f"no contract has traded, where every recent session saw at least {usual:,.0f}", ""
+
+
+def _volume_fell(seen: Evidence, _: datetime) -> Found | None:
+    fell = seen.get("fell") or 0
+    if not fell or (
+        fell < FALL_SHARE * seen["before_volume"] and seen["fell_rows"] < FALL_ROWS_SHARE * seen["before_rows"]
+    ):
+        return None
     reason = (
-        f"{name}: {gone:,} of {held:,} contracts that had open interest on {past.sessions[0]} are missing "
-        f"({gone / held:.0%})"
+        f"cumulative volume fell by {fell:,} in {seen['fell_rows']:,} contracts since the snapshot before it "
+        f"({seen['before_volume']:,} then)"
     )
-    return [Verdict(name, "incomplete", "all", reason, f"{gone}/{held}")]
+    return ("volume",), reason, f"{fell}"
+
+
+def _zero_quotes(seen: Evidence, _: datetime) -> Found | None:
+    if not seen["quoted"] or seen["zero_quoted"] < ZERO_QUOTES_SHARE * seen["quoted"]:
+        return None
+    return ("quotes",), f"bid and ask are zero in {seen['zero_quoted']:,} of {seen['quoted']:,} quotes", ""
+
+
+def _absurd_quotes(seen: Evidence, _: datetime) -> Found | None:
+    wrong = seen["crossed"] + seen["absurd"]
+    if not wrong or wrong < ABSURD_QUOTES_SHARE * seen["two_sided"]:
+        return None
+    reason = (
+        f"of {seen['two_sided']:,} two-sided quotes {seen['crossed']:,} are crossed and {seen['absurd']:,} bid more "
+        "than the option can be worth"
+    )
+    return ("quotes",), reason, f"{wrong}/{seen['two_sided']}"
+
+
+def _oi_lagging(seen: Evidence, _: datetime) -> Found | None:
+    asof, due = seen["oi_asof"], sessions.previous_session(seen["session_date"])
+    if asof is None or asof >= due:
+        return None
+    return ("open_interest",), f"open interest is of {asof}, not yet of the previous close {due}", f"{asof}"
+
+
+def _oi_collapsed(seen: Evidence, _: datetime) -> Found | None:
+    now, then = seen.get("oi_now") or 0, seen.get("oi_then") or 0
+    if (seen.get("compared") or 0) < UNCHANGED_LEAST or now >= COLLAPSED_SHARE * then:
+        return None
+    reason = f"open interest of the same contracts fell from {then:,.0f} on {seen['oi_session']} to {now:,.0f}"
+    return ("open_interest",), reason, f"{now:.0f}/{then:.0f}"
+
+
+def _oi_not_refreshed(seen: Evidence, _: datetime) -> Found | None:
+    if (seen.get("compared") or 0) < UNCHANGED_LEAST or seen["changed"] or seen["traded_then"] < TRADED_LEAST:
+        return None
+    reason = (
+        f"open interest is that of {seen['oi_session']} in all {seen['compared']:,} contracts, though "
+        f"{seen['traded_then']:,} of them traded then"
+    )
+    return ("open_interest",), reason, f"{seen['oi_session']}"
+
+
+def _oi_impossible(seen: Evidence, _: datetime) -> Found | None:
+    previous = sessions.previous_session(seen["session_date"])
+    changed, wrong = seen.get("changed_beside_volume") or 0, seen.get("impossible") or 0
+    if seen.get("oi_session") != previous or changed < UNCHANGED_LEAST or wrong < IMPOSSIBLE_SHARE * changed:
+        return None
+    reason = f"open interest rose by more than was traded on {previous} in {wrong:,} of {changed:,} changed contracts"
+    return ("open_interest",), reason, f"{wrong}/{changed}"
+
+
+def _spot_missing(seen: Evidence, _: datetime) -> Found | None:
+    return (("spot",), "the source gave no price of the underlying", "") if seen["spot"] is None else None
+
+
+def _spot_off_parity(seen: Evidence, _: datetime) -> Found | None:
+    spot, implied = seen["spot"], seen.get("parity_spot")
+    if spot is None or implied is None or abs(implied / spot - 1) < SPOT_SHARE:
+        return None
+    reason = f"spot {spot:,.2f} is {abs(implied / spot - 1):.1%} off the {implied:,.2f} that calls and puts imply"
+    return ("spot",), reason, f"{implied:.4f}"
+
+
+_CHECKS: dict[str, Check] = {
+    "empty": _empty,
+    "weekend": _weekend,
+    "holiday": _holiday,
+    "mislabelled": _mislabelled,
+    "repeated": _repeated,
+    "incomplete": _incomplete,
+    "before_open": _before_open,
+    "stale": _stale,
+    "no_trades": _no_trades,
+    "volume_fell": _volume_fell,
+    "zero_quotes": _zero_quotes,
+    "absurd_quotes": _absurd_quotes,
+    "oi_lagging": _oi_lagging,
+    "oi_collapsed": _oi_collapsed,
+    "oi_not_refreshed": _oi_not_refreshed,
+    "oi_impossible": _oi_impossible,
+    "spot_missing": _spot_missing,
+    "spot_off_parity": _spot_off_parity,
+}

@@ -9,9 +9,10 @@ from typing import Any
 
 import polars as pl
 import pytest
-from built_chains import built_chain
+from built_chains import built_chain, sessions_noon
 
 from scanner import quality, sessions
+from scanner.chain import INSTANT
 from scanner.panel import Panel
 from scanner.store.importing import import_chains
 from scanner.store.store import Store
@@ -107,7 +108,7 @@ def test_what_is_not_trusted_becomes_null_with_its_reason_and_nothing_else_does(
     assert trusted["volume"].null_count() == trusted["bid"].null_count() == stale.height
     assert trusted["open_interest"].equals(stale["open_interest"])
     assert reasons.filter(pl.col("field") == "volume")["reason"].to_list() == [
-        "ABC: no trade newer than 2026-08-03; the volumes are not those of session 2026-08-04"
+        "ABC: labelled 2026-08-04, but no trade in it is newer than 2026-08-03; its volumes are of an earlier session"
     ]
 
 
@@ -117,3 +118,109 @@ def test_one_untrusted_underlying_leaves_the_others_alone() -> None:
     trusted, _ = quality.apply(both, verdicts)
     assert trusted.filter(pl.col("underlying") == "XYZ").equals(both.filter(pl.col("underlying") == "XYZ"))
     assert set(verdicts["underlying"]) == {"ABC"}
+
+
+def quiet(chain: pl.DataFrame, tmp_path: Path) -> set[tuple[str, str]]:
+    """Verdicts on a chain that follows a good session."""
+    return judge(chain, panel_of(tmp_path, built_chain(DAYS[0])))
+
+
+def test_volumes_carried_over_from_earlier_days_become_the_zero_they_stand_for() -> None:
+    chain = built_chain(DAYS[2], volume=9)
+    carried = [None if i % 2 else sessions_noon(DAYS[0]) for i in range(chain.height)]
+    mixed = chain.with_columns(last_trade_time=pl.coalesce(pl.Series(carried, dtype=INSTANT), "last_trade_time"))
+    trusted, reasons = quality.apply(mixed, quality.judge(mixed, Panel.empty(), None, mixed["quote_time"][0]))
+    assert trusted["volume"].to_list() == [0, 9] * 10
+    assert reasons.is_empty()
+
+
+def test_a_busy_name_without_any_trade_an_hour_in_has_no_volume_to_judge(tmp_path: Path) -> None:
+    busy = [built_chain(day, volume=[100 + i + 7 * n for i in range(20)]) for n, day in enumerate(DAYS[:3])]
+    panel = panel_of(tmp_path, *busy)
+    silent = built_chain(DAYS[3], volume=0)
+    assert judge(silent, panel) == {("no_trades", "volume")}
+    at_first = built_chain(DAYS[3], volume=0, quote_time=sessions.session_open(DAYS[3]) + timedelta(minutes=20))
+    assert judge(at_first, panel) == set()
+
+
+def test_cumulative_volume_that_falls_within_the_session_is_not_trusted() -> None:
+    earlier = built_chain(DAYS[0], volume=[100 + i for i in range(20)], quote_time=sessions.session_open(DAYS[0]))
+    assert judge(built_chain(DAYS[0], volume=50), previous=earlier) == {("volume_fell", "volume")}
+
+
+def test_a_busted_trade_does_not_cost_the_session_its_volume() -> None:
+    volume = [1000 + i for i in range(20)]
+    earlier = built_chain(DAYS[0], volume=volume, quote_time=sessions.session_open(DAYS[0]))
+    corrected = built_chain(DAYS[0], volume=[volume[0] - 5, *[count + 10 for count in volume[1:]]])
+    assert judge(corrected, previous=earlier) == {("volume_fell", "volume")}, "one of twenty contracts is 5 % of them"
+    wide = [float(strike) for strike in range(50, 150)]
+    many = [1000 + i for i in range(400)]
+    earlier = built_chain(DAYS[0], strikes=wide, volume=many, quote_time=sessions.session_open(DAYS[0]))
+    assert judge(built_chain(DAYS[0], strikes=wide, volume=[995, *many[1:]]), previous=earlier) == set()
+
+
+def test_the_volume_of_an_earlier_session_is_not_a_fall() -> None:
+    earlier = built_chain(DAYS[0], volume=500)
+    assert judge(built_chain(DAYS[1], volume=5), previous=earlier) == set()
+
+
+def test_quotes_that_are_all_zero_are_switched_off_and_volumes_kept() -> None:
+    assert judge(built_chain(DAYS[0], columns={"bid": 0.0, "ask": 0.0})) == {("zero_quotes", "quotes")}
+
+
+def test_a_chain_without_quotes_by_nature_has_no_quotes_to_distrust() -> None:
+    assert judge(built_chain(DAYS[0], columns={"bid": None, "ask": None})) == set()
+
+
+def test_crossed_quotes_beyond_a_share_are_switched_off() -> None:
+    crossed = pl.when(pl.int_range(pl.len()) < 2).then(pl.col("ask") + 1).otherwise("bid")
+    assert judge(built_chain(DAYS[0], columns={"bid": crossed})) == {("absurd_quotes", "quotes")}
+
+
+def test_bids_above_what_an_option_can_be_worth_are_absurd() -> None:
+    dear = pl.when(pl.col("right") == "P").then(pl.col("strike") + 1).otherwise("bid")
+    found = judge(built_chain(DAYS[0], columns={"bid": dear, "ask": dear + 1, "last": None}))
+    assert ("absurd_quotes", "quotes") in found
+
+
+def test_open_interest_of_two_closes_ago_leaves_the_volume_to_be_judged(tmp_path: Path) -> None:
+    lagging = built_chain(DAYS[2], columns={"oi_asof": DAYS[0]})
+    assert quiet(lagging, tmp_path) == {("oi_lagging", "open_interest")}
+
+
+def test_open_interest_that_did_not_move_in_any_traded_contract_was_not_refreshed(tmp_path: Path) -> None:
+    same = built_chain(DAYS[0])["open_interest"].to_list()
+    assert quiet(built_chain(DAYS[1], open_interest=same), tmp_path) == {("oi_not_refreshed", "open_interest")}
+
+
+def test_open_interest_of_zero_overnight_is_a_collapse_of_the_feed(tmp_path: Path) -> None:
+    assert quiet(built_chain(DAYS[1], open_interest=0), tmp_path) == {("oi_collapsed", "open_interest")}
+
+
+def test_open_interest_cannot_rise_by_more_than_was_traded(tmp_path: Path) -> None:
+    then = built_chain(DAYS[0])["open_interest"].to_list()
+    assert quiet(built_chain(DAYS[1], open_interest=[count + 100 for count in then]), tmp_path) == {
+        ("oi_impossible", "open_interest")
+    }
+
+
+def test_open_interest_may_fall_by_more_than_was_traded_because_options_are_exercised(tmp_path: Path) -> None:
+    then = built_chain(DAYS[0])["open_interest"].to_list()
+    assert quiet(built_chain(DAYS[1], open_interest=[count - 100 for count in then]), tmp_path) == set()
+
+
+def test_a_missing_spot_is_said() -> None:
+    assert judge(built_chain(DAYS[0], spot=None)) == {("spot_missing", "spot")}
+
+
+def test_a_spot_away_from_what_calls_and_puts_imply_is_switched_off() -> None:
+    near = [date(2026, 8, 21)]
+    assert judge(built_chain(DAYS[0], expiries=near, spot=100.0)) == set()
+    assert judge(built_chain(DAYS[0], expiries=near, spot=103.0)) == {("spot_off_parity", "spot")}
+
+
+def test_a_feed_that_changed_its_shape_for_good_is_the_new_normal_after_five_sessions(tmp_path: Path) -> None:
+    wide = built_chain(DAYS[0])
+    narrow = [built_chain(day, strikes=[100.0, 105.0]) for day in DAYS[1:8]]
+    assert judge(narrow[0], panel_of(tmp_path / "early", wide)) == {("incomplete", "all")}
+    assert judge(narrow[-1], panel_of(tmp_path / "late", wide, *narrow[:-1])) == set()

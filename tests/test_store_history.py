@@ -35,10 +35,10 @@ def store(tmp_path: Path) -> Store:
 
 
 def test_a_panel_holds_the_sessions_before_the_judged_one(store: Store) -> None:
-    take(store, *[built_chain(day, volume=number) for number, day in enumerate(DAYS)])
+    take(store, *[built_chain(day, volume=10 + number) for number, day in enumerate(DAYS)])
     panel = store.history.panel("test", ["ABC"], before=DAYS[4], depth=3)
     assert panel.sessions == tuple(DAYS[1:4])
-    assert panel.volume.tolist() == [[1.0, 2.0, 3.0]] * 20
+    assert panel.volume.tolist() == [[11.0, 12.0, 13.0]] * 20
     assert panel.spot.tolist() == [[100.0, 100.0, 100.0]]
     assert panel.oi_asof.tolist() == [DAYS[0:3]]
 

@@ -1,0 +1,247 @@
+"""What a chain says about itself and about the sessions before it: the counts that the quality gate decides on.
+
+One row for each underlying, found for all underlyings of a chain frame at once.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from scanner import sessions
+from scanner.panel import Panel
+
+# How many past sessions a chain is compared with. Past that, a feed that changed its shape for good is the new normal.
+LOOK_BACK = 5
+# The strikes at which call and put cost about the same tell the spot back: C - P + K, with carry neglected.
+_PARITY_STRIKES = 5
+_LONGEST_DAYS_FOR_PARITY = 45
+
+_TRADE_DAY = pl.col("last_trade_time").dt.convert_time_zone(str(sessions.NEW_YORK)).dt.date()
+_TRADED = pl.col("volume") > 0
+_TWO_SIDED = (pl.col("bid") > 0) & (pl.col("ask") > 0)
+# No option is worth more than what it delivers: a call the underlying, a put its strike.
+_MOST = pl.when(pl.col("right") == "C").then("spot").otherwise("strike")
+
+
+def session_volume() -> pl.Expr:
+    """Volume of the session itself: a contract whose last trade lies before the session has not traded in it.
+
+    Some vendors leave the volume of the day a contract last traded in place until it trades again.
+    """
+    carried = _TRADED & (pl.col("session_date") > _TRADE_DAY)
+    return pl.when(carried).then(0).otherwise(pl.col("volume")).cast(pl.Int64).alias("volume")
+
+
+def gather(chain: pl.DataFrame, panel: Panel, previous: pl.DataFrame | None) -> pl.DataFrame:
+    """All evidence on a chain frame: one row for each underlying, in name order; null where there is none."""
+    chain = chain.with_columns(raw_volume="volume", day=_TRADE_DAY).with_columns(session_volume())
+    found = chain.group_by("underlying").agg(_own())
+    for more in (_parity_spot(chain), _against_snapshot(chain, previous), *_against_past(chain, panel)):
+        found = found.join(more, on="underlying", how="left")
+    return found.sort("underlying")
+
+
+def _own() -> list[pl.Expr]:
+    """What the chain says by itself."""
+    dated = (pl.col("raw_volume") > 0) & pl.col("day").is_not_null()
+    quoted = pl.col("bid").is_not_null() | pl.col("ask").is_not_null()
+    known = pl.any_horizontal(pl.col("volume", "open_interest", "bid", "ask", "last").is_not_null())
+    zero = pl.max_horizontal(pl.col("bid", "ask").fill_null(0.0)) == 0
+    named = {
+        "session_date": pl.col("session_date").first(),
+        "quote_time": pl.col("quote_time").max(),
+        "oi_asof": pl.col("oi_asof").max(),
+        "known": known.sum(),
+        "volume": pl.col("raw_volume").sum(),
+        "newest_trade": pl.col("day").filter(dated).max(),
+        "later_share": (pl.col("day") > pl.col("session_date")).filter(dated).mean(),
+        "quoted": quoted.sum(),
+        "zero_quoted": (quoted & zero).sum(),
+        "two_sided": _TWO_SIDED.sum(),
+        "crossed": (_TWO_SIDED & (pl.col("bid") > pl.col("ask"))).sum(),
+        "absurd": (_TWO_SIDED & ~pl.col("nonstandard") & (pl.col("bid") > _MOST)).sum(),
+        "spot": pl.col("spot").drop_nulls().first(),
+    }
+    return [expression.alias(name) for name, expression in named.items()]
+
+
+def _parity_spot(chain: pl.DataFrame) -> pl.DataFrame:
+    """The spot that near-dated calls and puts imply, whatever spot the source claims: a median over some strikes."""
+    key = ("underlying", "root", "expiry", "strike")
+    days = (pl.col("expiry") - pl.col("session_date")).dt.total_days()
+    usable = chain.filter(
+        _TWO_SIDED,
+        ~pl.col("nonstandard"),
+        pl.col("bid") <= pl.col("ask"),
+        days.is_between(0, _LONGEST_DAYS_FOR_PARITY),
+    ).with_columns(mid=(pl.col("bid") + pl.col("ask")) / 2)
+    calls, puts = (usable.filter(pl.col("right") == right).select(*key, "mid") for right in ("C", "P"))
+    difference = pl.col("mid") - pl.col("mid_put")
+    return (
+        calls.join(puts, on=key, suffix="_put")
+        .select("underlying", apart=difference.abs(), implied=difference + pl.col("strike"))
+        .group_by("underlying")
+        .agg(pl.col("implied").bottom_k_by("apart", _PARITY_STRIKES))
+        .filter(pl.col("implied").list.len() == _PARITY_STRIKES)
+        .select("underlying", parity_spot=pl.col("implied").list.median())
+    )
+
+
+def _against_snapshot(chain: pl.DataFrame, previous: pl.DataFrame | None) -> pl.DataFrame:
+    """How far cumulative volume fell since the snapshot before in the same session."""
+    if previous is None or previous.is_empty():
+        return pl.DataFrame(schema={"underlying": pl.String, "fell": pl.Int64, "fell_rows": pl.UInt32})
+    before = previous.select("contract", "session_date", before=session_volume())
+    fall = (pl.col("before") - pl.col("volume")).clip(0)
+    return (
+        chain.select("underlying", "contract", "session_date", "volume")
+        .join(before, on=["contract", "session_date"])
+        .group_by("underlying")
+        .agg(
+            fell=fall.sum(),
+            fell_rows=(fall > 0).sum(),
+            before_volume=pl.col("before").sum(),
+            before_rows=(pl.col("before") > 0).sum(),
+        )
+    )
+
+
+def _against_past(chain: pl.DataFrame, panel: Panel) -> list[pl.DataFrame]:
+    """Comparisons with the newest sessions of the panel."""
+    rows = panel.rows_of(chain)
+    columns = range(len(panel.sessions) - 1, max(len(panel.sessions) - 1 - LOOK_BACK, -1), -1)
+    open_interest = chain["open_interest"].cast(pl.Float32).fill_null(np.nan).to_numpy()
+    return [
+        _repeats(chain, panel, rows, columns, open_interest),
+        *_open_interest(chain, panel, rows, columns, open_interest),
+        _usual_volume(panel, columns),
+    ]
+
+
+def _repeats(
+    chain: pl.DataFrame,
+    panel: Panel,
+    rows: npt.NDArray[np.int32],
+    columns: range,
+    open_interest: npt.NDArray[np.float32],
+) -> pl.DataFrame:
+    """The past session whose volumes the chain is most alike to, by the share of traded contracts that agree.
+
+    A repeat holds the trades of its own newest day, whatever its label, so volumes from before that day are left out.
+    """
+    carried = pl.col("day") < pl.col("day").max().over("underlying")
+    dated = pl.when(carried).then(0).otherwise(pl.col("raw_volume")).cast(pl.Float32)
+    volume = chain.select(dated.fill_null(np.nan)).to_series().to_numpy()
+    alike = []
+    for column in columns:
+        old_volume, old_oi = at(panel.volume, rows, column), at(panel.open_interest, rows, column)
+        traded = (volume > 0) | (old_volume > 0)
+        # A session that is not trusted is all NaN, and is like nothing.
+        known = np.isfinite(old_volume)
+        alike.append(
+            chain.select(
+                "underlying",
+                traded=pl.Series(traded & known),
+                same=pl.Series(traded & (volume == old_volume)),
+                same_oi=pl.Series((open_interest == old_oi) | (np.isnan(open_interest) & np.isnan(old_oi))),
+            )
+            .filter("traded")
+            .group_by("underlying")
+            .agg(
+                like_session=pl.lit(panel.sessions[column]),
+                like_share=pl.col("same").mean(),
+                like_traded=pl.len(),
+                like_oi=pl.col("same_oi").all(),
+            )
+        )
+    if not alike:
+        return pl.DataFrame(schema={"underlying": pl.String, "like_share": pl.Float64})
+    return pl.concat(alike).sort("like_share", descending=True, maintain_order=True).unique("underlying", keep="first")
+
+
+def _open_interest(
+    chain: pl.DataFrame,
+    panel: Panel,
+    rows: npt.NDArray[np.int32],
+    columns: range,
+    open_interest: npt.NDArray[np.float32],
+) -> list[pl.DataFrame]:
+    """Open interest beside that of the newest past session which has some, for each underlying."""
+    newest = _newest_column(panel, columns)
+    column = newest.join(chain.select("underlying"), on="underlying", how="right", maintain_order="right")
+    column_of = column["column"].fill_null(-1).to_numpy()
+    here = (rows >= 0) & (column_of >= 0)
+    old_oi, old_volume = np.full((2, len(rows)), np.nan, np.float32)
+    old_oi[here] = panel.open_interest[rows[here], column_of[here]]
+    old_volume[here] = panel.volume[rows[here], column_of[here]]
+    change = open_interest - old_oi
+    held = (
+        chain.select("underlying", pl.Series("change", change), pl.Series("old_oi", old_oi), pl.Series("v", old_volume))
+        .with_columns(pl.Series("open_interest", open_interest))
+        .fill_nan(None)
+        .group_by("underlying")
+        .agg(
+            compared=pl.col("change").count(),
+            changed=(pl.col("change") != 0).sum(),
+            traded_then=(pl.col("v") > 0).sum(),
+            impossible=(pl.col("change") > pl.col("v")).sum(),
+            changed_beside_volume=((pl.col("change") != 0) & pl.col("v").is_not_null()).sum(),
+            oi_now=pl.col("open_interest").filter(pl.col("old_oi").is_not_null()).sum(),
+            oi_then=pl.col("old_oi").sum(),
+            live_here=(pl.col("old_oi") > 0).sum(),
+        )
+    )
+    names = newest.join(chain.group_by("underlying").agg(pl.col("session_date").first()), on="underlying").with_columns(
+        oi_session=pl.col("column").replace_strict(dict(enumerate(panel.sessions)), return_dtype=pl.Date)
+    )
+    return [held, names.select("underlying", "oi_session"), _missing(panel, rows, names)]
+
+
+def _missing(panel: Panel, rows: npt.NDArray[np.int32], names: pl.DataFrame) -> pl.DataFrame:
+    """Contracts with open interest in the newest past session that have not expired and are not in the chain."""
+    absent = np.ones(panel.contracts.height, bool)
+    absent[rows[rows >= 0]] = False
+    gone = panel.contracts.select("underlying", "root", "expiry", row=pl.Series(np.arange(len(absent)))).filter(
+        pl.Series(absent)
+    )
+    gone = gone.join(names, on="underlying").filter(pl.col("expiry") >= pl.col("session_date"))
+    held = panel.open_interest[gone["row"].to_numpy(), gone["column"].to_numpy()]
+    return gone.filter(pl.Series(held > 0)).group_by("underlying").agg(missing=pl.len())
+
+
+def _newest_column(panel: Panel, columns: range) -> pl.DataFrame:
+    """For each underlying of the panel, the newest column that holds any open interest of it."""
+    found = [
+        panel.contracts.select("underlying", known=pl.Series(np.isfinite(panel.open_interest[:, column])))
+        .filter("known")
+        .select(pl.col("underlying").unique(), column=pl.lit(column, pl.Int64))
+        for column in columns
+    ]
+    if not found:
+        return pl.DataFrame(schema={"underlying": pl.String, "column": pl.Int64})
+    return pl.concat(found).unique("underlying", keep="first", maintain_order=True)
+
+
+def _usual_volume(panel: Panel, columns: range) -> pl.DataFrame:
+    """The smallest total volume among the past sessions, and how many of them are known."""
+    totals = [
+        panel.contracts.select("underlying", volume=pl.Series(panel.volume[:, column]).fill_nan(None))
+        .group_by("underlying")
+        .agg(pl.col("volume").sum(), known=pl.col("volume").count())
+        .filter(pl.col("known") > 0)
+        for column in columns
+    ]
+    if not totals:
+        return pl.DataFrame(schema={"underlying": pl.String, "least_volume": pl.Float64, "known_sessions": pl.UInt32})
+    return pl.concat(totals).group_by("underlying").agg(least_volume=pl.col("volume").min(), known_sessions=pl.len())
+
+
+def at(matrix: npt.NDArray[np.float32], rows: npt.NDArray[np.int32], column: int) -> npt.NDArray[np.float32]:
+    """One column of a panel's matrix for each chain row; NaN where the contract is not in the panel."""
+    if not len(matrix):
+        return np.full(len(rows), np.nan, np.float32)
+    values: npt.NDArray[np.float32] = matrix[rows, column]
+    values[rows < 0] = np.nan
+    return values
