@@ -107,14 +107,15 @@ def apply(chain: pl.DataFrame, verdicts: pl.DataFrame) -> tuple[pl.DataFrame, pl
 
 
 def _verdicts(seen: Evidence, now: datetime) -> Iterator[tuple[str, str, str, str, str]]:
-    """Every verdict on one underlying; a chain that is wrong as a whole is not examined further."""
-    name = seen["underlying"]
+    """Every verdict on one underlying. What is switched off already needs no second reason."""
+    name, off = seen["underlying"], set[str]()
     for check, look in _CHECKS.items():
         found = look(seen, now)
         if found is not None:
-            switched_off, reason, detail = found
-            yield from ((name, check, part, f"{name}: {reason}", detail) for part in switched_off)
-            if "all" in switched_off:
+            parts, reason, detail = found
+            yield from ((name, check, part, f"{name}: {reason}", detail) for part in parts if part not in off)
+            off.update(parts)
+            if "all" in off:
                 return
 
 
@@ -124,14 +125,15 @@ def _empty(seen: Evidence, _: datetime) -> Found | None:
 
 def _weekend(seen: Evidence, _: datetime) -> Found | None:
     day = seen["session_date"]
-    return (("all",), f"labelled {day}, a weekend; no session was held", f"{day}") if day.weekday() >= 5 else None
+    return (("all",), f"labelled {day}, a weekend: no session was held", f"{day}") if day.weekday() >= 5 else None
 
 
 def _holiday(seen: Evidence, _: datetime) -> Found | None:
     day = seen["session_date"]
     if sessions.is_session(day):
         return None
-    return ("all",), f"labelled {day}, a holiday of the exchange; no session was held", f"{day}"
+    repeats = f"; its volumes repeat {_likeness(seen)}" if _is_repeat(seen) else ""
+    return ("all",), f"labelled {day}, a holiday of the exchange: no session was held{repeats}", f"{day}"
 
 
 def _before_open(seen: Evidence, now: datetime) -> Found | None:
@@ -140,7 +142,7 @@ def _before_open(seen: Evidence, now: datetime) -> Found | None:
         return None
     at = quoted.astimezone(sessions.NEW_YORK)
     reason = f"quoted at {at:%Y-%m-%d %H:%M} New York, before session {seen['session_date']} opened"
-    return ("volume", "quotes"), reason, quoted.isoformat()
+    return ("volume", "quotes", "spot"), reason, quoted.isoformat()
 
 
 def _mislabelled(seen: Evidence, _: datetime) -> Found | None:
@@ -149,12 +151,20 @@ def _mislabelled(seen: Evidence, _: datetime) -> Found | None:
     return ("all",), f"labelled {seen['session_date']} but traded on {seen['newest_trade']}", f"{seen['newest_trade']}"
 
 
+def _is_repeat(seen: Evidence) -> bool:
+    return (seen.get("like_share") or 0) >= REPEATED_SHARE and seen["like_traded"] >= REPEATED_LEAST
+
+
+def _likeness(seen: Evidence) -> str:
+    share = f"{seen['like_share']:.1%} of {seen['like_traded']:,} traded contracts agree"
+    return f"session {seen['like_session']} ({share})"
+
+
 def _repeated(seen: Evidence, _: datetime) -> Found | None:
-    if (seen.get("like_share") or 0) < REPEATED_SHARE or seen["like_traded"] < REPEATED_LEAST:
+    if not _is_repeat(seen):
         return None
-    share = f"{seen['like_share']:.1%} of {seen['like_traded']:,} traded contracts"
-    off = ("all",) if seen["like_oi"] else ("volume", "quotes")
-    return off, f"repeats the volumes of session {seen['like_session']} ({share})", f"{seen['like_session']}"
+    off = ("all",) if seen["like_oi"] else ("volume", "quotes", "spot")
+    return off, f"repeats the volumes of {_likeness(seen)}", f"{seen['like_session']}"
 
 
 def _stale(seen: Evidence, _: datetime) -> Found | None:

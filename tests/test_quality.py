@@ -59,9 +59,25 @@ def test_a_label_on_which_no_session_was_held_switches_everything_off(label: dat
     assert judge(built_chain(label)) == {(check, "all")}
 
 
+def test_a_holiday_that_re_serves_a_session_says_which(tmp_path: Path) -> None:
+    thursday = built_chain(date(2026, 7, 2))
+    volume = [count + (number == 0) for number, count in enumerate(thursday["volume"])]
+    friday = built_chain(date(2026, 7, 3), volume=volume, open_interest=thursday["open_interest"].to_list())
+    verdicts = quality.judge(friday, panel_of(tmp_path, thursday), None, friday["quote_time"][0])
+    assert verdicts["reason"].to_list() == [
+        "ABC: labelled 2026-07-03, a holiday of the exchange: no session was held; its volumes repeat session "
+        "2026-07-02 (95.0% of 20 traded contracts agree)"
+    ]
+
+
+def test_a_part_that_is_off_already_gets_no_second_reason() -> None:
+    early = built_chain(DAYS[1], quote_time=sessions.session_open(DAYS[1]) - timedelta(hours=2), traded_on=DAYS[0])
+    assert judge(early) == {("before_open", part) for part in ("volume", "quotes", "spot")}
+
+
 def test_before_the_open_volume_and_quotes_are_those_of_another_session() -> None:
     early = built_chain(DAYS[0], quote_time=sessions.session_open(DAYS[0]) - timedelta(minutes=1))
-    assert judge(early) == {("before_open", "volume"), ("before_open", "quotes")}
+    assert judge(early) == {("before_open", part) for part in ("volume", "quotes", "spot")}
 
 
 def test_no_trade_newer_than_the_previous_session_leaves_only_the_open_interest() -> None:
@@ -86,7 +102,7 @@ def test_the_same_volumes_and_open_interest_as_an_earlier_session_are_a_repeat(t
 def test_repeated_volumes_beside_new_open_interest_leave_the_open_interest(tmp_path: Path) -> None:
     good = built_chain(DAYS[0])
     again = built_chain(DAYS[1], volume=good["volume"].to_list())
-    assert judge(again, panel_of(tmp_path, good)) == {("repeated", "volume"), ("repeated", "quotes")}
+    assert judge(again, panel_of(tmp_path, good)) == {("repeated", part) for part in ("volume", "quotes", "spot")}
 
 
 def test_a_third_of_the_rows_gone_is_incomplete(tmp_path: Path) -> None:
