@@ -57,7 +57,7 @@ class CboeSource:
     def _one(self, symbol: str, now: datetime) -> Fetched:
         ticker = symbol.strip().upper().lstrip("_^$")
         if not _TICKER.match(ticker):
-            return failed(symbol, "unknown_symbol", f"{symbol}: not a ticker symbol")
+            return failed(symbol, "unknown_symbol", f"{symbol!r} is not a ticker symbol")
         try:
             for name in _file_names(ticker):
                 answer = self._client.get(self._base_url + _CHAIN.format(name))

@@ -7,6 +7,7 @@ it. Whatever cannot be understood comes back as a refusal with file, line and re
 from __future__ import annotations
 
 import glob
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -32,7 +33,7 @@ from scanner.sources.formats.base import (
 )
 from scanner.sources.formats.cleaning import clean
 
-__all__ = ["FilesSource", "RecordedChain", "Refusal", "read_recorded"]
+__all__ = ["FilesSource", "RecordedChain", "Refusal", "read_recorded", "recorded_files"]
 
 # Tables and texts that lie beside recorded chains without being any.
 _COMPANIONS = frozenset({"underlying.csv", "events.csv", "meta.json", "license", "license.md", "readme.md", "readme"})
@@ -51,7 +52,7 @@ def read_recorded(path: Path | str, wanted: Wanted | None = None) -> Iterator[Re
     by (underlying, session, quote time, payload time), as far as the file gives them, before they are built.
     """
     path = Path(path)
-    found = _files(path)
+    found = recorded_files(path)
     if not found:
         reason = "no recorded chains in this folder" if path.is_dir() else "no such file or folder"
         yield RecordedChain(path, "", None, (Refusal(str(path), None, reason, 0),))
@@ -59,7 +60,8 @@ def read_recorded(path: Path | str, wanted: Wanted | None = None) -> Iterator[Re
         yield from _read_file(file, wanted or (lambda _: True))
 
 
-def _files(path: Path) -> list[Path]:
+def recorded_files(path: Path) -> list[Path]:
+    """The files that :func:`read_recorded` will read, in that order."""
     if path.is_dir():
         inside = (file for file in path.rglob("*") if file.is_file() and not file.name.startswith("."))
         return sorted(file for file in inside if file.name.lower() not in _COMPANIONS)
@@ -218,19 +220,19 @@ class FilesSource:
 
     def chains(self, symbols: Iterable[str], now: datetime) -> Iterator[Fetched]:
         """One answer for each symbol asked; without symbols, for every underlying found. Unreadable files come last."""
-        asked = [symbol.upper() for symbol in symbols]
+        asked = {symbol: _plain(symbol) for symbol in symbols}
         newest: dict[str, RecordedChain] = {}
         unread: list[Refusal] = []
-        for recorded in read_recorded(self._path, lambda key: _may_serve(key, asked, now)):
+        for recorded in read_recorded(self._path, lambda key: _may_serve(key, set(asked.values()), now)):
             if recorded.chain is None:
                 unread += recorded.refusals
                 continue
-            underlying = recorded.chain["underlying"][0]
+            underlying = _plain(recorded.chain["underlying"][0])
             if _known_at(recorded.chain, now) and _newer(recorded, newest.get(underlying)):
                 newest[underlying] = recorded
-        for symbol in asked or sorted(newest):
-            if symbol in newest:
-                best = newest[symbol]
+        for symbol, underlying in (asked or {name: name for name in sorted(newest)}).items():
+            if underlying in newest:
+                best = newest[underlying]
                 notes = (*(str(refusal) for refusal in best.refusals), *best.notes)
                 yield Fetched(symbol, best.chain, notes=notes)
             else:
@@ -241,9 +243,14 @@ class FilesSource:
             yield Fetched(refusal.path, None, ScanProblem(refusal.path, STAGE, "unreadable_file", str(refusal)))
 
 
-def _may_serve(key: Key, asked: list[str], now: datetime) -> bool:
+def _plain(symbol: str) -> str:
+    """A ticker as it is compared: ``BRK.B``, ``BRK-B`` and ``brkb`` are one."""
+    return re.sub(r"[^A-Z0-9]", "", symbol.upper())
+
+
+def _may_serve(key: Key, asked: set[str], now: datetime) -> bool:
     underlying, session, quote_time, _ = key
-    if asked and underlying not in asked:
+    if asked and _plain(underlying) not in asked:
         return False
     if quote_time is not None and quote_time > now + _LATE_CLOSE:
         return False

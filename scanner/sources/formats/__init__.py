@@ -9,9 +9,23 @@ from scanner.sources.formats.base import JsonFormat, TextFormat, UnreadableError
 from scanner.sources.formats.canonical import Canonical
 from scanner.sources.formats.cboe_flat import CboeFlat
 from scanner.sources.formats.cboe_json import CboeJson
+from scanner.sources.formats.cboe_quotedata import CboeQuotedata
+from scanner.sources.formats.datashop import DataShop
+from scanner.sources.formats.ivolatility import IVolatility
+from scanner.sources.formats.optionsdx import OptionsDx
+from scanner.sources.formats.schwab import SchwabJson
+from scanner.sources.formats.yahoo import Yahoo
 
-TEXT: tuple[TextFormat, ...] = (Canonical(), CboeFlat())
-JSON: tuple[JsonFormat, ...] = (CboeJson(),)
+TEXT: tuple[TextFormat, ...] = (
+    Canonical(),
+    CboeFlat(),
+    CboeQuotedata(),
+    Yahoo(),
+    IVolatility(),
+    OptionsDx(),
+    DataShop(),
+)
+JSON: tuple[JsonFormat, ...] = (CboeJson(), SchwabJson())
 _PREAMBLE = 5
 
 

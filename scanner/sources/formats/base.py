@@ -55,7 +55,7 @@ class Refusal:
     def __str__(self) -> str:
         """One line for a person: where, what, and how many more."""
         place = self.path if self.line is None else f"{self.path}:{self.line}"
-        more = f" (and {self.rows - 1:,} rows more)" if self.rows > 1 else ""
+        more = f" (and {self.rows - 1:,} more)" if self.rows > 1 else ""
         return f"{place}: {self.reason}{more}"
 
 

@@ -44,14 +44,13 @@ class CboeJson(JsonFormat):
     def rows(self, document: Any, file: File, findings: Findings) -> pl.DataFrame:
         """One row an option, with the underlying's price at the moment of the quotes."""
         data = document["data"]
-        underlying = data.get("symbol") or document.get("symbol")
-        if not isinstance(underlying, str):
+        underlying = _text(data.get("symbol") or document.get("symbol"))
+        if underlying is None:
             raise UnreadableError("the payload does not name its underlying (data.symbol)")
         rows = from_entries(data["options"], COLUMNS, findings)
-        head = pl.DataFrame(
-            {"timestamp": [document.get("timestamp")], "traded": [data.get("last_trade_time")]}, strict=False
-        ).select(seen_at=times.utc_text("timestamp"), spot_time=times.new_york("traded"))
-        seen_at, spot_time = head.row(0)
+        stamps = {"made": [_text(document.get("timestamp"))], "traded": [_text(data.get("last_trade_time"))]}
+        moments = pl.DataFrame(stamps).select(times.utc_text("made"), times.new_york("traded"))
+        seen_at, spot_time = moments.row(0)
         return rows.with_columns(
             times.new_york("last_trade_time").alias("last_trade_time"),
             underlying=pl.lit(underlying),
@@ -97,6 +96,10 @@ def _column(values: list[Any]) -> pl.Series:
             return pl.Series(values, dtype=pl.Float64, strict=False)
         except OverflowError:
             pass
-    if kinds == {str}:
-        return pl.Series(values, dtype=pl.String)
-    return pl.Series([v if v is None or isinstance(v, str) else json.dumps(v) for v in values], dtype=pl.String)
+    texts = [value if value is None or isinstance(value, str) else json.dumps(value) for value in values]
+    return pl.Series([_text(text) for text in texts], dtype=pl.String)
+
+
+def _text(value: object) -> str | None:
+    """Text that can be stored; JSON escapes can spell half a character, which cannot."""
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else None

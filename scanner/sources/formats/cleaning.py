@@ -25,6 +25,14 @@ _STYLES = {"a": "american", "american": "american", "e": "european", "european":
 _SETTLEMENTS = {"am": "AM", "a": "AM", "pm": "PM", "p": "PM"}
 _DATE_FORMATS = ("%Y-%m-%d", "%Y%m%d", "%m/%d/%Y")
 
+# Monthly options carried a Saturday in their symbols until February 2015, and vendors show the Friday beside it.
+_SATURDAY = (pl.col("_expiry").dt.weekday() == 6) & (pl.col("_expiry") - pl.col("expiry") == pl.duration(days=1))
+_DISAGREEMENTS = {
+    "expiry": (pl.col("_expiry") != pl.col("expiry")) & ~_SATURDAY,
+    "strike": (pl.col("_strike") - pl.col("strike")).abs() > 0.0005,
+    "right": pl.col("_right") != pl.col("right"),
+}
+
 
 def clean(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
     """Typed rows of contracts whose identity is sure, in any order and possibly doubled.
@@ -161,9 +169,12 @@ def _identify(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
     rows = _refuse(rows, ~pl.col("root").str.contains(r"^[0-9A-Z]{1,6}$"), findings, "root {} is no root", "root")
     rows = _refuse(rows, pl.col("right").is_null(), findings, "right is neither a call nor a put")
     rows = _refuse(rows, pl.col("expiry").is_null(), findings, "no expiry date")
-    rows = _refuse(rows, ~(pl.col("strike") > 0), findings, "strike {} is not above zero", "strike")
-    misfit = (pl.col("strike") * 1000).round() != (pl.col("strike") * 1000).round(4)
-    rows = _refuse(rows, misfit | (pl.col("strike") >= 100_000), findings, "strike {} fits no OSI symbol", "strike")
+    rows = _refuse(rows, pl.col("strike").is_null(), findings, "no strike")
+    rows = _refuse(rows, pl.col("strike") <= 0, findings, "strike {} is not above zero", "strike")
+    thousandths = pl.col("strike") * 1000
+    misfit = ((thousandths - thousandths.round()).abs() > 1e-4) | (thousandths >= 1e8)
+    rows = _refuse(rows, misfit, findings, "strike {} fits no OSI symbol", "strike")
+    rows = rows.with_columns(pl.col("strike").round(3))
     if "contract" not in rows.columns:
         rows = rows.with_columns(contract=symbology.format_osi_column())
     return rows
@@ -171,20 +182,16 @@ def _identify(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
 
 def _from_symbol(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
     """Contracts from symbols, which must agree with the columns beside them."""
-    parsed = symbology.parse_osi_column(rows["symbol"])
-    readable = parsed["contract"].is_not_null()
-    if not readable.all():
-        rows = rows.with_columns(_readable=readable)
-        rows = _refuse(rows, ~pl.col("_readable"), findings, "{} is not a contract symbol", "symbol").drop("_readable")
-        parsed = parsed.filter(readable)
-    for name in ("expiry", "strike", "right"):
+    parsed = symbology.parse_osi_column(rows["symbol"]).select(pl.all().name.prefix("_"))
+    rows = rows.with_columns(parsed.get_columns())
+    rows = _refuse(rows, pl.col("_contract").is_null(), findings, "{} is not a contract symbol", "symbol")
+    for name, differs in _DISAGREEMENTS.items():
         if name in rows.columns:
-            differs = (parsed[name] != rows[name]) & rows[name].is_not_null()
-            rows = rows.with_columns(_differs=differs)
             reason = f"the symbol {{}} disagrees with the {name} beside it"
-            rows = _refuse(rows, pl.col("_differs"), findings, reason, "symbol").drop("_differs")
-            parsed = parsed.filter(~differs.fill_null(value=False))
-    return rows.drop("symbol").with_columns(parsed.get_columns())
+            rows = _refuse(rows, differs.fill_null(value=False), findings, reason, "symbol")
+    return rows.drop("symbol").with_columns(
+        pl.col(f"_{name}").alias(name) for name in ("contract", "root", "expiry", "strike", "right")
+    )
 
 
 def _refuse(

@@ -9,6 +9,7 @@ import csv
 import gzip
 import io
 import json
+import re
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from scanner.sources.formats.base import Findings, UnreadableError
 BLOCK_BYTES = 32 * 1024 * 1024
 BATCH_ROWS = 500_000
 LARGEST_JSON = 512 * 1024 * 1024
+_JSON_START = re.compile(rb"\{|\[\s*[\[\]{\"\d-]")
 _HEAD_BYTES = 64 * 1024
 _ARCHIVES = {b"PK\x03\x04": "zip", b"7z\xbc\xaf": "7-Zip", b"\x28\xb5\x2f\xfd": "Zstandard", b"BZh": "bzip2"}
 
@@ -45,11 +47,11 @@ def head(path: Path) -> Head:
     text = start.removeprefix(b"\xef\xbb\xbf").lstrip()
     if not text:
         raise UnreadableError("the file is empty")
-    if text[:1] in (b"{", b"["):
+    if _JSON_START.match(text):
         return Head("json")
     if text[:1] == b"<":
         raise UnreadableError("a web page or XML, not a chain; fetch it again")
-    if b"\x00" in start:
+    if b"\x00" in text.split(b"\n", 1)[0]:
         raise UnreadableError("neither text, JSON nor Parquet")
     return Head("text", tuple(start.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace").splitlines()))
 
@@ -67,9 +69,9 @@ def parse_json(content: bytes) -> Any:
     try:
         return json.loads(content, parse_constant=lambda _: None)
     except json.JSONDecodeError as error:
-        short = "cut short" if error.pos >= len(error.doc.rstrip()) - 1 else "not JSON"
         if content.lstrip()[:1] == b"<":
             raise UnreadableError("a web page or XML, not JSON") from error
+        short = "not JSON" if content.rstrip().endswith((b"}", b"]")) else "JSON that was cut short"
         raise UnreadableError(f"{short}: {error.msg} (character {error.pos})", error.lineno) from error
     except (UnicodeDecodeError, RecursionError, ValueError) as error:
         raise UnreadableError(f"not JSON: {type(error).__name__}") from error

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import polars as pl
 
-from scanner import chain
-
 _NEW_YORK = "America/New_York"
 
 
@@ -22,12 +20,7 @@ def utc_text(column: str) -> pl.Expr:
     return plain.dt.replace_time_zone("UTC")
 
 
-def epoch_milliseconds(column: str) -> pl.Expr:
-    """Unix milliseconds as UTC; null where zero or absent."""
-    whole = pl.col(column).cast(pl.Int64, strict=False)
+def epoch_milliseconds(values: pl.Expr) -> pl.Expr:
+    """Unix milliseconds as UTC; null where zero, absent or unreadable."""
+    whole = values.cast(pl.Int64, strict=False)
     return pl.when(whole > 0).then(pl.from_epoch(whole, "ms")).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
-
-
-def none() -> pl.Expr:
-    """No moment at all, in the right dtype."""
-    return pl.lit(None, dtype=chain.INSTANT)

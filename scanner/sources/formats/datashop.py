@@ -1,0 +1,81 @@
+"""Cboe DataShop "Option EOD Summary" CSV, with or without its calculated columns.
+
+The quotes taken are those of 15:45 New York (12:45 on half days), which the vendor recommends: the ones at the close
+are wide. Volume is the whole session's; open interest is the start of day's, that is the close before.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+
+import polars as pl
+
+from scanner import chain
+from scanner.sources.formats.base import File, Findings, TextFormat
+from scanner.sources.formats.building import close_of
+
+_BEFORE_THE_CLOSE = timedelta(minutes=15)
+_OURS = {
+    "underlying_symbol": "underlying",
+    "quote_date": "session_date",
+    "root": "root",
+    "expiration": "expiry",
+    "strike": "strike",
+    "option_type": "right",
+    "close": "last",
+    "trade_volume": "volume",
+    "bid_1545": "bid",
+    "ask_1545": "ask",
+    "bid_size_1545": "bid_size",
+    "ask_size_1545": "ask_size",
+    "implied_volatility_1545": "vendor_iv",
+    "delta_1545": "vendor_delta",
+    "open_interest": "open_interest",
+}
+
+
+class DataShop(TextFormat):
+    """``underlying_symbol,quote_date,root,expiration,strike,option_type,...``."""
+
+    name = "Cboe DataShop EOD CSV"
+    source = "cboe_datashop"
+    marks = frozenset(
+        {"underlying_symbol", "quote_date", "root", "option_type", "trade_volume", "bid_1545", "ask_1545"}
+    )
+
+    def rows(self, block: pl.DataFrame, file: File, findings: Findings) -> pl.DataFrame:
+        """The vendor's fields under our names; a delivery code marks an adjusted contract."""
+        present = set(block.columns)
+        rows = block.select(
+            "line",
+            *(pl.col(theirs).alias(ours) for theirs, ours in _OURS.items() if theirs in present),
+            spot=_spot(present),
+        )
+        if "delivery_code" in present:
+            adjusted = block["delivery_code"].fill_null("").str.strip_chars() != ""
+            rows = rows.with_columns(nonstandard=pl.when(adjusted).then(statement=True))
+        return rows.with_columns(quote_time=_quote_times(block["quote_date"]))
+
+
+def _spot(present: set[str]) -> pl.Expr:
+    """The underlying at the moment of the quotes; indices have no quote of their own, only the active price."""
+    bid, ask = (pl.col(f"underlying_{side}_1545").cast(pl.Float64, strict=False) for side in ("bid", "ask"))
+    middle = pl.when((bid > 0) & (ask >= bid)).then((bid + ask) / 2)
+    if "active_underlying_price_1545" not in present:
+        return middle
+    active = pl.col("active_underlying_price_1545").cast(pl.Float64, strict=False)
+    return pl.when(active > 0).then(active).otherwise(middle)
+
+
+def _quote_times(days: pl.Series) -> pl.Series:
+    """A quarter of an hour before each session's close."""
+    return days.replace_strict(
+        {text: _quote_time(text) for text in days.drop_nulls().unique()}, default=None, return_dtype=chain.INSTANT
+    )
+
+
+def _quote_time(text: str) -> datetime | None:
+    try:
+        return close_of(date.fromisoformat(text.strip())) - _BEFORE_THE_CLOSE
+    except ValueError:
+        return None

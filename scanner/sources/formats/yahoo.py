@@ -1,0 +1,116 @@
+"""Yahoo chains as people keep them in CSV: three layouts of the same feed.
+
+The feed does not reset: a contract that has not traded today still shows the volume of the day it last did. So volume
+counts only where the last trade is of the newest trading day in the file, and is 0 elsewhere. Bids and asks of zero
+mean no quote, and then the implied volatility is a solver's starting value. The pull layout has no trade times; there
+the volume is what it is, and a remark says so. A blank volume is no trade: every contract traded today shows one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+
+from scanner import chain, sessions
+from scanner.sources.formats import times
+from scanner.sources.formats.base import FIFTEEN_MINUTES, File, Findings, TextFormat, UnreadableError
+
+_STARTING_VALUE = 0.0001
+_OURS = {
+    "contractsymbol": "symbol",
+    "ticker": "underlying",
+    "expiration": "expiry",
+    "expiry": "expiry",
+    "type": "right",
+    "strike": "strike",
+    "lastprice": "last",
+    "bid": "bid",
+    "ask": "ask",
+    "volume": "volume",
+    "openinterest": "open_interest",
+    "impliedvolatility": "vendor_iv",
+    "spot_price": "spot",
+    "spot": "spot",
+    "snap_date": "session_date",
+    "session": "session_date",
+}
+
+
+class Yahoo(TextFormat):
+    """yfinance's column names; the session's label, the price and the moment differ from layout to layout."""
+
+    name = "Yahoo chain CSV"
+    source = "yahoo"
+    marks = frozenset({"lastprice", "openinterest", "impliedvolatility", "strike"})
+    delay = FIFTEEN_MINUTES
+
+    def remarks(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Without trade times, volume left over from earlier days cannot be told from today's."""
+        if "lasttradedate" in names:
+            return ()
+        return ("no trade times: volume left over from earlier days cannot be told from this session's",)
+
+    def rows(self, block: pl.DataFrame, file: File, findings: Findings) -> pl.DataFrame:
+        """The feed's fields under our names."""
+        present = set(block.columns)
+        if not {"contractsymbol"} <= present and not {"ticker", "type"} <= present:
+            raise UnreadableError("columns missing: contractSymbol, or ticker and type", 1)
+        rows = block.select("line", *(pl.col(name).alias(ours) for name, ours in _OURS.items() if name in present))
+        meta = _meta(file)
+        seen_at = _pulled_at(meta) or file.stamp
+        blank = pl.col("volume").is_null() | (pl.col("volume").str.strip_chars() == "")
+        rows = rows.with_columns(
+            seen_at=pl.lit(seen_at, dtype=chain.INSTANT),
+            volume=pl.when(blank).then(pl.lit("0")).otherwise("volume"),
+            vendor_iv=pl.when(_number("ask") > 0, _number("vendor_iv") > _STARTING_VALUE).then("vendor_iv"),
+        )
+        if "session_date" not in rows.columns and file.day is not None:
+            rows = rows.with_columns(session_date=pl.lit(file.day))
+        if "lasttradedate" in present:
+            rows = rows.with_columns(last_trade_time=block.select(times.utc_text("lasttradedate")).to_series())
+            rows = _todays_volume(rows)
+        live = _live_spot(meta, file)
+        return rows if live is None else rows.with_columns(spot=pl.lit(live))
+
+
+def _number(name: str) -> pl.Expr:
+    return pl.col(name).cast(pl.Float64, strict=False)
+
+
+def _todays_volume(rows: pl.DataFrame) -> pl.DataFrame:
+    """Volume of contracts last traded before the newest trading day of their chain is of another day: 0 in this one."""
+    day = pl.col("last_trade_time").dt.convert_time_zone(sessions.NEW_YORK.key).dt.date()
+    chains = [name for name in ("underlying", "session_date") if name in rows.columns]
+    newest = day.max().over(chains) if chains else day.max()
+    return rows.with_columns(volume=pl.when(day < newest).then(pl.lit("0")).otherwise("volume"))
+
+
+def _meta(file: File) -> dict[str, Any]:
+    """``meta.json`` of the daily ETF layout: when the run was, and the price it saw."""
+    beside = file.beside("meta.json")
+    if beside is None:
+        return {}
+    try:
+        content = json.loads(beside.read_bytes())
+    except (OSError, ValueError) as error:
+        raise UnreadableError(f"meta.json beside it cannot be read ({type(error).__name__})") from error
+    return content if isinstance(content, dict) else {}
+
+
+def _pulled_at(meta: dict[str, Any]) -> datetime | None:
+    try:
+        return sessions.parse_instant(str(meta["utc"]))
+    except (KeyError, ValueError):
+        return None
+
+
+def _live_spot(meta: dict[str, Any], file: File) -> float | None:
+    """The price at the pull, which the quotes go with; the one in the rows is the session label's close."""
+    try:
+        return float(meta["tickers"][file.path.name.split(".")[0].upper()]["spot_live"])
+    except (KeyError, TypeError, ValueError):
+        return None
