@@ -181,7 +181,8 @@ def test_schwab_chains_keep_every_contract_and_the_raw_sums(real_data: Path, tic
 
 def test_quotedata_downloads_keep_both_rights_of_every_line(real_data: Path) -> None:
     for path in sorted((real_data / "cboe-quotedata").glob("*.csv.gz")):
-        lines = list(csv.reader(gzip.open(path, "rt", encoding="utf-8", newline="")))[4:]
+        with gzip.open(path, "rt", encoding="utf-8", newline="") as stream:
+            lines = list(csv.reader(stream))[4:]
         raw = {
             "C": (len(lines), sum(int(line[6]) for line in lines), sum(int(line[10]) for line in lines)),
             "P": (len(lines), sum(int(line[17]) for line in lines), sum(int(line[21]) for line in lines)),

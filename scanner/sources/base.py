@@ -7,7 +7,6 @@ the chains.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -85,6 +84,7 @@ def open_source(name: str, settings: SourceSettings) -> Source:
             raise UsageError("source files: which ones? Give `--path PATH` (a file, a folder or a glob)")
         return FilesSource(settings.path)
     if name == "simulated":
-        simulated: Source = importlib.import_module("scanner.sources.simulated").SimulatedSource()
-        return simulated
+        from scanner.sources.simulated import SimulatedSource
+
+        return SimulatedSource()
     raise UsageError(f"source {name!r} is not there; there are: cboe, files, simulated")
