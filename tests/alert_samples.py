@@ -30,6 +30,7 @@ class SampleRule:
     hold_scans: int = 1
     cooldown: Cooldown | None = None
     limit: int | None = None
+    evidence: tuple[str, ...] = ("volume", "volume_surprise")
     only: str | None = None
 
     def applies_to(self, underlying: str | None) -> bool:

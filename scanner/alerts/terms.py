@@ -42,6 +42,10 @@ class RuleTerms(Protocol):
     def limit(self) -> int | None:
         """New alerts a session at most, or None."""
 
+    @property
+    def evidence(self) -> tuple[str, ...]:
+        """The fields it looks at, ranks by and says, in that order."""
+
     def applies_to(self, underlying: str | None) -> bool:
         """Whether this is the variant for an underlying."""
 

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from scanner.alerts.drafts import Frames, drafts
+from scanner.alerts.drafts import drafts
 from scanner.alerts.episodes import Draft, Episode, Event, Sighting, advance, hold, is_over
 from scanner.alerts.flagged import flagged_contracts
 from scanner.alerts.identity import Key
 from scanner.alerts.model import Alert, HeldBack, NotJudged, ScanMeta
 from scanner.alerts.selection import Reason, Slots, passing, within_slots
+from scanner.alerts.surroundings import Frames
 from scanner.alerts.terms import Cooldown, RuleBook, RuleTerms
 
 if TYPE_CHECKING:

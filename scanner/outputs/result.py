@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Self
 
 from scanner.alerts.model import Alert, NotJudged, ScanMeta, Severity
 from scanner.errors import ScanProblem
@@ -32,3 +32,7 @@ class ScanResult:
     def at_least(self, severity: Severity) -> tuple[Alert, ...]:
         """The alerts of that severity or above."""
         return tuple(alert for alert in self.alerts if alert.severity.rank >= severity.rank)
+
+    def narrowed(self, severity: Severity, limit: int | None = None) -> Self:
+        """The same result with only the strongest ``limit`` alerts of that severity or above."""
+        return replace(self, alerts=self.at_least(severity)[:limit])

@@ -6,9 +6,12 @@ goes through :func:`scanner.outputs.text.printable`.
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import TextIO
 
 from rich.box import ASCII2, SIMPLE_HEAD
@@ -20,6 +23,7 @@ from scanner import sessions
 from scanner.alerts.model import Alert, NotJudged, ScanMeta, Severity, Status
 from scanner.errors import ScanProblem
 from scanner.outputs import numbers
+from scanner.outputs.files import write_text
 from scanner.outputs.result import ScanResult
 from scanner.outputs.text import printable
 
@@ -30,6 +34,7 @@ _STYLES = {
     Severity.info: "cyan",
 }
 _SHORT_ID = 8
+_PAGE_WIDTH = 120
 _REASONS_SHOWN = 6
 _DRIVERS_SHOWN = 5
 _EVIDENCE_SHOWN = 4
@@ -49,20 +54,30 @@ def console(*, no_color: bool = False, file: TextIO | None = None, width: int | 
     return Console(file=stream, no_color=no_color or None, width=width, highlight=False, markup=False, emoji=False)
 
 
+@contextmanager
+def printing(output: Path | None, *, no_color: bool = False) -> Iterator[Console]:
+    """A console on stdout; with ``output`` its lines go into that file, whole, without colours, 120 columns wide."""
+    if output is None:
+        yield console(no_color=no_color)
+        return
+    page = io.StringIO()
+    yield console(no_color=True, file=page, width=_PAGE_WIDTH)
+    write_text(output, page.getvalue())
+
+
 def print_result(
     result: ScanResult, to: Console, *, min_severity: Severity = Severity.info, limit: int | None = None
 ) -> None:
     """Print one scan: its heading, its alerts, what was held back or not judged, what failed, and the next step."""
     shown = result.at_least(min_severity)[:limit]
-    _print_banner(result.scan.simulated, to)
+    print_banner(result.scan.simulated, to)
     to.print(_heading(result.scan))
     to.print()
     print_alerts(shown, to)
     for line in _summary(result, len(shown), min_severity):
         to.print(line)
-    if shown:
-        to.print(Text(f"Next: scanner alerts show {shown[0].alert_id[:_SHORT_ID]}", style="dim"))
-    _print_banner(result.scan.simulated, to)
+    print_next_step(shown, to)
+    print_banner(result.scan.simulated, to)
 
 
 def print_alerts(alerts: Sequence[Alert], to: Console) -> None:
@@ -84,9 +99,24 @@ def print_alerts(alerts: Sequence[Alert], to: Console) -> None:
     to.print(table)
 
 
-def _print_banner(simulated: bool, to: Console) -> None:
+def print_banner(simulated: bool, to: Console) -> None:
+    """Say loudly that nothing of this ever happened, where that is so."""
     if simulated:
         to.print(Text(" SIMULATED MARKET: invented prices and trades, for trying things out ", style="bold reverse"))
+
+
+def print_next_step(alerts: Sequence[Alert], to: Console) -> None:
+    """Say how to learn more about the strongest alert."""
+    if alerts:
+        to.print(Text(f"Next: scanner alerts show {alerts[0].alert_id[:_SHORT_ID]}", style="dim"))
+
+
+def plain_table(*headings: str) -> Table:
+    """A small table of text columns, as wide as it needs to be."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    return table
 
 
 def _heading(scan: ScanMeta) -> Text:
@@ -171,10 +201,10 @@ def _why(alert: Alert) -> Text:
         shown = ", ".join(printable(driver) for driver in alert.drivers[:_DRIVERS_SHOWN])
         more = len(alert.drivers) - _DRIVERS_SHOWN
         text.append(f"\ndriven by {shown}" + (f" and {more} more" if more > 0 else ""), style="not bold")
-    return text.append(f"\n{_rests_on(alert)}", style="not bold dim")
+    return text.append(f"\n{rests_on(alert)}", style="not bold dim")
 
 
-def _rests_on(alert: Alert) -> str:
+def rests_on(alert: Alert) -> str:
     """What the measure rests on, so that nobody trusts it further than it reaches."""
     baseline, label = alert.baseline, "; SIMULATED" if alert.simulated else ""
     if alert.score is None and alert.evidence.get("uncalibrated"):

@@ -154,7 +154,7 @@ def _url(place: str | Path) -> URL:
     if isinstance(place, str) and "://" in place:
         try:
             return make_url(place)
-        except ArgumentError as error:
+        except (ArgumentError, ValueError) as error:
             raise StoreError("the state's database URL cannot be read; expected postgresql://user@host/name") from error
     path = Path(place).expanduser()
     if path.is_dir() or not path.suffix:

@@ -150,18 +150,22 @@ class Ledger:
     # -- alerts ---------------------------------------------------------------------------------------------------
 
     def alerts(
-        self, *, min_severity: Severity = Severity.info, since: date | None = None, limit: int | None = None
+        self, *, min_severity: Severity = Severity.info, newest_sessions: int | None = None, limit: int | None = None
     ) -> list[Alert]:
-        """Stored alerts, newest session first, then strongest; a closed alert stays in its own session's place."""
+        """Stored alerts, newest session first, strongest first within it; of the newest sessions that have any."""
         severities = [severity.value for severity in Severity if severity.rank >= min_severity.rank]
-        query = select(AlertRow).where(AlertRow.severity.in_(severities))
-        if since is not None:
-            query = query.where(AlertRow.session_date >= since)
-        query = query.order_by(AlertRow.session_date.desc(), AlertRow.last_seen.desc(), AlertRow.alert_id)
-        if limit is not None and min_severity is Severity.info:
-            query = query.limit(max(limit * 4, 100))
-        found = [Alert.from_dict(row.document) for row in self._session.scalars(query)]
-        return sorted(found, key=lambda alert: (alert.session_date, *alert.strength), reverse=True)[:limit]
+        wanted = AlertRow.severity.in_(severities)
+        sessions = self._session.scalars(
+            select(AlertRow.session_date).where(wanted).distinct().order_by(AlertRow.session_date.desc())
+        )
+        found: list[Alert] = []
+        for session_date in sessions.all()[:newest_sessions]:
+            rows = self._session.scalars(select(AlertRow).where(wanted, AlertRow.session_date == session_date))
+            of_session = [Alert.from_dict(row.document) for row in rows]
+            found += sorted(of_session, key=lambda alert: (alert.strength, alert.alert_id), reverse=True)
+            if limit is not None and len(found) >= limit:
+                break
+        return found[:limit]
 
     def alert(self, alert_id: str) -> Alert | None:
         """One alert as it stands now; the id may be shortened as long as it stays unique."""

@@ -1,0 +1,189 @@
+"""The next morning's verdict: was what was flagged really opened?
+
+Volume says that contracts changed hands; only the open interest published the following morning says whether positions
+were opened. A flagged session is *confirmed* when the open interest of its contracts rose by at least half of the
+flagged volume, *faded* when it did not, *unconfirmable* when no later open interest can tell (the contracts expired
+that day, the figure before or after was never seen, nothing had traded), and *pending* until the vendor publishes a
+figure that describes the close of the flagged session (``oi_asof``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from scanner import sessions
+from scanner.alerts.episodes import Event, EventKind
+from scanner.alerts.flagged import Flagged
+from scanner.alerts.model import Confirmation
+
+if TYPE_CHECKING:
+    from scanner.store.state import State
+
+OPENED_SHARE = 0.5
+
+# The flagged contracts of one alert and session -> the share of random contracts matched on volume, days to expiry,
+# |delta| and volume/OI whose open interest rose by as much; None where no match can be drawn.
+MatchedRandom = Callable[[Sequence[Flagged]], float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmationReport:
+    """What one confirmation run decided, and how many flagged sessions still wait for their open interest."""
+
+    events: tuple[Event, ...]
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True)
+class RuleScore:
+    """The running score of one rule. Shares are None where nothing has been decided.
+
+    ``confirmed_share`` is confirmed / (confirmed + faded); ``matched_share`` the mean of the same share among matched
+    random contracts: what the first is worth beside chance.
+    """
+
+    rule_id: str
+    alerts: int
+    confirmed: int
+    faded: int
+    unconfirmable: int
+    pending: int
+    confirmed_share: float | None
+    matched_share: float | None
+
+
+def confirm(
+    state: State, open_interest: pl.DataFrame, now: datetime, matched: MatchedRandom | None = None
+) -> ConfirmationReport:
+    """Decide every flagged session that can be decided now, and store it with its alert.
+
+    ``open_interest`` holds any number of published figures: underlying, contract, oi_asof (Date, null where the vendor
+    gives no hint), open_interest; chain frames serve as they are. Sessions whose underlying is not in it stay pending.
+    Raises StoreError where the state cannot be read or written.
+    """
+    published = Published(open_interest)
+    events: list[Event] = []
+    waiting = 0
+    with state.write() as ledger:
+        for alert_id, group in _by_alert_session(ledger.flagged(outcome=Confirmation.pending)):
+            outcome, opened = judge(group, published, sessions.session_of(now))
+            if outcome is Confirmation.pending:
+                waiting += 1
+                continue
+            share = matched(group) if matched is not None and outcome is not Confirmation.unconfirmable else None
+            ledger.decide(
+                replace(
+                    item,
+                    outcome=outcome.value,
+                    opened=opened.get(item.contract),
+                    decided_at=now,
+                    matched_share=share,
+                )
+                for item in group
+            )
+            alert = ledger.alert(alert_id)
+            if alert is not None:
+                alert = alert.changed(confirmation=outcome)
+                ledger.confirm(alert, now, outcome.value)
+                events.append(Event(EventKind(outcome.value), alert))
+    return ConfirmationReport(tuple(events), waiting)
+
+
+class Published:
+    """Open interest as published: what is known of a contract at the close of a session, and how far the news reach."""
+
+    def __init__(self, frame: pl.DataFrame) -> None:
+        known = frame.filter(pl.col("oi_asof").is_not_null() & pl.col("open_interest").is_not_null())
+        self._figures: dict[tuple[str, date], int] = {
+            (contract, asof): count
+            for contract, asof, count in known.select("contract", "oi_asof", "open_interest").iter_rows()
+        }
+        self._newest: dict[str, date] = dict(known.group_by("underlying").agg(pl.col("oi_asof").max()).iter_rows())
+        self._seen = frozenset(frame["underlying"].unique())
+
+    def at_close(self, contract: str, session: date) -> int | None:
+        """Contracts open at the close of a session, or None where that was not published."""
+        return self._figures.get((contract, session))
+
+    def newest(self, underlying: str | None) -> date | None:
+        """The newest session whose close is described for any contract of an underlying."""
+        return None if underlying is None else self._newest.get(underlying)
+
+    def saw(self, underlying: str | None) -> bool:
+        """Whether there is anything about an underlying."""
+        return underlying in self._seen
+
+
+def judge(group: Sequence[Flagged], published: Published, today: date) -> tuple[Confirmation, Mapping[str, int]]:
+    """The verdict on one alert's flagged session, and by how much each contract's open interest rose.
+
+    ``group`` holds the contracts of one alert and session; volumes and rises are summed over those whose open interest
+    is known on both sides.
+    """
+    session = group[0].session_date
+    alive = [item for item in group if item.expiry is None or item.expiry > session]
+    if not alive:
+        return Confirmation.unconfirmable, {}
+    if not _is_published(alive, published, session, today):
+        return Confirmation.pending, {}
+    before = sessions.previous_session(session)
+    opened: dict[str, int] = {}
+    volume = 0
+    for item in alive:
+        after = published.at_close(item.contract, session)
+        if after is None or item.open_interest is None or item.oi_asof != before or item.volume is None:
+            continue
+        opened[item.contract] = after - item.open_interest
+        volume += item.volume
+    if volume <= 0:
+        return Confirmation.unconfirmable, opened
+    confirmed = sum(opened.values()) >= OPENED_SHARE * volume
+    return (Confirmation.confirmed if confirmed else Confirmation.faded), opened
+
+
+def _is_published(alive: Sequence[Flagged], published: Published, session: date, today: date) -> bool:
+    """Whether waiting longer cannot bring the open interest of the flagged session's close."""
+    underlying = alive[0].underlying
+    newest = published.newest(underlying)
+    if newest is not None:
+        return newest >= session
+    return published.saw(underlying) and today > sessions.next_session(session)
+
+
+def scoreboard(flagged: Iterable[Flagged]) -> list[RuleScore]:
+    """How each rule's alerts have done, by rule id; one alert counts once for each session it was flagged in."""
+    outcomes: dict[str, list[tuple[str, float | None]]] = {}
+    for _, group in _by_alert_session(flagged):
+        outcomes.setdefault(group[0].rule_id, []).append((group[0].outcome, group[0].matched_share))
+    return [_score(rule_id, decided) for rule_id, decided in sorted(outcomes.items())]
+
+
+def _score(rule_id: str, outcomes: Sequence[tuple[str, float | None]]) -> RuleScore:
+    counts = {kind: sum(outcome == kind for outcome, _ in outcomes) for kind in Confirmation}
+    decided = counts[Confirmation.confirmed] + counts[Confirmation.faded]
+    shares = [share for _, share in outcomes if share is not None]
+    return RuleScore(
+        rule_id=rule_id,
+        alerts=len(outcomes),
+        confirmed=counts[Confirmation.confirmed],
+        faded=counts[Confirmation.faded],
+        unconfirmable=counts[Confirmation.unconfirmable],
+        pending=counts[Confirmation.pending],
+        confirmed_share=counts[Confirmation.confirmed] / decided if decided else None,
+        matched_share=sum(shares) / len(shares) if shares else None,
+    )
+
+
+def _by_alert_session(flagged: Iterable[Flagged]) -> list[tuple[str, list[Flagged]]]:
+    """Flagged contracts of one alert and session together, oldest session first."""
+
+    def key(item: Flagged) -> tuple[date, str]:
+        return item.session_date, item.alert_id
+
+    return [(alert_id, list(group)) for (_, alert_id), group in groupby(sorted(flagged, key=key), key)]

@@ -1,0 +1,82 @@
+"""The market around a finding: the row of the metric frame it came from, its underlying, and its chain's quote time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+
+from scanner.alerts.model import plain
+from scanner.fields import SCOPES
+
+Frames = Mapping[str, pl.DataFrame]
+Row = Mapping[str, Any]
+
+
+class Surroundings:
+    """Rows of the metric frames by key; only those that some finding needs are ever turned into dicts."""
+
+    def __init__(self, findings: pl.DataFrame, frames: Frames) -> None:
+        names = findings["underlying"].drop_nulls().unique()
+        self._rows = {scope: _rows(findings, scope, frame) for scope, frame in frames.items() if scope in SCOPES}
+        self._underlyings = _by_underlying(frames.get("underlying"), names)
+        self._quotes = _quotes(frames.get("contract"), names)
+
+    def row(self, finding: Row, evidence: Row) -> Row:
+        """The frame's row behind a finding; empty where the frame has none."""
+        key = tuple(_first(finding.get(name), evidence.get(name)) for name in SCOPES[finding["scope"]].keys)
+        return self._rows.get(finding["scope"], {}).get(key, {})
+
+    def underlying(self, name: str | None) -> Row:
+        """The underlying-scope row of a name."""
+        return self._underlyings.get(name, {})
+
+    def quotes(self, name: str | None) -> Row:
+        """``quote_time``, ``oi_asof``, ``source`` and ``baseline_kind`` of a name's chain."""
+        return self._quotes.get(name, {})
+
+
+def evidence_of(finding: Row, first: tuple[str, ...]) -> dict[str, Any]:
+    """A finding's evidence as plain values: the fields named first in their order, then what else has a value.
+
+    Findings of all rules share one struct, so that a null of a field the rule does not name belongs to another rule.
+    """
+    value = finding["evidence"]
+    given: dict[str, Any] = plain(json.loads(value) if isinstance(value, str) else value or {})
+    named = {name: given[name] for name in first if name in given}
+    return named | {name: item for name, item in given.items() if name not in named and item is not None}
+
+
+def _rows(findings: pl.DataFrame, scope: str, frame: pl.DataFrame) -> dict[tuple[Any, ...], dict[str, Any]]:
+    keys = SCOPES[scope].keys
+    of_scope = findings.filter(pl.col("scope") == scope)
+    if of_scope.is_empty() or not set(keys) <= set(frame.columns):
+        return {}
+    shared = [name for name in keys if name in findings.columns and of_scope[name].null_count() == 0]
+    wanted = of_scope.select(pl.col(name).cast(frame.schema[name]) for name in shared).unique()
+    found = frame.join(wanted, on=shared, how="semi") if shared else frame
+    return {tuple(row[name] for name in keys): row for row in found.iter_rows(named=True)}
+
+
+def _by_underlying(frame: pl.DataFrame | None, names: pl.Series) -> dict[str | None, dict[str, Any]]:
+    if frame is None or frame.is_empty():
+        return {}
+    found = frame.filter(pl.col("underlying").is_in(names.implode()))
+    return {row["underlying"]: row for row in found.iter_rows(named=True)}
+
+
+def _quotes(contracts: pl.DataFrame | None, names: pl.Series) -> dict[str | None, dict[str, Any]]:
+    if contracts is None or contracts.is_empty():
+        return {}
+    newest = [pl.col(name).max() for name in ("quote_time", "oi_asof", "source") if name in contracts.columns]
+    # "own" sorts before "prior": a chain is measured by its own history as soon as one of its contracts is.
+    kind = [pl.col("baseline_kind").min()] if "baseline_kind" in contracts.columns else []
+    of_names = contracts.filter(pl.col("underlying").is_in(names.implode()))
+    found = of_names.group_by("underlying").agg(*newest, *kind)
+    return {row["underlying"]: row for row in found.iter_rows(named=True)}
+
+
+def _first(value: Any, otherwise: Any) -> Any:
+    return otherwise if value is None else value

@@ -1,0 +1,42 @@
+"""``scanner watchlist``: what was flagged lately, as a list for a spreadsheet or a trading platform."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from scanner.cli import options
+
+
+class Dialect(StrEnum):
+    """What ``--dialect`` takes."""
+
+    generic = "generic"
+    tradingview = "tradingview"
+    thinkorswim = "thinkorswim"
+    ibkr = "ibkr"
+
+
+def command(
+    dialect: Annotated[Dialect, typer.Option("--dialect", help="Who reads the list.")] = Dialect.generic,
+    sessions: Annotated[
+        int, typer.Option("--sessions", min=1, metavar="N", help="Alerts of the newest N sessions that have any.")
+    ] = 5,
+    config: options.Config = None,
+    store: options.StoreFolder = None,
+    output: options.Output = None,
+    min_severity: options.MinSeverity = None,
+    limit: options.Limit = None,
+) -> None:
+    """Print the watchlist of recent alerts, newest and strongest first; closed ones are left out."""
+    from scanner.alerts.model import Severity, Status
+    from scanner.cli import memory
+    from scanner.outputs import files, watchlist
+
+    least = Severity(min_severity.value) if min_severity else Severity.info
+    with memory.stored_state(config, store) as state, state.read() as ledger:
+        found = ledger.alerts(min_severity=least, newest_sessions=sessions)
+    current = [alert for alert in found if alert.status is not Status.closed]
+    files.hand_out(watchlist.render(current[:limit], watchlist.Dialect(dialect.value)), output)

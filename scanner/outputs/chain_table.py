@@ -1,0 +1,152 @@
+"""One chain on the terminal, as CSV or as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import polars as pl
+from rich.box import ASCII2, SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from scanner.alerts.model import plain
+from scanner.outputs import numbers
+from scanner.outputs.delimited import csv_document
+from scanner.outputs.document import to_json
+from scanner.outputs.text import printable
+
+# What CSV and JSON hold, in this order, as far as the frame has it.
+COLUMNS = (
+    "underlying", "spot", "contract", "expiry", "strike", "right", "dte", "bid", "ask", "mid", "last", "iv",
+    "iv_reason", "delta", "gamma", "vega", "theta", "rho", "volume", "open_interest", "oi_asof", "oi_change",
+    "volume_expected", "volume_multiple", "volume_surprise", "volume_q", "iv_bid", "iv_ask", "iv_change",
+    "iv_excess", "moneyness_sd", "premium", "new_strike", "multi_leg_suspect", "surprise_reason", "session_date",
+    "quote_time", "source", "simulated",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """A column of the terminal's table: the field, its heading, how it is written, and who gives way first (lowest)."""
+
+    name: str
+    heading: str
+    form: str
+    importance: int
+
+
+_SHOWN = (
+    _Shown("strike", "Strike", "g", 9),
+    _Shown("right", "", "s", 9),
+    _Shown("bid", "Bid", ",.2f", 9),
+    _Shown("ask", "Ask", ",.2f", 9),
+    _Shown("mid", "Mid", ",.3f", 4),
+    _Shown("iv", "IV", ".1%", 9),
+    _Shown("delta", "Delta", "+.2f", 8),
+    _Shown("gamma", "Gamma", ".4f", 3),
+    _Shown("vega", "Vega", ".3f", 3),
+    _Shown("theta", "Theta", "+.3f", 3),
+    _Shown("rho", "Rho", "+.3f", 2),
+    _Shown("volume", "Volume", ",d", 9),
+    _Shown("open_interest", "OI", ",d", 9),
+    _Shown("volume_expected", "Expected", ",.0f", 5),
+    _Shown("volume_surprise", "How rare", "", 6),
+)
+_MISSING = "-"
+_GAP = 2
+
+
+def select(
+    chain: pl.DataFrame, *, expiry: date | None = None, right: str | None = None, near: int | None = None
+) -> pl.DataFrame:
+    """The contracts of one expiry, one right (``C`` or ``P``), and the ``near`` strikes on each side of spot.
+
+    Nearness is counted for each root and expiry; without a spot all strikes stay.
+    """
+    if expiry is not None:
+        chain = chain.filter(pl.col("expiry") == expiry)
+    if right is not None:
+        chain = chain.filter(pl.col("right").cast(pl.String) == right)
+    if near is None:
+        return chain
+    above = pl.col("strike") > pl.col("spot")
+    distance = (pl.col("strike") - pl.col("spot")).abs()
+    rank = distance.rank("dense").over("root", "expiry", above)
+    return chain.filter((rank <= near).fill_null(value=True))
+
+
+def to_csv(chain: pl.DataFrame) -> str:
+    """A priced chain as CSV, one line a contract."""
+    names = [name for name in COLUMNS if name in chain.columns]
+    return csv_document(names, chain.select(names).iter_rows())
+
+
+def to_json_document(chain: pl.DataFrame) -> str:
+    """A priced chain as a JSON array, one object a contract; missing values are null."""
+    names = [name for name in COLUMNS if name in chain.columns]
+    return to_json([plain(row) for row in chain.select(names).iter_rows(named=True)])
+
+
+def print_table(chain: pl.DataFrame, to: Console) -> None:
+    """Print a priced chain, one table for each root and expiry; columns that do not fit are left out."""
+    if chain.is_empty():
+        to.print("No contracts.")
+        return
+    simulated = bool(chain["simulated"].any()) if "simulated" in chain.columns else False
+    shown = _that_fit(chain, to.width)
+    for _, group in chain.group_by("underlying", "root", "expiry", maintain_order=True):
+        to.print(_heading(group, simulated))
+        to.print(_table(group, shown, ascii_only=to.options.ascii_only))
+
+
+def _heading(group: pl.DataFrame, simulated: bool) -> Text:
+    first = group.row(0, named=True)
+    underlying, root, expiry = first["underlying"], first["root"], first["expiry"]
+    named = printable(underlying if root == underlying else f"{underlying} ({root})")
+    spot = _MISSING if first["spot"] is None else numbers.money(first["spot"])
+    label = "  SIMULATED" if simulated else ""
+    return Text(f"{named} {spot}  expiry {expiry}, {first['dte']} days{label}", style="bold")
+
+
+def _that_fit(chain: pl.DataFrame, width: int) -> list[_Shown]:
+    """The columns that fit a width, all those there are where it is wide enough."""
+    there = [column for column in _SHOWN if column.name in chain.columns]
+    widths = {column.name: _GAP + max(len(column.heading), _widest(chain, column)) for column in there}
+    for column in sorted(there, key=lambda item: item.importance):
+        if sum(widths[item.name] for item in there) <= width:
+            break
+        there.remove(column)
+    return there
+
+
+def _widest(chain: pl.DataFrame, column: _Shown) -> int:
+    return max(len(_cell(row, column)) for row in _rows(chain))
+
+
+def _table(group: pl.DataFrame, shown: Sequence[_Shown], *, ascii_only: bool) -> Table:
+    table = Table(box=ASCII2 if ascii_only else SIMPLE_HEAD, padding=(0, _GAP // 2), pad_edge=False)
+    for column in shown:
+        table.add_column(column.heading, justify="left" if column.name == "right" else "right", no_wrap=True)
+    for row in _rows(group):
+        table.add_row(*(Text(_cell(row, column)) for column in shown))
+    return table
+
+
+def _rows(chain: pl.DataFrame) -> list[dict[str, Any]]:
+    names = [name for name in ("iv_reason", *(column.name for column in _SHOWN)) if name in chain.columns]
+    return chain.select(names).rows(named=True)
+
+
+def _cell(row: dict[str, Any], column: _Shown) -> str:
+    """One value as text; where there is no volatility, the reason stands in its place."""
+    value = plain(row[column.name])
+    if value is None:
+        reason = row.get("iv_reason") if column.name == "iv" else None
+        return _MISSING if reason is None else printable(reason)
+    if column.name == "volume_surprise":
+        return numbers.chance(value)
+    return format(value, column.form)

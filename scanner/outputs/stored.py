@@ -1,0 +1,149 @@
+"""Alerts read back from the store: as a list, and one of them with everything that became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from scanner.alerts.flagged import Flagged
+from scanner.alerts.model import Alert, plain
+from scanner.outputs import numbers, terminal, watchlist
+from scanner.outputs.document import SCHEMA, to_json
+from scanner.outputs.text import printable
+
+if TYPE_CHECKING:
+    from scanner.store.state import Update
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """One alert, every update it had (oldest first), and the contracts behind it by session."""
+
+    alert: Alert
+    updates: tuple[Update, ...]
+    flagged: tuple[Flagged, ...]
+
+
+def list_text(alerts: Sequence[Alert], form: str) -> str:
+    """Stored alerts as ``json`` (schema and alerts) or ``csv`` (the generic watchlist's columns)."""
+    if form == "csv":
+        return watchlist.render(alerts)
+    return to_json({"schema": SCHEMA, "alerts": [alert.as_dict() for alert in alerts]}) + "\n"
+
+
+def print_list(alerts: Sequence[Alert], to: Console) -> None:
+    """Print stored alerts, and what to do next."""
+    terminal.print_banner(any(alert.simulated for alert in alerts), to)
+    if not alerts:
+        to.print("No alerts are stored. `scanner scan` looks for some.")
+        return
+    for session in dict.fromkeys(alert.session_date for alert in alerts):
+        to.print(Text(f"Session {session}", style="bold"))
+        terminal.print_alerts([alert for alert in alerts if alert.session_date == session], to)
+    terminal.print_next_step(alerts, to)
+
+
+def story_text(story: Story) -> str:
+    """One alert as JSON: schema, alert, history, confirmations."""
+    return (
+        to_json(
+            {
+                "schema": SCHEMA,
+                "alert": story.alert.as_dict(),
+                "history": [_step(update) for update in story.updates],
+                "confirmations": [_confirmation(item) for item in story.flagged],
+            }
+        )
+        + "\n"
+    )
+
+
+def _step(update: Update) -> dict[str, Any]:
+    alert = update.alert
+    return {
+        "seen_at": plain(update.seen_at),
+        "event": update.event,
+        "severity": alert.severity.value,
+        "score": alert.score,
+        "stars": alert.stars,
+        "volume": alert.evidence.get("volume"),
+        "message": alert.message,
+    }
+
+
+def _confirmation(item: Flagged) -> dict[str, Any]:
+    return {
+        "session_date": plain(item.session_date),
+        "contract": item.contract,
+        "volume": item.volume,
+        "open_interest": item.open_interest,
+        "oi_asof": plain(item.oi_asof),
+        "opened": item.opened,
+        "outcome": item.outcome,
+        "decided_at": plain(item.decided_at),
+    }
+
+
+def print_story(story: Story, to: Console) -> None:
+    """Print one alert: its table, its evidence, its history, and what the open interest said."""
+    terminal.print_banner(story.alert.simulated, to)
+    terminal.print_alerts([story.alert], to)
+    to.print(_facts(story.alert))
+    to.print()
+    to.print(_evidence(story.alert))
+    to.print(_history(story.updates))
+    if story.flagged:
+        to.print(_confirmations(story.flagged))
+
+
+def _facts(alert: Alert) -> Text:
+    baseline = alert.baseline
+    span = "" if baseline.first is None else f" ({baseline.first} to {baseline.last})"
+    quoted = "not given" if alert.quote_time is None else terminal.new_york(alert.quote_time)
+    lines = [
+        f"id {alert.alert_id}, rule {printable(alert.rule_id)}, {alert.scope} scope, source {printable(alert.source)}",
+        f"first seen {terminal.new_york(alert.first_seen)}, last seen {terminal.new_york(alert.last_seen)}",
+        f"quotes of {quoted}, open interest of {alert.oi_asof or 'an unknown session'}",
+        f"{terminal.rests_on(alert)}{span}",
+    ]
+    return Text("\n".join(lines))
+
+
+def _evidence(alert: Alert) -> Table:
+    table = terminal.plain_table("Evidence", "Value")
+    for name, value in alert.evidence.items():
+        if name != "uncalibrated":
+            table.add_row(Text(printable(name)), Text(printable(numbers.with_unit(alert.scope, name, value))))
+    return table
+
+
+def _history(updates: Sequence[Update]) -> Table:
+    table = terminal.plain_table("When", "What", "Severity", "Stars", "Volume")
+    for update in updates:
+        alert = update.alert
+        table.add_row(
+            terminal.new_york(update.seen_at),
+            update.event,
+            alert.severity.value,
+            "-" if alert.stars is None else str(alert.stars),
+            numbers.with_unit("contract", "volume", alert.evidence.get("volume")),
+        )
+    return table
+
+
+def _confirmations(flagged: Sequence[Flagged]) -> Table:
+    table = terminal.plain_table("Session", "Contract", "Flagged", "OI before", "Opened", "Outcome")
+    for item in flagged:
+        counts = (item.volume, item.open_interest, item.opened)
+        table.add_row(
+            str(item.session_date),
+            Text(printable(item.contract)),
+            *("-" if count is None else f"{count:,}" for count in counts),
+            item.outcome,
+        )
+    return table

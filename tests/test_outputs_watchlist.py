@@ -1,0 +1,167 @@
+"""Watchlists are read back by the csv module and pandas, and are spelled as each platform wants them."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import date
+
+import pandas as pd
+import pytest
+from alert_samples import FRIDAY, MONDAY, alert, at, put_call_alert
+
+from scanner.alerts.model import Severity
+from scanner.errors import StoreError
+from scanner.outputs.delimited import cell
+from scanner.outputs.watchlist import Dialect, render, write
+
+HEADER = (
+    "symbol,underlying,expiry,strike,right,severity,stars,score,rules,first_seen,last_seen,session_date,status,spot,"
+    "last,bid,ask,volume,open_interest,volume_expected,volume_multiple,volume_surprise,volume_q,premium,iv,iv_change,"
+    "delta,dte,put_call_volume,message,source,simulated"
+)
+
+
+def rows(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+def test_the_header_is_the_documented_one_even_without_alerts():
+    assert render([]) == HEADER + "\r\n"
+
+
+def test_a_contract_row_holds_what_was_flagged():
+    row = rows(render([alert()]))[0]
+    expected = {
+        "symbol": "GOOG250912C00235000",
+        "underlying": "GOOG",
+        "expiry": "2025-09-12",
+        "strike": "235",
+        "right": "C",
+        "severity": "high",
+        "stars": "5",
+        "score": "93",
+        "rules": "call-buildup",
+        "first_seen": "2025-09-04T15:00:00Z",
+        "last_seen": "2025-09-04T20:00:00Z",
+        "session_date": "2025-09-04",
+        "status": "new",
+        "spot": "232.3",
+        "volume": "48210",
+        "volume_expected": "900",
+        "volume_q": "0.004",
+        "premium": "12052500",
+        "iv_change": "0.011",
+        "dte": "8",
+        "put_call_volume": "0.41",
+        "source": "cboe",
+        "simulated": "false",
+    }
+    assert {name: row[name] for name in expected} == expected
+
+
+def test_an_underlyings_row_leaves_the_contract_columns_empty():
+    row = rows(render([put_call_alert()]))[0]
+    assert row["symbol"] == "NVDA"
+    assert [row[name] for name in ("expiry", "strike", "right", "volume", "iv")] == [""] * 5
+
+
+def test_pandas_reads_numbers_as_numbers_and_missing_as_missing():
+    frame = pd.read_csv(io.StringIO(render([alert(), put_call_alert()])), parse_dates=["expiry", "first_seen"])
+    assert frame["strike"].tolist()[0] == 235.0
+    assert frame["volume"].isna().tolist() == [False, True]
+    assert frame["simulated"].tolist() == [False, False]
+    assert frame["first_seen"].dt.tz is not None
+
+
+def test_rules_that_flag_the_same_contract_share_its_row():
+    other = alert(rule_id="volume-spike", severity=Severity.critical, stars=4, score=80.0, first_seen=at(FRIDAY, 14))
+    found = rows(render([alert(), other]))
+    assert len(found) == 1
+    assert found[0]["rules"] == "volume-spike;call-buildup"
+    assert (found[0]["severity"], found[0]["stars"], found[0]["score"]) == ("critical", "5", "93")
+    assert found[0]["first_seen"] == "2025-09-04T15:00:00Z"
+
+
+def test_rows_come_newest_and_strongest_first():
+    older = alert(contract="A250912C00001000", underlying="A", severity=Severity.critical)
+    newer = alert(contract="B250912C00001000", underlying="B", severity=Severity.info, session_date=MONDAY)
+    newer_strong = alert(contract="C250912C00001000", underlying="C", session_date=MONDAY)
+    assert [row["underlying"] for row in rows(render([older, newer, newer_strong]))] == ["C", "B", "A"]
+
+
+def test_an_alert_of_the_whole_market_names_no_symbol_and_is_left_out():
+    assert rows(render([put_call_alert(underlying=None, scope="market")])) == []
+
+
+@pytest.mark.parametrize("hostile", ['=HYPERLINK("http://x")', "@SUM(1)", "+1-2", "-cmd|'/c calc'!A1"])
+def test_a_message_that_looks_like_a_formula_is_made_harmless(hostile):
+    row = rows(render([alert(message=hostile)]))[0]
+    assert row["message"] == "'" + hostile
+
+
+def test_quotes_commas_and_breaks_survive_the_round_trip():
+    row = rows(render([alert(message='says "now", then\nnothing')]))[0]
+    assert row["message"] == 'says "now", then nothing'
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, ""),
+        (float("nan"), ""),
+        (1e-07, "0.0000001"),
+        (12052500.0, "12052500"),
+        (1234567890123.0, "1234567890123"),
+        (-0.0, "0"),
+        (0.1 + 0.2, "0.3"),
+        (True, "true"),
+        (date(2025, 9, 12), "2025-09-12"),
+    ],
+)
+def test_numbers_are_plain(value, text):
+    assert cell(value) == text
+
+
+FRACTIONAL = {"contract": "SPXW250912P06437500", "underlying": "SPX", "strike": 6437.5, "right": "P"}
+
+
+def test_tradingview_lists_options_with_their_exchange_and_a_decimal_strike():
+    text = render([alert(), alert(**FRACTIONAL), put_call_alert(drivers=())], Dialect.tradingview)
+    assert set(text.splitlines()) == {"OPRA:GOOG250912C235.0", "OPRA:SPXW250912P6437.5", "NVDA"}
+
+
+def test_thinkorswim_options_begin_with_a_dot():
+    text = render([alert(), alert(**FRACTIONAL)], Dialect.thinkorswim)
+    assert set(text.splitlines()) == {".GOOG250912C235", ".SPXW250912P6437.5"}
+
+
+def test_ibkr_lines_follow_trader_workstations_import():
+    text = render([alert(), alert(**FRACTIONAL), put_call_alert(drivers=())], Dialect.ibkr)
+    assert set(text.splitlines()) == {
+        "DES,GOOG,OPT,SMART,20250912,235,CALL,100",
+        "DES,SPX,OPT,SMART,20250912,6437.5,PUT,100",
+        "DES,NVDA,STK,SMART,,,,",
+    }
+
+
+def test_a_wider_alert_lists_the_contracts_that_drove_it_and_each_once():
+    text = render([put_call_alert(), put_call_alert(rule_id="other")], Dialect.thinkorswim)
+    assert text.splitlines() == [".NVDA250919P130", ".NVDA250919P135", "NVDA"]
+
+
+def test_the_file_is_written_whole_under_a_safe_name(tmp_path):
+    path = write([alert()], tmp_path / "lists", "../mega cap")
+    assert path == tmp_path / "lists" / "mega-cap.csv"
+    assert path.read_bytes().decode() == render([alert()])
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_simulated_list_says_so_in_its_name(tmp_path):
+    assert write([alert(simulated=True)], tmp_path, "demo", Dialect.ibkr).name == "SIMULATED-demo.csv"
+
+
+def test_a_list_that_cannot_be_written_is_a_clear_error(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(StoreError, match=r"cannot write .*file/list\.csv.*name another place"):
+        write([alert()], tmp_path / "file", "list")

@@ -1,0 +1,293 @@
+"""The state: real SQLite files, whole or clearly broken, shared by several processes."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+from alert_samples import FRIDAY, MONDAY, THURSDAY, THURSDAY_CLOSE, SampleRule, at, finding, findings, frames, scan
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import CreateTable
+
+from scanner.alerts.model import NotJudged, Severity
+from scanner.alerts.update import update
+from scanner.errors import ScanProblem, StoreError, StoreLockedError
+from scanner.store.state import Calibration, Job, State, set_aside
+from scanner.store.state.tables import Table
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Iterator[State]:
+    with State.open(tmp_path) as opened:
+        yield opened
+
+
+def raise_alert(state: State, moment: datetime = THURSDAY_CLOSE, **changes) -> str:
+    made = update(
+        findings(finding(**changes)),
+        [SampleRule()],
+        state,
+        scan(moment, moment.date()),
+        frames(),
+        budget=20,
+        false_discovery_rate=0.1,
+    )
+    return made.alerts[-1].alert_id
+
+
+def test_a_folder_holds_the_state_under_its_own_name(tmp_path):
+    State.open(tmp_path / "new" / "store").close()
+    assert (tmp_path / "new" / "store" / "state.sqlite").is_file()
+
+
+def test_what_was_written_is_there_when_opened_again(tmp_path):
+    with State.open(tmp_path) as first:
+        alert_id = raise_alert(first)
+    with State.open(tmp_path, read_only=True) as second, second.read() as ledger:
+        assert ledger.alert(alert_id).alert_id == alert_id
+
+
+def test_times_come_back_with_their_zone(state):
+    alert_id = raise_alert(state)
+    with state.read() as ledger:
+        assert ledger.updates(alert_id)[0].seen_at == datetime(2025, 9, 4, 20, tzinfo=UTC)
+
+
+def test_an_error_inside_a_transaction_leaves_nothing_behind(state):
+    with pytest.raises(AttributeError):
+        save_all(state, [Job("intraday", at(THURSDAY, 15)), None])
+    with state.read() as ledger:
+        assert ledger.jobs() == []
+
+
+def test_an_id_may_be_shortened_while_it_is_unique(state):
+    alert_id = raise_alert(state)
+    with state.read() as ledger:
+        assert ledger.alert(alert_id[:6]).alert_id == alert_id
+        assert ledger.alert("%") is None
+        assert ledger.alert("no such") is None
+
+
+def test_alerts_come_newest_session_first_and_can_be_narrowed(state):
+    old = raise_alert(state)
+    new = raise_alert(state, at(MONDAY, 20), severity="notice")
+    with state.read() as ledger:
+        assert [alert.alert_id for alert in ledger.alerts()] == [new, old]
+        assert [alert.alert_id for alert in ledger.alerts(min_severity=Severity.high)] == [old]
+        assert [alert.alert_id for alert in ledger.alerts(newest_sessions=1)] == [new]
+        assert [alert.alert_id for alert in ledger.alerts(limit=1)] == [new]
+
+
+def test_a_run_is_kept_with_what_was_left_out(state):
+    problem = ScanProblem("XYZ", "source", "rate_limited", "HTTP 429")
+    unknown = NotJudged("call-buildup", "GOOG", ("building history: 3 of 10 sessions",), 2610)
+    with state.write() as ledger:
+        ledger.save_run(scan(), [problem], {"alert budget": 3})
+        ledger.save_left_out(scan().id, [], [unknown])
+    with state.read() as ledger:
+        run = ledger.runs()[0]
+    assert run["id"] == "run-20250904T2000"
+    assert run["errors"] == [{"symbol": "XYZ", "stage": "source", "code": "rate_limited", "message": "HTTP 429"}]
+    assert run["held_back"] == {"alert budget": 3}
+
+
+def test_calibration_and_jobs_are_read_back_as_written(state):
+    record = Calibration("cboe", THURSDAY, "volume", 0.001, 0.0012, 9600, "1")
+    job = Job("close", at(THURSDAY, 20), at(THURSDAY, 20, 1), "done", None)
+    with state.write() as ledger:
+        ledger.save_calibration([record])
+        ledger.save_job(job)
+    with state.read() as ledger:
+        assert ledger.calibration("cboe") == [record]
+        assert ledger.calibration("other") == []
+        assert ledger.jobs() == [job]
+
+
+def test_pruning_removes_what_is_older_and_nothing_else(state):
+    """Thursday's alert had two updates, raised on Thursday and closed on Monday, and one contract behind it."""
+    raise_alert(state)
+    kept = raise_alert(state, at(MONDAY, 20))
+    with state.write() as ledger:
+        removed = ledger.prune(FRIDAY)
+    assert (removed["alerts"], removed["alert_updates"], removed["flagged"]) == (1, 2, 1)
+    with state.read() as ledger:
+        assert [alert.alert_id for alert in ledger.alerts()] == [kept]
+    assert state.verify() == []
+
+
+def test_a_whole_state_verifies_clean(state):
+    raise_alert(state)
+    assert state.verify() == []
+
+
+@pytest.mark.parametrize("content", [b"this is not a database" * 100, b"\0" * 4096])
+def test_a_file_that_is_no_database_is_refused_with_the_way_out(tmp_path, content):
+    (tmp_path / "state.sqlite").write_bytes(content)
+    with pytest.raises(StoreError, match=r"state\.sqlite: the file is damaged.*scanner store rebuild"):
+        State.open(tmp_path)
+
+
+def test_a_page_torn_out_of_the_middle_is_found(tmp_path):
+    with State.open(tmp_path) as state:
+        for day in (2, 3, 4, 5, 8, 9):
+            raise_alert(state, at(date(2025, 9, day), 20))
+    path = tmp_path / "state.sqlite"
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    body = bytearray(path.read_bytes())
+    body[8192 : 8192 + 20_000] = b"\xff" * 20_000
+    path.write_bytes(body)
+
+    def use() -> list[str]:
+        with State.open(tmp_path) as state:
+            return state.verify()
+
+    try:
+        problems = use()
+    except StoreError as error:
+        problems = [str(error)]
+    assert problems
+    assert all("state.sqlite" in problem for problem in problems)
+
+
+def test_a_damaged_file_is_set_aside_and_a_new_one_begun(tmp_path):
+    path = tmp_path / "state.sqlite"
+    path.write_bytes(b"broken" * 1000)
+    kept = set_aside(path, at(FRIDAY, 20))
+    assert kept.name == "state.sqlite.damaged-20250905T200000Z"
+    assert kept.read_bytes() == b"broken" * 1000
+    with State.open(tmp_path) as state:
+        assert state.verify() == []
+
+
+def test_another_schema_version_is_refused_and_left_alone(tmp_path):
+    State.open(tmp_path).close()
+    with sqlite3.connect(tmp_path / "state.sqlite") as connection:
+        connection.execute("UPDATE meta SET value = '999' WHERE name = 'schema_version'")
+    with pytest.raises(StoreError, match="schema version 999, this program writes 1"):
+        State.open(tmp_path)
+
+
+def test_reading_where_nothing_was_ever_written_says_what_to_run(tmp_path):
+    with pytest.raises(StoreError, match=r"there is no state here yet\. Run `scanner scan` first"):
+        State.open(tmp_path, read_only=True)
+
+
+def test_a_state_opened_to_be_read_cannot_be_written(tmp_path):
+    State.open(tmp_path).close()
+    with (
+        State.open(tmp_path, read_only=True) as state,
+        pytest.raises(StoreError, match="read-only"),
+        state.write() as ledger,
+    ):
+        ledger.save_job(Job("intraday", at(THURSDAY, 15)))
+
+
+def save_all(state: State, jobs: list[Job]) -> None:
+    with state.write() as ledger:
+        for job in jobs:
+            ledger.save_job(job)
+
+
+def test_a_full_disk_is_said_and_nothing_is_stored(state):
+    """SQLite's own page limit raises the very error that a full disk does."""
+    with state.read() as ledger:
+        assert ledger.jobs() == []
+
+    def limit(connection, _record) -> None:
+        connection.execute("PRAGMA max_page_count = 1")
+
+    from sqlalchemy import event
+
+    event.listen(state.engine, "connect", limit)
+    jobs = [Job(f"job {number}", at(THURSDAY, 15), message="x" * 500) for number in range(500)]
+    with pytest.raises(StoreError, match=r"the disk is full.*nothing was stored"):
+        save_all(state, jobs)
+    event.remove(state.engine, "connect", limit)
+    with state.read() as ledger:
+        assert ledger.jobs() == []
+
+
+def test_a_writer_that_waits_in_vain_names_the_reason(tmp_path, monkeypatch):
+    monkeypatch.setattr("scanner.store.state.database._WAIT_SECONDS", 0)
+    with State.open(tmp_path) as first, State.open(tmp_path) as second:
+        with first.write() as ledger:
+            ledger.save_job(Job("first", at(THURSDAY, 15)))
+            with pytest.raises(StoreLockedError, match="another process has been writing"), second.write():
+                pass
+        with second.read() as ledger:
+            assert [job.name for job in ledger.jobs()] == ["first"]
+
+
+def test_a_reader_sees_a_whole_view_while_another_writes(tmp_path):
+    with State.open(tmp_path) as writer, State.open(tmp_path, read_only=True) as reader:
+        raise_alert(writer)
+        with writer.write() as pending:
+            pending.save_job(Job("unfinished", at(THURSDAY, 15)))
+            with reader.read() as ledger:
+                assert len(ledger.alerts()) == 1
+                assert ledger.jobs() == []
+
+
+def _raise_same_alert(folder: str, hour: int, barrier) -> None:
+    with State.open(folder) as state:
+        barrier.wait()
+        raise_alert(state, at(THURSDAY, hour))
+
+
+def test_two_processes_that_find_the_same_story_at_once_make_one_alert(tmp_path):
+    State.open(tmp_path).close()
+    context = multiprocessing.get_context("spawn")
+    barrier = context.Barrier(2)
+    workers = [context.Process(target=_raise_same_alert, args=(str(tmp_path), hour, barrier)) for hour in (15, 16)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+    assert [worker.exitcode for worker in workers] == [0, 0]
+    with State.open(tmp_path, read_only=True) as state, state.read() as ledger:
+        alerts = ledger.alerts()
+        assert len(alerts) == 1
+        assert len(ledger.updates(alerts[0].alert_id)) == 2
+
+
+def test_a_process_killed_in_the_middle_of_a_write_leaves_the_state_as_it_was(tmp_path):
+    with State.open(tmp_path) as state:
+        raise_alert(state)
+    program = (
+        "import os, sys; from scanner.store.state import State, Job; from datetime import datetime, UTC\n"
+        "state = State.open(sys.argv[1])\n"
+        "with state.write() as ledger:\n"
+        "    ledger.save_job(Job('half', datetime.now(UTC))); ledger._session.flush(); os._exit(9)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False, env={**os.environ})
+    assert done.returncode == 9
+    with State.open(tmp_path) as state:
+        assert state.verify() == []
+        with state.read() as ledger:
+            assert (len(ledger.alerts()), ledger.jobs()) == (1, [])
+
+
+def test_a_missing_database_driver_says_what_to_install():
+    with pytest.raises(StoreError, match="driver is not installed") as caught:
+        State.open("postgresql+pg8000://scanner:secret@localhost/scanner")
+    assert "secret" not in str(caught.value)
+
+
+def test_a_database_url_that_cannot_be_read_is_a_clear_error():
+    with pytest.raises(StoreError, match="URL cannot be read"):
+        State.open("postgresql+psycopg://host:port:port/name")
+
+
+@pytest.mark.parametrize("table", Table.metadata.sorted_tables, ids=lambda table: table.name)
+def test_every_table_can_be_declared_in_postgresql(table):
+    statement = str(CreateTable(table).compile(dialect=postgresql.dialect()))
+    assert f"CREATE TABLE {table.name}" in statement
+    assert "DATETIME" not in statement
