@@ -1,0 +1,33 @@
+"""``python -m benchmarks NAME [arguments]``: run one benchmark; it says itself what its arguments are."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+
+NAMES = {
+    "pricing": "implied volatility and greeks against other libraries",
+    "history": "reading, joining and summarising sessions of the whole market",
+    "rules": "judging the shipped rules over the whole market",
+    "detection": "finding injected anomalies, and false alarms on quiet sessions",
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Call ``main(arguments)`` of the named benchmark; 2 where there is none of that name."""
+    name, rest = (arguments[0], arguments[1:]) if arguments else ("", [])
+    if name not in NAMES:
+        wanted = f"no benchmark is called {name!r}" if name and not name.startswith("-") else "which benchmark?"
+        listed = "\n".join(f"  {known:<10} {what}" for known, what in NAMES.items())
+        print(f"{wanted}\nusage: python -m benchmarks NAME [arguments]\n{listed}", file=sys.stderr)
+        return 0 if name in ("-h", "--help") else 2
+    module = f"{__package__}.{name}"
+    if importlib.util.find_spec(module) is None:
+        print(f"benchmarks/{name}.py is missing from this checkout", file=sys.stderr)
+        return 2
+    return int(importlib.import_module(module).main(rest) or 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

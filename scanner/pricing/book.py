@@ -1,0 +1,180 @@
+"""A chain as plain arrays: which price counts for each contract, how long it lives, and what forbids a volatility."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from scanner import sessions
+from scanner.pricing.curve import Curve
+from scanner.pricing.status import REASONS
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+_YEAR = 365 * 86_400 * 1e6
+_STALE = 3_600 * 1e6
+# A trade's price is uncertain by about this share of itself: it may be from any minute of the session.
+_UNCERTAIN_TRADE = 0.05
+WORDS = (None, *REASONS)
+CODE = {word: code for code, word in enumerate(WORDS)}
+
+
+@dataclass(slots=True)
+class Book:
+    """Arrays by row, in the chain's order; from ``offsets`` (row ranges of the expiries) on, arrays by expiry.
+
+    ``price`` is the mid or, where ``traded``, the last; NaN where there is neither. ``reason`` is a code of ``CODE``,
+    0 where a volatility may be looked for. ``spot`` is less the value of known dividends before the expiry.
+    """
+
+    sign: NDArray[np.int8]
+    strike: Floats
+    bid: Floats
+    ask: Floats
+    price: Floats
+    half_spread: Floats
+    traded: Flags
+    years: Floats
+    reason: NDArray[np.uint8]
+
+    offsets: NDArray[np.int64]
+    expiries: pl.DataFrame
+    expiry_years: Floats
+    rate: Floats
+    spot: Floats
+    exercised: Flags
+
+    def by_row(self, by_expiry: Floats) -> Floats:
+        """An array by expiry, repeated for each of its rows."""
+        return np.repeat(by_expiry, np.diff(self.offsets))
+
+    def priceable(self) -> Flags:
+        """Rows where nothing has forbidden a volatility so far."""
+        return np.equal(self.reason, 0)
+
+
+def read(chain: pl.DataFrame, curve: Curve, dividends: pl.DataFrame | None) -> Book:
+    """Read a sorted chain."""
+    offsets = _offsets(chain)
+    expiries = _expiries(chain, offsets)
+    instant = expiries["instant"].to_physical().to_numpy()
+    quote_time = chain["quote_time"].to_physical().to_numpy()
+    counts = np.diff(offsets)
+    latest = np.maximum.reduceat(quote_time, offsets[:-1]) if counts.size else quote_time
+    expiry_years = (instant - latest) / _YEAR
+    rate = _rates(expiries["session_date"], curve, expiry_years)
+    spot = expiries["spot"].fill_null(np.nan).to_numpy(writable=True)
+    if dividends is not None:
+        spot = spot - _dividends_ahead(expiries, dividends, rate)
+    bid, ask = _floats(chain["bid"]), _floats(chain["ask"])
+    price, traded = _prices(chain, bid, ask, expiries, offsets)
+    book = Book(
+        sign=np.where(chain["right"].to_physical().to_numpy() == 0, 1, -1).astype(np.int8),
+        strike=_floats(chain["strike"]),
+        bid=bid,
+        ask=ask,
+        price=price,
+        half_spread=np.where(traded, _UNCERTAIN_TRADE * price, 0.5 * (ask - bid)),
+        traded=traded,
+        years=(np.repeat(instant, counts) - quote_time) / _YEAR,
+        reason=np.zeros(chain.height, np.uint8),
+        offsets=offsets,
+        expiries=expiries,
+        expiry_years=expiry_years,
+        rate=rate,
+        spot=spot,
+        exercised=(expiries["exercise_style"] == "american").to_numpy(),
+    )
+    _forbid(book, chain, quote_time, latest)
+    return book
+
+
+def _floats(column: pl.Series) -> Floats:
+    """A column as a contiguous, writable array with NaN for null (one type for the kernels to be compiled for)."""
+    return np.ascontiguousarray(column.fill_null(np.nan).to_numpy(writable=True), dtype=np.float64)
+
+
+def _offsets(chain: pl.DataFrame) -> NDArray[np.int64]:
+    """Row ranges of the expiries: where the root or the date changes."""
+    root = chain["root"].rle_id().to_numpy()
+    expiry = chain["expiry"].to_physical().to_numpy()
+    changes = np.flatnonzero((np.diff(root) != 0) | (np.diff(expiry) != 0)) + 1
+    ends = [0, chain.height] if chain.height else [0]
+    return np.unique(np.concatenate((ends, changes))).astype(np.int64)
+
+
+def _expiries(chain: pl.DataFrame, offsets: NDArray[np.int64]) -> pl.DataFrame:
+    """What an expiry's first row says for all of them, with the instant it is settled at."""
+    names = ("underlying", "root", "expiry", "session_date", "spot", "settlement", "exercise_style", "nonstandard")
+    heads = chain.select(names)[offsets[:-1]]
+    return heads.with_columns(
+        dte=(pl.col("expiry") - pl.col("session_date")).dt.total_days().cast(pl.Int32),
+        instant=sessions.expiry_instants(heads["expiry"], heads["settlement"]),
+    )
+
+
+def _rates(session_date: pl.Series, curve: Curve, years: Floats) -> Floats:
+    """Continuous rates from the curve of each expiry's session; NaN where the expiry has passed."""
+    rates = np.full(years.shape, np.nan)
+    for session in session_date.unique():
+        live = (session_date == session).to_numpy() & (years > 0)
+        rates[live] = curve.rates(session, years[live])
+    return rates
+
+
+def _dividends_ahead(expiries: pl.DataFrame, dividends: pl.DataFrame, rate: Floats) -> Floats:
+    """Value today of each expiry's known dividends: those that go ex after the session and by the expiry."""
+    ahead = (
+        expiries.select("underlying", "session_date", "expiry", rate=rate)
+        .with_row_index("_row")
+        .join(dividends.select("underlying", "ex_date", "amount"), on="underlying")
+        .filter((pl.col("ex_date") > pl.col("session_date")) & (pl.col("ex_date") <= pl.col("expiry")))
+        .with_columns(wait=(pl.col("ex_date") - pl.col("session_date")).dt.total_days() / 365)
+        .group_by("_row")
+        .agg(worth=(pl.col("amount") * (-pl.col("rate") * pl.col("wait")).exp()).sum())
+    )
+    worth = np.zeros(expiries.height)
+    worth[ahead["_row"].to_numpy()] = ahead["worth"].to_numpy()
+    return worth
+
+
+def _prices(
+    chain: pl.DataFrame, bid: Floats, ask: Floats, expiries: pl.DataFrame, offsets: NDArray[np.int64]
+) -> tuple[Floats, Flags]:
+    """The mid of two-sided quotes; in chains that hold no quote at all, the last price of what traded that session."""
+    quoted = (bid >= 0) & (ask > 0)
+    price = np.where(quoted & (bid <= ask), 0.5 * (bid + ask), np.nan)
+    if quoted.all():
+        return price, np.zeros(quoted.shape, np.bool_)
+    by_expiry = np.logical_or.reduceat(quoted, offsets[:-1])
+    silent = expiries.select("underlying", quoted=by_expiry).select(~pl.col("quoted").any().over("underlying"))
+    last = _floats(chain["last"])
+    volume = chain["volume"].fill_null(0).to_numpy()
+    traded = np.repeat(silent["quoted"].to_numpy(), np.diff(offsets)) & (volume > 0) & (last > 0)
+    return np.where(traded, last, price), traded
+
+
+def _forbid(book: Book, chain: pl.DataFrame, quote_time: NDArray[np.int64], latest: NDArray[np.int64]) -> None:
+    """Set the reasons that need no model; of several the first named here is told."""
+    opened = {day: sessions.session_open(day) for day in chain["session_date"].unique() if sessions.is_session(day)}
+    by_session = book.expiries["session_date"].replace_strict(
+        opened, default=None, return_dtype=pl.Datetime("us", "UTC")
+    )
+    opening = by_session.to_physical().fill_null(0).to_numpy()
+    newest = book.expiries.select("underlying", latest=latest).select(pl.col("latest").max().over("underlying"))
+    counts = np.diff(book.offsets)
+    conditions = {
+        "nonstandard": chain["nonstandard"].to_numpy(),
+        "expired": book.years <= 0,
+        "no_quote": np.isnan(book.price) & ~(book.bid > book.ask),
+        "crossed": book.bid > book.ask,
+        "no_bid": ~book.traded & (book.bid <= 0),
+        "stale": (quote_time < np.repeat(opening, counts))
+        | (quote_time < np.repeat(newest["latest"].to_numpy(), counts) - _STALE),
+    }
+    for reason, holds in conditions.items():
+        book.reason[holds & book.priceable()] = CODE[reason]

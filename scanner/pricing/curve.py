@@ -1,0 +1,132 @@
+"""The risk-free curve: daily US Treasury par yields, built in for use without a network and refreshable from a file.
+
+The built-in table is the Treasury's daily par yield curve (public domain); :attr:`Curve.last_date` says how far it
+reaches. A session uses the newest row at or before it. After the last row the curve stays as it was on that day, and
+before the first row as on the first: :meth:`Curve.source` states which row serves a session, so that it can be shown.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from bisect import bisect_right
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scanner.errors import PricingError
+
+Floats = NDArray[np.float64]
+
+_BUILT_IN = Path(__file__).parent / "data" / "treasury_par_yields.csv"
+_TENOR = re.compile(r"^(\d+(?:\.\d+)?) (Mo|Yr)(?:nth)?$")
+_MONTH = 1.0 / 12.0
+# The Treasury publishes on business days in the afternoon; a few days without a row are weekends and holidays.
+_FRESH = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Par yields by day. ``dates`` ascending; ``tenors`` in years, ascending; ``yields`` (days, tenors) as fractions.
+
+    NaN marks a tenor the Treasury did not publish that day.
+    """
+
+    dates: tuple[date, ...]
+    tenors: Floats
+    yields: Floats
+
+    @property
+    def last_date(self) -> date:
+        """The newest day the curve knows."""
+        return self.dates[-1]
+
+    def source(self, session: date) -> str:
+        """Which day's curve serves a session, in words for a person."""
+        used = self.dates[self._row(session)]
+        if session < used:
+            return f"Treasury curve of {used}, the oldest known, for a session before it"
+        if session - used > _FRESH:
+            return f"Treasury curve of {used}, the newest known, {(session - used).days} days before the session"
+        return f"Treasury curve of {used}"
+
+    def rates(self, session: date, years: Floats) -> Floats:
+        """Continuous rates per year for maturities in years: linear between tenors, flat beyond the ends.
+
+        A par yield ``y`` compounds twice a year, so the continuous rate is ``2 ln(1 + y / 2)``. Up to a year Treasury
+        par yields are zero rates; beyond it the difference from a bootstrapped zero curve is a few basis points.
+        """
+        row = self.yields[self._row(session)]
+        known = ~np.isnan(row)
+        continuous = 2.0 * np.log1p(row[known] / 2.0)
+        return np.asarray(np.interp(years, self.tenors[known], continuous), dtype=np.float64)
+
+    def discounts(self, session: date, years: Floats) -> Floats:
+        """Discount factors for maturities in years."""
+        return np.exp(-self.rates(session, years) * years)
+
+    def _row(self, session: date) -> int:
+        return max(bisect_right(self.dates, session) - 1, 0)
+
+
+@lru_cache(maxsize=1)
+def built_in() -> Curve:
+    """The curve that ships with the package."""
+    return read(_BUILT_IN)
+
+
+def flat(rate: float) -> Curve:
+    """A curve with one continuous rate at every maturity and on every day."""
+    par = 2.0 * np.expm1(rate / 2.0)
+    return Curve((date.min,), np.array([_MONTH]), np.array([[par]]))
+
+
+def read(*paths: Path) -> Curve:
+    """Join the Treasury's own CSV files (any years, any columns, newest or oldest first); later files win.
+
+    Columns are found by their names, for the set of tenors changed over the years. Raises PricingError naming the file
+    and what is wrong with it.
+    """
+    rows: dict[date, dict[float, float]] = {}
+    for path in paths:
+        rows |= _rows(path)
+    if not rows:
+        raise PricingError(f"{', '.join(map(str, paths))}: no row with a yield; expected the Treasury's daily CSV")
+    dates = tuple(sorted(rows))
+    tenors = sorted({tenor for row in rows.values() for tenor in row})
+    yields = np.array([[rows[day].get(tenor, np.nan) for tenor in tenors] for day in dates])
+    return Curve(dates, np.array(tenors), yields)
+
+
+def _rows(path: Path) -> dict[date, dict[float, float]]:
+    """One file's yields by day and tenor; days on which nothing was published are left out."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            tenors = {name: tenor for name in reader.fieldnames or () if (tenor := _tenor(name)) is not None}
+            if "Date" not in (reader.fieldnames or ()) or not tenors:
+                raise PricingError(f"{path}: expected the columns `Date` and tenors such as `3 Mo` or `2 Yr`")
+            read = {_day(row["Date"]): {t: float(row[n]) / 100 for n, t in tenors.items() if row[n]} for row in reader}
+    except (OSError, ValueError) as error:
+        raise PricingError(f"{path}: not the Treasury's daily par yield file ({error})") from error
+    return {day: yields for day, yields in read.items() if yields}
+
+
+def _tenor(name: str) -> float | None:
+    """A column's maturity in years: ``1.5 Month``, ``3 Mo``, ``10 Yr``; None for any other column."""
+    match = _TENOR.match(name.strip())
+    if match is None:
+        return None
+    return float(match[1]) * (_MONTH if match[2] == "Mo" else 1.0)
+
+
+def _day(text: str) -> date:
+    """ISO 8601, or the Treasury's MM/DD/YYYY."""
+    if "/" in text:
+        month, day, year = map(int, text.split("/"))
+        return date(year, month, day)
+    return date.fromisoformat(text)
