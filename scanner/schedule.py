@@ -100,6 +100,7 @@ def run_until_stopped(jobs: Sequence[tuple[Job, BaseTrigger]], work: Callable[[J
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
     scheduler.start()
+    log.info("waiting for the first of %d jobs; SIGTERM or Ctrl-C stops", len(jobs))
     try:
         stopped.wait()
         log.info("stopping: the job under way is finished first")

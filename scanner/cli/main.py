@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from scanner import __version__
+from scanner.cli import alerts, chain, demo, replay, run, scan, watchlist
 from scanner.errors import ScannerError
 
 app = typer.Typer(
@@ -33,6 +34,15 @@ def _root(
     ] = False,
 ) -> None:
     """Watches option chains and says, with a calibrated rarity, when something unusual is going on in them."""
+
+
+app.command("demo")(demo.command)
+app.command("scan")(scan.command)
+app.command("run")(run.command)
+app.command("chain")(chain.command)
+app.command("replay")(replay.command)
+app.add_typer(alerts.app, name="alerts")
+app.command("watchlist")(watchlist.command)
 
 
 def main() -> None:

@@ -26,7 +26,7 @@ class Severity(StrEnum):
     critical = "critical"
 
 
-Symbols = Annotated[list[str] | None, typer.Argument(metavar="[SYMBOL ...]", help="Underlyings, such as GOOG NVDA.")]
+Symbols = Annotated[list[str] | None, typer.Argument(metavar="SYMBOL", help="Underlyings, such as GOOG NVDA.")]
 Config = Annotated[
     Path | None, typer.Option("--config", metavar="FILE", help="Configuration; else ./config.yaml, else the default.")
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from scanner.metrics.arithmetic import known_sum, ratio
+from scanner.metrics.underlying import remembered
 from scanner.symbology import INDEX_UNDERLYINGS
 
 # Funds on a whole index trade as index products do; a short list, because a chain does not say what its name is.
@@ -29,6 +30,7 @@ def measure(underlyings: pl.DataFrame, past: pl.DataFrame) -> pl.DataFrame:
     is added or missing does not pass for a change.
     """
     frames = []
+    past = remembered(past)
     is_index = pl.col("underlying").is_in(sorted(INDEX_UNDERLYINGS | INDEX_FUNDS))
     for segment, chosen in (("all", pl.lit(value=True)), ("index", is_index), ("single", ~is_index)):
         members = underlyings.filter(chosen)

@@ -21,6 +21,26 @@ _RETURNS = 20
 _RETURNS_LEAST = 15
 _TRADING_DAYS = 252
 
+# What later sessions compare with; a session that was summarised without it holds nulls.
+REMEMBERED = pl.Schema(
+    {
+        "session_date": pl.Date,
+        "underlying": pl.String,
+        "spot": pl.Float64,
+        "call_volume": pl.Int64,
+        "put_volume": pl.Int64,
+        "put_call_volume": pl.Float64,
+        "iv30": pl.Float64,
+        "skew_25d": pl.Float64,
+    }
+)
+
+
+def remembered(past: pl.DataFrame) -> pl.DataFrame:
+    """The panel's ``underlying_sessions`` with every column of ``REMEMBERED``, null where it was not kept."""
+    absent = [name for name in REMEMBERED if name not in past.columns]
+    return past.with_columns(pl.lit(None, dtype=REMEMBERED[name]).alias(name) for name in absent)
+
 
 def measure(
     contracts: pl.DataFrame, expiries: pl.DataFrame, priced: pl.DataFrame, panel: Panel, previous: date
@@ -85,7 +105,7 @@ def _top_strike(contracts: pl.DataFrame) -> pl.DataFrame:
 
 
 def _against_history(today: pl.DataFrame, panel: Panel, previous: date) -> pl.DataFrame:
-    past = panel.underlying_sessions
+    past = remembered(panel.underlying_sessions)
     before = past.filter(pl.col("session_date") == previous).select(
         "underlying",
         put_call_volume_prev="put_call_volume",

@@ -1,0 +1,83 @@
+"""``scanner chain``: one chain with quotes, volatilities, greeks, volume, open interest and surprise."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+
+from scanner.cli import options
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+def command(
+    symbol: Annotated[str, typer.Argument(metavar="SYMBOL", help="The underlying, such as GOOG.")],
+    expiry: Annotated[
+        str | None, typer.Option("--expiry", metavar="DATE", help="Only this expiry (2025-09-12), or `next`.")
+    ] = None,
+    right: Annotated[str | None, typer.Option("--right", metavar="C|P", help="Only calls, or only puts.")] = None,
+    near: Annotated[
+        int | None, typer.Option("--near", min=1, metavar="N", help="Only the N strikes nearest to spot on each side.")
+    ] = None,
+    config: options.Config = None,
+    store: options.StoreFolder = None,
+    source: options.Source = None,
+    path: options.RecordedPath = None,
+    as_of: options.AsOf = None,
+    format: options.Format = options.OutputFormat.table,
+    output: options.Output = None,
+    limit: options.Limit = None,
+    accept_terms: options.AcceptTerms = None,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    no_color: options.NoColor = False,
+) -> None:
+    """Show one chain: quotes, implied volatility, greeks, volume, open interest and surprise."""
+    from scanner import pipeline
+    from scanner.cli import common, opening
+    from scanner.errors import SourceError, UsageError
+    from scanner.outputs import chain_table
+
+    common.configure_logging(quiet=quiet, verbose=verbose)
+    settings = common.settings_for(config, store=store, source=source, path=path, accept_terms=accept_terms)
+    wanted = right.strip().upper()[:1] if right else None
+    if wanted not in (None, "C", "P"):
+        raise UsageError(f"--right {right}: expected C or P")
+    request = pipeline.Request((symbol.strip().upper(),), common.instant_for(as_of), common.right_now(), "chain")
+    received = pipeline.receive(opening.open_sources(settings), request)
+    if received.chain is None:
+        raise SourceError("; ".join(problem.message for problem in received.problems) or f"{symbol}: no chain")
+    with opening.open_memory_if_possible(settings.store.path, read_only=True) as memory:
+        contracts = pipeline.look(received.chain, memory.store, request, settings)
+    chosen = chain_table.select(contracts, expiry=_expiry(expiry, contracts), right=wanted, near=near)
+    if chosen.is_empty():
+        raise UsageError(f"{symbol}: no contract is left by --expiry, --right and --near")
+    _show(chosen.head(limit) if limit else chosen, format, output, no_color=no_color)
+    raise typer.Exit(1 if received.problems else 0)
+
+
+def _expiry(named: str | None, contracts: pl.DataFrame) -> date | None:
+    """``--expiry``: a date, or ``next`` for the nearest one that has not passed."""
+    from scanner.cli import common
+
+    if named is None:
+        return None
+    if named.strip().lower() != "next":
+        return common.day_for("--expiry", named)
+    coming = contracts.filter(contracts["years"] > 0)["expiry"]
+    return cast("date | None", coming.min())
+
+
+def _show(contracts: pl.DataFrame, format: options.OutputFormat, output: Path | None, *, no_color: bool) -> None:
+    from scanner.outputs import chain_table, files, terminal
+
+    if format is options.OutputFormat.table:
+        with terminal.printing(output, no_color=no_color) as console:
+            chain_table.print_table(contracts, console)
+        return
+    written = chain_table.to_csv if format is options.OutputFormat.csv else chain_table.to_json_document
+    files.hand_out(written(contracts), output)

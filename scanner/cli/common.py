@@ -1,0 +1,111 @@
+"""What several commands need before they can work: settings with the command line's say, symbols, logging."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scanner.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from scanner.config import Settings
+
+
+def configure_logging(*, quiet: bool, verbose: bool) -> None:
+    """Send notes of this package to stderr: warnings only when quiet, everything when verbose."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    log = logging.getLogger("scanner")
+    log.handlers = [handler]
+    log.propagate = False
+    log.setLevel(logging.WARNING if quiet else logging.DEBUG if verbose else logging.INFO)
+
+
+def settings_for(
+    config: Path | None,
+    *,
+    store: Path | None = None,
+    source: str | None = None,
+    path: Path | None = None,
+    accept_terms: Sequence[str] | None = None,
+    rules: Sequence[Path] | None = None,
+) -> Settings:
+    """The configuration with what the command line says put over it.
+
+    ``--path`` alone means the ``files`` source. Raises ConfigError or UsageError.
+    """
+    from scanner import config as configuration
+
+    settings = configuration.load(config)
+    if path is not None and source is None:
+        source = "files"
+    changes: dict[str, object] = {}
+    if store is not None:
+        changes["store"] = settings.store.model_copy(update={"path": store})
+    if source is not None:
+        changes["source"] = _known_sources(source)
+    if path is not None:
+        changes["path"] = path
+    if accept_terms:
+        changes["accept_terms"] = (*settings.accept_terms, *accept_terms)
+    if rules:
+        changes["rules"] = tuple(rules)
+    return settings.model_copy(update=changes)
+
+
+def _known_sources(named: str) -> tuple[str, ...]:
+    from typing import get_args
+
+    from scanner.config import SourceName
+
+    known = get_args(SourceName)
+    wanted = tuple(part.strip().lower() for part in named.split(","))
+    for name in wanted:
+        if name not in known:
+            raise UsageError(f"--source {name}: there is no such source; there are: {', '.join(known)}")
+    return wanted
+
+
+def symbols_for(given: Sequence[str] | None, watchlist: str | None, settings: Settings) -> tuple[str, ...]:
+    """The underlyings to look at: those given, else the watchlist named, else every watchlist; in order, once each.
+
+    Empty where there is nothing to go by. Raises UsageError for a watchlist that does not exist.
+    """
+    if given:
+        return tuple(dict.fromkeys(symbol.strip().upper() for symbol in given if symbol.strip()))
+    if watchlist is not None:
+        if watchlist not in settings.watchlists:
+            there = ", ".join(sorted(settings.watchlists)) or "none"
+            raise UsageError(f"--watchlist {watchlist}: there is no such watchlist; the configuration has: {there}")
+        return settings.watchlists[watchlist]
+    return tuple(dict.fromkeys(symbol for names in settings.watchlists.values() for symbol in names))
+
+
+def instant_for(as_of: str | None) -> datetime | None:
+    """``--as-of`` as an instant, UTC. Raises UsageError where it cannot be read."""
+    from scanner import sessions
+
+    if as_of is None:
+        return None
+    try:
+        return sessions.parse_instant(as_of)
+    except ValueError as error:
+        raise UsageError(f"--as-of {error}") from error
+
+
+def day_for(option: str, text: str) -> date:
+    """A date of the command line. Raises UsageError naming the option."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(f"{option} {text}: expected a date such as 2025-09-05") from error
+
+
+def right_now() -> datetime:
+    """The clock, read here and nowhere further in."""
+    return datetime.now(UTC)

@@ -1,0 +1,93 @@
+"""``scanner demo``: the whole pipeline over a simulated market, in a temporary store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from scanner.cli import options
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from scanner.config import Settings
+    from scanner.outputs.result import ScanResult
+    from scanner.ruleset import Rule
+
+WATCHLIST = Path("scanner-demo-watchlist.csv")
+_STORIES = {
+    "goog-235": "GOOG gains 9 % in the week, volatility hardly lifts, and short-dated 235 calls build up.",
+    "nvda-puts": "NVDA's put/call ratio rises to 0.70 from 0.58: nothing rare, but two strikes did it.",
+}
+
+
+def command(
+    output: Annotated[Path, typer.Option("--output", metavar="FILE", help="Where the CSV watchlist goes.")] = WATCHLIST,
+    format: options.Format = options.OutputFormat.table,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    no_color: options.NoColor = False,
+) -> None:
+    """Try everything on a SIMULATED market: history, scan, alerts and a CSV watchlist, with no key and no network."""
+    from scanner import resources
+    from scanner.cli import common, opening, printing
+    from scanner.outputs import files, terminal, watchlist
+
+    common.configure_logging(quiet=quiet, verbose=verbose)
+    settings = common.settings_for(resources.default_config())
+    usable, _ = opening.usable_rules(settings, strict=True)
+    console = terminal.console(no_color=no_color)
+    results = []
+    for story, told in _STORIES.items():
+        if format is options.OutputFormat.table:
+            _tell(console, story, told)
+        result = _scan_story(story, settings, usable)
+        results.append(result)
+        if format is options.OutputFormat.table:
+            terminal.print_result(result, console)
+    if format is not options.OutputFormat.table:
+        printing.Printing(format).show(results)
+    files.write_text(output, watchlist.render([alert for result in results for alert in result.alerts]))
+    if format is options.OutputFormat.table:
+        _say_what_next(console, output)
+
+
+def _scan_story(story: str, settings: Settings, rules: list[Rule]) -> ScanResult:
+    """Forty sessions of history into a temporary store, then a scan at the close of the last."""
+    from scanner import pipeline
+    from scanner.cli import common, opening
+    from scanner.sources import simulated
+
+    frames = list(simulated.sessions(story))
+    *history, last = frames
+    with TemporaryDirectory(prefix="scanner-demo-") as folder, opening.open_memory(Path(folder)) as memory:
+        assert memory.store is not None
+        for number, chain in enumerate(history):
+            memory.store.snapshots.write(chain, f"history-{number}")
+        memory.store.derive_from("simulated", dict.fromkeys(last["underlying"].unique(), history[0]["session_date"][0]))
+        moment = max(last["quote_time"])
+        request = pipeline.Request(
+            tuple(last["underlying"].unique(maintain_order=True)), moment, moment, f"demo-{story}"
+        )
+        source = simulated.SimulatedSource.of_scenario(story)
+        return pipeline.scan(request, [source], rules, settings, memory.store, memory.state, clock=common.right_now)
+
+
+def _tell(console: Console, story: str, told: str) -> None:
+    console.rule(f"Story planted in a SIMULATED market: {story}", style="bold")
+    console.print(told)
+
+
+def _say_what_next(console: Console, output: Path) -> None:
+    console.print(f"\nThe CSV watchlist of these SIMULATED alerts is in {output}")
+    console.print("The stores of this demo were temporary and are gone. Next:")
+    for line in (
+        "scanner scan --source files --path FOLDER     scan chains you have recorded",
+        "scanner import FOLDER                         load recorded chains as history",
+        "scanner scan GOOG --accept-terms cboe         scan live delayed chains, once you have read the site's terms",
+        "scanner rules list                            what is looked for, and why",
+    ):
+        console.print(f"  {line}")

@@ -1,0 +1,60 @@
+"""Printing scans in the format asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scanner.cli import options
+
+if TYPE_CHECKING:
+    from scanner.outputs.result import ScanResult
+
+
+@dataclass(frozen=True)
+class Printing:
+    """How results are printed: the command line's ``--format``, ``--output``, ``--min-severity`` and so on.
+
+    ``terminal_severity`` is the configuration's, for tables where the command line does not say.
+    """
+
+    format: options.OutputFormat = options.OutputFormat.table
+    output: Path | None = None
+    min_severity: options.Severity | None = None
+    limit: int | None = None
+    no_color: bool = False
+    terminal_severity: str = "info"
+
+    def show(self, results: Sequence[ScanResult]) -> None:
+        """A table each for people, one JSON document each (a line each where there are many), or one CSV watchlist."""
+        from scanner.outputs import document, files, watchlist
+
+        if self.format is options.OutputFormat.table:
+            self._tables(results)
+            return
+        chosen = [self._narrowed(result) for result in results]
+        if self.format is options.OutputFormat.csv:
+            text = watchlist.render([alert for result in chosen for alert in result.alerts])
+        elif len(chosen) == 1:
+            text = document.dumps(chosen[0]) + "\n"
+        else:
+            text = "".join(document.dumps(result, indent=None) + "\n" for result in chosen)
+        files.hand_out(text, self.output)
+
+    def _tables(self, results: Sequence[ScanResult]) -> None:
+        from scanner.alerts.model import Severity
+        from scanner.outputs import terminal
+
+        least = Severity(self.min_severity.value if self.min_severity else self.terminal_severity)
+        with terminal.printing(self.output, no_color=self.no_color) as console:
+            for result in results:
+                terminal.print_result(result, console, min_severity=least, limit=self.limit)
+
+    def _narrowed(self, result: ScanResult) -> ScanResult:
+        """The same result with the alerts that were asked for."""
+        from scanner.alerts.model import Severity
+
+        least = Severity(self.min_severity.value) if self.min_severity else Severity.info
+        return replace(result, alerts=result.at_least(least)[: self.limit])

@@ -1,0 +1,67 @@
+"""``scanner run``: the scheduled background scans, until stopped."""
+
+from __future__ import annotations
+
+import signal
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from scanner.cli import options
+
+if TYPE_CHECKING:
+    from scanner.config import Job
+
+# How far behind the market each source's quotes are.
+DELAYS = {"cboe": timedelta(minutes=15)}
+
+
+def command(
+    once: Annotated[
+        str | None, typer.Option("--once", metavar="JOB", help="Run one job of the schedule now, then stop.")
+    ] = None,
+    config: options.Config = None,
+    rules: options.Rules = None,
+    store: options.StoreFolder = None,
+    source: options.Source = None,
+    path: options.RecordedPath = None,
+    min_severity: options.MinSeverity = None,
+    fail_on: options.FailOn = None,
+    accept_terms: options.AcceptTerms = None,
+    strict: options.Strict = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    no_color: options.NoColor = False,
+) -> None:
+    """Scan in the background by the configured schedule, until stopped."""
+    from scanner import schedule
+    from scanner.cli import common, jobs, opening, printing
+    from scanner.errors import UsageError
+
+    common.configure_logging(quiet=quiet, verbose=verbose)
+    settings = common.settings_for(
+        config, store=store, source=source, path=path, accept_terms=accept_terms, rules=rules
+    )
+    if not settings.schedule:
+        raise UsageError("the configuration has no `schedule:`; see docs/configuration.md for an example")
+    sources = opening.open_sources(settings)
+    usable, problems = opening.usable_rules(settings, strict=strict)
+    shown = printing.Printing(
+        min_severity=min_severity, no_color=no_color, terminal_severity=settings.outputs.terminal.min_severity
+    )
+    worker = jobs.Worker(settings, sources, usable, problems, shown)
+    if once is not None:
+        named = {job.name: job for job in settings.schedule}
+        if once not in named:
+            raise UsageError(f"--once {once}: there is no such job; the schedule has: {', '.join(named)}")
+        raise typer.Exit(worker.run(named[once], fail_on))
+    delay = max(DELAYS.get(name, timedelta()) for name in settings.source)
+
+    def work(job: Job) -> None:
+        worker.run(job, fail_on)
+
+    stopped_by = schedule.run_until_stopped(
+        [(job, schedule.trigger_for(job, settings.watchlists[job.watchlist], delay)) for job in settings.schedule], work
+    )
+    raise typer.Exit(130 if stopped_by == signal.SIGINT else 0)

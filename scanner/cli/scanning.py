@@ -1,0 +1,91 @@
+"""Running a scan from the command line or the schedule: with the clock, the store and the configured outputs."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from scanner import pipeline
+from scanner.alerts.model import Confirmation
+from scanner.cli import common, opening
+from scanner.errors import ScanProblem
+
+if TYPE_CHECKING:
+    from scanner.config import Settings
+    from scanner.outputs.result import ScanResult
+    from scanner.ruleset import Rule
+    from scanner.sources.base import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """What a confirmation run has to say, and what failed in it."""
+
+    sentences: tuple[str, ...]
+    problems: tuple[ScanProblem, ...] = ()
+
+
+def scan_once(
+    settings: Settings,
+    sources: Sequence[Source],
+    rules: Sequence[Rule],
+    symbols: tuple[str, ...],
+    as_of: datetime | None,
+    problems: Sequence[ScanProblem] = (),
+) -> ScanResult:
+    """One scan with everything around it; ``problems`` are those met before it, and are reported with its own."""
+    now = common.right_now()
+    request = pipeline.Request(symbols, as_of, now, f"{now:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}")
+    with opening.open_memory_if_possible(settings.store.path) as memory:
+        result = pipeline.scan(request, sources, rules, settings, memory.store, memory.state, clock=common.right_now)
+        written = _write_outputs(result, settings)
+        result = replace(result, errors=(*problems, *memory.problems, *result.errors, *written))
+        if memory.state is not None:
+            with memory.state.write() as ledger:
+                ledger.save_run(result.scan, result.errors, result.held_back)
+    return result
+
+
+def confirm_once(settings: Settings, sources: Sequence[Source], symbols: tuple[str, ...]) -> Confirmed:
+    """Look at the open interest published by now and decide the alerts it can decide.
+
+    Nothing is fetched where nothing waits, so that the job may run all day.
+    """
+    from scanner.alerts import confirmation
+
+    now = common.right_now()
+    with opening.open_memory(settings.store.path) as memory:
+        assert memory.state is not None
+        with memory.state.read() as ledger:
+            waiting = {item.underlying for item in ledger.flagged(outcome=Confirmation.pending)}
+        wanted = tuple(symbol for symbol in symbols if symbol in waiting)
+        if not wanted:
+            return Confirmed(("nothing waits for its open interest",))
+        received = pipeline.receive(sources, pipeline.Request(wanted, None, now, "confirm"))
+        if received.chain is None:
+            return Confirmed((), tuple(received.problems))
+        report = confirmation.confirm(memory.state, received.chain, now)
+    sentences = [
+        f"{event.alert.alert_id[:10]} {event.alert.title}: {event.alert.confirmation}" for event in report.events
+    ]
+    return Confirmed((*sentences, f"{report.waiting} flagged sessions still wait"), tuple(received.problems))
+
+
+def _write_outputs(result: ScanResult, settings: Settings) -> list[ScanProblem]:
+    """Write what the configuration names; what cannot be written is a problem, and the scan stands."""
+    from scanner.errors import ScannerError
+    from scanner.outputs import watchlist
+
+    wanted = settings.outputs.watchlist
+    if wanted is None:
+        return []
+    try:
+        watchlist.write(
+            result.alerts, wanted.path, f"watchlist-{result.scan.session_date}", watchlist.Dialect(wanted.dialect)
+        )
+    except ScannerError as error:
+        return [ScanProblem("", "outputs", "not_written", str(error))]
+    return []

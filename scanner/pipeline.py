@@ -1,0 +1,380 @@
+"""One scan, top to bottom: source, chain, quality, store, pricing, metrics, rules, alerts, result.
+
+A scan of the live market and the replay of a recorded session run the same code: :func:`judge` sees one session's
+chains and what was known before them, and nothing else. Clocks, networks and disks are at the two ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from typing import TYPE_CHECKING, cast
+
+import polars as pl
+
+from scanner import quality, ruleset, sessions
+from scanner.alerts.model import NotJudged, ScanMeta
+from scanner.alerts.update import update
+from scanner.errors import ScanProblem, StoreError
+from scanner.metrics import contract, expiry, market, strike, surprise, underlying
+from scanner.outputs.result import ScanResult
+from scanner.panel import Panel
+from scanner.pricing import price_chain
+from scanner.store.summaries import CONTRACT_ROWS
+
+if TYPE_CHECKING:
+    from scanner.config import AlertSettings, Settings
+    from scanner.ruleset import Judgement, Rule
+    from scanner.sources.base import Source
+    from scanner.store.state import State
+    from scanner.store.store import Store
+
+# Every derived number that is stored carries this; numbers of another version are computed again, never mixed.
+CALCULATION_VERSION = "1"
+PANEL_SESSIONS = 60
+
+Frames = Mapping[str, pl.DataFrame]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What one session's chains say: the metric frames by scope, the rules' judgement, the quality gate's verdicts."""
+
+    frames: Frames
+    judgement: Judgement
+    verdicts: pl.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a scan is asked for: which symbols (none: all the source has), as of when, and by what name it goes.
+
+    ``as_of`` None means now; for recorded chains, the newest moment recorded.
+    """
+
+    symbols: tuple[str, ...]
+    as_of: datetime | None
+    now: datetime
+    scan_id: str
+
+
+@dataclass
+class Received:
+    """What the sources gave: one chain frame of all symbols, what failed, and what was mended on the way."""
+
+    chain: pl.DataFrame | None = None
+    problems: list[ScanProblem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def scan(
+    request: Request,
+    sources: Sequence[Source],
+    rules: Sequence[Rule],
+    settings: Settings,
+    store: Store | None,
+    state: State | None,
+    clock: Callable[[], datetime],
+) -> ScanResult:
+    """Fetch, judge, store and remember; the result is complete even where a symbol or the store failed.
+
+    ``sources`` are tried in order, symbol by symbol. Without a ``store`` nothing is remembered and rules that need
+    history say so. ``clock`` tells when the scan was done.
+    """
+    received = receive(sources, request)
+    moment = _moment(request, sources, received.chain)
+    simulated = any(source.simulated for source in sources)
+    name = ",".join(source.name for source in sources)
+    meta = ScanMeta(
+        id=request.scan_id,
+        as_of=moment,
+        started_at=request.now,
+        source=name,
+        simulated=simulated,
+        calculation_version=CALCULATION_VERSION,
+        session_date=sessions.session_of(moment),
+        symbols_requested=len(request.symbols) or _symbols(received),
+        symbols_failed=len({problem.symbol for problem in received.problems}),
+        rules=len(rules),
+    )
+    if received.chain is None:
+        return ScanResult(replace(meta, finished_at=clock()), errors=tuple(received.problems))
+    memory = Memory.of(store, received.chain)
+    judged = judge(
+        received.chain,
+        memory.panel,
+        moment,
+        rules,
+        earlier=memory.earlier,
+        use_vendor_iv=settings.pricing.use_vendor_iv,
+    )
+    problems = [*received.problems, *memory.keep(request.scan_id)]
+    result = conclude(judged, memory.panel, rules, settings.alerts, state, meta)
+    return replace(
+        result,
+        scan=replace(result.scan, finished_at=clock()),
+        errors=tuple(problems),
+        notes=(*received.notes, *memory.notes),
+    )
+
+
+def _moment(request: Request, sources: Sequence[Source], chain: pl.DataFrame | None) -> datetime:
+    """The moment judged: the one asked for, else now; recorded chains are judged as of their newest quotes."""
+    if request.as_of is not None:
+        return request.as_of
+    if chain is not None and all(source.name == "files" for source in sources):
+        return newest_quotes(chain)
+    return request.now
+
+
+def newest_quotes(chain: pl.DataFrame) -> datetime:
+    """The newest moment that a chain's quotes describe."""
+    return cast("datetime", chain["quote_time"].max())
+
+
+def _symbols(received: Received) -> int:
+    found = 0 if received.chain is None else received.chain["underlying"].n_unique()
+    return found + len({problem.symbol for problem in received.problems})
+
+
+def receive(sources: Sequence[Source], request: Request) -> Received:
+    """Ask each source in turn for what the ones before it could not give."""
+    received = Received()
+    chains: list[pl.DataFrame] = []
+    open_symbols: tuple[str, ...] = request.symbols
+    failures: dict[str, ScanProblem] = {}
+    for source in sources:
+        if chains and not open_symbols:
+            break
+        for fetched in source.chains(open_symbols, request.as_of or request.now):
+            received.notes += fetched.notes
+            if fetched.chain is not None:
+                chains.append(fetched.chain)
+                failures.pop(fetched.symbol, None)
+            elif fetched.error is not None:
+                failures[fetched.symbol] = fetched.error
+        found = {name for chain in chains for name in chain["underlying"].unique()}
+        open_symbols = tuple(symbol for symbol in open_symbols if symbol not in found)
+    received.problems += failures.values()
+    if chains:
+        received.chain = pl.concat(chains).sort("root", "expiry", "strike", "right")
+    return received
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """The store as one scan uses it. What cannot be stored is a problem; the scan goes on without."""
+
+    store: Store | None
+    chain: pl.DataFrame
+    panel: Panel
+    earlier: pl.DataFrame | None = None
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, store: Store | None, chain: pl.DataFrame) -> Memory:
+        """What the store remembers of a chain's names from before it. One source's volumes never meet another's."""
+        source, session = chain["source"][0], cast("date", chain["session_date"].max())
+        if store is None:
+            return cls(None, chain, Panel.empty(source))
+        names = chain["underlying"].unique().to_list()
+        panel = store.history.panel(source, names, session, PANEL_SESSIONS)
+        earlier = store.snapshots.read(source, session, names)
+        return cls(store, chain, panel, earlier, tuple(_foreign_history(store, panel, source, names, session)))
+
+    def keep(self, scan_id: str) -> list[ScanProblem]:
+        """Store the snapshot and derive what later sessions compare with."""
+        if self.store is None:
+            return []
+        try:
+            self.store.snapshots.write(self.chain, scan_id)
+            for (source, session), part in self.chain.partition_by("source", "session_date", as_dict=True).items():
+                self.store.derive_from(str(source), dict.fromkeys(part["underlying"].unique().to_list(), session))
+        except StoreError as error:
+            return [ScanProblem("", "store", "not_stored", str(error))]
+        return []
+
+
+def _foreign_history(store: Store, panel: Panel, source: str, names: list[str], session: date) -> Iterator[str]:
+    if panel.sessions:
+        return
+    for other, count in store.history.other_sources(source, names, session).items():
+        yield (
+            f"the store holds {count} sessions of these names from {other}, but volumes of different vendors do not "
+            f"compare: the history of {source} starts now"
+        )
+
+
+def look(chain: pl.DataFrame, store: Store | None, request: Request, settings: Settings) -> pl.DataFrame:
+    """The contract-scope metrics of a chain beside what the store remembers; judges and keeps nothing."""
+    memory = Memory.of(store, chain)
+    verdicts = quality.judge(chain, memory.panel, memory.earlier, request.now)
+    trusted, _ = quality.apply(chain, verdicts)
+    moment = request.as_of or newest_quotes(chain)
+    return frames(trusted, memory.panel, moment, earlier=memory.earlier, use_vendor_iv=settings.pricing.use_vendor_iv)[
+        "contract"
+    ]
+
+
+def judge(
+    chain: pl.DataFrame,
+    panel: Panel,
+    now: datetime,
+    rules: Sequence[Rule],
+    *,
+    earlier: pl.DataFrame | None = None,
+    use_vendor_iv: bool = False,
+    events: pl.DataFrame | None = None,
+) -> Judged:
+    """Judge one session's chains by what was known before them. Pure: nothing is read, nothing is kept.
+
+    ``chain`` may hold many underlyings of one source and session; ``earlier`` is the newest snapshot of the same
+    session before this one.
+    """
+    verdicts = quality.judge(chain, panel, earlier, now)
+    trusted, reasons = quality.apply(chain, verdicts)
+    found = frames(trusted, panel, now, earlier=earlier, use_vendor_iv=use_vendor_iv, events=events)
+    return Judged(found, ruleset.judge(rules, found, reasons), verdicts)
+
+
+def frames(
+    chain: pl.DataFrame,
+    panel: Panel,
+    now: datetime,
+    *,
+    earlier: pl.DataFrame | None = None,
+    use_vendor_iv: bool = False,
+    events: pl.DataFrame | None = None,
+) -> dict[str, pl.DataFrame]:
+    """The metric frames of a chain by scope, with the columns of the field dictionary."""
+    priced = price_chain(chain, use_vendor_iv=use_vendor_iv)
+    session_date = cast("date", chain["session_date"].max())
+    previous = sessions.previous_session(session_date)
+    contracts = contract.measure(priced.contracts, panel, previous, now, earlier)
+    elapsed = sessions.elapsed_fraction(newest_quotes(chain))
+    model = surprise.fit(panel, events)
+    contracts = _unscored(contracts) if model is None else model.score(contracts, panel, elapsed, events)
+    expiries = expiry.measure(contracts, priced.expiries)
+    underlyings = underlying.measure(contracts, expiries, priced.underlyings, panel, previous)
+    if model is not None:
+        of_expiry = surprise.expiry_surprises(model, contracts, panel)
+        expiries = expiries.join(of_expiry, on=expiry.KEY, how="left", maintain_order="left")
+        of_name = surprise.underlying_surprises(model, contracts, panel)
+        underlyings = underlyings.join(of_name, on="underlying", how="left", maintain_order="left")
+    of_volatility = surprise.iv30_change_surprise(underlyings, panel)
+    underlyings = underlyings.join(of_volatility, on="underlying", how="left", maintain_order="left")
+    return {
+        "contract": contracts,
+        "strike": strike.measure(contracts),
+        "expiry": expiries,
+        "underlying": underlyings,
+        "market": market.measure(underlyings, panel.underlying_sessions),
+    }
+
+
+def _unscored(contracts: pl.DataFrame) -> pl.DataFrame:
+    """The chain of a name of which nothing is remembered: no expectation, and the reason."""
+    return contracts.with_columns(
+        history_sessions=pl.lit(0, dtype=pl.Int64), surprise_reason=pl.lit("no history of this source in the store")
+    )
+
+
+def summarise(chain: pl.DataFrame, panel: Panel) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """What is kept of a session for later ones to compare with: contract rows and one row of sums an underlying."""
+    del panel
+    priced = price_chain(chain, sides=("mid",))
+    contracts = priced.contracts.with_columns(premium=pl.col("volume") * pl.col("mid") * pl.col("multiplier"))
+    standard = contracts.filter(~pl.col("nonstandard"))
+    totals = underlying.totals(standard).drop("session_date", "spot")
+    return contracts.select(CONTRACT_ROWS.names()), totals.join(
+        priced.underlyings, on="underlying", how="left", maintain_order="left"
+    )
+
+
+def conclude(
+    judged: Judged, panel: Panel, rules: Sequence[Rule], alerts: AlertSettings, state: State | None, meta: ScanMeta
+) -> ScanResult:
+    """Turn a judgement into alerts, with what was known of them before."""
+    contracts = judged.frames["contract"]
+    meta = replace(
+        meta,
+        symbols_scanned=contracts["underlying"].n_unique(),
+        contracts=contracts.height,
+        baseline_sessions=panel.sessions,
+    )
+    not_judged = [NotJudged(**row) for row in judged.judgement.not_judged.iter_rows(named=True)]
+    updated = update(
+        judged.judgement.findings,
+        rules,
+        state,
+        meta,
+        judged.frames,
+        budget=alerts.budget_per_session,
+        false_discovery_rate=alerts.false_discovery_rate,
+        cooldown=alerts.cooldown,
+        not_judged=not_judged,
+    )
+    return ScanResult(
+        scan=meta,
+        alerts=updated.alerts,
+        not_judged=tuple(not_judged),
+        underlyings=judged.frames["underlying"],
+        held_back=updated.held_back_counts,
+    )
+
+
+def replay(
+    store: Store,
+    source: str | None,
+    symbols: Sequence[str] | None,
+    first: date,
+    last: date,
+    rules: Sequence[Rule],
+    settings: Settings,
+    state: State,
+) -> Iterator[ScanResult]:
+    """Judge stored sessions in order, oldest first, each by its newest quotes and by what was known before it.
+
+    ``state`` remembers alerts from one session to the next and should start empty. Nothing in a result depends on
+    later sessions or on the clock.
+    """
+    for name in [source] if source else store.snapshots.sources():
+        for session in store.snapshots.sessions(name):
+            if first <= session <= last:
+                yield from _replay_session(store, name, symbols, session, rules, settings, state)
+
+
+def _replay_session(
+    store: Store,
+    source: str,
+    symbols: Sequence[str] | None,
+    session: date,
+    rules: Sequence[Rule],
+    settings: Settings,
+    state: State,
+) -> Iterator[ScanResult]:
+    listed = store.snapshots.chains(source, session, symbols)
+    newest = {item.underlying: item for item in listed}
+    if not newest:
+        return
+    chain = store.snapshots.load(newest.values())
+    earlier = store.snapshots.load(
+        {item.underlying: item for item in listed if item is not newest[item.underlying]}.values()
+    )
+    panel = store.history.panel(source, list(newest), session, PANEL_SESSIONS)
+    moment = newest_quotes(chain)
+    meta = ScanMeta(
+        id=f"replay-{source}-{session}",
+        as_of=moment,
+        started_at=moment,
+        finished_at=moment,
+        source=source,
+        simulated=bool(chain["simulated"].any()),
+        calculation_version=CALCULATION_VERSION,
+        session_date=session,
+        symbols_requested=len(newest),
+        rules=len(rules),
+    )
+    judged = judge(chain, panel, moment, rules, earlier=earlier, use_vendor_iv=settings.pricing.use_vendor_iv)
+    yield conclude(judged, panel, rules, settings.alerts, state, meta)

@@ -1,0 +1,193 @@
+"""``scanner scan`` as a user meets it: what is printed where, the exit codes, and that nothing is lost."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+from commands import Commands
+
+HEADER = "session_date,underlying,spot,expiry,strike,right,bid,ask,volume,open_interest\n"
+
+
+@pytest.fixture
+def scanner(monkeypatch, capsys, tmp_path) -> Commands:
+    """The command line in an empty folder, with a store of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NO_COLOR", "1")
+    (tmp_path / "config.yaml").write_text("source: files\nstore: {path: store}\n", "utf-8")
+    return Commands(monkeypatch, capsys)
+
+
+def chain_file(folder: Path, name: str = "goog.csv", underlying: str = "GOOG", session: str = "2025-09-04") -> Path:
+    """A small canonical chain around a spot of 230: eleven strikes, both rights, one expiry."""
+    rows = [HEADER]
+    for strike in range(205, 260, 5):
+        call, put = max(230 - strike, 0) + 3.0, max(strike - 230, 0) + 3.0
+        rows += [
+            f"{session},{underlying},230.0,2025-09-19,{strike},C,{call - 0.1:.2f},{call + 0.1:.2f},{strike},100\n",
+            f"{session},{underlying},230.0,2025-09-19,{strike},P,{put - 0.1:.2f},{put + 0.1:.2f},10,50\n",
+        ]
+    path = folder / name
+    path.write_text("".join(rows), "utf-8")
+    return path
+
+
+def test_a_scan_prints_one_json_document_on_stdout_alone(scanner, tmp_path):
+    ran = scanner("scan", "--path", chain_file(tmp_path), "--format", "json")
+    document = json.loads(ran.out)
+    assert ran.code == 0
+    assert document["schema"] == 1
+    assert document["scan"]["symbols"] == {"requested": 1, "scanned": 1, "failed": 0}
+    assert document["scan"]["contracts"] == 22
+    assert document["scan"]["as_of"] == "2025-09-04T20:00:00Z"
+    (goog,) = document["underlyings"]
+    # calls 205 + 210 + ... + 255 = 2530, puts 11 x 10
+    assert (goog["call_volume"], goog["put_volume"]) == (2530, 110)
+    assert goog["put_call_volume"] == pytest.approx(110 / 2530)
+
+
+def test_without_history_rules_that_need_it_are_not_judged_and_say_why(scanner, tmp_path):
+    ran = scanner("scan", "--path", chain_file(tmp_path), "--format", "json")
+    reasons = {entry["rule_id"]: entry["reasons"] for entry in json.loads(ran.out)["not_judged"]}
+    assert any("0 of 10 sessions" in reason for reason in reasons["call-buildup-at-one-strike"])
+
+
+def test_the_snapshot_is_stored_and_the_run_remembered(scanner, tmp_path):
+    scanner("scan", "--path", chain_file(tmp_path), "--quiet")
+    assert [path.suffix for path in (tmp_path / "store" / "snapshots").rglob("*.parquet")] == [".parquet"]
+
+
+def test_csv_is_the_watchlist_with_its_header_even_when_nothing_was_flagged(scanner, tmp_path):
+    ran = scanner("scan", "--path", chain_file(tmp_path), "--format", "csv")
+    (header,) = list(csv.reader(io.StringIO(ran.out)))
+    assert header[:4] == ["symbol", "underlying", "expiry", "strike"]
+    assert header[-1] == "simulated"
+
+
+def test_output_goes_to_the_file_named(scanner, tmp_path):
+    ran = scanner("scan", "--path", chain_file(tmp_path), "--format", "json", "--output", "result.json")
+    assert ran.out == ""
+    assert json.loads((tmp_path / "result.json").read_text())["schema"] == 1
+
+
+def test_an_unknown_symbol_is_named_and_the_others_go_on(scanner, tmp_path):
+    ran = scanner("scan", "GOOG", "XYZZY", "--path", chain_file(tmp_path), "--format", "json")
+    document = json.loads(ran.out)
+    assert ran.code == 1
+    assert document["scan"]["symbols"] == {"requested": 2, "scanned": 1, "failed": 1}
+    assert [(error["symbol"], error["stage"]) for error in document["errors"]] == [("XYZZY", "source")]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("", "empty"),
+        ("<!doctype html><html><body>Access denied</body></html>", "web page"),
+        ("a,b,c\n1,2,3\n", "format"),
+    ],
+)
+def test_a_file_that_cannot_be_understood_is_refused_by_name_with_exit_3(scanner, tmp_path, content, words):
+    path = tmp_path / "odd.csv"
+    path.write_text(content, "utf-8")
+    ran = scanner("scan", "--path", path, "--format", "json")
+    assert ran.code == 3
+    (error,) = json.loads(ran.out)["errors"]
+    assert "odd.csv" in error["message"]
+    assert words.lower() in error["message"].lower()
+
+
+def test_a_folder_without_chains_ends_with_exit_3(scanner, tmp_path):
+    (tmp_path / "nothing").mkdir()
+    ran = scanner("scan", "--path", tmp_path / "nothing")
+    assert ran.code == 3
+    assert "no recorded chains" in " ".join(ran.out.split())
+
+
+def test_one_bad_file_never_takes_the_others_down(scanner, tmp_path):
+    folder = tmp_path / "chains"
+    folder.mkdir()
+    chain_file(folder)
+    (folder / "broken.json").write_text('{"timestamp": "2025-09-0', "utf-8")
+    ran = scanner("scan", "--path", folder, "--format", "json")
+    document = json.loads(ran.out)
+    assert ran.code == 1
+    assert document["scan"]["symbols"]["scanned"] == 1
+    assert "broken.json" in document["errors"][0]["message"]
+
+
+def test_terms_that_are_not_accepted_stop_the_scan_in_two_lines(scanner):
+    ran = scanner("scan", "GOOG", "--source", "cboe")
+    assert ran.code == 2
+    assert len(ran.err.strip().splitlines()) == 2
+    assert "--accept-terms cboe" in ran.err
+    assert "files" in ran.err
+    assert "simulated" in ran.err
+
+
+def test_a_typo_in_the_configuration_stops_with_file_line_and_nearest_spelling(scanner, tmp_path):
+    (tmp_path / "config.yaml").write_text("source: files\nwatchlist: {a: [GOOG]}\n", "utf-8")
+    ran = scanner("scan", "--path", chain_file(tmp_path))
+    assert ran.code == 2
+    assert "config.yaml:2: watchlist: unknown key; did you mean `watchlists`?" in ran.err
+    assert ran.out == ""
+
+
+def test_a_broken_rule_is_left_out_and_named_unless_strict(scanner, tmp_path):
+    rules = tmp_path / "mine"
+    rules.mkdir()
+    good = "id: busy\ntitle: Busy\nstatus: stable\nscope: underlying\nseverity: info\nwhy: because\n"
+    good += 'when: {all: [call_volume >= 1]}\nidentity: [underlying]\nmessage: "{underlying}"\n'
+    (rules / "busy.yaml").write_text(good, "utf-8")
+    (rules / "typo.yaml").write_text(good.replace("busy", "typo").replace("call_volume", "call_volme"), "utf-8")
+    ran = scanner("scan", "--path", chain_file(tmp_path), "--rules", rules, "--format", "json")
+    document = json.loads(ran.out)
+    assert ran.code == 1
+    assert [alert["rule_id"] for alert in document["alerts"]] == ["busy"]
+    assert "typo.yaml" in document["errors"][0]["message"]
+    assert "call_volume" in document["errors"][0]["message"]
+    strict = scanner("scan", "--path", chain_file(tmp_path), "--rules", rules, "--strict")
+    assert strict.code == 2
+    assert "typo.yaml" in strict.err
+
+
+def test_fail_on_wins_over_success(scanner, tmp_path):
+    rule = tmp_path / "busy.yaml"
+    rule.write_text(
+        "id: busy\ntitle: Busy\nstatus: stable\nscope: underlying\nseverity: high\nwhy: because\n"
+        'when: {all: [call_volume >= 1]}\nidentity: [underlying]\nmessage: "{underlying}"\n',
+        "utf-8",
+    )
+    path = chain_file(tmp_path)
+    assert scanner("scan", "--path", path, "--rules", rule, "--fail-on", "high").code == 10
+    assert scanner("scan", "--path", path, "--rules", rule, "--fail-on", "critical", "--store", "other").code == 0
+
+
+def test_a_store_that_cannot_be_used_costs_only_the_store(scanner, tmp_path):
+    (tmp_path / "file").write_text("not a folder")
+    ran = scanner("scan", "--path", chain_file(tmp_path), "--store", tmp_path / "file", "--format", "json")
+    document = json.loads(ran.out)
+    assert ran.code == 1
+    assert document["scan"]["symbols"]["scanned"] == 1
+    assert document["errors"][0]["stage"] == "store"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("scan", "--source", "nonesuch"), "there is no such source"),
+        (("scan", "--as-of", "yesterday"), "--as-of 'yesterday'"),
+        (("scan", "--watchlist", "nope"), "there is no such watchlist"),
+        (("chain", "GOOG", "--right", "X", "--path", "x.csv"), "expected C or P"),
+        (("replay", "--from", "2025-13-01", "--to", "2025-09-04"), "--from 2025-13-01"),
+        (("replay", "--from", "2025-09-05", "--to", "2025-09-04"), "is after"),
+    ],
+)
+def test_wrong_usage_is_exit_2_with_the_option_named(scanner, words, said):
+    ran = scanner(*words)
+    assert ran.code == 2
+    assert said in ran.err
+    assert ran.out == ""

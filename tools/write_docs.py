@@ -1,0 +1,62 @@
+"""Write the generated references in ``docs/``; ``tests/test_docs.py`` checks that they are fresh.
+
+python tools/write_docs.py
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import typer
+from typer.testing import CliRunner
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from scanner.cli.main import app
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+def commands() -> str:
+    """``docs/commands.md``: the help of every command, as the terminal prints it."""
+    parts = [
+        "# Commands\n",
+        "Made from `scanner --help` by `python tools/write_docs.py`; do not edit.\n",
+        "Data goes to stdout; progress, logs and warnings go to stderr. `NO_COLOR`, pipes and dumb terminals are "
+        "respected.\n",
+        "| exit | when |\n|---|---|\n"
+        "| 0 | done, whether or not anything was flagged |\n"
+        "| 1 | done in part: some symbols, files or rules failed and were left out, each named with the reason |\n"
+        "| 2 | usage or configuration wrong, or no usable rule: nothing was scanned; also an error in a rule that "
+        "`rules check` or `rules test` found |\n"
+        "| 3 | nothing could be scanned |\n"
+        "| 10 | `--fail-on LEVEL` was given and an alert of that level or above was raised |\n"
+        "| 130 | interrupted; what was finished is kept |\n",
+    ]
+    for path, text in _helps():
+        parts.append(f"## {path}\n\n```text\n{text.rstrip()}\n```\n")
+    return "\n".join(parts)
+
+
+def _helps() -> Iterator[tuple[str, str]]:
+    """Every command's path and help text, in the order of the help."""
+    for path in _paths(app, ()):
+        result = CliRunner().invoke(
+            app, [*path, "--help"], prog_name="scanner", terminal_width=100, env={"NO_COLOR": "1"}
+        )
+        yield " ".join(("scanner", *path)), result.output
+
+
+def _paths(group: typer.Typer, above: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    yield above
+    for command in group.registered_commands:
+        yield (*above, str(command.name))
+    for inner in group.registered_groups:
+        assert inner.typer_instance is not None
+        yield from _paths(inner.typer_instance, (*above, str(inner.name)))
+
+
+if __name__ == "__main__":
+    (DOCS / "commands.md").write_text(commands(), "utf-8")
