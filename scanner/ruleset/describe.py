@@ -114,7 +114,7 @@ def find_drivers(rule: Rule, hits: pl.DataFrame, frames: Mapping[str, pl.DataFra
         return DriverCount([[] for _ in range(hits.height)], nothing, nothing)
     drivers = rule.drivers or _UNLESS_TOLD
     keys = [key for key in SCOPES[rule.scope].keys if key in fields.of("contract")]
-    found = _candidates(drivers, frames)
+    found = _candidates(drivers, keys, frames)
     numbered = hits.with_row_index("_finding")
     joined = found.join(numbered.select("_finding", *keys, *_bounds(rule)), on=keys, how="inner")
     if rule.scope == "ladder":
@@ -138,11 +138,12 @@ def _bounds(rule: Rule) -> tuple[str, ...]:
     return ("first_strike", "last_strike") if rule.scope == "ladder" else ()
 
 
-def _candidates(drivers: Drivers, frames: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+def _candidates(drivers: Drivers, keys: Sequence[str], frames: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     """Contracts that are, or may be, meant by a rule's drivers, with their rank."""
     nodes = [drivers.rank_by, *([drivers.where] if drivers.where is not None else [])]
-    volume = fields.of("contract")["volume"]
-    uses = {use.column: use for node in nodes for use in references(node)} | {"volume": FieldReference(volume)}
+    known = fields.of("contract")
+    named = {name: FieldReference(known[name]) for name in (*keys, "contract", "strike", "volume")}
+    uses = {use.column: use for node in nodes for use in references(node)} | named
     floors = gates.floors(drivers.where) if drivers.where is not None else {"volume": 1.0}
     usable = {name: floor for name, floor in floors.items() if name in available("contract", frames)}
     rows = select_rows("contract", frames, list(uses.values()), gates.gate(usable))
