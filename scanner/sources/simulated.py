@@ -15,7 +15,7 @@ from scanner.sources.simulation.names import NAMES, Name, known, unknown
 from scanner.sources.simulation.scenarios import Scenario, scenario
 from scanner.sources.simulation.stories import Story
 
-DEFAULT_SEED = 1
+DEFAULT_SEED, DEFAULT_RATE = 1, 0.042
 SYMBOLS: tuple[str, ...] = tuple(sorted(NAMES))
 
 
@@ -29,19 +29,21 @@ class SimulatedSource:
     name = SOURCE
     simulated = True
 
-    def __init__(self, seed: int = DEFAULT_SEED, rate: float = 0.042, story: Story | None = None) -> None:
-        self._seed, self._rate, self._story = seed, rate, story
+    def __init__(self, seed: int = DEFAULT_SEED) -> None:
+        self._names, self._seed, self._rate, self._story = NAMES, seed, DEFAULT_RATE, Story()
 
     @classmethod
     def of_scenario(cls, name: str) -> SimulatedSource:
         """The market of a planted scenario (``goog-235``, ``nvda-puts``), to be scanned like a live one."""
-        planted = scenario(name)
-        return cls(planted.seed, planted.rate, planted.story)
+        planted, source = scenario(name), cls()
+        source._names = {name.symbol: name for name in planted.names}
+        source._seed, source._rate, source._story = planted.seed, planted.rate, planted.story
+        return source
 
     def chains(self, symbols: Iterable[str], now: datetime) -> Iterator[Fetched]:
         """One answer per symbol, in the order asked: its chain as of ``now``, or why there is none."""
         asked = list(symbols)
-        names = [NAMES[symbol] for symbol in dict.fromkeys(asked) if symbol in NAMES]
+        names = [self._names[symbol] for symbol in dict.fromkeys(asked) if symbol in self._names]
         try:
             frames = self._frames(names, now)
         except (SourceError, ValueError) as error:
@@ -51,13 +53,13 @@ class SimulatedSource:
             if symbol in frames:
                 yield Fetched(symbol, frames[symbol])
             else:
-                yield failed(symbol, "unknown_symbol", unknown(symbol))
+                yield failed(symbol, "unknown_symbol", unknown(symbol, self._names))
 
     def _frames(self, names: list[Name], now: datetime) -> dict[str, pl.DataFrame]:
         if not names:
             return {}
         session = calendar.session_of(now)
-        story = None if self._story is None else self._story.of({name.symbol for name in names})
+        story = self._story.of({name.symbol for name in names})
         frame = Market(names, session, session, seed=self._seed, rate=self._rate, story=story).at(now)
         return {str(part["underlying"][0]): part for part in frame.partition_by("underlying", maintain_order=True)}
 
@@ -73,7 +75,7 @@ def sessions(
     """
     if isinstance(market, str):
         planted: Scenario = scenario(market)
-        names, story = known(planted.symbols), planted.story
+        names, story = planted.names, planted.story
         first, last = max(first or planted.first, planted.first), min(last or planted.last, planted.last)
         yield from Market(names, first, last, seed=planted.seed, rate=planted.rate, story=story).sessions()
         return

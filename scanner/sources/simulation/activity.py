@@ -68,28 +68,30 @@ class Trading:
         drift = np.zeros(len(contracts))
         open_interest = np.zeros(len(contracts), dtype=np.int64)
         identity = key(self.seed, contracts.identity)
-        popularity = _POPULARITY * normal(identity, Purpose.CONTRACT_POPULARITY) + self.story.popularity(contracts)
+        popularity = _POPULARITY * normal(identity, Purpose.CONTRACT_POPULARITY)
+        planted_popularity = self.story.popularity(contracts)
         for position in range(int(contracts.first.min()), len(days)):
             rows = contracts.alive(position)
             cells = key(identity[rows], days[position].toordinal())
             shock = _DRIFT * normal(cells, Purpose.CONTRACT_DRIFT)
             kept = _PERSISTENCE * drift[rows] + np.sqrt(1 - _PERSISTENCE**2) * shock
             drift[rows] = np.where(contracts.first[rows] == position, shock, kept)
-            ordinary = self._volume(position, rows, cells, popularity[rows] + drift[rows])
+            planned = self.story.lift(contracts, rows, days[position]) + planted_popularity[rows]
+            ordinary = self._volume(
+                self._expected(position, rows) + planned, popularity[rows] + drift[rows], rows, cells
+            )
             volume, planted = self.story.plant(contracts, rows, days[position], ordinary)
             before = open_interest[rows]
             if position >= first:
                 yield Session(position, rows, cells, volume, before)
             open_interest[rows] = before + _opened(cells, volume, planted, before)
 
-    def _volume(self, position: int, rows: NDArray[np.int64], cells: Keys, own: Floats) -> Counts:
+    def _volume(self, expected: Floats, own: Floats, rows: NDArray[np.int64], cells: Keys) -> Counts:
         """Ordinary volume: nothing on many days, a log-normal body on the others, and blocks.
 
         The more a contract is expected to trade, the steadier it is: one of 10,000 lots a day varies, in logs, about
         two thirds as much as one of 100.
         """
-        expected = self._expected(position, rows)
-        expected += self.story.lift(self.contracts, rows, self.paths.days[position])
         spread = np.clip(1.1 - 0.09 * (expected - 5), 0.35, 1.1)
         level = expected + spread * own
         interest = -np.expm1(-_INTEREST * np.exp(0.38 * level))
@@ -117,7 +119,8 @@ class Trading:
         tenor = np.where(contracts.monthly[rows], monthly, weekly)
         mood = paths.activity[position] + 0.3 * np.clip(np.abs(paths.move[position]) - 0.8, 0, 3)
         tilt = np.where(is_call, 0.25, -0.25 + paths.put_tilt[position][name])
-        return np.asarray((self._activity + mood)[name] + tenor + tilt + np.maximum(shape, _FARTHEST))
+        near = np.array([each.near for each in paths.names])
+        return np.asarray((self._activity + mood)[name] + near[name] * tenor + tilt + np.maximum(shape, _FARTHEST))
 
     @property
     def _activity(self) -> Floats:

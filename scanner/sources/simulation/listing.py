@@ -24,6 +24,7 @@ from scanner.sources.simulation.names import Expiries, Name
 _FINE_DAYS = 36
 _DAILY_DAYS = 9
 _DAILY_BAND, _FINE_BAND, _COARSE_BAND = 1.3, 1.4, 2.1  # standard deviations to expiry on each side
+_WIDEST = 0.9
 _FARTHEST_MONTHS = 29
 
 
@@ -135,7 +136,7 @@ def _listing_session(day: date) -> date:
 
 
 def _width(name: Name, days: int, band: float) -> float:
-    return band * name.volatility * float(np.sqrt(days / 365))
+    return min(band * name.volatility * float(np.sqrt(days / 365)), _WIDEST)
 
 
 def list_contracts(names: Sequence[Name], closes: Floats, days: Sequence[date], first: int) -> Contracts:

@@ -24,7 +24,8 @@ class Name:
     ``level`` is the dollar price its path stays around; ``volatility`` annual; ``beta`` its share of the market's
     moves (market volatility 15 %); ``activity`` the natural log of the contracts a typical near-the-money option
     expiring today trades; ``width`` scales quoted spreads; ``step`` is the finest strike interval, dollars; ``cycle``
-    the quarterly cycle of its monthlies (1 January, 2 February, 3 March); ``penny`` quotes every price in cents.
+    the quarterly cycle of its monthlies (1 January, 2 February, 3 March); ``penny`` quotes every price in cents;
+    ``near`` how strongly trading gathers in the next expiries.
     """
 
     symbol: str
@@ -38,6 +39,7 @@ class Name:
     cycle: int = 1
     leaps: bool = True
     penny: bool = False
+    near: float = 1.0
     dividend_yield: float = 0.0
     monthly_root: str | None = None
     other_root: str | None = None
@@ -112,6 +114,6 @@ def known(symbols: Iterable[str]) -> tuple[Name, ...]:
     return tuple(found)
 
 
-def unknown(symbol: str) -> str:
+def unknown(symbol: str, listed: Iterable[str] = NAMES) -> str:
     """What to tell somebody who asks for a name that is not there."""
-    return f"unknown symbol {symbol!r}: the simulated market lists only {', '.join(sorted(NAMES))}"
+    return f"unknown symbol {symbol!r}: this simulated market lists only {', '.join(sorted(listed))}"

@@ -67,7 +67,7 @@ class Paths:
 
 
 def walk(seed: int, names: Sequence[Name], days: Sequence[date], story: Story) -> Paths:
-    """Walk all names through all sessions, through the levels, pins and volatility lifts of the story.
+    """Walk all names through all sessions, through the pins and volatility lifts of the story.
 
     Between two pins a path keeps its own noise.
     """
@@ -80,8 +80,7 @@ def walk(seed: int, names: Sequence[Name], days: Sequence[date], story: Story) -
     own = 0.02 * normal(seed, keys, ordinals, Purpose.VOLATILITY)
     log_volatility = _reverting(own - leverage * shocks / daily, 0.06, np.zeros(len(names)))
     for number, name in enumerate(names):
-        level = story.levels.get(name.symbol, name.level)
-        logs[:, number] = _pinned(logs[:, number] + np.log(level), days, story.pins.get(name.symbol, {}))
+        logs[:, number] = _pinned(logs[:, number] + np.log(name.level), days, story.pins.get(name.symbol, {}))
         for day, lift in story.volatility_lifts.get(name.symbol, {}).items():
             log_volatility[days.index(day), number] += np.log(lift)
     spot = np.asarray(np.round(np.exp(logs), 2), dtype=np.float64)
@@ -96,7 +95,7 @@ def walk(seed: int, names: Sequence[Name], days: Sequence[date], story: Story) -
         move=returns / daily,
         volatility=np.exp(log_volatility) * np.array([name.volatility for name in names]),
         activity=market + single,
-        put_tilt=_reverting(0.08 * normal(seed, keys, ordinals, Purpose.PUT_TILT), 0.4, np.zeros(len(names))),
+        put_tilt=_reverting(0.14 * normal(seed, keys, ordinals, Purpose.PUT_TILT), 0.4, np.zeros(len(names))),
     )
 
 

@@ -59,11 +59,10 @@ class PutCallRatio:
 class Story:
     """Everything planted in one market; empty by default.
 
-    ``levels`` replaces spot levels, ``pins`` the closes a spot passes through, ``volatility_lifts`` multiplies a name's
-    volatility on some sessions, ``popular`` adds to the log of a contract's expected volume for all its life.
+    ``pins`` holds closes a spot passes through, ``volatility_lifts`` multiplies a name's volatility on some sessions,
+    ``popular`` adds to the log of a contract's expected volume for all its life.
     """
 
-    levels: Mapping[str, float] = field(default_factory=dict)
     pins: Mapping[str, Mapping[date, float]] = field(default_factory=dict)
     volatility_lifts: Mapping[str, Mapping[date, float]] = field(default_factory=dict)
     popular: Mapping[str, float] = field(default_factory=dict)
