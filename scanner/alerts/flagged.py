@@ -69,10 +69,9 @@ def flagged_contracts(events: Iterable[Event], contracts: pl.DataFrame | None, s
 def _behind(alert: Alert) -> pl.Expr:
     if alert.contract is not None:
         return pl.col("contract") == alert.contract
-    of_expiry = (pl.col("underlying") == alert.underlying) & (pl.col("expiry") == alert.expiry)
-    first, last = alert.evidence.get("first_strike"), alert.evidence.get("last_strike")
-    if alert.scope == "ladder" and first is not None and last is not None:
-        return of_expiry & pl.col("strike").is_between(first, last) & (pl.col("right").cast(pl.String) == alert.right)
-    if alert.scope == "strike" and alert.strike is not None:
-        return of_expiry & (pl.col("strike") == alert.strike)
+    if alert.scope in ("strike", "ladder"):
+        of_expiry = (pl.col("underlying") == alert.underlying) & (pl.col("expiry") == alert.expiry)
+        first, last = (alert.evidence.get(name, alert.strike) for name in ("first_strike", "last_strike"))
+        between = of_expiry & pl.col("strike").is_between(first, last)
+        return between if alert.right is None else between & (pl.col("right").cast(pl.String) == alert.right)
     return pl.col("contract").is_in(list(alert.drivers))

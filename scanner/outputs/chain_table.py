@@ -57,7 +57,8 @@ _SHOWN = (
     _Shown("volume_surprise", "How rare", "", 6),
 )
 _MISSING = "-"
-_GAP = 2
+# Between columns: a space of padding on each side, and the box.
+_GAP = 3
 
 
 def select(
@@ -101,6 +102,17 @@ def print_table(chain: pl.DataFrame, to: Console) -> None:
     for _, group in chain.group_by("underlying", "root", "expiry", maintain_order=True):
         to.print(_heading(group, simulated))
         to.print(_table(group, shown, ascii_only=to.options.ascii_only))
+    without = _reasons(chain)
+    if without:
+        to.print(Text(f"No implied volatility: {without}.", style="dim"))
+
+
+def _reasons(chain: pl.DataFrame) -> str:
+    """Why contracts have no volatility, and how many for each reason."""
+    if "iv_reason" not in chain.columns:
+        return ""
+    counts = chain["iv_reason"].drop_nulls().value_counts(sort=True)
+    return ", ".join(f"{count:,} {printable(reason)}" for reason, count in counts.iter_rows())
 
 
 def _heading(group: pl.DataFrame, simulated: bool) -> Text:
@@ -128,7 +140,7 @@ def _widest(chain: pl.DataFrame, column: _Shown) -> int:
 
 
 def _table(group: pl.DataFrame, shown: Sequence[_Shown], *, ascii_only: bool) -> Table:
-    table = Table(box=ASCII2 if ascii_only else SIMPLE_HEAD, padding=(0, _GAP // 2), pad_edge=False)
+    table = Table(box=ASCII2 if ascii_only else SIMPLE_HEAD, pad_edge=False)
     for column in shown:
         table.add_column(column.heading, justify="left" if column.name == "right" else "right", no_wrap=True)
     for row in _rows(group):
@@ -137,16 +149,13 @@ def _table(group: pl.DataFrame, shown: Sequence[_Shown], *, ascii_only: bool) ->
 
 
 def _rows(chain: pl.DataFrame) -> list[dict[str, Any]]:
-    names = [name for name in ("iv_reason", *(column.name for column in _SHOWN)) if name in chain.columns]
-    return chain.select(names).rows(named=True)
+    return chain.select(column.name for column in _SHOWN if column.name in chain.columns).rows(named=True)
 
 
 def _cell(row: dict[str, Any], column: _Shown) -> str:
-    """One value as text; where there is no volatility, the reason stands in its place."""
     value = plain(row[column.name])
     if value is None:
-        reason = row.get("iv_reason") if column.name == "iv" else None
-        return _MISSING if reason is None else printable(reason)
+        return _MISSING
     if column.name == "volume_surprise":
         return numbers.chance(value)
     return format(value, column.form)

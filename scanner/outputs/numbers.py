@@ -28,10 +28,13 @@ def with_unit(scope: str, name: str, value: Any) -> str:
 
 
 def number(value: float) -> str:
-    """Three significant digits below a thousand, whole numbers with separators above."""
-    if isinstance(value, int) or abs(value) >= 1000:
+    """A number as short as its size allows: 0.0041, 0.70, 53.6, 12,345."""
+    size = abs(value)
+    if isinstance(value, int) or size >= 100:
         return f"{value:,.0f}"
-    return f"{value:.3g}"
+    if size >= 10:
+        return f"{value:.1f}"
+    return f"{value:.2f}" if size >= 0.1 or size == 0 else f"{value:.2g}"
 
 
 def money(value: float) -> str:

@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from scanner import sessions
+from scanner import sessions, symbology
 from scanner.alerts.model import Alert, NotJudged, ScanMeta, Severity, Status
 from scanner.errors import ScanProblem
 from scanner.outputs import numbers
@@ -38,8 +38,9 @@ _PAGE_WIDTH = 120
 _REASONS_SHOWN = 6
 _DRIVERS_SHOWN = 5
 _EVIDENCE_SHOWN = 4
-# Shown in sentences of their own, or said already by the columns beside them.
-_TOLD = frozenset({"volume", "volume_expected", "volume_multiple", "volume_surprise", "volume_q", "dte", "right"})
+# Told in a line of their own, or beside what an alert is about.
+_VOLUME = frozenset({"volume", "volume_expected", "volume_multiple", "volume_surprise", "volume_q"})
+_BESIDE = frozenset({"dte", "spot", "history_sessions", "first_strike", "last_strike"})
 
 
 def console(*, no_color: bool = False, file: TextIO | None = None, width: int | None = None) -> Console:
@@ -120,13 +121,18 @@ def plain_table(*headings: str) -> Table:
 
 
 def _heading(scan: ScanMeta) -> Text:
-    symbols = f"{scan.symbols_scanned:,} of {scan.symbols_requested:,} symbols"
+    symbols = f"{scan.symbols_scanned:,} of {counted(scan.symbols_requested, 'symbol')}"
     label = " (SIMULATED)" if scan.simulated else ""
     return Text(
         f"Session {scan.session_date}, as of {new_york(scan.as_of)}, source {printable(scan.source)}{label}: "
-        f"{symbols}, {scan.contracts:,} contracts, {scan.rules:,} rules",
+        f"{symbols}, {counted(scan.contracts, 'contract')}, {counted(scan.rules, 'rule')}",
         style="bold",
     )
+
+
+def counted(count: int, noun: str) -> str:
+    """A count with its noun: ``1 rule``, ``9,934 contracts``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def new_york(instant: datetime) -> str:
@@ -160,6 +166,16 @@ def subject(alert: Alert) -> str:
     return " ".join(parts)
 
 
+def contract_words(symbol: str) -> str:
+    """A contract symbol in words, ``NVDA 130 put 2024-06-21``; whatever else it is, as it stands."""
+    try:
+        contract = symbology.parse_osi(symbol)
+    except ValueError:
+        return printable(symbol)
+    right = "call" if contract.right == "C" else "put"
+    return f"{contract.root} {contract.strike:g} {right} {contract.expiry}"
+
+
 def _what(alert: Alert) -> Text:
     text = Text(subject(alert), style="bold")
     dte = alert.evidence.get("dte")
@@ -175,32 +191,43 @@ def _how_far(alert: Alert) -> Text:
 
 
 def _distances(alert: Alert) -> Iterator[str]:
-    """Observed against expected, how rare that is, and where the rule looked elsewhere, its own evidence."""
+    """How far off: volume against what was expected, where the rule looks at volume; and what else it looks at."""
     evidence = alert.evidence
-    volume, expected, multiple = (evidence.get(name) for name in ("volume", "volume_expected", "volume_multiple"))
-    if volume is not None and expected is not None:
-        yield f"{volume:,.0f} traded"
-        yield f"{numbers.number(float(expected))} expected" + ("" if multiple is None else f" ({multiple:,.1f}x)")
-        if evidence.get("volume_surprise") is not None:
-            yield numbers.chance(evidence["volume_surprise"])
-        if evidence.get("volume_q") is not None:
-            yield f"false-discovery rate {numbers.number(float(evidence['volume_q']))}"
-    others = [(name, value) for name, value in evidence.items() if name not in _TOLD and _says_something(value)]
-    for name, value in others[: _EVIDENCE_SHOWN if expected is None else 0]:
-        yield f"{name} {printable(numbers.with_unit(alert.scope, name, value))}"
+    looked_at = [name for name, value in evidence.items() if name not in _BESIDE and _is_number(value)]
+    leading = looked_at[:_EVIDENCE_SHOWN]
+    if _VOLUME.isdisjoint(leading) or evidence.get("volume_expected") is None or evidence.get("volume") is None:
+        yield from (_named(alert, name) for name in leading)
+        return
+    multiple, surprise, q_value = (evidence.get(name) for name in ("volume_multiple", "volume_surprise", "volume_q"))
+    yield f"{evidence['volume']:,.0f} traded"
+    yield f"{numbers.number(evidence['volume_expected'])} expected" + (
+        "" if multiple is None else f" ({multiple:,.1f}x)"
+    )
+    if surprise is not None:
+        yield numbers.chance(surprise)
+    if q_value is not None:
+        yield f"false-discovery rate {numbers.number(float(q_value))}"
+    yield from (_named(alert, name) for name in leading if name not in _VOLUME)
 
 
-def _says_something(value: object) -> bool:
-    return value is not None and not isinstance(value, bool | list | dict)
+def _named(alert: Alert, name: str) -> str:
+    value = printable(numbers.with_unit(alert.scope, name, alert.evidence[name]))
+    return f"{printable(name).replace('_', ' ')} {value}"
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _why(alert: Alert) -> Text:
     text = Text(printable(alert.title), style="bold")
     text.append(f"\n{printable(alert.message)}", style="not bold")
     if alert.drivers:
-        shown = ", ".join(printable(driver) for driver in alert.drivers[:_DRIVERS_SHOWN])
+        shown = ", ".join(contract_words(driver) for driver in alert.drivers[:_DRIVERS_SHOWN])
         more = len(alert.drivers) - _DRIVERS_SHOWN
         text.append(f"\ndriven by {shown}" + (f" and {more} more" if more > 0 else ""), style="not bold")
+    if alert.evidence.get("multi_leg_suspect"):
+        text.append("\nmay be one leg of a spread: an equal size traded at another strike or expiry", style="not bold")
     return text.append(f"\n{rests_on(alert)}", style="not bold dim")
 
 
@@ -218,9 +245,9 @@ def rests_on(alert: Alert) -> str:
 def _summary(result: ScanResult, shown: int, min_severity: Severity) -> Iterator[Text]:
     hidden = len(result.alerts) - shown
     if not result.alerts:
-        yield Text("No alerts.", style="bold")
+        yield Text("No alerts." if result.scan.symbols_scanned else "Nothing could be scanned.", style="bold")
     elif hidden:
-        yield Text(f"{hidden} more alerts are not shown (--min-severity {min_severity.value}, --limit).")
+        yield Text(f"Not shown: {counted(hidden, 'more alert')} (--min-severity {min_severity.value}, --limit).")
     if result.held_back:
         yield Text(held_back_sentence(result.held_back))
     yield from _not_judged(result.not_judged)
@@ -231,7 +258,7 @@ def _summary(result: ScanResult, shown: int, min_severity: Severity) -> Iterator
 def held_back_sentence(counts: Mapping[str, int]) -> str:
     """How many findings did not become alerts, and why."""
     parts = ", ".join(f"{count:,} {printable(reason)}" for reason, count in sorted(counts.items()))
-    return f"Held back: {sum(counts.values()):,} findings ({parts})."
+    return f"Held back: {counted(sum(counts.values()), 'finding')} ({parts})."
 
 
 def _not_judged(items: Sequence[NotJudged]) -> Iterator[Text]:
@@ -249,7 +276,7 @@ def _not_judged(items: Sequence[NotJudged]) -> Iterator[Text]:
         line = Text("Not judged: ", style="yellow")
         line.append(
             f"{printable(listed)}: {printable(reason)} "
-            f"({rules} {'rule' if rules == 1 else 'rules'}, {sum(item.count for item in group):,} rows)",
+            f"({counted(rules, 'rule')}, {counted(sum(item.count for item in group), 'row')})",
             style="default",
         )
         yield line

@@ -41,7 +41,7 @@ ALWAYS: Mapping[str, tuple[str, ...]] = {
         "premium", "iv", "iv_change", "delta",
     ),
     "strike": ("call_volume", "put_volume", "call_oi", "put_oi", "volume_surprise"),
-    "ladder": ("strikes", "volume", "open_interest", "ladder_surprise", "volume_share"),
+    "ladder": ("first_strike", "last_strike", "strikes", "volume", "open_interest", "ladder_surprise", "volume_share"),
     "expiry": ("dte", "put_call_volume", "volume_share", "volume_surprise"),
     "underlying": ("spot", "call_volume", "put_volume", "put_call_volume", "put_call_volume_prev", "iv30"),
     "market": ("call_volume", "put_volume", "put_call_volume"),

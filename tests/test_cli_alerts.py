@@ -1,0 +1,123 @@
+"""``scanner alerts`` and ``scanner watchlist`` read a stored state back."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+import typer
+from alert_samples import FRIDAY, GOOG_235, THURSDAY, SampleRule, at, finding, findings, frames, scan
+from typer.testing import CliRunner
+
+from scanner.alerts.confirmation import confirm
+from scanner.alerts.update import update
+from scanner.cli import alerts, watchlist
+from scanner.errors import StoreError, UsageError
+from scanner.store.state import State
+
+PUT_CALL = finding(
+    rule_id="put-call-jump",
+    scope="underlying",
+    severity="notice",
+    identity="NVDA",
+    underlying="NVDA",
+    root=None,
+    contract=None,
+    expiry=None,
+    strike=None,
+    right=None,
+    calibrated=False,
+    evidence={"put_call_volume": 0.70},
+    drivers=["NVDA250919P00130000"],
+    message="NVDA put/call volume 0.70",
+)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """A store with a confirmed alert of GOOG's 235 calls, found twice, and one of NVDA's put/call ratio."""
+    rules = [SampleRule(), SampleRule("put-call-jump", evidence=("put_call_volume",))]
+    with State.open(tmp_path) as state:
+        for hour in (15, 20):
+            update(
+                findings(finding(), PUT_CALL),
+                rules,
+                state,
+                scan(at(THURSDAY, hour)),
+                frames(),
+                budget=20,
+                false_discovery_rate=0.1,
+            )
+        confirm(state, frames(oi_asof=THURSDAY, open_interest=40_000)["contract"], at(FRIDAY, 14, 30))
+    return tmp_path
+
+
+def run(command, *arguments: object) -> str:
+    application = command
+    if not isinstance(command, typer.Typer):
+        application = typer.Typer()
+        application.command()(command)
+    done = CliRunner().invoke(application, [str(argument) for argument in arguments], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.stdout_bytes.decode()
+
+
+def test_the_list_shows_the_strongest_first_and_what_to_do_next(store):
+    text = run(alerts.app, "--store", store, "--no-color")
+    assert text.index("HIGH") < text.index("NOTICE")
+    assert "Session 2025-09-04" in text
+    assert "Next: scanner alerts show" in text
+
+
+def test_the_list_can_be_narrowed(store):
+    least = json.loads(run(alerts.app, "--store", store, "--format", "json", "--min-severity", "high"))
+    assert [item["contract"] for item in least["alerts"]] == [GOOG_235]
+    one = json.loads(run(alerts.app, "--store", store, "--format", "json", "--limit", 1))
+    assert len(one["alerts"]) == 1
+
+
+def test_the_list_as_csv_has_the_watchlists_columns(store):
+    rows = list(csv.DictReader(io.StringIO(run(alerts.app, "--store", store, "--format", "csv"))))
+    assert [row["symbol"] for row in rows] == [GOOG_235, "NVDA"]
+
+
+def test_one_alert_is_shown_with_its_evidence_history_and_outcome(store):
+    listed = json.loads(run(alerts.app, "--store", store, "--format", "json"))
+    alert_id = listed["alerts"][0]["alert_id"]
+    text = run(alerts.app, "show", alert_id[:8], "--store", store, "--no-color")
+    for part in (alert_id, "open_interest", "ongoing", "confirmed", "36,880", "2025-09-04 11:00 EDT"):
+        assert part in text
+
+
+def test_one_alert_as_json_holds_history_and_confirmations(store):
+    listed = json.loads(run(alerts.app, "--store", store, "--format", "json"))
+    told = json.loads(run(alerts.app, "show", listed["alerts"][0]["alert_id"], "--store", store, "--format", "json"))
+    assert told["schema"] == 1
+    assert told["alert"]["confirmation"] == "confirmed"
+    assert [step["event"] for step in told["history"]] == ["new", "ongoing", "confirmed"]
+    assert [item["opened"] for item in told["confirmations"]] == [36_880]
+
+
+def test_an_id_that_fits_none_says_where_to_find_one(store):
+    with pytest.raises(UsageError, match="no single alert begins with 'zzz'; `scanner alerts` lists them"):
+        run(alerts.app, "show", "zzz", "--store", store)
+
+
+def test_without_a_state_the_way_to_one_is_said(tmp_path):
+    with pytest.raises(StoreError, match="Run `scanner scan` first"):
+        run(alerts.app, "--store", tmp_path)
+
+
+def test_the_watchlist_goes_to_stdout_or_to_a_file(store, tmp_path):
+    text = run(watchlist.command, "--store", store)
+    run(watchlist.command, "--store", store, "--output", tmp_path / "list.csv")
+    assert (tmp_path / "list.csv").read_bytes().decode() == text
+    assert [row["symbol"] for row in csv.DictReader(io.StringIO(text))] == [GOOG_235, "NVDA"]
+
+
+def test_the_watchlist_speaks_a_platforms_dialect(store):
+    text = run(watchlist.command, "--store", store, "--dialect", "thinkorswim")
+    assert text.splitlines() == [".GOOG250912C235", ".NVDA250919P130", "NVDA"]
