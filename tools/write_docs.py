@@ -35,12 +35,12 @@ def commands() -> str:
         "| 10 | `--fail-on LEVEL` was given and an alert of that level or above was raised |\n"
         "| 130 | interrupted; what was finished is kept |\n",
     ]
-    for path, text in _helps():
+    for path, text in helps():
         parts.append(f"## {path}\n\n```text\n{text.rstrip()}\n```\n")
     return "\n".join(parts)
 
 
-def _helps() -> Iterator[tuple[str, str]]:
+def helps() -> Iterator[tuple[str, str]]:
     """Every command's path and help text, in the order of the help."""
     for path in _paths(app, ()):
         result = CliRunner().invoke(

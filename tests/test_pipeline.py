@@ -1,0 +1,134 @@
+"""The pipeline: a replay sees what was known then, and what is not judged says why."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+import polars as pl
+import pytest
+from built_chains import built_chain
+
+from scanner import pipeline, resources, ruleset, sessions
+from scanner.config import Settings
+from scanner.fields import SCOPES, of
+from scanner.outputs import document
+from scanner.panel import Panel
+from scanner.sources.base import Fetched, failed
+from scanner.store.state import State
+from scanner.store.store import Store
+
+DAYS = sessions.sessions_between(date(2026, 7, 1), date(2026, 7, 31))
+RULES = list(ruleset.load([resources.shipped_rules()]).stable())
+
+
+@pytest.fixture
+def store(tmp_path):
+    with Store.open(
+        tmp_path / "store", summarise=pipeline.summarise, calculation_version=pipeline.CALCULATION_VERSION
+    ) as opened:
+        yield opened
+
+
+def keep(store: Store, days: list[date]) -> None:
+    for day in days:
+        store.snapshots.write(built_chain(day), f"test-{day}")
+    store.derive_from("test", {"ABC": days[0]})
+
+
+def replayed(store: Store, tmp_path, first: date, last: date) -> list[str]:
+    with State.open(tmp_path / f"state-{first}-{last}-{len(list(store.snapshots.files()))}.sqlite") as state:
+        results = pipeline.replay(store, None, None, first, last, RULES, Settings(), state)
+        return [document.dumps(result) for result in results]
+
+
+def test_a_replay_is_byte_identical_whether_or_not_later_sessions_exist(store, tmp_path):
+    keep(store, DAYS[:12])
+    before = replayed(store, tmp_path, DAYS[0], DAYS[11])
+    keep(store, DAYS[12:])
+    assert replayed(store, tmp_path, DAYS[0], DAYS[11]) == before
+    assert len(before) == 12
+
+
+def test_every_frame_holds_only_names_of_the_field_dictionary_with_their_kinds(store):
+    keep(store, DAYS[:15])
+    panel = store.history.panel("test", ["ABC"], DAYS[15], 60)
+    found = pipeline.frames(built_chain(DAYS[15]), panel, datetime(2026, 7, 23, 20, tzinfo=UTC))
+    for scope, frame in found.items():
+        for name, field in of(scope).items():
+            if name in frame.columns:
+                assert frame.schema[name].is_numeric() == field.numeric, f"{scope}.{name} is {frame.schema[name]}"
+    missing = {scope: sorted(set(of(scope)) - set(found[scope].columns)) for scope in SCOPES if scope in found}
+    # What no chain carries: dates of earnings, and the stock's own volume.
+    assert {scope: names for scope, names in missing.items() if names} == NOT_IN_A_CHAIN
+
+
+NOT_IN_A_CHAIN = {
+    "contract": ["days_to_earnings"],
+    "underlying": [
+        "days_to_earnings",
+        "earnings_average_move_pct",
+        "earnings_implied_move_pct",
+        "next_earnings",
+        "option_stock_volume_ratio",
+    ],
+}
+
+
+def test_no_frame_holds_a_nan_or_an_infinity(store):
+    keep(store, DAYS[:15])
+    panel = store.history.panel("test", ["ABC"], DAYS[15], 60)
+    odd = built_chain(DAYS[15], volume=0, open_interest=0, spot=None)
+    for chain in (built_chain(DAYS[15]), odd):
+        for frame in pipeline.frames(chain, panel, datetime(2026, 7, 23, 20, tzinfo=UTC)).values():
+            floats = frame.select(pl.col(pl.Float32, pl.Float64))
+            assert (
+                floats.select(pl.any_horizontal((~pl.all().is_finite()).any()).fill_null(value=False)).item() is False
+            )
+
+
+def test_a_chain_that_is_not_trusted_is_not_judged_and_the_reason_is_told(store):
+    keep(store, DAYS[:12])
+    repeat = built_chain(DAYS[11]).with_columns(
+        session_date=pl.lit(DAYS[12]),
+        quote_time=pl.lit(sessions.session_close(DAYS[12])).cast(pl.Datetime("us", "UTC")),
+    )
+    panel = store.history.panel("test", ["ABC"], DAYS[12], 60)
+    judged = pipeline.judge(repeat, panel, sessions.session_close(DAYS[12]), RULES)
+    assert judged.judgement.findings.is_empty()
+    assert judged.verdicts["check"].to_list() != []
+    reasons = judged.judgement.not_judged["reasons"].explode().to_list()
+    assert any(str(DAYS[11]) in reason for reason in reasons)
+
+
+class Canned:
+    """A source that has the chains it was given."""
+
+    simulated = False
+
+    def __init__(self, name: str, **chains: pl.DataFrame) -> None:
+        self.name, self._chains = name, chains
+
+    def chains(self, symbols, now):
+        for symbol in symbols:
+            chain = self._chains.get(symbol)
+            yield failed(symbol, "unknown_symbol", f"{symbol}: not here") if chain is None else Fetched(symbol, chain)
+
+
+def test_a_later_source_is_asked_only_for_what_the_earlier_ones_lack():
+    now = sessions.session_close(DAYS[0])
+    first = Canned("first", ABC=built_chain(DAYS[0], source="first"))
+    second = Canned("second", ABC=built_chain(DAYS[0], source="second"), XYZ=built_chain(DAYS[0], underlying="XYZ"))
+    received = pipeline.receive([first, second], pipeline.Request(("ABC", "XYZ", "NOPE"), None, now, "x"))
+    assert received.chain is not None
+    assert dict(received.chain.group_by("underlying").agg(pl.col("source").first()).iter_rows()) == {
+        "ABC": "first",
+        "XYZ": "test",
+    }
+    assert [problem.symbol for problem in received.problems] == ["NOPE"]
+
+
+def test_without_any_history_a_chain_is_measured_and_says_so():
+    found = pipeline.frames(built_chain(DAYS[0]), Panel.empty("test"), sessions.session_close(DAYS[0]))
+    contracts = found["contract"]
+    assert contracts["history_sessions"].unique().to_list() == [0]
+    assert contracts["iv"].null_count() < contracts.height
