@@ -55,7 +55,10 @@ def drafts(findings: pl.DataFrame, book: RuleBook, scan: ScanMeta, frames: Frame
     rows = findings.unique(["rule_id", "identity"], keep="first", maintain_order=True).rows(named=True)
     rules = [book.rule(row["rule_id"], row["underlying"]) for row in rows]
     evidence = [evidence_of(row, rule.evidence) for row, rule in zip(rows, rules, strict=True)]
-    looked = [Looked(row["scope"], own, surroundings.row(row, own)) for row, own in zip(rows, evidence, strict=True)]
+    looked = [
+        Looked(row["scope"], own, surroundings.row(row, own), surroundings.drivers(row))
+        for row, own in zip(rows, evidence, strict=True)
+    ]
     found = zip(rows, rules, looked, rarities(looked, frames), strict=True)
     return [_draft(row, rule, seen, rarity, scan, surroundings) for row, rule, seen, rarity in found]
 

@@ -34,11 +34,12 @@ class Rarity:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What a finding's rule looked at: the finding's scope, its evidence, and the row of the frame it came from."""
+    """What a finding's rule looked at: its scope, its evidence, the frame's row behind it, and its drivers' rows."""
 
     scope: str
     evidence: Row
     row: Row
+    drivers: Sequence[Row] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class _Channel:
 def rarities(found: Sequence[Looked], frames: Frames) -> list[Rarity]:
     """The rarity of each finding, in the order given."""
     channels = [list(_channels(looked)) for looked in found]
-    parts = [{item.name: item.surprise for item in own if item.surprise is not None} for own in channels]
+    parts = [_strongest(own) for own in channels]
     strongest = np.array([max(item.values(), default=np.nan) for item in parts], dtype=np.float64)
     stars, scores, families = selection.stars(strongest), _scores(parts), _Families(frames)
     return [
@@ -74,6 +75,10 @@ def _channels(looked: Looked) -> Iterator[_Channel]:
     if combined is not None and not _WINDOWS.isdisjoint(names):
         yield _Channel(looked.scope, _COMBINED, combined, plain(looked.row.get(_COMBINED_Q)))
         names = [name for name in names if name not in _WINDOWS]
+    if not names and combined is None:
+        # A rule that looks at nothing calibrated of its own is as rare as the contracts that it says did it.
+        for driver in looked.drivers:
+            yield _Channel("contract", _COMBINED, driver.get(_COMBINED), plain(driver.get(_COMBINED_Q)))
     for name in names:
         wider, _, field = name.rpartition(".")
         value = looked.evidence[name]
@@ -82,6 +87,15 @@ def _channels(looked: Looked) -> Iterator[_Channel]:
         else:
             sibling = None if wider else looked.row.get(field.removesuffix(_SURPRISE) + _Q)
             yield _Channel(wider or looked.scope, field, value, plain(sibling))
+
+
+def _strongest(channels: Sequence[_Channel]) -> dict[str, float]:
+    """The surprise of each channel by name; of several of one name, the strongest."""
+    strongest: dict[str, float] = {}
+    for item in channels:
+        if item.surprise is not None:
+            strongest[item.name] = max(item.surprise, strongest.get(item.name, item.surprise))
+    return strongest
 
 
 def _is_calibrated(name: str) -> bool:

@@ -23,6 +23,7 @@ class Surroundings:
         self._rows = {scope: _rows(findings, scope, frame) for scope, frame in frames.items() if scope in SCOPES}
         self._underlyings = _by_underlying(frames.get("underlying"), names)
         self._quotes = _quotes(frames.get("contract"), names)
+        self._drivers = _drivers(findings, frames.get("contract"))
 
     def row(self, finding: Row, evidence: Row) -> Row:
         """The frame's row behind a finding; empty where the frame has none."""
@@ -32,6 +33,10 @@ class Surroundings:
     def underlying(self, name: str | None) -> Row:
         """The underlying-scope row of a name."""
         return self._underlyings.get(name, {})
+
+    def drivers(self, finding: Row) -> list[Row]:
+        """The contract-scope rows of the contracts that drove a finding, strongest first."""
+        return [self._drivers[name] for name in finding["drivers"] or () if name in self._drivers]
 
     def quotes(self, name: str | None) -> Row:
         """``quote_time``, ``oi_asof``, ``source`` and ``baseline_kind`` of a name's chain."""
@@ -65,6 +70,14 @@ def _by_underlying(frame: pl.DataFrame | None, names: pl.Series) -> dict[str | N
         return {}
     found = frame.filter(pl.col("underlying").is_in(names.implode()))
     return {row["underlying"]: row for row in found.iter_rows(named=True)}
+
+
+def _drivers(findings: pl.DataFrame, contracts: pl.DataFrame | None) -> dict[str, dict[str, Any]]:
+    if contracts is None or contracts.is_empty():
+        return {}
+    named = findings["drivers"].explode().drop_nulls().unique()
+    found = contracts.filter(pl.col("contract").is_in(named.implode()))
+    return {row["contract"]: row for row in found.iter_rows(named=True)}
 
 
 def _quotes(contracts: pl.DataFrame | None, names: pl.Series) -> dict[str | None, dict[str, Any]]:
