@@ -33,6 +33,7 @@ def command(
 ) -> None:
     """Try everything on a SIMULATED market: history, scan, alerts and a CSV watchlist, with no key and no network."""
     from scanner import resources
+    from scanner.alerts.model import Severity
     from scanner.cli import common, opening, printing
     from scanner.outputs import files, terminal, watchlist
 
@@ -47,7 +48,7 @@ def command(
         result = _scan_story(story, settings, usable)
         results.append(result)
         if format is options.OutputFormat.table:
-            terminal.print_result(result, console)
+            terminal.print_result(result, console, min_severity=Severity(settings.outputs.terminal.min_severity))
     if format is not options.OutputFormat.table:
         printing.Printing(format).show(results)
     files.write_text(output, watchlist.render([alert for result in results for alert in result.alerts]))
