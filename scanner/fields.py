@@ -272,6 +272,7 @@ def _contract() -> tuple[Field, ...]:
         _surprise(s, "volume_surprise", "of at least this volume in one session"),
         _surprise(s, "volume_surprise_3", "of a build-up of at least this size over 3 sessions"),
         _surprise(s, "volume_surprise_5", "of a build-up of at least this size over 5 sessions"),
+        _surprise(s, "combined_surprise", "of the three windows taken together, calibrated as one statement"),
         _number(s, "volume_q", Unit.chance, "false-discovery rate of the scan if this and all rarer are flagged", _NO_SCORE, low=0, high=1),
         _share(s, "strike_volume_share", "volume / volume of the expiry's contracts of the same right",
                "volume not known, or nothing of that right traded"),

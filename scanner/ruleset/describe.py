@@ -12,7 +12,7 @@ from scanner.fields import SCOPES
 from scanner.ruleset import compile as compiled
 from scanner.ruleset import gates
 from scanner.ruleset.expressions import FieldReference, references
-from scanner.ruleset.model import Drivers, Rule
+from scanner.ruleset.model import DRIVER_FACTS, Drivers, Rule
 from scanner.ruleset.rows import Rows, available, select_rows
 
 FINDINGS = pl.Schema(
@@ -55,11 +55,18 @@ _UNLESS_TOLD = Drivers(where=None, rank_by=FieldReference(fields.of("contract")[
 
 @dataclass(frozen=True, slots=True)
 class DriverCount:
-    """The named contracts of each finding, and how many are certainly and possibly meant."""
+    """The named contracts of each finding, how many are certainly and possibly meant, and how rare the rarest is."""
 
     names: list[list[str]]
     certain: pl.Series
     possible: pl.Series
+    facts: pl.DataFrame
+
+    def only(self, keep: pl.Series) -> DriverCount:
+        """Those of some of the findings."""
+        names = [item for item, kept in zip(self.names, keep, strict=True) if kept]
+        facts = self.facts.filter(keep) if self.facts.width else self.facts
+        return DriverCount(names, self.certain.filter(keep), self.possible.filter(keep), facts)
 
 
 def wanted(rules: Sequence[Rule]) -> list[FieldReference]:
@@ -74,9 +81,10 @@ def wanted(rules: Sequence[Rule]) -> list[FieldReference]:
     return list({use.column: use for use in (*always, *excluded, *ranks, *uses)}.values())
 
 
-def describe(rule: Rule, rows: Rows, hits: pl.DataFrame, drivers: list[list[str]]) -> pl.DataFrame:
+def describe(rule: Rule, rows: Rows, hits: pl.DataFrame, found: DriverCount) -> pl.DataFrame:
     """Findings of one rule, one a row of ``hits``; evidence in columns of its own until all are joined."""
-    said = dict.fromkeys([*ALWAYS[rule.scope], *rule.evidence])
+    drivers = found.names
+    said = [name for name in dict.fromkeys([*ALWAYS[rule.scope], *rule.evidence]) if name in hits.columns]
     evidence = [name for name in said if name not in rows.absent and name not in _PLACE]
     rank = compiled.operand(rule.rank_by).cast(pl.Float64) if rule.rank_by is not None else pl.lit(None, pl.Float64)
     values = {use.column: hits[use.column].to_list() for use in rule.message.fields}
@@ -111,7 +119,7 @@ def find_drivers(rule: Rule, hits: pl.DataFrame, frames: Mapping[str, pl.DataFra
     """The contracts that did it, for each finding of a wider scope; none for contracts, which did it themselves."""
     nothing = pl.Series([0] * hits.height, dtype=pl.Int64)
     if rule.scope in ("contract", "market") or "contract" not in frames or not hits.height:
-        return DriverCount([[] for _ in range(hits.height)], nothing, nothing)
+        return DriverCount([[] for _ in range(hits.height)], nothing, nothing, pl.DataFrame())
     drivers = rule.drivers or _UNLESS_TOLD
     keys = [key for key in SCOPES[rule.scope].keys if key in fields.of("contract")]
     found = _candidates(drivers, keys, frames)
@@ -126,12 +134,18 @@ def find_drivers(rule: Rule, hits: pl.DataFrame, frames: Mapping[str, pl.DataFra
             pl.col("contract").filter(pl.col("_meant")).head(drivers.limit).alias("names"),
             pl.col("_meant").sum().cast(pl.Int64).alias("certain"),
             pl.col("_meant").is_null().sum().cast(pl.Int64).alias("unknown"),
+            *(
+                getattr(pl.col(name).filter(pl.col("_meant")), extreme)().alias(f"{_EVIDENCE}driver.{name}")
+                for name, extreme in DRIVER_FACTS.items()
+                if rule.driver_facts
+            ),
         )
     )
     table = numbered.select("_finding").join(grouped, on="_finding", how="left", maintain_order="left")
     names = [list(item or ()) for item in table["names"].to_list()]
     certain = table["certain"].fill_null(0)
-    return DriverCount(names, certain, certain + table["unknown"].fill_null(0))
+    facts = table.select(pl.col(f"^{_EVIDENCE}.*$"))
+    return DriverCount(names, certain, certain + table["unknown"].fill_null(0), facts)
 
 
 def _bounds(rule: Rule) -> tuple[str, ...]:
@@ -142,7 +156,7 @@ def _candidates(drivers: Drivers, keys: Sequence[str], frames: Mapping[str, pl.D
     """Contracts that are, or may be, meant by a rule's drivers, with their rank."""
     nodes = [drivers.rank_by, *([drivers.where] if drivers.where is not None else [])]
     known = fields.of("contract")
-    named = {name: FieldReference(known[name]) for name in (*keys, "contract", "strike", "volume")}
+    named = {name: FieldReference(known[name]) for name in (*keys, "contract", "strike", "volume", *DRIVER_FACTS)}
     uses = {use.column: use for node in nodes for use in references(node)} | named
     floors = gates.floors(drivers.where) if drivers.where is not None else {"volume": 1.0}
     usable = {name: floor for name, floor in floors.items() if name in available("contract", frames)}

@@ -174,13 +174,12 @@ def _report_findings(
     hits = _without_filtered(rule, hits, frames, outcome)
     drivers = find_drivers(rule, hits, frames)
     fewest = rule.drivers.at_least if rule.drivers is not None else 0
-    enough = (drivers.certain >= fewest).to_list()
+    enough = drivers.certain >= fewest
     undecided = ~(drivers.certain >= fewest) & (drivers.possible >= fewest)
     for underlying in hits.filter(undecided)["underlying"].unique(maintain_order=True) if undecided.any() else ():
         outcome.not_judged(rule, underlying, ["values of the contracts that would be named are missing"], 1)
-    names = [item for item, keep in zip(drivers.names, enough, strict=True) if keep]
-    if names:
-        outcome.findings.append(describe(rule, rows, hits.filter(pl.Series(enough, dtype=pl.Boolean)), names))
+    if enough.any():
+        outcome.findings.append(describe(rule, rows, hits.filter(enough), drivers.only(enough)))
 
 
 def _without_filtered(

@@ -16,6 +16,12 @@ from scanner.ruleset.problems import START, Place, Problem
 ScopeName = Literal["contract", "strike", "ladder", "expiry", "underlying", "market"]
 Severity = Literal["info", "notice", "high", "critical"]
 Status = Literal["stable", "experimental", "deprecated"]
+DRIVER_FACTS: Mapping[str, Literal["max", "min"]] = {
+    "combined_surprise": "max",
+    "volume_surprise": "max",
+    "volume_q": "min",
+}
+"""Facts of the contracts a finding names that stand in its evidence, and which of several values speaks."""
 SEVERITIES: tuple[str, ...] = get_args(Severity)
 STATUSES: tuple[str, ...] = get_args(Status)
 
@@ -98,7 +104,16 @@ class Rule:
     def evidence(self) -> tuple[str, ...]:
         """The columns that stand as evidence beside a finding: what it looks at, ranks by and says."""
         nodes = [*self.fields, *(references(self.rank_by) if self.rank_by is not None else []), *self.message.fields]
-        return tuple(dict.fromkeys(node.column for node in nodes))
+        of_drivers = self.driver_facts if self.drivers else ()
+        return tuple(dict.fromkeys([*(node.column for node in nodes), *of_drivers]))
+
+    @cached_property
+    def driver_facts(self) -> tuple[str, ...]:
+        """Evidence of how rare the rarest driver is, where drivers are chosen by a calibrated chance."""
+        where = self.drivers.where if self.drivers else None
+        if where is None or not any(use.field.calibrated for use in references(where)):
+            return ()
+        return tuple(f"driver.{name}" for name in DRIVER_FACTS)
 
     @cached_property
     def calibrated(self) -> bool:
