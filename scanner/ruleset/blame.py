@@ -18,6 +18,15 @@ def missing_fields(condition: Condition, unknown: pl.DataFrame) -> dict[str | No
     Only what really decided is named: in ``a and (b or c)`` with ``b`` missing and ``c`` true, it is ``a``. The result
     holds column names, and for an atom whose arithmetic has no result its text and :data:`NO_RESULT`.
     """
+    underlyings = unknown["underlying"].unique(maintain_order=True).to_list() if "underlying" in unknown else [None]
+    nulls = {use.column: unknown[use.column].null_count() for use in references(condition)}
+    missing = [name for name, count in nulls.items() if count]
+    if len(missing) == 1 and nulls[missing[0]] == unknown.height:
+        return dict.fromkeys(underlyings, missing)
+    return _decisive(condition, unknown)
+
+
+def _decisive(condition: Condition, unknown: pl.DataFrame) -> dict[str | None, list[str]]:
     causes: dict[str, pl.Expr] = {}
     for cause, decided in _causes(condition, pl.lit(True)):
         causes[cause] = causes[cause] | decided if cause in causes else decided

@@ -87,6 +87,7 @@ def describe(rule: Rule, rows: Rows, hits: pl.DataFrame, found: DriverCount) -> 
     said = [name for name in dict.fromkeys([*ALWAYS[rule.scope], *rule.evidence]) if name in hits.columns]
     evidence = [name for name in said if name not in rows.absent and name not in _PLACE]
     rank = compiled.operand(rule.rank_by).cast(pl.Float64) if rule.rank_by is not None else pl.lit(None, pl.Float64)
+    schema = hits.schema
     values = {use.column: hits[use.column].to_list() for use in rule.message.fields}
     place = [pl.col(name) if name in hits.columns else pl.lit(None, FINDINGS[name]).alias(name) for name in _PLACE]
     return hits.select(
@@ -98,10 +99,10 @@ def describe(rule: Rule, rows: Rows, hits: pl.DataFrame, found: DriverCount) -> 
         ),
         *place,
         rank.alias("rank"),
-        pl.Series("drivers", drivers, dtype=pl.List(pl.String)),
+        _names(drivers).alias("drivers"),
         pl.Series("message", rule.message.render(values, drivers, hits.height), dtype=pl.String),
         pl.lit(rule.calibrated).alias("calibrated"),
-        *(_finite(name, hits.schema[name]).alias(_EVIDENCE + name) for name in evidence),
+        *(_finite(name, schema[name]).alias(_EVIDENCE + name) for name in evidence),
     )
 
 
@@ -165,6 +166,12 @@ def _candidates(drivers: Drivers, keys: Sequence[str], frames: Mapping[str, pl.D
     return rows.frame.with_columns(_meant=meant, _rank=compiled.operand(drivers.rank_by).cast(pl.Float64)).filter(
         pl.col("_meant").fill_null(True)
     )
+
+
+def _names(drivers: list[list[str]]) -> pl.Expr:
+    if any(drivers):
+        return pl.lit(pl.Series(drivers, dtype=FINDINGS["drivers"]))
+    return pl.lit([], dtype=FINDINGS["drivers"])
 
 
 def _finite(name: str, dtype: pl.DataType) -> pl.Expr:

@@ -61,7 +61,7 @@ def judge(rules: Sequence[Rule], frames: Mapping[str, pl.DataFrame], reasons: pl
             _judge_scope(of_scope, frames, outcome)
     return Judgement(
         findings=gather(outcome.findings),
-        not_judged=pl.DataFrame(outcome.unjudged, schema=NOT_JUDGED, orient="row"),
+        not_judged=_not_judged_frame(outcome.unjudged),
         filtered=pl.DataFrame(outcome.excluded, schema=FILTERED, orient="row"),
     )
 
@@ -77,6 +77,21 @@ class _Outcome:
 
     def not_judged(self, rule: Rule, underlying: str | None, reasons: list[str], count: int) -> None:
         self.unjudged.append((rule.id, underlying, reasons, count))
+
+
+def _not_judged_frame(rows: Sequence[tuple[str, str | None, list[str], int]]) -> pl.DataFrame:
+    """The rows as a frame. Few reasons stand behind very many rows, so each list of them is converted once."""
+    distinct: dict[tuple[str, ...], int] = {}
+    which = [distinct.setdefault(tuple(reasons), len(distinct)) for _, _, reasons, _ in rows]
+    lists = pl.Series("reasons", [list(reasons) for reasons in distinct], dtype=NOT_JUDGED["reasons"])
+    return pl.DataFrame(
+        {
+            "rule_id": pl.Series([row[0] for row in rows], dtype=pl.String),
+            "underlying": pl.Series([row[1] for row in rows], dtype=pl.String),
+            "reasons": lists.gather(pl.Series(which, dtype=pl.UInt32)),
+            "count": pl.Series([row[3] for row in rows], dtype=pl.Int64),
+        }
+    )
 
 
 def _reasons(reasons: pl.DataFrame | None) -> dict[tuple[str | None, str], str]:

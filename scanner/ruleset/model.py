@@ -50,15 +50,13 @@ class Drivers:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """A user's exclusion: findings of the named rules for which ``condition`` is true are left out until a date."""
+    """A user's exclusion: findings of a rule for which ``condition`` is true are left out, up to and with a date."""
 
     id: str
-    rules: tuple[str, ...]
     condition: Condition
     why: str
     until: datetime.date | None
     path: Path
-    place: Place = START
 
 
 @dataclass(frozen=True)

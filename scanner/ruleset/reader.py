@@ -76,6 +76,17 @@ def check_keys(
         reporter.error(table.place, "missing-key", f"{', '.join(missing)} must be given", f"add it to the {what}")
 
 
+def words(table: Table, key: str, reporter: Reporter) -> tuple[str, ...]:
+    """A list of texts under a key; empty where the key is absent or was reported."""
+    entry = table.entries.get(key)
+    if entry is None:
+        return ()
+    words = tuple(item.text for item in entry if isinstance(item, Scalar)) if isinstance(entry, Listing) else ()
+    if not words or (isinstance(entry, Listing) and len(words) < len(entry.items)):
+        reporter.error(entry.place, key, f"{key} must be a list", f"write `{key}: [first, second]`")
+    return words
+
+
 def read_expression(scalar: Scalar, names: Names, reporter: Reporter, *, condition: bool) -> Node | None:
     """Parse and type-check the expression in a scalar, or report what is wrong with it."""
     try:
