@@ -17,7 +17,7 @@ from scanner import quality, ruleset, sessions
 from scanner.alerts.model import NotJudged, ScanMeta
 from scanner.alerts.update import update
 from scanner.errors import ScanProblem, StoreError
-from scanner.metrics import contract, expiry, market, strike, surprise, underlying
+from scanner.metrics import contract, earnings, expiry, market, strike, surprise, underlying
 from scanner.outputs.result import ScanResult
 from scanner.panel import Panel
 from scanner.pricing import price_chain
@@ -261,6 +261,14 @@ def frames(
         of_expiry = surprise.expiry_surprises(model, contracts, panel)
         expiries = expiries.join(of_expiry, on=expiry.KEY, how="left", maintain_order="left")
         of_name = surprise.underlying_surprises(model, contracts, panel)
+        underlyings = underlyings.join(of_name, on="underlying", how="left", maintain_order="left")
+    dates = earnings.next_dates(events, session_date)
+    contracts = contracts.join(dates.drop("next_earnings"), on="underlying", how="left", maintain_order="left")
+    for of_name in (
+        dates,
+        earnings.implied_move(dates, expiries),
+        earnings.average_move(events, underlying.remembered(panel.underlying_sessions)),
+    ):
         underlyings = underlyings.join(of_name, on="underlying", how="left", maintain_order="left")
     of_volatility = surprise.iv30_change_surprise(underlyings, panel)
     underlyings = underlyings.join(of_volatility, on="underlying", how="left", maintain_order="left")

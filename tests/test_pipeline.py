@@ -58,20 +58,11 @@ def test_every_frame_holds_only_names_of_the_field_dictionary_with_their_kinds(s
             if name in frame.columns:
                 assert frame.schema[name].is_numeric() == field.numeric, f"{scope}.{name} is {frame.schema[name]}"
     missing = {scope: sorted(set(of(scope)) - set(found[scope].columns)) for scope in SCOPES if scope in found}
-    # What no chain carries: dates of earnings, and the stock's own volume.
+    # What no chain carries: the stock's own volume.
     assert {scope: names for scope, names in missing.items() if names} == NOT_IN_A_CHAIN
 
 
-NOT_IN_A_CHAIN = {
-    "contract": ["days_to_earnings"],
-    "underlying": [
-        "days_to_earnings",
-        "earnings_average_move_pct",
-        "earnings_implied_move_pct",
-        "next_earnings",
-        "option_stock_volume_ratio",
-    ],
-}
+NOT_IN_A_CHAIN = {"underlying": ["option_stock_volume_ratio"]}
 
 
 def test_no_frame_holds_a_nan_or_an_infinity(store):

@@ -1,0 +1,56 @@
+"""Earnings metrics: expected values by hand."""
+
+from __future__ import annotations
+
+import math
+from datetime import date
+
+import polars as pl
+import pytest
+
+from scanner.metrics import earnings
+
+EVENTS = pl.DataFrame(
+    {
+        "underlying": ["ABC", "ABC", "ABC", "XYZ"],
+        "date": [date(2026, 4, 28), date(2026, 7, 28), date(2026, 10, 27), date(2026, 7, 1)],
+        "kind": ["earnings", "earnings", "earnings", "dividend"],
+        "value": [None, None, None, 0.5],
+        "when": ["after_close", "before_open", "after_close", None],
+    },
+    schema_overrides={"value": pl.Float64},
+)
+
+
+def test_the_next_date_is_the_first_one_not_yet_past():
+    assert earnings.next_dates(EVENTS, date(2026, 7, 20)).rows() == [("ABC", date(2026, 7, 28), 8)]
+    assert earnings.next_dates(EVENTS, date(2026, 7, 28)).rows() == [("ABC", date(2026, 7, 28), 0)]
+    assert earnings.next_dates(None, date(2026, 7, 28)).is_empty()
+
+
+def test_the_implied_move_is_what_the_later_expiry_prices_beyond_ordinary_days():
+    expiries = pl.DataFrame(
+        {
+            "underlying": ["ABC", "ABC"],
+            "expiry": [date(2026, 7, 24), date(2026, 7, 31)],
+            "atm_iv": [0.20, 0.50],
+            "years": [4 / 365, 11 / 365],
+        }
+    )
+    found = earnings.implied_move(earnings.next_dates(EVENTS, date(2026, 7, 20)), expiries)
+    by_hand = math.sqrt(2 / math.pi) * math.sqrt((0.25 - 0.04) * 11 / 365)
+    assert found.rows() == [("ABC", pytest.approx(by_hand))]
+    only_after = expiries.filter(pl.col("expiry") == date(2026, 7, 31))
+    assert earnings.implied_move(earnings.next_dates(EVENTS, date(2026, 7, 20)), only_after).is_empty()
+
+
+def test_the_average_move_takes_the_session_that_took_the_news_in():
+    closes = pl.DataFrame(
+        {
+            "session_date": [date(2026, 4, 28), date(2026, 4, 29), date(2026, 7, 27), date(2026, 7, 28)],
+            "underlying": ["ABC"] * 4,
+            "spot": [100.0, 110.0, 110.0, 99.0],
+        }
+    )
+    # After the close of 28 April: +10 % on the 29th. Before the open of 28 July: -10 % on the day itself.
+    assert earnings.average_move(EVENTS, closes).rows() == [("ABC", pytest.approx(0.10))]
