@@ -14,7 +14,7 @@ from built_chains import built_chain, sessions_noon
 from scanner import quality, sessions
 from scanner.chain import INSTANT
 from scanner.panel import Panel
-from scanner.store.importing import import_chains
+from scanner.store.importing import ImportReport, import_chains
 from scanner.store.store import Store
 
 DAYS = sessions.sessions_between(date(2026, 8, 3), date(2026, 8, 14))
@@ -29,7 +29,7 @@ class Recorded:
 
 def panel_of(folder: Path, *chains: pl.DataFrame) -> Panel:
     with Store.open(folder) as store:
-        import_chains(store, [Recorded(chain) for chain in chains])
+        import_chains(store, [Recorded(chain) for chain in chains], ImportReport())
         return store.history.panel("test", ["ABC"], before=date(2026, 8, 31))
 
 

@@ -12,6 +12,8 @@ import pytest
 from built_chains import built_chain
 
 from scanner import sessions
+from scanner.panel import Panel
+from scanner.store.derive import raw_summary
 from scanner.store.importing import ImportReport, import_chains
 from scanner.store.store import Store
 
@@ -26,7 +28,9 @@ class Recorded:
 
 
 def take(store: Store, *chains: pl.DataFrame) -> ImportReport:
-    return import_chains(store, [Recorded(chain) for chain in chains])
+    report = ImportReport()
+    import_chains(store, [Recorded(chain) for chain in chains], report)
+    return report
 
 
 @pytest.fixture
@@ -116,3 +120,50 @@ def test_a_holiday_label_is_stored_with_its_verdict_and_takes_no_place_in_the_pa
     take(store, built_chain(thursday), built_chain(holiday))
     assert store.history.panel("test", ["ABC"], before=monday).sessions == (thursday,)
     assert store.summaries.underlyings("test", holiday)["verdicts"][0][0]["check"] == "holiday"
+
+
+def test_a_name_that_cannot_be_priced_is_kept_without_volatilities_and_costs_no_other(tmp_path: Path) -> None:
+    def summarise(chain: pl.DataFrame, panel: Panel) -> tuple[pl.DataFrame, pl.DataFrame]:
+        if "BAD" in chain["underlying"]:
+            raise ZeroDivisionError
+        contracts, metrics = raw_summary(chain, panel)
+        return contracts.with_columns(iv=pl.lit(0.3)), metrics.with_columns(iv30=pl.lit(0.3))
+
+    store = Store.open(tmp_path, summarise=summarise, calculation_version="1")
+    both = pl.concat([built_chain(DAYS[0], underlying="BAD"), built_chain(DAYS[0], underlying="XYZ")])
+    store.snapshots.write(both, "scan")
+    store.derive_from("test", {"BAD": DAYS[0], "XYZ": DAYS[0]})
+    rows = store.summaries.contracts("test", DAYS[0])
+    assert rows.group_by("underlying").agg(pl.col("iv").max(), pl.col("volume").count()).sort("underlying").rows() == [
+        ("BAD", None, 20),
+        ("XYZ", 0.3, 20),
+    ]
+
+
+def test_numbers_of_another_calculation_version_are_left_out_until_they_are_made_again(tmp_path: Path) -> None:
+    def summarise(chain: pl.DataFrame, panel: Panel) -> tuple[pl.DataFrame, pl.DataFrame]:
+        contracts, metrics = raw_summary(chain, panel)
+        return contracts.with_columns(iv=pl.lit(0.3)), metrics.with_columns(iv30=pl.lit(0.3))
+
+    take(Store.open(tmp_path, summarise=summarise, calculation_version="1"), built_chain(DAYS[0]))
+    newer = Store.open(tmp_path, summarise=summarise, calculation_version="2")
+    panel = newer.history.panel("test", ["ABC"], before=DAYS[1])
+    assert np.isnan(panel.iv).all()
+    assert panel.underlying_sessions["iv30"].to_list() == [None]
+    assert np.isfinite(panel.volume).all()
+    assert newer.outdated() == {"test": {DAYS[0]: ["ABC"]}}
+    newer.catch_up()
+    panel = newer.history.panel("test", ["ABC"], before=DAYS[1])
+    assert panel.iv.tolist() == [[np.float32(0.3)]] * 20
+    assert panel.underlying_sessions["iv30"].to_list() == [0.3]
+
+
+def test_an_import_cut_off_before_it_judged_is_finished_by_the_next(store: Store) -> None:
+    take(store, built_chain(DAYS[2]))
+    for day in DAYS[:2]:
+        store.snapshots.write(built_chain(day), f"killed-{day}")
+    assert store.outdated() == {"test": {day: ["ABC"] for day in DAYS[:3]}}
+    report = take(store, built_chain(DAYS[0]))
+    assert (report.stored, report.known) == (0, 1)
+    assert [item.session_date for item in report.derived] == DAYS[:3]
+    assert store.outdated() == {}

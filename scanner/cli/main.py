@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from scanner import __version__
-from scanner.cli import alerts, chain, demo, replay, run, scan, watchlist
+from scanner.cli import alerts, chain, demo, importing, replay, run, scan, store, watchlist
 from scanner.errors import ScannerError
 
 app = typer.Typer(
@@ -40,9 +40,11 @@ app.command("demo")(demo.command)
 app.command("scan")(scan.command)
 app.command("run")(run.command)
 app.command("chain")(chain.command)
+app.command("import")(importing.command)
 app.command("replay")(replay.command)
 app.add_typer(alerts.app, name="alerts")
 app.command("watchlist")(watchlist.command)
+app.add_typer(store.app, name="store")
 
 
 def main() -> None:

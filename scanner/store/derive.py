@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -10,10 +11,14 @@ from datetime import date, timedelta
 import polars as pl
 
 from scanner import quality, sessions
+from scanner.corporate_actions import Actions
+from scanner.errors import StoreError
 from scanner.panel import Panel
 from scanner.store.history import History
 from scanner.store.snapshots import Snapshots, StoredChain
 from scanner.store.summaries import CONTRACT_ROWS, VERDICT, Summaries
+
+log = logging.getLogger(__name__)
 
 # Contract rows (contract columns and volume, open_interest, iv, delta, mid) and underlying rows (metrics) of a chain.
 Summarise = Callable[[pl.DataFrame, Panel], tuple[pl.DataFrame, pl.DataFrame]]
@@ -56,28 +61,26 @@ class Deriver:
     summarise: Summarise
     calculation_version: str
     depth: int
+    actions: Actions
 
     def derive(self, source: str, session: date, underlyings: Iterable[str]) -> list[Derived]:
         """Judge and summarise one session of some underlyings, from the newest quotes each has in the store."""
-        names = sorted(set(underlyings))
-        listed: dict[str, list[StoredChain]] = {}
-        for item in self.snapshots.chains(source, session, names):
-            listed.setdefault(item.underlying, []).append(item)
+        listed, chain, earlier = self._newest(source, session, sorted(set(underlyings)))
         if not listed:
             return []
-        chain = self.snapshots.load([items[-1] for items in listed.values()])
-        earlier = self.snapshots.load([items[-2] for items in listed.values() if len(items) > 1])
         panel = self.history.panel(source, listed, session, self.depth)
         verdicts = quality.judge(chain, panel, earlier, now=chain.select(pl.col("quote_time").max()).item())
         trusted, _ = quality.apply(chain, verdicts)
         final = {name: _is_final(items[-1]) for name, items in listed.items()}
         unfinished = [name for name, reached in final.items() if not reached]
-        contracts, metrics = self.summarise(trusted, panel)
+        contracts, metrics = self._summarised(source, session, trusted, panel)
         contracts = contracts.with_columns(
             volume=pl.when(~pl.col("underlying").is_in(unfinished)).then(pl.col("volume"))
         )
+        before = self._lineages_before(source, session, listed)
+        lineages = {name: self._lineage(name, session, before.get(name, ""), items) for name, items in listed.items()}
         rows = _underlying_rows(trusted, verdicts, final, metrics).with_columns(
-            inputs=pl.col("underlying").replace_strict({name: inputs(items) for name, items in listed.items()}),
+            lineage=pl.col("underlying").replace_strict(lineages),
             calculation_version=pl.lit(self.calculation_version),
         )
         self.summaries.write(source, session, contracts, rows)
@@ -86,10 +89,72 @@ class Deriver:
             for name, items in listed.items()
         ]
 
+    def _summarised(
+        self, source: str, session: date, chain: pl.DataFrame, panel: Panel
+    ) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """The summary of a chain; a name that cannot be priced is kept without volatilities, and costs no other."""
+        try:
+            return self.summarise(chain, panel)
+        except Exception as error:
+            names = chain["underlying"].unique().sort().to_list()
+            if len(names) == 1:
+                log.warning("%s %s %s is kept without volatilities: %r", source, session, names[0], error)
+                return raw_summary(chain, panel)
+        parts = [self._summarised(source, session, chain.filter(pl.col("underlying") == name), panel) for name in names]
+        contracts, metrics = zip(*parts, strict=True)
+        return pl.concat(contracts), pl.concat(metrics, how="diagonal_relaxed")
 
-def inputs(chains: Iterable[StoredChain]) -> str:
-    """A digest of the stored chains one session of one underlying was summarised from."""
-    return hashlib.blake2b("".join(item.fingerprint for item in chains).encode(), digest_size=8).hexdigest()
+    def _newest(
+        self, source: str, session: date, names: list[str]
+    ) -> tuple[dict[str, list[StoredChain]], pl.DataFrame, pl.DataFrame]:
+        """What is stored of a session by name, its newest chains and those before them; damaged files are passed by."""
+        while True:
+            listed: dict[str, list[StoredChain]] = {}
+            for item in self.snapshots.chains(source, session, names):
+                listed.setdefault(item.underlying, []).append(item)
+            try:
+                chain = self.snapshots.load([items[-1] for items in listed.values()])
+                earlier = self.snapshots.load([items[-2] for items in listed.values() if len(items) > 1])
+            except StoreError:
+                # The file is left out of the next listing.
+                continue
+            return listed, chain, earlier
+
+    def outdated(self, source: str) -> dict[date, list[str]]:
+        """The sessions whose summary is missing or not what it would be if it were made now, and of which names."""
+        stale: dict[date, list[str]] = {}
+        newest: dict[str, str] = {}
+        for session in sorted({*self.snapshots.sessions(source), *self.summaries.sessions(source)}):
+            held = dict(self.summaries.underlyings(source, session).select("underlying", "lineage").iter_rows())
+            listed: dict[str, list[StoredChain]] = {}
+            for item in self.snapshots.chains(source, session):
+                listed.setdefault(item.underlying, []).append(item)
+            # Where the snapshots are pruned, the summary they left is all there is, and stands.
+            due = held | {
+                name: self._lineage(name, session, newest.get(name, ""), items) for name, items in listed.items()
+            }
+            names = [name for name in listed if held.get(name) != due[name]]
+            if names:
+                stale[session] = names
+            if sessions.is_session(session):
+                newest.update(due)
+        return stale
+
+    def _lineage(self, name: str, session: date, before: str, chains: Iterable[StoredChain]) -> str:
+        """A digest of all that the summary of one session of one underlying is made from."""
+        told = self.actions.about(name, session)
+        parts = [before, self.calculation_version, told, *(item.fingerprint for item in chains)]
+        return hashlib.blake2b("\n".join(parts).encode(), digest_size=12).hexdigest()
+
+    def _lineages_before(self, source: str, session: date, names: Iterable[str]) -> dict[str, str]:
+        """The lineage that each name's newest session before this one has."""
+        wanted, found = set(names), dict[str, str]()
+        for day in reversed(self.summaries.sessions(source)):
+            if wanted and day < session and sessions.is_session(day):
+                rows = self.summaries.underlyings(source, day, wanted)
+                found.update(rows.select("underlying", "lineage").iter_rows())
+                wanted -= found.keys()
+        return found
 
 
 def _is_final(chain: StoredChain) -> bool:

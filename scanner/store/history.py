@@ -2,51 +2,81 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
 import polars as pl
 
 from scanner import sessions
+from scanner.corporate_actions import Actions
 from scanner.panel import Panel
 from scanner.store.baseline import Baseline
-from scanner.store.summaries import Summaries
+from scanner.store.summaries import UNDERLYING_ROWS, Summaries
 
 # A year of sessions: what the ranks of the underlying scope (iv_rank_252) look back on.
 UNDERLYING_DEPTH = 252
 
 
 class History:
-    """Panels over the summaries of a store. A baseline once built is moved on session by session, not rebuilt."""
+    """Panels over the summaries of a store. A baseline once built is moved on session by session, not rebuilt.
 
-    def __init__(self, summaries: Summaries) -> None:
+    Numbers of another ``calculation_version`` are left out of a panel until they are computed again.
+    """
+
+    def __init__(self, summaries: Summaries, calculation_version: str, actions: Actions) -> None:
         self._summaries = summaries
-        self._resident: dict[tuple[str, tuple[str, ...] | None, int], tuple[dict[date, tuple[int, int]], Baseline]] = {}
+        self._version = calculation_version
+        self._actions = actions
+        self._resident: dict[tuple[str, tuple[str, ...] | None, int], _Resident] = {}
 
     def panel(self, source: str, underlyings: Iterable[str] | None, before: date, depth: int = 60) -> Panel:
         """What ``source`` held of some underlyings (None: of all) in the ``depth`` sessions before a date.
 
-        Depends on nothing at or after ``before``, so that a replay sees what a scan saw.
+        Splits and renames up to ``before`` are applied. Depends on nothing at or after ``before``, so that a replay
+        sees what a scan saw.
         """
         names = None if underlyings is None else tuple(sorted(set(underlyings)))
-        known = self._sessions(source, before)
-        rows = self._summaries.history(source, known[-UNDERLYING_DEPTH:], names)
-        held = set(rows["session_date"])
-        window = [day for day in known if day in held][-depth:]
-        baseline = self._baseline(source, names, window, depth)
-        return _assemble(source, baseline, rows)
+        known = self._sessions(source, before)[-UNDERLYING_DEPTH:]
+        rows = [self._underlying_rows(source, session, names, before) for session in known]
+        window = [session for session, part in zip(known, rows, strict=True) if part.height][-depth:]
+        baseline = self._baseline(source, names, window, before, depth)
+        history = pl.concat(rows, how="diagonal_relaxed") if rows else pl.DataFrame(schema=UNDERLYING_ROWS)
+        return _assemble(source, baseline, history)
 
-    def _baseline(self, source: str, names: tuple[str, ...] | None, window: list[date], depth: int) -> Baseline:
+    def _baseline(
+        self, source: str, names: tuple[str, ...] | None, window: list[date], before: date, depth: int
+    ) -> Baseline:
         stamps = {session: self._summaries.stamp(source, session) for session in window}
+        basis = self._actions.between(window[0], before) if window else Actions()
         known = self._resident.get((source, names, depth))
-        fits = known is not None and _continues(*known, stamps)
-        baseline = known[1] if known is not None and fits else Baseline(depth)
+        baseline = known.baseline if known is not None and known.leads_to(stamps, basis) else Baseline(depth)
         for session in window:
             if not baseline.sessions or session > baseline.sessions[-1]:
-                baseline.advance(session, self._summaries.contracts(source, session, names))
-        self._resident[(source, names, depth)] = (stamps, baseline)
+                baseline.advance(session, self._contract_rows(source, session, names, before))
+        self._resident[(source, names, depth)] = _Resident(stamps, basis, baseline)
         return baseline
+
+    def _contract_rows(self, source: str, session: date, names: tuple[str, ...] | None, before: date) -> pl.DataFrame:
+        actions = self._actions.between(session, before)
+        rows = self._summaries.contracts(source, session, actions.former_names(names))
+        other = self._summaries.underlyings(source, session).filter(pl.col("calculation_version") != self._version)[
+            "underlying"
+        ]
+        if len(other):
+            current = ~pl.col("underlying").is_in(other.implode())
+            rows = rows.with_columns(pl.when(current).then(pl.col("iv", "delta")))
+        return actions.restate_contracts(rows)
+
+    def _underlying_rows(self, source: str, session: date, names: tuple[str, ...] | None, before: date) -> pl.DataFrame:
+        actions = self._actions.between(session, before)
+        rows = self._summaries.underlyings(source, session, actions.former_names(names))
+        metrics = pl.exclude(UNDERLYING_ROWS.names())
+        current = pl.col("calculation_version") == self._version
+        if not rows.select(current.all()).item():
+            rows = rows.with_columns(pl.when(current).then(metrics))
+        return actions.restate_underlyings(rows)
 
     def other_sources(self, source: str, underlyings: Iterable[str], before: date) -> dict[str, int]:
         """How many sessions each other source holds of some underlyings; their volumes never enter this one's panel."""
@@ -54,7 +84,7 @@ class History:
         counts = {}
         for other in self._summaries.sources():
             known = self._sessions(other, before)[-UNDERLYING_DEPTH:]
-            held = self._summaries.history(other, known, names)["session_date"].n_unique()
+            held = sum(self._summaries.underlyings(other, session, names).height > 0 for session in known)
             if other != source and held:
                 counts[other] = held
         return counts
@@ -64,16 +94,26 @@ class History:
         return [day for day in self._summaries.sessions(source) if day < before and sessions.is_session(day)]
 
 
-def _continues(old: dict[date, tuple[int, int]], baseline: Baseline, new: dict[date, tuple[int, int]]) -> bool:
-    """Whether a resident baseline can be moved on to new sessions: all it holds is still wanted and unchanged."""
-    if not new or not baseline.sessions or max(new) < baseline.sessions[-1]:
-        return False
-    shared = [session for session in baseline.sessions if session >= min(new)]
-    return (
-        all(old.get(session) == new.get(session) for session in shared)
-        and [session for session in new if session <= baseline.sessions[-1]] == shared
-        and (len(shared) == len(baseline.sessions) or len(new) == baseline.depth)
-    )
+@dataclass(frozen=True)
+class _Resident:
+    """A baseline that is kept, with what it was made from."""
+
+    stamps: Mapping[date, tuple[int, int]]
+    basis: Actions
+    baseline: Baseline
+
+    def leads_to(self, stamps: Mapping[date, tuple[int, int]], basis: Actions) -> bool:
+        """Whether it can be moved on to these sessions: all it would still hold is wanted, unchanged, on one basis."""
+        held = self.baseline.sessions
+        if not stamps or not held or max(stamps) < held[-1] or basis != self.basis:
+            return False
+        shared = [session for session in held if session >= min(stamps)]
+        window_moved = len(shared) < len(held)
+        return (
+            all(self.stamps.get(session) == stamps.get(session) for session in shared)
+            and [session for session in stamps if session <= held[-1]] == shared
+            and (not window_moved or len(stamps) == self.baseline.depth)
+        )
 
 
 def _assemble(source: str, baseline: Baseline, rows: pl.DataFrame) -> Panel:

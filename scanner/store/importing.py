@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 from typing import Protocol
 
 import polars as pl
 
+from scanner import corporate_actions, events
+from scanner.errors import SourceError
 from scanner.store.derive import Derived
 from scanner.store.snapshots import fingerprint
-from scanner.store.store import Store
+from scanner.store.store import EVENTS_FILE, RENAMES_FILE, Store
 
 
 class Recorded(Protocol):
@@ -45,38 +46,91 @@ class ImportReport:
     stored: int = 0
     known: int = 0
     rows: int = 0
+    events: int = 0
     refused: list[str] = field(default_factory=list)
-    refused_files: set[Path] = field(default_factory=set)
+    refused_files: list[Path] = field(default_factory=list)
     derived: list[Derived] = field(default_factory=list)
 
     @property
-    def not_judgeable(self) -> list[Derived]:
-        """The sessions that are not trusted in some part."""
-        return [item for item in self.derived if item.verdicts.height]
+    def nothing_taken(self) -> bool:
+        """Whether nothing could be read at all."""
+        return not (self.stored or self.known or self.events)
+
+
+def import_tables(store: Store, paths: Iterable[Path], report: ImportReport) -> None:
+    """Add tables of events or renames to those the store keeps. One that cannot be read is refused, by name."""
+    with store.writing():
+        for path in paths:
+            try:
+                report.events += _keep_renames(store, path) if is_renames(path) else _keep_events(store, path, report)
+            except SourceError as error:
+                report.refused.append(str(error))
+                report.refused_files.append(path)
+
+
+def is_table(path: Path) -> bool:
+    """Whether a file is a table of events or of renames, by its first line."""
+    return events.is_events_header(_first_line(path)) or is_renames(path)
+
+
+def is_renames(path: Path) -> bool:
+    """Whether a file is a table of renames."""
+    return corporate_actions.is_renames_header(_first_line(path))
+
+
+def _first_line(path: Path) -> str:
+    try:
+        with path.open(encoding="utf-8-sig") as handle:
+            return handle.readline(200)
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def _keep_events(store: Store, path: Path, report: ImportReport) -> int:
+    read = events.read(path)
+    report.refused += read.problems
+    kept = store.path / EVENTS_FILE
+    known = events.read(kept).frame if kept.exists() else events.empty()
+    store.keep_events(events.merged([known, read.frame]))
+    return read.frame.height
+
+
+def _keep_renames(store: Store, path: Path) -> int:
+    read = corporate_actions.read_renames(path)
+    kept = store.path / RENAMES_FILE
+    known = corporate_actions.read_renames(kept) if kept.exists() else ()
+    store.keep_renames(tuple(dict.fromkeys((*known, *read))))
+    return len(read)
 
 
 def import_chains(
     store: Store,
     recorded: Iterable[Recorded],
+    report: ImportReport,
     on_chain: Callable[[Recorded], object] = lambda item: None,
+    on_plan: Callable[[int], object] = lambda count: None,
     on_session: Callable[[Derived], object] = lambda derived: None,
-) -> ImportReport:
-    """Store recorded chains and derive the sessions they touch. The callbacks tell how far it has come."""
-    report = ImportReport()
-    touched: dict[str, dict[str, date]] = {}
-    for item in recorded:
-        report.refused += [str(refusal) for refusal in item.refusals]
-        if item.chain is None:
-            report.refused_files.add(item.path)
-        else:
-            _take(store, item.chain, report, touched)
-        on_chain(item)
-    for source, first in touched.items():
-        report.derived += store.derive_from(source, first, on_session)
-    return report
+) -> None:
+    """Store recorded chains, then derive every session that is outdated, here or since an import that was cut off.
+
+    The callbacks tell how far it has come: each chain read, how many sessions are to be derived, each one derived.
+    """
+    taken: set[Path] = set()
+    with store.writing():
+        for item in recorded:
+            report.refused += [str(refusal) for refusal in item.refusals]
+            if item.chain is not None:
+                taken.add(item.path)
+                _take(store, item.chain, report)
+            elif item.path not in taken:
+                report.refused_files.append(item.path)
+            on_chain(item)
+        plan = store.outdated()
+        on_plan(sum(len(names) for stale in plan.values() for names in stale.values()))
+        report.derived += store.catch_up(plan, on_session)
 
 
-def _take(store: Store, chain: pl.DataFrame, report: ImportReport, touched: dict[str, dict[str, date]]) -> None:
+def _take(store: Store, chain: pl.DataFrame, report: ImportReport) -> None:
     digest = fingerprint(chain)
     source, session, underlying = chain.select("source", "session_date", "underlying").row(0)
     listed = store.snapshots.chains(source, session, [underlying])
@@ -86,5 +140,3 @@ def _take(store: Store, chain: pl.DataFrame, report: ImportReport, touched: dict
     store.snapshots.write(chain, f"import-{underlying}-{chain['quote_time'][0]:%Y%m%dT%H%M%SZ}-{digest[:12]}")
     report.stored += 1
     report.rows += chain.height
-    first = touched.setdefault(source, {})
-    first[underlying] = min(session, first.get(underlying, session))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -20,21 +21,10 @@ from scanner import chain as chain_module
 from scanner.errors import StoreError
 from scanner.store.files import folder_name, from_folder_name, write_atomically
 
+log = logging.getLogger(__name__)
+
 _FOOTER_KEY = "scanner.chains"
 _SUFFIX = ".parquet"
-_FINGERPRINT_COLUMNS = (
-    "contract",
-    "bid",
-    "ask",
-    "last",
-    "last_trade_time",
-    "volume",
-    "open_interest",
-    "oi_asof",
-    "spot",
-    "vendor_iv",
-    "vendor_delta",
-)
 # Rows of one row group: small enough that reading one underlying of a market-wide file skips nearly all of it.
 _ROW_GROUP = 131_072
 
@@ -59,6 +49,7 @@ class Snapshots:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._footers: dict[Path, tuple[tuple[int, int], tuple[StoredChain, ...]]] = {}
+        self._damaged: set[Path] = set()
 
     def write(self, chain: pl.DataFrame, scan_id: str) -> list[Path]:
         """Store a chain frame; one file for each source and session in it. Returns the files written.
@@ -105,15 +96,29 @@ class Snapshots:
         return sorted(date.fromisoformat(path.name) for path in _folders(self.folder / folder_name(source)))
 
     def chains(self, source: str, session: date, underlyings: Iterable[str] | None = None) -> list[StoredChain]:
-        """What is stored of a session, oldest quotes first. Raises StoreError where a file's footer cannot be read."""
+        """What is stored of a session, by name, oldest quotes first; a damaged file is logged and left out."""
         wanted = None if underlyings is None else set(underlyings)
         listed = [
             item
             for path in sorted(self._session_folder(source, session).glob(f"*{_SUFFIX}"))
-            for item in self.footer(path)
+            for item in self._footer_or_nothing(path)
             if wanted is None or item.underlying in wanted
         ]
         return sorted(listed, key=lambda item: (item.underlying, item.quote_time, item.scan_id))
+
+    def _footer_or_nothing(self, path: Path) -> tuple[StoredChain, ...]:
+        if path in self._damaged:
+            return ()
+        try:
+            return self.footer(path)
+        except StoreError as error:
+            self._give_up(path, error)
+            return ()
+
+    def _give_up(self, path: Path, error: StoreError) -> None:
+        """Leave a damaged file out from now on, and say so once."""
+        self._damaged.add(path)
+        log.warning("left out: %s", error)
 
     def footer(self, path: Path) -> tuple[StoredChain, ...]:
         """The chains one file holds. Raises StoreError where the file is cut short or not one of ours."""
@@ -125,7 +130,7 @@ class Snapshots:
         try:
             described = json.loads(pl.read_parquet_metadata(path)[_FOOTER_KEY])
         except (pl.exceptions.PolarsError, OSError, KeyError, ValueError) as error:
-            raise StoreError(f"{path} is damaged ({error}); `scanner store verify` sets it aside") from error
+            raise damaged(path, error) from error
         chains = tuple(_stored_chain(path, item) for item in described)
         self._footers[path] = (stamp, chains)
         return chains
@@ -140,7 +145,10 @@ class Snapshots:
         return self.load(list({item.underlying: item for item in listed}.values()))
 
     def load(self, chains: Iterable[StoredChain]) -> pl.DataFrame:
-        """Read chosen chains back, sorted as every chain is."""
+        """Read chosen chains back, sorted as every chain is.
+
+        Raises StoreError where a file turns out to be damaged; from then on :meth:`chains` leaves that file out.
+        """
         by_path: dict[Path, list[StoredChain]] = {}
         for item in chains:
             by_path.setdefault(item.path, []).append(item)
@@ -158,11 +166,18 @@ class Snapshots:
             )
             return pl.scan_parquet(path).filter(wanted).collect()
         except (pl.exceptions.PolarsError, OSError) as error:
-            raise StoreError(f"{path} is damaged ({error}); `scanner store verify` sets it aside") from error
+            damage = damaged(path, error)
+            self._give_up(path, damage)
+            raise damage from error
 
     def files(self) -> Iterator[Path]:
         """Every snapshot file, by source and session."""
         yield from sorted(self.folder.glob(f"*/*/*{_SUFFIX}"))
+
+
+def damaged(path: Path, error: Exception) -> StoreError:
+    """The error for a file that cannot be read back."""
+    return StoreError(f"{path} is damaged ({' '.join(str(error).split())[:120]}); `scanner store verify` sets it aside")
 
 
 def describe(chain: pl.DataFrame) -> list[dict[str, Any]]:
@@ -187,14 +202,24 @@ def describe(chain: pl.DataFrame) -> list[dict[str, Any]]:
 def fingerprint(chain: pl.DataFrame) -> str:
     """A digest of what a chain says, free of when it was fetched: the same recording gives the same digest."""
     digest = hashlib.blake2b(digest_size=16)
-    for name in _FINGERPRINT_COLUMNS:
-        column = chain[name]
-        digest.update(column.is_null().to_numpy().tobytes())
-        if column.dtype == pl.String:
-            digest.update("\n".join(column.fill_null("").to_list()).encode())
-        else:
-            digest.update(column.to_physical().fill_null(0).to_numpy().tobytes())
+    for name in chain_module.SCHEMA:
+        if name != "fetched_at":
+            digest.update(name.encode())
+            for buffer in _buffers(chain[name]):
+                digest.update(buffer)
     return digest.hexdigest()
+
+
+def _buffers(column: pl.Series) -> Iterator[bytes | memoryview]:
+    """The content of a column as bytes: where it is null, then its values."""
+    yield column.is_null().to_numpy().tobytes()
+    if column.dtype != pl.String:
+        yield column.to_physical().fill_null(0).to_numpy().tobytes()
+        return
+    # Offsets and characters, as large as they are; far cheaper than one Python string a row.
+    for buffer in column.fill_null("").rechunk().to_arrow(compat_level=pl.CompatLevel.oldest()).buffers()[1:]:
+        if buffer is not None:
+            yield memoryview(buffer)
 
 
 def _stored_chain(path: Path, item: dict[str, Any]) -> StoredChain:

@@ -3,34 +3,47 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from types import TracebackType
 
+import polars as pl
+
+from scanner import events
+from scanner.corporate_actions import Actions, Rename, read_renames
 from scanner.errors import StoreError
 from scanner.store.derive import Derived, Deriver, Summarise, raw_summary
 from scanner.store.files import unwritable, write_atomically
 from scanner.store.history import History
+from scanner.store.locks import WriteLock
 from scanner.store.snapshots import Snapshots
 from scanner.store.summaries import Summaries
 
 LAYOUT = 1
+# Tables that `scanner import` keeps in the store, so that every later panel knows of them.
+EVENTS_FILE = "events.csv"
+RENAMES_FILE = "renames.csv"
+# Seconds a writer waits for another one. A scan's write takes well under a second; an import may take minutes.
+LOCK_PATIENCE = 10.0
 DEFAULT_DEPTH = 60
 
 
 class Store:
     """Snapshots, the summaries derived from them, and the history over those. Open it with :meth:`open`."""
 
-    def __init__(self, path: Path, *, read_only: bool, summarise: Summarise, calculation_version: str) -> None:
+    def __init__(
+        self, path: Path, *, read_only: bool, summarise: Summarise, calculation_version: str, actions: Actions
+    ) -> None:
         self.path = path
         self.read_only = read_only
         self.snapshots = Snapshots(path / "snapshots")
         self.summaries = Summaries(path / "summaries")
-        self.history = History(self.summaries)
-        self._deriver = Deriver(
-            self.snapshots, self.summaries, self.history, summarise, calculation_version, DEFAULT_DEPTH
-        )
+        self._summarise = summarise
+        self._version = calculation_version
+        self._lock = WriteLock(path / "lock", LOCK_PATIENCE)
+        self._act_on(actions)
 
     @classmethod
     def open(
@@ -61,7 +74,38 @@ class Store:
             except OSError as error:
                 raise unwritable(path, error) from error
             write_atomically(marker, lambda handle: handle.write(json.dumps({"layout": LAYOUT}).encode()))
-        return cls(path, read_only=read_only, summarise=summarise, calculation_version=calculation_version)
+        return cls(
+            path,
+            read_only=read_only,
+            summarise=summarise,
+            calculation_version=calculation_version,
+            actions=_actions(path),
+        )
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Be the only writer. Raises StoreLockedError that names the other one, StoreError where it is read-only."""
+        if self.read_only:
+            raise StoreError(f"{self.path} was opened for reading only")
+        with self._lock.held():
+            yield
+
+    def keep_events(self, table: pl.DataFrame) -> None:
+        """Put a table of events in place of the store's; splits among them apply to every panel from now on."""
+        write_atomically(self.path / EVENTS_FILE, table.write_csv)
+        self._act_on(_actions(self.path))
+
+    def keep_renames(self, renames: tuple[Rename, ...]) -> None:
+        """Put renames in place of the store's; they apply to every panel from now on."""
+        lines = ["old,new,date", *(f"{item.old},{item.new},{item.effective}" for item in renames)]
+        write_atomically(self.path / RENAMES_FILE, lambda handle: handle.write("\n".join(lines).encode() + b"\n"))
+        self._act_on(_actions(self.path))
+
+    def _act_on(self, actions: Actions) -> None:
+        self.history = History(self.summaries, self._version, actions)
+        self._deriver = Deriver(
+            self.snapshots, self.summaries, self.history, self._summarise, self._version, DEFAULT_DEPTH, actions
+        )
 
     def derive_from(
         self,
@@ -71,11 +115,32 @@ class Store:
     ) -> list[Derived]:
         """Derive anew, in session order, each underlying from a session on; ``first`` says from which one."""
         done = []
-        for session in self.snapshots.sessions(source):
-            names: Iterable[str] = [name for name, start in first.items() if session >= start]
-            for derived in self._deriver.derive(source, session, names):
-                on_session(derived)
-                done.append(derived)
+        with self.writing():
+            for session in self.snapshots.sessions(source):
+                names = [name for name, start in first.items() if session >= start]
+                for derived in self._deriver.derive(source, session, names):
+                    on_session(derived)
+                    done.append(derived)
+        return done
+
+    def outdated(self) -> dict[str, dict[date, list[str]]]:
+        """What is not summarised as it would be now, by source and session: after a killed scan, or an older import."""
+        found = {source: self._deriver.outdated(source) for source in self.snapshots.sources()}
+        return {source: stale for source, stale in found.items() if stale}
+
+    def catch_up(
+        self,
+        plan: Mapping[str, Mapping[date, list[str]]] | None = None,
+        on_session: Callable[[Derived], object] = lambda derived: None,
+    ) -> list[Derived]:
+        """Summarise what is outdated (or the plan that :meth:`outdated` gave), each source in session order."""
+        done = []
+        with self.writing():
+            for source, stale in (self.outdated() if plan is None else plan).items():
+                for session, names in stale.items():
+                    for derived in self._deriver.derive(source, session, names):
+                        on_session(derived)
+                        done.append(derived)
         return done
 
     def close(self) -> None:
@@ -90,6 +155,15 @@ class Store:
     ) -> None:
         """Close it."""
         self.close()
+
+
+def _actions(path: Path) -> Actions:
+    """The splits and renames the store has been told of."""
+    table, renames = path / EVENTS_FILE, path / RENAMES_FILE
+    return Actions.of(
+        events.read(table).frame if table.exists() else events.empty(),
+        read_renames(renames) if renames.exists() else (),
+    )
 
 
 def _check_layout(marker: Path) -> None:

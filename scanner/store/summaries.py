@@ -2,11 +2,14 @@
 
 A session of a source is two Parquet files: ``contracts`` and, written after it, ``underlyings``. Volumes, open interest
 and quotes that the quality gate does not trust are null here, with the verdicts beside them. Everything in this module
-can be rebuilt from the snapshots; each underlying row carries the ``calculation_version`` it was made by.
+can be rebuilt from the snapshots. Each underlying row carries the ``calculation_version`` it was made by and its
+``lineage``: a digest of the chains it was made from and of the lineage of the session before. A row is up to date when
+its lineage is the one it would get today; importing an older session or another one of its chains makes it outdated.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
@@ -15,7 +18,6 @@ from typing import IO
 import polars as pl
 
 from scanner.chain import INSTANT, SORT_KEY
-from scanner.errors import StoreError
 from scanner.panel import CONTRACT_SCHEMA
 from scanner.store.files import folder_name, from_folder_name, write_atomically
 
@@ -41,10 +43,14 @@ UNDERLYING_ROWS = pl.Schema(
         ("final", pl.Boolean),
         ("simulated", pl.Boolean),
         ("verdicts", pl.List(VERDICT)),
-        ("inputs", pl.String),
+        ("lineage", pl.String),
         ("calculation_version", pl.String),
     ]
 )
+
+_FILES = ("contracts.parquet", "underlyings.parquet")
+
+log = logging.getLogger(__name__)
 
 
 class Summaries:
@@ -53,6 +59,7 @@ class Summaries:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         # Underlying rows are small and read for every panel; contract rows are large and read once by a baseline.
+        self._damaged: set[Path] = set()
         self._underlyings: dict[Path, tuple[tuple[int, int], pl.DataFrame]] = {}
 
     def write(self, source: str, session: date, contracts: pl.DataFrame, underlyings: pl.DataFrame) -> None:
@@ -67,6 +74,7 @@ class Summaries:
         # The underlying rows go last: a session counts as summarised only once they are there.
         self._write_file(self._path(source, session, "contracts"), contracts)
         self._write_file(self._path(source, session, "underlyings"), underlyings)
+        self._damaged.discard(self._path(source, session, "contracts").parent)
 
     def contracts(self, source: str, session: date, underlyings: Iterable[str] | None = None) -> pl.DataFrame:
         """One row for each contract of a session, sorted by root, expiry, strike and right."""
@@ -75,11 +83,6 @@ class Summaries:
     def underlyings(self, source: str, session: date, underlyings: Iterable[str] | None = None) -> pl.DataFrame:
         """One row for each underlying of a session."""
         return _of(self._read(self._path(source, session, "underlyings"), UNDERLYING_ROWS), underlyings)
-
-    def history(self, source: str, sessions: Iterable[date], underlyings: Iterable[str] | None = None) -> pl.DataFrame:
-        """The underlying rows of several sessions under each other."""
-        frames = [self.underlyings(source, session, underlyings) for session in sessions]
-        return pl.concat(frames, how="diagonal_relaxed") if frames else pl.DataFrame(schema=UNDERLYING_ROWS)
 
     def sources(self) -> list[str]:
         """Every source that has a summary."""
@@ -90,6 +93,20 @@ class Summaries:
         folder = self.folder / folder_name(source)
         return sorted(date.fromisoformat(path.parent.name) for path in folder.glob("*/underlyings.parquet"))
 
+    def files(self) -> list[Path]:
+        """Every summary file."""
+        return sorted(self.folder.glob("*/*/*.parquet"))
+
+    def problem(self, path: Path) -> str | None:
+        """What is wrong with a summary file; None where it is whole."""
+        schema = UNDERLYING_ROWS if path.stem == "underlyings" else CONTRACT_ROWS
+        try:
+            # Not the copy in memory: what is asked is whether the disk still holds it.
+            columns = pl.read_parquet(path).schema
+        except (pl.exceptions.PolarsError, OSError) as error:
+            return f"{path} is damaged ({_short(error)})"
+        return None if schema.items() <= columns.items() else f"{path} is damaged (columns are missing)"
+
     def stamp(self, source: str, session: date) -> tuple[int, int]:
         """A value that changes whenever the session is summarised anew."""
         return _file_stamp(self._path(source, session, "underlyings"))
@@ -98,7 +115,8 @@ class Summaries:
         return self.folder / folder_name(source) / session.isoformat() / f"{part}.parquet"
 
     def _read(self, path: Path, schema: pl.Schema) -> pl.DataFrame:
-        if not path.exists():
+        """One of a session's two files. Where either is missing or damaged the session is not summarised: no rows."""
+        if path.parent in self._damaged or not all((path.parent / name).exists() for name in _FILES):
             return pl.DataFrame(schema=schema)
         stamp = _file_stamp(path)
         cached = self._underlyings.get(path)
@@ -107,7 +125,9 @@ class Summaries:
         try:
             frame = pl.read_parquet(path)
         except (pl.exceptions.PolarsError, OSError) as error:
-            raise StoreError(f"{path} is damaged ({error}); `scanner store rebuild` makes it anew") from error
+            self._damaged.add(path.parent)
+            log.warning("left out: %s is damaged (%s); `scanner store verify` mends it", path, _short(error))
+            return pl.DataFrame(schema=schema)
         if schema is UNDERLYING_ROWS:
             self._underlyings[path] = (stamp, frame)
         return frame
@@ -118,6 +138,10 @@ class Summaries:
             frame.write_parquet(handle, compression="zstd", compression_level=1)
 
         write_atomically(path, write)
+
+
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[:120]
 
 
 def _of(frame: pl.DataFrame, underlyings: Iterable[str] | None) -> pl.DataFrame:

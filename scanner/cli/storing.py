@@ -1,0 +1,59 @@
+"""Opening the store for the commands that keep it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from scanner.store.store import Store
+
+
+def open_store(config: Path | None, store: Path | None, *, read_only: bool = False) -> Store:
+    """The store in ``--store``, else in the configuration's folder. Raises ConfigError or StoreError."""
+    from scanner import config as configuration
+    from scanner.pipeline import CALCULATION_VERSION, summarise
+    from scanner.store.store import Store
+
+    folder = configuration.load(config).store.path if store is None else store
+    return Store.open(folder, read_only=read_only, summarise=summarise, calculation_version=CALCULATION_VERSION)
+
+
+def mend_state(folder: Path) -> list[str]:
+    """Verify the database of alerts and runs beside the snapshots; set it aside where it is damaged, and say so."""
+    from scanner.errors import StoreError
+    from scanner.store.state import FILE_NAME, State, set_aside
+
+    path = folder / FILE_NAME
+    if not path.exists():
+        return []
+    try:
+        with State.open(path, read_only=True) as state:
+            problems = state.verify()
+    except StoreError as error:
+        problems = [str(error)]
+    if not problems:
+        return []
+    kept = set_aside(path, now())
+    return [*problems, f"set aside: {kept}; the next scan begins a new one, history is not touched"]
+
+
+def age_to_keep(config: Path | None, keep: str | None) -> timedelta:
+    """How long snapshots are kept: ``--keep``, else the configuration's. Raises UsageError where it is no duration."""
+    from pydantic import ValidationError
+
+    from scanner import config as configuration
+    from scanner.errors import UsageError
+
+    if keep is None:
+        return configuration.load(config).store.keep_snapshots
+    try:
+        return configuration.StoreSettings.model_validate({"keep_snapshots": keep}).keep_snapshots
+    except ValidationError as error:
+        raise UsageError(f"--keep {keep}: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from error
+
+
+def now() -> datetime:
+    """The clock, read at the edge."""
+    return datetime.now(UTC)

@@ -1,0 +1,102 @@
+"""One writer at a time: an advisory lock that says who holds it, and that the kernel frees when its holder dies."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO
+
+from scanner.errors import StoreLockedError
+from scanner.store.files import unwritable
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _try_lock(handle: IO[str]) -> bool:
+        try:
+            msvcrt.locking(handle.fileno(), msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+else:
+    import fcntl
+
+    def _try_lock(handle: IO[str]) -> bool:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+
+_PAUSE = 0.05
+
+
+class WriteLock:
+    """The write lock of a store folder; may be taken again by the thread that holds it."""
+
+    def __init__(self, path: Path, patience: float) -> None:
+        self.path = path
+        self._patience = patience
+        self._thread = threading.RLock()
+        self._depth = 0
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the lock. Waits a while for another holder, then raises StoreLockedError that names it."""
+        with self._thread:
+            if self._depth:
+                yield
+                return
+            handle = self._acquire()
+            self._depth += 1
+            try:
+                yield
+            finally:
+                self._depth -= 1
+                handle.close()
+
+    def _acquire(self) -> IO[str]:
+        try:
+            handle = self.path.open("a+", encoding="utf-8")
+        except OSError as error:
+            raise unwritable(self.path, error) from error
+        until = time.monotonic() + self._patience
+        while not _try_lock(handle):
+            if time.monotonic() >= until:
+                holder = _holder(handle)
+                handle.close()
+                raise StoreLockedError(
+                    f"{self.path.parent} is being written by {holder}; wait for it to end, or give another --store DIR"
+                )
+            time.sleep(_PAUSE)
+        _sign(handle)
+        return handle
+
+
+def _sign(handle: IO[str]) -> None:
+    """Write who holds the lock, for the message others get. The lock holds without it, on a full disk too."""
+    said = {"pid": os.getpid(), "command": " ".join(sys.argv)[:200], "since": f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}"}
+    try:
+        handle.seek(0)
+        handle.truncate()
+        handle.write(json.dumps(said))
+        handle.flush()
+    except OSError:
+        return
+
+
+def _holder(handle: IO[str]) -> str:
+    try:
+        handle.seek(0)
+        said = json.loads(handle.read())
+        return f"process {said['pid']} ({said['command']}) since {said['since']} UTC"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "another process"

@@ -1,0 +1,249 @@
+"""Keeping a store whole: what it holds, whether it can all be read, making the derived anew, and letting go of the old.
+
+What is damaged is never deleted: it is moved to ``set-aside/`` under a name that says where it came from, and what was
+derived from it is made again from what is whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from scanner.errors import StoreError
+from scanner.store.derive import Derived
+from scanner.store.files import TEMPORARY_SUFFIX, unwritable
+from scanner.store.snapshots import fingerprint
+from scanner.store.store import Store
+
+SET_ASIDE = "set-aside"
+SOURCE_COLUMNS = (
+    "source",
+    "simulated",
+    "underlyings",
+    "sessions",
+    "first",
+    "last",
+    "chains",
+    "contract_rows",
+    "untrusted",
+    "calculation_versions",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """What a store holds of one source."""
+
+    source: str
+    simulated: bool
+    underlyings: int
+    sessions: int
+    first: date
+    last: date
+    chains: int
+    contract_rows: int
+    untrusted: int
+    calculation_versions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """What a store holds, and how much disk it takes."""
+
+    path: Path
+    sources: tuple[SourceInfo, ...]
+    snapshot_bytes: int
+    summary_bytes: int
+    set_aside: int
+
+
+@dataclass
+class Verified:
+    """What :func:`verify` found: how much is whole, what is damaged, what was left behind, what is outdated."""
+
+    snapshots: int = 0
+    summaries: int = 0
+    damaged: list[str] = field(default_factory=list)
+    set_aside: list[Path] = field(default_factory=list)
+    leftovers: list[Path] = field(default_factory=list)
+    outdated: int = 0
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing is damaged and nothing has to be made again."""
+        return not self.damaged and not self.outdated
+
+
+def info(store: Store) -> Info:
+    """What the store holds."""
+    sources = tuple(
+        _source_info(store, source) for source in sorted({*store.snapshots.sources(), *store.summaries.sources()})
+    )
+    return Info(
+        store.path,
+        sources,
+        _bytes_below(store.snapshots.folder),
+        _bytes_below(store.summaries.folder),
+        sum(1 for path in (store.path / SET_ASIDE).rglob("*") if path.is_file()),
+    )
+
+
+def as_document(found: Info) -> dict[str, Any]:
+    """The same as plain data, dates as ISO text."""
+    sources = [
+        asdict(item)
+        | {
+            "first": item.first.isoformat(),
+            "last": item.last.isoformat(),
+            "calculation_versions": " ".join(item.calculation_versions),
+        }
+        for item in found.sources
+    ]
+    return asdict(found) | {"path": str(found.path), "sources": sources}
+
+
+def _source_info(store: Store, source: str) -> SourceInfo:
+    held = sorted({*store.snapshots.sessions(source), *store.summaries.sessions(source)})
+    chains = [item for session in store.snapshots.sessions(source) for item in store.snapshots.chains(source, session)]
+    rows = [store.summaries.underlyings(source, session) for session in store.summaries.sessions(source)]
+    names = {item.underlying for item in chains}.union(*(part["underlying"].to_list() for part in rows))
+    versions = {version for part in rows for version in part["calculation_version"]}
+    return SourceInfo(
+        source=source,
+        simulated=any(bool(part["simulated"].any()) for part in rows),
+        underlyings=len(names),
+        sessions=len(held),
+        first=held[0],
+        last=held[-1],
+        chains=len(chains),
+        contract_rows=sum(item.rows for item in chains),
+        untrusted=sum(int((part["verdicts"].list.len() > 0).sum()) for part in rows),
+        calculation_versions=tuple(sorted(versions)),
+    )
+
+
+def _bytes_below(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def verify(store: Store, on_file: Callable[[Path], object] = lambda path: None) -> Verified:
+    """Read everything back. What is damaged is set aside, unless the store was opened for reading only.
+
+    Each snapshot is checked against the fingerprints in its footer, each summary against the snapshots it came from.
+    """
+    found = Verified()
+    if store.read_only:
+        _examine(store, found, on_file)
+        return found
+    with store.writing():
+        _examine(store, found, on_file)
+        for path in found.leftovers:
+            # The lock is ours: whoever wrote this is gone, and it was never a whole file.
+            path.unlink(missing_ok=True)
+    return found
+
+
+def _examine(store: Store, found: Verified, on_file: Callable[[Path], object]) -> None:
+    for path in store.snapshots.files():
+        on_file(path)
+        problem = _snapshot_problem(store, path)
+        if problem is None:
+            found.snapshots += 1
+        else:
+            _condemn(store, found, path, problem)
+    for path in store.summaries.files():
+        on_file(path)
+        problem = store.summaries.problem(path)
+        if problem is None:
+            found.summaries += 1
+        else:
+            # Its session counts as not summarised from here on, and is made again from the snapshots.
+            _condemn(store, found, path, problem)
+    found.leftovers = sorted(store.path.rglob(f"*{TEMPORARY_SUFFIX}"))
+    found.outdated = count(store.outdated())
+
+
+def count(plan: dict[str, dict[date, list[str]]]) -> int:
+    """How many summaries of one session of one underlying a plan would make."""
+    return sum(len(names) for stale in plan.values() for names in stale.values())
+
+
+def _snapshot_problem(store: Store, path: Path) -> str | None:
+    try:
+        for item in store.snapshots.footer(path):
+            chain = store.snapshots.load([item])
+            if chain.height != item.rows or fingerprint(chain) != item.fingerprint:
+                return f"{path} is damaged: {item.underlying} is not what was written"
+    except StoreError as error:
+        return str(error)
+    return None
+
+
+def _condemn(store: Store, found: Verified, path: Path, problem: str) -> None:
+    found.damaged.append(problem)
+    if not store.read_only:
+        found.set_aside.append(set_aside(store, path))
+
+
+def set_aside(store: Store, path: Path) -> Path:
+    """Move a damaged file of the store out of the way. Returns where it is now."""
+    kept = store.path / SET_ASIDE / path.relative_to(store.path)
+    try:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        path.replace(kept)
+    except OSError as error:
+        raise unwritable(kept, error) from error
+    return kept
+
+
+def rebuild(
+    store: Store,
+    on_plan: Callable[[int], object] = lambda total: None,
+    on_session: Callable[[Derived], object] = lambda derived: None,
+) -> list[Derived]:
+    """Make every summary anew from the snapshots. Sessions whose snapshots are pruned keep the summary they have."""
+    with store.writing():
+        for path in store.summaries.files():
+            if store.summaries.problem(path) is not None:
+                set_aside(store, path)
+        plan = {source: _everything(store, source) for source in store.snapshots.sources()}
+        on_plan(count(plan))
+        return store.catch_up(plan, on_session)
+
+
+def _everything(store: Store, source: str) -> dict[date, list[str]]:
+    return {
+        session: sorted({item.underlying for item in store.snapshots.chains(source, session)})
+        for session in store.snapshots.sessions(source)
+    }
+
+
+def prune(store: Store, keep: timedelta, now: datetime) -> list[Path]:
+    """Delete snapshots of sessions older than ``keep``; their summaries stay. Returns the files deleted.
+
+    A session that is not summarised yet is kept, for its snapshots are all there is of it.
+    """
+    oldest = (now.astimezone(UTC) - keep).date()
+    with store.writing():
+        return [path for source in store.snapshots.sources() for path in _prune_source(store, source, oldest)]
+
+
+def _prune_source(store: Store, source: str, oldest: date) -> Iterator[Path]:
+    outdated = store.outdated().get(source, {})
+    for session in store.snapshots.sessions(source):
+        if session < oldest and session not in outdated:
+            for path in {item.path for item in store.snapshots.chains(source, session)}:
+                _delete(path)
+                yield path
+
+
+def _delete(path: Path) -> None:
+    try:
+        path.unlink()
+        if not any(path.parent.iterdir()):
+            path.parent.rmdir()
+    except OSError as error:
+        raise unwritable(path, error) from error

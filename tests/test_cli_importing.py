@@ -1,0 +1,129 @@
+"""``scanner import``: what was taken, what was refused and why; twice is as good as once."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+from datetime import date
+from pathlib import Path
+
+import pytest
+from built_chains import built_chain
+from typer.testing import CliRunner, Result
+
+from scanner import sessions
+from scanner.cli.main import app
+from scanner.store.store import Store
+
+DAYS = sessions.sessions_between(date(2026, 8, 3), date(2026, 8, 6))
+COLUMNS = ("session_date", "underlying", "expiry", "strike", "right", "volume", "open_interest", "bid", "ask", "spot")
+
+
+def recorded(folder: Path, day: date, **options: object) -> Path:
+    """A canonical CSV of one session, gzipped on odd days."""
+    text = built_chain(day, **options).select(COLUMNS).write_csv()  # type: ignore[arg-type]
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{day}.csv"
+    if day.day % 2:
+        path = path.with_suffix(".csv.gz")
+        path.write_bytes(gzip.compress(text.encode(), mtime=0))
+    else:
+        path.write_text(text, "utf-8")
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for day in DAYS:
+        recorded(tmp_path / "chains", day)
+    return tmp_path / "chains"
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def document(result: Result) -> dict[str, object]:
+    parsed: dict[str, object] = json.loads(result.stdout)
+    return parsed
+
+
+def test_a_folder_is_taken_once_and_known_the_second_time(folder: Path, tmp_path: Path) -> None:
+    first = run("import", folder, "--store", tmp_path / "store", "--format", "json")
+    again = run("import", folder, "--store", tmp_path / "store", "--format", "json")
+    assert (first.exit_code, again.exit_code) == (0, 0)
+    assert document(first)["import"] == {
+        "chains_stored": 4,
+        "chains_known": 0,
+        "contracts_stored": 80,
+        "events": 0,
+        "sessions_summarised": 4,
+        "without_close": [],
+    }
+    assert document(again)["import"]["chains_known"] == 4
+    assert document(again)["import"]["sessions_summarised"] == 0
+    with Store.open(tmp_path / "store", read_only=True) as store:
+        assert store.snapshots.sessions("canonical") == DAYS
+
+
+def test_a_glob_and_a_file_are_taken_like_a_folder(folder: Path, tmp_path: Path) -> None:
+    result = run(
+        "import", folder / "*.gz", folder / f"{DAYS[1]}.csv", "--store", tmp_path / "store", "--format", "json"
+    )
+    assert document(result)["import"]["chains_stored"] == 3
+
+
+def test_a_file_that_cannot_be_understood_is_named_with_its_reason_and_the_rest_goes_on(
+    folder: Path, tmp_path: Path
+) -> None:
+    (folder / "letter.csv").write_text("Dear Sir,\nplease find enclosed\n", "utf-8")
+    result = run("import", folder, "--store", tmp_path / "store")
+    assert result.exit_code == 1
+    assert "Stored 4 chains (80 contracts)" in result.stdout
+    assert "letter.csv" in result.stdout.split("Refused:")[1]
+
+
+def test_where_nothing_can_be_taken_the_exit_code_is_3(tmp_path: Path) -> None:
+    result = run("import", tmp_path / "nowhere", "--store", tmp_path / "store")
+    assert result.exit_code == 3
+    assert "no such file or folder" in result.stdout
+
+
+def test_sessions_that_are_not_judgeable_are_listed_with_their_reasons(folder: Path, tmp_path: Path) -> None:
+    recorded(folder, date(2026, 8, 8))
+    result = run("import", folder, "--store", tmp_path / "store")
+    assert result.exit_code == 0
+    assert "ABC 2026-08-08: weekend (all off): labelled 2026-08-08, a weekend: no session was held" in result.stdout
+
+
+def test_csv_has_one_row_for_each_session(folder: Path, tmp_path: Path) -> None:
+    result = run("import", folder, "--store", tmp_path / "store", "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(result.stdout)))
+    assert [row["session_date"] for row in rows] == [str(day) for day in DAYS]
+    assert {row["reached_close"] for row in rows} == {"true"}
+
+
+def test_events_and_renames_are_kept_and_apply_to_every_later_panel(folder: Path, tmp_path: Path) -> None:
+    (folder / "events.csv").write_text(f"underlying,date,kind,value,when\nABC,{DAYS[3]},split,2:1,\n", "utf-8")
+    (folder / "renames.csv").write_text(f"old,new,date\nABC,NEW,{date(2026, 8, 10)}\n", "utf-8")
+    result = run("import", folder, "--store", tmp_path / "store", "--format", "json")
+    assert result.exit_code == 0
+    assert document(result)["import"]["events"] == 2
+    with Store.open(tmp_path / "store", read_only=True) as store:
+        panel = store.history.panel("canonical", ["ABC"], before=DAYS[3])
+        assert panel.spot.tolist() == [[50.0, 50.0, 50.0]]
+        assert store.history.panel("canonical", ["NEW"], before=date(2026, 8, 10)).sessions == tuple(DAYS)
+
+
+def test_a_wrong_line_of_events_is_refused_by_line(folder: Path, tmp_path: Path) -> None:
+    (folder / "events.csv").write_text("underlying,date,kind,value,when\nABC,soon,split,2:1,\n", "utf-8")
+    result = run("import", folder, "--store", tmp_path / "store")
+    assert "events.csv:2: date 'soon' is not a date" in result.stdout
+
+
+def test_nothing_but_data_goes_to_stdout_and_no_progress_without_a_terminal(folder: Path, tmp_path: Path) -> None:
+    result = run("import", folder, "--store", tmp_path / "store", "--format", "json")
+    assert document(result)["schema"] == 1
+    assert result.stderr == ""

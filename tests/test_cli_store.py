@@ -1,0 +1,124 @@
+"""``scanner store info|verify|rebuild|prune``."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+import pytest
+from built_chains import built_chain
+from typer.testing import CliRunner, Result
+
+from scanner import sessions
+from scanner.cli.main import app
+from scanner.pipeline import CALCULATION_VERSION, summarise
+from scanner.store.importing import ImportReport, import_chains
+from scanner.store.state import FILE_NAME, State
+from scanner.store.store import Store
+
+DAYS = sessions.sessions_between(date(2026, 8, 3), date(2026, 8, 5))
+
+
+@dataclass
+class Recorded:
+    chain: pl.DataFrame | None
+    path: Path = Path("built")
+    refusals: tuple[object, ...] = ()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    with Store.open(tmp_path / "store", summarise=summarise, calculation_version=CALCULATION_VERSION) as opened:
+        import_chains(opened, [Recorded(built_chain(day)) for day in DAYS], ImportReport())
+    return tmp_path / "store"
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def test_info_tells_sources_sessions_and_sizes(store: Path) -> None:
+    result = run("store", "info", "--store", store, "--format", "json")
+    told = json.loads(result.stdout)["store"]
+    assert told["snapshot_bytes"] > 0
+    assert told["sources"] == [
+        {
+            "source": "test",
+            "simulated": False,
+            "underlyings": 1,
+            "sessions": 3,
+            "first": "2026-08-03",
+            "last": "2026-08-05",
+            "chains": 3,
+            "contract_rows": 60,
+            "untrusted": 0,
+            "calculation_versions": CALCULATION_VERSION,
+        }
+    ]
+
+
+def test_info_of_an_empty_store_says_how_to_fill_it(tmp_path: Path) -> None:
+    Store.open(tmp_path).close()
+    assert "Nothing is stored yet; `scanner import PATH`" in run("store", "info", "--store", tmp_path).stdout
+
+
+def test_verify_of_a_sound_store_ends_with_0(store: Path) -> None:
+    result = run("store", "verify", "--store", store)
+    assert result.exit_code == 0
+    assert "3 snapshots and 6 summaries are whole." in result.stdout
+
+
+def test_verify_names_what_is_damaged_sets_it_aside_and_makes_the_rest_whole(store: Path) -> None:
+    broken = next((store / "summaries").rglob("contracts.parquet"))
+    broken.write_bytes(b"PAR1")
+    first, second = run("store", "verify", "--store", store), run("store", "verify", "--store", store)
+    assert (first.exit_code, second.exit_code) == (1, 0)
+    assert str(broken) in first.stdout.replace("\n", "")
+    assert "Summarised 1 sessions anew." in first.stdout
+
+
+def test_verify_sets_a_damaged_database_aside_and_says_where(store: Path) -> None:
+    State.open(store).close()
+    path = store / FILE_NAME
+    path.write_bytes(b"not a database at all" * 500)
+    result = run("store", "verify", "--store", store)
+    assert result.exit_code == 1
+    assert "set aside" in result.stdout
+    assert not path.exists()
+    with State.open(store), sqlite3.connect(path) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_rebuild_makes_everything_derived_anew(store: Path) -> None:
+    result = run("store", "rebuild", "--store", store)
+    assert (result.exit_code, result.stdout) == (0, "Summarised 3 sessions anew.\n")
+
+
+def test_prune_takes_an_age(store: Path) -> None:
+    result = run("store", "prune", "--keep", "1d", "--store", store)
+    assert (result.exit_code, result.stdout) == (0, "Deleted 3 snapshot files older than 1 days.\n")
+    with Store.open(store, read_only=True) as opened:
+        assert len(opened.history.panel("test", ["ABC"], before=date(2026, 8, 31)).sessions) == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["store", "prune", "--keep", "soon"], 2, "--keep soon: 'soon' is not a duration"),
+        (["store", "info"], 3, "no store at"),
+    ],
+)
+def test_what_cannot_be_done_ends_with_the_documented_code_and_one_line(
+    tmp_path: Path, arguments: list[str], code: int, said: str
+) -> None:
+    command = [sys.executable, "-m", "scanner", *arguments, "--store", str(tmp_path / "none")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == code
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
