@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from scanner import sessions
 from scanner.pricing.curve import Curve
+from scanner.pricing.forward import Expiries
 from scanner.pricing.status import REASONS
 
 Floats = NDArray[np.float64]
@@ -25,10 +26,10 @@ CODE = {word: code for code, word in enumerate(WORDS)}
 
 @dataclass(slots=True)
 class Book:
-    """Arrays by row, in the chain's order; from ``offsets`` (row ranges of the expiries) on, arrays by expiry.
+    """Arrays by row, in the chain's order; from ``expiries`` on, by expiry.
 
     ``price`` is the mid or, where ``traded``, the last; NaN where there is neither. ``reason`` is a code of ``CODE``,
-    0 where a volatility may be looked for. ``spot`` is less the value of known dividends before the expiry.
+    0 where a volatility may be looked for.
     """
 
     sign: NDArray[np.int8]
@@ -41,16 +42,13 @@ class Book:
     years: Floats
     reason: NDArray[np.uint8]
 
-    offsets: NDArray[np.int64]
     expiries: pl.DataFrame
-    expiry_years: Floats
-    rate: Floats
-    spot: Floats
-    exercised: Flags
+    known: Expiries
+    discount: Floats
 
     def by_row(self, by_expiry: Floats) -> Floats:
         """An array by expiry, repeated for each of its rows."""
-        return np.repeat(by_expiry, np.diff(self.offsets))
+        return np.repeat(by_expiry, np.diff(self.known.offsets))
 
     def priceable(self) -> Flags:
         """Rows where nothing has forbidden a volatility so far."""
@@ -70,6 +68,14 @@ def read(chain: pl.DataFrame, curve: Curve, dividends: pl.DataFrame | None) -> B
     spot = expiries["spot"].fill_null(np.nan).to_numpy(writable=True)
     if dividends is not None:
         spot = spot - _dividends_ahead(expiries, dividends, rate)
+    known = Expiries(
+        offsets,
+        *_by_underlying(expiries["underlying"]),
+        expiry_years,
+        rate,
+        spot,
+        (expiries["exercise_style"] == "american").to_numpy(),
+    )
     bid, ask = _floats(chain["bid"]), _floats(chain["ask"])
     price, traded = _prices(chain, bid, ask, expiries, offsets)
     book = Book(
@@ -82,12 +88,9 @@ def read(chain: pl.DataFrame, curve: Curve, dividends: pl.DataFrame | None) -> B
         traded=traded,
         years=(np.repeat(instant, counts) - quote_time) / _YEAR,
         reason=np.zeros(chain.height, np.uint8),
-        offsets=offsets,
         expiries=expiries,
-        expiry_years=expiry_years,
-        rate=rate,
-        spot=spot,
-        exercised=(expiries["exercise_style"] == "american").to_numpy(),
+        known=known,
+        discount=np.exp(-rate * expiry_years),
     )
     _forbid(book, chain, quote_time, latest)
     return book
@@ -115,6 +118,13 @@ def _expiries(chain: pl.DataFrame, offsets: NDArray[np.int64]) -> pl.DataFrame:
         dte=(pl.col("expiry") - pl.col("session_date")).dt.total_days().cast(pl.Int32),
         instant=sessions.expiry_instants(heads["expiry"], heads["settlement"]),
     )
+
+
+def _by_underlying(underlying: pl.Series) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The expiries in the order of their underlyings, and the underlyings' ranges in it."""
+    order = underlying.arg_sort().to_numpy().astype(np.int64)
+    runs = underlying.gather(order).rle().struct.field("len").to_numpy()
+    return order, np.concatenate(([0], np.cumsum(runs))).astype(np.int64)
 
 
 def _rates(session_date: pl.Series, curve: Curve, years: Floats) -> Floats:
@@ -166,7 +176,7 @@ def _forbid(book: Book, chain: pl.DataFrame, quote_time: NDArray[np.int64], late
     )
     opening = by_session.to_physical().fill_null(0).to_numpy()
     newest = book.expiries.select("underlying", latest=latest).select(pl.col("latest").max().over("underlying"))
-    counts = np.diff(book.offsets)
+    counts = np.diff(book.known.offsets)
     conditions = {
         "nonstandard": chain["nonstandard"].to_numpy(),
         "expired": book.years <= 0,

@@ -106,17 +106,7 @@ def _is_sorted(chain: pl.DataFrame) -> bool:
 def _price(chain: pl.DataFrame, book: Book, use_vendor_iv: bool, sides: Sequence[Side]) -> PricedChain:
     """The stages in their order: forwards, volatilities, greeks, smiles, frames."""
     usable = np.where(book.priceable(), book.price, np.nan)
-    forwards = forward.fit(
-        book.offsets,
-        book.sign,
-        book.strike,
-        usable,
-        book.half_spread,
-        book.expiry_years,
-        book.rate,
-        book.spot,
-        book.exercised,
-    )
+    forwards = forward.fit(book.known, book.sign, book.strike, usable, book.half_spread)
     market = _market(book, forwards)
     book.reason[book.priceable() & np.isnan(market.forward)] = CODE["no_forward"]
     iv, status = _implied(book, market, book.price, book.priceable())
@@ -130,8 +120,9 @@ def _price(chain: pl.DataFrame, book: Book, use_vendor_iv: bool, sides: Sequence
         taken |= _take_vendors(chain, book, iv, source)
     _regreek(book, market, iv, greeks, taken)
     points = np.where(source == _TWIN, np.nan, iv)
-    smiles = smile.fit(book.offsets, book.sign, book.strike, points, uncertainty, forwards.forward, book.expiry_years)
-    expiries = _expiry_frame(book, forwards, smiles)
+    smiles = smile.fit(
+        book.known.offsets, book.sign, book.strike, points, uncertainty, forwards.forward, book.known.years
+    )
     columns = _prices_frame(chain, book) | _moneyness_frame(chain, book, market, smiles.atm)
     columns["iv"] = iv
     for side, prices in (("bid", book.bid), ("ask", book.ask)):
@@ -140,22 +131,18 @@ def _price(chain: pl.DataFrame, book: Book, use_vendor_iv: bool, sides: Sequence
     columns |= {"iv_reason": _words(book.reason, WORDS), "iv_source": _words(source, _SOURCES)}
     columns |= greeks._asdict() | {"iv_excess": iv - smiles.others}
     contracts = chain.with_columns(_column(name, values) for name, values in columns.items())
-    return PricedChain(contracts, expiries, _underlying_frame(chain, expiries, book, smiles))
+    return PricedChain(contracts, _expiry_frame(book, forwards, smiles), _underlying_frame(book, smiles))
 
 
 def _market(book: Book, forwards: forward.Forwards) -> _Market:
-    """Spread the expiries' levels over their rows; without a spot the stock is worth its discounted forward."""
-    discount = np.exp(-book.rate * book.expiry_years)
-    spot = np.where(book.spot > 0, book.spot, forwards.forward * discount)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        dividend_yield = book.rate - np.log(forwards.forward / spot) / book.expiry_years
+    """Spread the expiries' levels over their rows."""
     return _Market(
         forward=book.by_row(forwards.forward),
-        discount=book.by_row(discount),
-        spot=book.by_row(spot),
-        rate=book.by_row(book.rate),
-        dividend_yield=book.by_row(dividend_yield),
-        exercised=np.repeat(book.exercised, np.diff(book.offsets)),
+        discount=book.by_row(book.discount),
+        spot=book.by_row(forwards.spot),
+        rate=book.by_row(book.known.rate),
+        dividend_yield=book.by_row(forwards.dividend_yield),
+        exercised=np.repeat(book.known.exercised, np.diff(book.known.offsets)),
     )
 
 
@@ -227,7 +214,7 @@ def _twins(book: Book) -> NDArray[np.int64]:
     rows = book.sign.shape[0]
     twin = np.full(rows, -1)
     pair = (book.strike[:-1] == book.strike[1:]) & (book.sign[:-1] > 0) & (book.sign[1:] < 0)
-    inner = book.offsets[1:-1]
+    inner = book.known.offsets[1:-1]
     pair[inner - 1] = False
     calls = np.flatnonzero(pair)
     twin[calls], twin[calls + 1] = calls + 1, calls
@@ -263,7 +250,7 @@ def _moneyness_frame(chain: pl.DataFrame, book: Book, market: _Market, atm: Floa
     """Where the strike stands to the forward and the spot."""
     with np.errstate(divide="ignore", invalid="ignore"):
         moneyness = np.log(book.strike / market.forward)
-        deviations = moneyness / book.by_row(atm * np.sqrt(book.expiry_years))
+        deviations = moneyness / book.by_row(atm * np.sqrt(book.known.years))
         spot = chain["spot"].fill_null(np.nan).to_numpy()
         distance = book.sign * (book.strike - spot) / spot
     beyond = pl.Series(book.sign * (book.strike - market.forward) > 0)
@@ -281,13 +268,13 @@ def _moneyness_frame(chain: pl.DataFrame, book: Book, market: _Market, atm: Floa
 def _expiry_frame(book: Book, forwards: forward.Forwards, smiles: smile.Smiles) -> pl.DataFrame:
     """One row an expiry."""
     known = ~np.isnan(forwards.forward)
-    discount = np.where(known, np.exp(-book.rate * book.expiry_years), np.nan)
+    discount = np.where(known, book.discount, np.nan)
     with np.errstate(invalid="ignore"):
-        half_deviation = 0.5 * smiles.atm * np.sqrt(book.expiry_years)
+        half_deviation = 0.5 * smiles.atm * np.sqrt(book.known.years)
     # A straddle struck at the forward costs discount x forward x 2 (2 N(deviation / 2) - 1).
     straddle = discount * 2.0 * (2.0 * ndtr(half_deviation) - 1.0)
     values: dict[str, Values] = {
-        "years": book.expiry_years,
+        "years": book.known.years,
         "forward": forwards.forward,
         "discount": discount,
         "forward_source": _words(forwards.source, (None, "parity", "spot")),
@@ -320,19 +307,16 @@ def _term_slope(expiries: pl.DataFrame) -> pl.Series:
     return joined.sort("_row").select(term_slope=pl.col("later") - pl.col("atm_iv"))["term_slope"]
 
 
-def _underlying_frame(chain: pl.DataFrame, expiries: pl.DataFrame, book: Book, smiles: smile.Smiles) -> pl.DataFrame:
+def _underlying_frame(book: Book, smiles: smile.Smiles) -> pl.DataFrame:
     """One row an underlying: its volatility and skew at thirty days."""
-    order = expiries.with_row_index("_row").select("_row", "underlying", "years").sort("underlying", "years")
-    rows = order["_row"].to_numpy()
-    names = order["underlying"].rle()
-    offsets = np.concatenate(([0], np.cumsum(names.struct.field("len").to_numpy()))).astype(np.int64)
+    order, offsets = book.known.underlying_order, book.known.underlying_offsets
     at_thirty = {
-        name: smile.at_maturity(offsets, book.expiry_years[rows], values[rows], _THIRTY_DAYS)
+        name: smile.at_maturity(offsets, book.known.years[order], values[order], _THIRTY_DAYS)
         for name, values in (("atm", smiles.atm), ("put", smiles.put_25), ("call", smiles.call_25))
     }
     return pl.DataFrame(
         [
-            names.struct.field("value").alias("underlying"),
+            book.expiries["underlying"].gather(order[offsets[:-1]]),
             _column("iv30", at_thirty["atm"]),
             _column("skew_25d", at_thirty["put"] - at_thirty["call"]),
         ]

@@ -1,9 +1,13 @@
 """The implied forward of each expiry, from put-call parity over the tight quotes near the money.
 
-For a European pair ``C - P = discount x (forward - strike)``; each strike gives one forward, and the expiry's is their
+For a European pair ``C - P = discount x (forward - strike)``: each strike gives one forward, and the expiry's is their
 robust mean, weighted by how tight the quotes are. American quotes lose their early-exercise premiums first, which
-depend on the forward through the yield, so that the two are found in turn. The discount comes from the curve. Where the
-quotes tell nothing the forward is derived from the spot, the rate and a dividend yield, and ``forward_source`` says so.
+depend on the forward through the yield, so that the two are found in turn. The discount comes from the curve.
+
+Quotes as wide as the stock is volatile say little, and the forward of three days says nothing about a yearly yield. All
+expiries of an underlying therefore share a carry line ``ln(forward / spot) = shift + (rate - yield) x years``: the
+``shift`` takes up a spot that was not taken at the quotes' time, and each expiry leans on the line as far as its own
+quotes leave room. Where an expiry rests on the line more than on its quotes, ``source`` says so.
 """
 
 from __future__ import annotations
@@ -16,22 +20,51 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanner.pricing import american
-from scanner.pricing.black import Floats, Signs, undiscounted_price
+from scanner.pricing.black import Floats, Signs, implied_deviation, undiscounted_price
 from scanner.pricing.parallel import over_groups
-from scanner.pricing.status import SOLVED
 
 NONE, PARITY, SPOT = 0, 1, 2
 
-_NEAREST = 10
-_ROUNDS = 3
-_LARGEST_ERROR = 0.01
+Flags = NDArray[np.bool_]
+Offsets = NDArray[np.int64]
+
+_NEAREST = 6
+_ROUNDS = 2
 _MAD_TO_DEVIATION = 1.4826
+_BISQUARE = 4.685
+# Standard deviations, as shares of the spot: how far an expiry may stand off the carry line (dividends come in lumps,
+# rates and borrowing fees have a term structure), at once and per year.
+_OFF_LINE, _OFF_LINE_PER_YEAR = 0.001, 0.01
+# What is believed of the line before any quote is seen: the spot is of the quotes' time, and the yield is moderate.
+_SHIFT_GIVEN_SPOT, _SHIFT_WITHOUT = 0.002, 0.1
+_USUAL_YIELD = 0.05
+# How far the yield to one expiry differs from the line's.
+_YIELD_BY_EXPIRY = 0.02
+_LEAST_SHIFT = 0.0005
+
+
+class Expiries(NamedTuple):
+    """What the fit must know of each expiry: arrays of one length, in the rows' order.
+
+    ``offsets`` (one more) are the row ranges; ``underlying_order`` the expiries by underlying, whose ranges in it are
+    ``underlying_offsets``. ``spot`` is NaN where unknown, and less the value of known dividends.
+    """
+
+    offsets: Offsets
+    underlying_order: NDArray[np.int64]
+    underlying_offsets: Offsets
+    years: Floats
+    rate: Floats
+    spot: Floats
+    exercised: Flags
 
 
 class Forwards(NamedTuple):
-    """One value an expiry: forward, its source code, and the parity residual (median misfit / forward)."""
+    """By expiry: forward, the spot and yield that go with it, source code, parity residual (misfit / forward)."""
 
     forward: Floats
+    spot: Floats
+    dividend_yield: Floats
     source: NDArray[np.int8]
     residual: Floats
 
@@ -39,9 +72,8 @@ class Forwards(NamedTuple):
 @numba.njit(nogil=True, cache=True)
 def weighted_median(values: Floats, weights: Floats) -> float:
     """The value with half of the weight below it."""
-    order = np.argsort(values)
     half, reached = 0.5 * weights.sum(), 0.0
-    for position in order:
+    for position in np.argsort(values):
         reached += weights[position]
         if reached >= half:
             return float(values[position])
@@ -54,13 +86,13 @@ def robust_mean(values: Floats, weights: Floats) -> tuple[float, float]:
     centre = weighted_median(values, weights)
     misfit = weighted_median(np.abs(values - centre), weights)
     for _ in range(5):
-        reach = 4.685 * max(_MAD_TO_DEVIATION * misfit, 1e-9 * abs(centre))
+        reach = _BISQUARE * max(_MAD_TO_DEVIATION * misfit, 1e-9 * abs(centre))
         total, weight = 0.0, 0.0
-        for value, given in zip(values, weights):  # noqa: B905 - numba has no strict
-            u = (value - centre) / reach
+        for i in range(values.shape[0]):
+            u = (values[i] - centre) / reach
             if abs(u) < 1.0:
-                share = given * (1.0 - u * u) ** 2
-                total += share * value
+                share = weights[i] * (1.0 - u * u) ** 2
+                total += share * values[i]
                 weight += share
         if weight <= 0.0:
             break
@@ -69,123 +101,225 @@ def robust_mean(values: Floats, weights: Floats) -> tuple[float, float]:
 
 
 @numba.njit(nogil=True, cache=True)
-def _premium_difference(
-    strike: float, call: float, put: float, spot: float, forward: float, years: float, rate: float
-) -> float:
-    """Early-exercise premium of the call less that of the put, at the out-of-the-money leg's volatility."""
-    q = rate - math.log(forward / spot) / years
-    if strike >= forward:
-        vol, status = american.solve(1.0, call, spot, strike, years, rate, q)
-    else:
-        vol, status = american.solve(-1.0, put, spot, strike, years, rate, q)
-    if status != SOLVED:
-        return math.nan
-    discount, deviation = math.exp(-rate * years), vol * math.sqrt(years)
-    early_call = american.value(1.0, spot, strike, years, rate, q, vol) - discount * undiscounted_price(
-        1.0, forward, strike, deviation
-    )
-    early_put = american.value(-1.0, spot, strike, years, rate, q, vol) - discount * undiscounted_price(
-        -1.0, forward, strike, deviation
-    )
-    return early_call - early_put
-
-
-@numba.njit(nogil=True, cache=True)
-def _fit(
-    strike: Floats, call: Floats, put: Floats, width: Floats, years: float, rate: float, spot: float, exercised: bool
-) -> tuple[float, float]:
-    """Forward and residual of one expiry from its pairs; NaN where they are too few or too wide to tell."""
-    growth = math.exp(rate * years)
-    raw = strike + (call - put) * growth
-    centre = weighted_median(raw, 1.0 / width**2)
-    nearest = np.argsort(np.abs(strike - centre))[:_NEAREST]
-    strike, call, put, width, raw = strike[nearest], call[nearest], put[nearest], width[nearest], raw[nearest]
-    weights = 1.0 / width**2
-    forward, misfit = robust_mean(raw, weights)
-    if math.sqrt(1.0 / weights.sum()) * growth > _LARGEST_ERROR * forward or not forward > 0.0:
-        return math.nan, math.nan
-    if exercised:
-        adjusted = np.empty_like(raw)
-        held = weights.copy()
-        for _ in range(_ROUNDS):
-            # Without a spot the stock is taken to pay nothing, so that it is worth the discounted forward.
-            base = spot if spot > 0.0 else forward / growth
-            for i in range(strike.shape[0]):
-                premium = _premium_difference(strike[i], call[i], put[i], base, forward, years, rate)
-                held[i] = 0.0 if math.isnan(premium) else weights[i]
-                adjusted[i] = raw[i] if math.isnan(premium) else raw[i] - premium * growth
-            if held.sum() <= 0.0:
-                break
-            forward, misfit = robust_mean(adjusted, held)
-    return forward, misfit / forward
-
-
-@numba.njit(nogil=True, cache=True)
-def _fit_groups(
+def _choose_pairs(
     first: int,
     last: int,
-    offsets: NDArray[np.int64],
+    offsets: Offsets,
     sign: Signs,
     strike: Floats,
     price: Floats,
     half_spread: Floats,
     years: Floats,
     rate: Floats,
-    spot: Floats,
-    exercised: NDArray[np.bool_],
-    forward: Floats,
-    source: NDArray[np.int8],
-    residual: Floats,
+    chosen: Flags,
 ) -> None:
+    """Mark the calls of the pairs nearest to the money, which is where most tight pairs put the forward."""
     for group in range(first, last):
         start, stop = offsets[group], offsets[group + 1]
-        forward[group], residual[group], source[group] = math.nan, math.nan, NONE
-        if not years[group] > 0.0 or math.isnan(rate[group]):
+        if not years[group] > 0.0:
             continue
-        pairs = np.empty((4, (stop - start) // 2))
+        calls = np.empty(stop - start, np.int64)
         count = 0
         for row in range(start, stop - 1):
             pair = sign[row] > 0 and sign[row + 1] < 0 and strike[row] == strike[row + 1]
             if pair and price[row] > 0.0 and price[row + 1] > 0.0:
-                pairs[0, count], pairs[1, count], pairs[2, count] = strike[row], price[row], price[row + 1]
-                pairs[3, count] = half_spread[row] + half_spread[row + 1] + 1e-6 * strike[row]
+                calls[count] = row
                 count += 1
-        if count > 0:
-            forward[group], residual[group] = _fit(
-                pairs[0, :count],
-                pairs[1, :count],
-                pairs[2, :count],
-                pairs[3, :count],
-                years[group],
-                rate[group],
-                spot[group],
-                exercised[group],
-            )
-            source[group] = PARITY
-        if not forward[group] > 0.0:
-            forward[group], residual[group] = spot[group] * math.exp(rate[group] * years[group]), math.nan
-            source[group] = SPOT if forward[group] > 0.0 else NONE
+        if count == 0:
+            continue
+        calls = calls[:count]
+        growth = math.exp(rate[group] * years[group])
+        level = strike[calls] + (price[calls] - price[calls + 1]) * growth
+        width = half_spread[calls] + half_spread[calls + 1] + 1e-6 * strike[calls]
+        centre = weighted_median(level, 1.0 / width**2)
+        if count > _NEAREST:
+            calls = calls[np.argsort(np.abs(strike[calls] - centre))[:_NEAREST]]
+        for row in calls:
+            chosen[row] = True
 
 
-def fit(
-    offsets: NDArray[np.int64],
-    sign: Signs,
+@numba.njit(nogil=True, cache=True)
+def _fit_parity(
+    first: int,
+    last: int,
+    offsets: Offsets,
+    chosen: Flags,
     strike: Floats,
     price: Floats,
     half_spread: Floats,
+    premium: Floats,
     years: Floats,
     rate: Floats,
+    forward: Floats,
+    error: Floats,
+    residual: Floats,
+) -> None:
+    """Forward of the chosen pairs less their early-exercise premiums, its standard error and the median misfit."""
+    for group in range(first, last):
+        start, stop = offsets[group], offsets[group + 1]
+        forward[group], error[group], residual[group] = math.nan, math.nan, math.nan
+        calls = start + np.flatnonzero(chosen[start:stop])
+        if calls.shape[0] == 0:
+            continue
+        growth = math.exp(rate[group] * years[group])
+        european = price[calls] - premium[calls] - price[calls + 1] + premium[calls + 1]
+        width = growth * (half_spread[calls] + half_spread[calls + 1]) + 1e-6 * strike[calls]
+        weights = 1.0 / width**2
+        centre, misfit = robust_mean(strike[calls] + european * growth, weights)
+        if not centre > 0.0:
+            continue
+        # Neighbouring quotes lean the same way, so that more than four pairs do not make the mean surer.
+        pairs = calls.shape[0]
+        typical = math.sqrt(pairs / weights.sum())
+        forward[group], residual[group] = centre, misfit / centre
+        error[group] = math.hypot(0.5 * typical, misfit) / math.sqrt(min(pairs, 4))
+
+
+@numba.njit(nogil=True, cache=True)
+def _carry_line(
+    members: NDArray[np.int64], level: Floats, noise: Floats, years: Floats, shift_deviation: float
+) -> tuple[float, float]:
+    """Shift and slope of ``level = shift + slope x years``, robust, leaning on what is believed beforehand."""
+    shift, slope = 0.0, 0.0
+    for step in range(4):
+        a, b, c = 1.0 / shift_deviation**2, 0.0, 1.0 / _USUAL_YIELD**2
+        u, v = 0.0, 0.0
+        for i in range(members.shape[0]):
+            t = years[members[i]]
+            if math.isnan(level[i]):
+                continue
+            weight = 1.0 / noise[i] ** 2
+            if step > 0:
+                distance = (level[i] - shift - slope * t) / (_BISQUARE * noise[i])
+                weight *= 1.0 / (1.0 + distance * distance)
+            a += weight
+            b += weight * t
+            c += weight * t * t
+            u += weight * level[i]
+            v += weight * t * level[i]
+        determinant = a * c - b * b
+        shift, slope = (c * u - b * v) / determinant, (a * v - b * u) / determinant
+    return shift, slope
+
+
+@numba.njit(nogil=True, cache=True)
+def _lean_on_carry(
+    first: int,
+    last: int,
+    underlying_offsets: Offsets,
+    underlying_order: NDArray[np.int64],
+    years: Floats,
+    rate: Floats,
+    given_spot: Floats,
+    parity: Floats,
+    error: Floats,
+    forward: Floats,
     spot: Floats,
-    exercised: NDArray[np.bool_],
-) -> Forwards:
+    dividend_yield: Floats,
+    source: NDArray[np.int8],
+) -> None:
+    """Combine each expiry's parity forward with the carry line through all expiries of the underlying."""
+    for underlying in range(first, last):
+        members = underlying_order[underlying_offsets[underlying] : underlying_offsets[underlying + 1]]
+        # Without a spot the nearest parity forward stands for it, and its price is taken to be little known.
+        stand_in = math.nan
+        nearest = math.inf
+        for group in members:
+            if parity[group] > 0.0 and years[group] < nearest:
+                nearest, stand_in = years[group], parity[group] * math.exp(-rate[group] * years[group])
+        level, noise = np.full(members.shape[0], math.nan), np.ones(members.shape[0])
+        known = True
+        for i, group in enumerate(members):
+            known = known and given_spot[group] > 0.0
+            base = given_spot[group] if given_spot[group] > 0.0 else stand_in
+            if parity[group] > 0.0 and base > 0.0 and years[group] > 0.0:
+                level[i] = math.log(parity[group] / base) - rate[group] * years[group]
+                noise[i] = math.hypot(error[group] / parity[group], _OFF_LINE + _OFF_LINE_PER_YEAR * years[group])
+        shift, slope = _carry_line(members, level, noise, years, _SHIFT_GIVEN_SPOT if known else _SHIFT_WITHOUT)
+        for i, group in enumerate(members):
+            t, r = years[group], rate[group]
+            base = given_spot[group] if given_spot[group] > 0.0 else stand_in
+            forward[group], spot[group], dividend_yield[group], source[group] = math.nan, math.nan, math.nan, NONE
+            if not (t > 0.0 and base > 0.0):
+                continue
+            on_line = shift + slope * t
+            if math.isnan(level[i]):
+                if given_spot[group] > 0.0:
+                    forward[group], source[group] = base * math.exp(on_line + r * t), SPOT
+                    spot[group], dividend_yield[group] = base * math.exp(shift), -slope
+                continue
+            own = error[group] / parity[group]
+            off = level[i] - on_line
+            # An expiry further off the line than its quotes' width allows for has a reason of its own to be there.
+            freedom = max((_OFF_LINE + _OFF_LINE_PER_YEAR * t) ** 2, off * off - own * own)
+            share = freedom / (freedom + own * own)
+            reached = on_line + share * off
+            forward[group] = base * math.exp(reached + r * t)
+            source[group] = PARITY if share >= 0.5 else SPOT
+            blur = math.hypot(own, _LEAST_SHIFT) / t
+            trust = _YIELD_BY_EXPIRY**2 / (_YIELD_BY_EXPIRY**2 + blur * blur)
+            dividend_yield[group] = -slope - trust * (reached - on_line) / t
+            spot[group] = forward[group] * math.exp((dividend_yield[group] - r) * t)
+
+
+@numba.njit(nogil=True, cache=True)
+def _find_premiums(
+    first: int,
+    last: int,
+    offsets: Offsets,
+    chosen: Flags,
+    strike: Floats,
+    price: Floats,
+    years: Floats,
+    rate: Floats,
+    exercised: Flags,
+    forward: Floats,
+    spot: Floats,
+    dividend_yield: Floats,
+    premium: Floats,
+) -> None:
+    """Early-exercise premiums of the chosen pairs, at the volatility of the out-of-the-money leg less its own."""
+    for group in range(first, last):
+        if not exercised[group] or not forward[group] > 0.0:
+            continue
+        t, r, q, s, f = years[group], rate[group], dividend_yield[group], spot[group], forward[group]
+        discount = math.exp(-r * t)
+        for call in range(offsets[group], offsets[group + 1]):
+            if not chosen[call]:
+                continue
+            outer = call if strike[call] >= f else call + 1
+            deviation = implied_deviation((price[outer] - premium[outer]) / discount, f, strike[call])
+            if math.isnan(deviation):
+                continue
+            for side in (1, -1):
+                row = call if side > 0 else call + 1
+                value = american.value(float(side), s, strike[row], t, r, q, deviation / math.sqrt(t))
+                premium[row] = value - discount * undiscounted_price(float(side), f, strike[row], deviation)
+
+
+def fit(expiries: Expiries, sign: Signs, strike: Floats, price: Floats, half_spread: Floats) -> Forwards:
     """Forward of every expiry at once.
 
-    Rows are sorted by expiry, strike and right, call first; ``offsets`` (expiries + 1) are the expiries' row ranges.
-    By row: ``sign``, ``strike``, ``price`` (NaN where it must not be used) and ``half_spread`` in dollars. By expiry:
-    ``years``, ``rate`` (continuous), ``spot`` (NaN where unknown; less the value of known dividends) and ``exercised``
-    (American style).
+    Rows are sorted by expiry, strike and right, call first. By row: ``sign``, ``strike``, ``price`` (NaN where it must
+    not be used) and ``half_spread``, dollars.
     """
-    groups = offsets.shape[0] - 1
-    out = Forwards(np.empty(groups), np.empty(groups, np.int8), np.empty(groups))
-    over_groups(_fit_groups, offsets, sign, strike, price, half_spread, years, rate, spot, exercised, *out)
+    offsets, order, underlying_offsets, years, rate, spot, exercised = expiries
+    groups = years.shape[0]
+    chosen, premium = np.zeros(sign.shape, np.bool_), np.zeros(sign.shape)
+    over_groups(_choose_pairs, offsets, sign, strike, price, half_spread, years, rate, chosen)
+    parity, error, residual = np.empty(groups), np.empty(groups), np.empty(groups)
+    out = Forwards(np.empty(groups), np.empty(groups), np.empty(groups), np.empty(groups, np.int8), residual)
+
+    def find() -> None:
+        over_groups(
+            _fit_parity, offsets, chosen, strike, price, half_spread, premium, years, rate, parity, error, residual
+        )
+        carried = (out.forward, out.spot, out.dividend_yield, out.source)
+        over_groups(_lean_on_carry, underlying_offsets, order, years, rate, spot, parity, error, *carried)
+
+    find()
+    for _ in range(_ROUNDS if exercised.any() else 0):
+        carried = (out.forward, out.spot, out.dividend_yield)
+        over_groups(_find_premiums, offsets, chosen, strike, price, years, rate, exercised, *carried, premium)
+        find()
     return out
