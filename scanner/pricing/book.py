@@ -55,9 +55,31 @@ class Book:
         return np.equal(self.reason, 0)
 
 
-def read(chain: pl.DataFrame, curve: Curve, dividends: pl.DataFrame | None) -> Book:
-    """Read a sorted chain."""
-    offsets = _offsets(chain)
+def find_expiries(chain: pl.DataFrame) -> NDArray[np.int64] | None:
+    """Row ranges of the expiries: where the root or the date changes; None where the rows are not in order.
+
+    In order means by root, expiry, strike and right, each root in one piece.
+    """
+    if chain.is_empty():
+        return np.zeros(1, np.int64)
+    fresh = np.diff(chain["root"].rle_id().to_numpy()) != 0
+    roots = chain["root"].gather(np.concatenate(([0], np.flatnonzero(fresh) + 1)))
+    if roots.is_duplicated().any():
+        return None
+    offsets = None
+    for name in ("expiry", "strike", "right"):
+        values = chain[name].to_physical().to_numpy()
+        before, after = values[:-1], values[1:]
+        if (~fresh & (after < before)).any():
+            return None
+        fresh |= after != before
+        if offsets is None:
+            offsets = np.concatenate(([0], np.flatnonzero(fresh) + 1, [chain.height])).astype(np.int64)
+    return offsets
+
+
+def read(chain: pl.DataFrame, offsets: NDArray[np.int64], curve: Curve, dividends: pl.DataFrame | None) -> Book:
+    """Read a sorted chain whose expiries are at ``offsets``."""
     expiries = _expiries(chain, offsets)
     instant = expiries["instant"].to_physical().to_numpy()
     quote_time = chain["quote_time"].to_physical().to_numpy()
@@ -99,15 +121,6 @@ def read(chain: pl.DataFrame, curve: Curve, dividends: pl.DataFrame | None) -> B
 def _floats(column: pl.Series) -> Floats:
     """A column as a contiguous, writable array with NaN for null (one type for the kernels to be compiled for)."""
     return np.ascontiguousarray(column.fill_null(np.nan).to_numpy(writable=True), dtype=np.float64)
-
-
-def _offsets(chain: pl.DataFrame) -> NDArray[np.int64]:
-    """Row ranges of the expiries: where the root or the date changes."""
-    root = chain["root"].rle_id().to_numpy()
-    expiry = chain["expiry"].to_physical().to_numpy()
-    changes = np.flatnonzero((np.diff(root) != 0) | (np.diff(expiry) != 0)) + 1
-    ends = [0, chain.height] if chain.height else [0]
-    return np.unique(np.concatenate((ends, changes))).astype(np.int64)
 
 
 def _expiries(chain: pl.DataFrame, offsets: NDArray[np.int64]) -> pl.DataFrame:

@@ -7,9 +7,8 @@ threads over chunks of the rows are.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,8 @@ from numpy.typing import NDArray
 _THREADS = min(2, os.cpu_count() or 1)
 _CHUNKS_PER_THREAD = 4
 _WORTH_A_THREAD = 20_000
+# Small enough that a piece's arrays stay in the cache.
+_PIECE = 65_536
 
 
 def over_groups(kernel: Callable[..., None], offsets: NDArray[np.int64], *arguments: Any) -> None:
@@ -34,17 +35,24 @@ def over_groups(kernel: Callable[..., None], offsets: NDArray[np.int64], *argume
             done.result()
 
 
-def over_rows(function: Callable[..., tuple[NDArray[Any], ...]], *arrays: NDArray[Any]) -> tuple[NDArray[Any], ...]:
-    """``function(*arrays)`` with the rows shared among the threads; each result array is joined again."""
-    rows = arrays[0].shape[0]
-    if rows < _WORTH_A_THREAD:
-        return function(*arrays)
-    cuts = np.linspace(0, rows, _THREADS * _CHUNKS_PER_THREAD + 1).astype(np.int64).tolist()
+def over_rows(
+    out: tuple[NDArray[Any], ...],
+    function: Callable[..., tuple[NDArray[Any], ...]],
+    arguments: tuple[NDArray[Any], ...],
+    spans: Sequence[tuple[int, int]],
+) -> None:
+    """Write ``function(*arguments)`` of some ranges of rows into ``out``, in place; other rows stay as they are."""
+
+    def run(start: int, stop: int) -> None:
+        results = function(*(array[start:stop] for array in arguments))
+        for kept, computed in zip(out, results, strict=True):
+            kept[start:stop] = computed
+
+    if sum(stop - start for start, stop in spans) < _WORTH_A_THREAD:
+        for start, stop in spans:
+            run(start, stop)
+        return
+    pieces = [(at, min(at + _PIECE, stop)) for start, stop in spans for at in range(start, stop, _PIECE)]
     with ThreadPoolExecutor(_THREADS) as pool:
-        pieces = list(
-            pool.map(
-                lambda span: function(*(array[span[0] : span[1]] for array in arrays)),
-                pairwise(cuts),
-            )
-        )
-    return tuple(np.concatenate(parts) for parts in zip(*pieces, strict=True))
+        for done in [pool.submit(run, start, stop) for start, stop in pieces]:
+            done.result()

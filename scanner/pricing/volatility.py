@@ -1,0 +1,184 @@
+"""From prices to volatilities and greeks, row by row: a contract's own volatility, its twin's, or the vendor's."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from scanner.pricing import american, black
+from scanner.pricing.black import Greeks, Signs, Statuses, normal_pdf
+from scanner.pricing.book import CODE, Book, Flags, Floats
+from scanner.pricing.forward import Forwards, Offsets
+from scanner.pricing.parallel import over_groups, over_rows
+from scanner.pricing.status import KERNEL_REASONS, SOLVED
+
+SOURCES = (None, "own", "twin", "vendor")
+OWN, TWIN, VENDOR = 1, 2, 3
+
+Codes = NDArray[np.uint8]
+
+# In the money, a volatility that the quotes' width blurs by more than this share of itself tells nothing.
+_BLURRED = 0.25
+
+
+@dataclass(slots=True)
+class Market:
+    """What the models need by row besides the contract, from its expiry: level, rate and yield.
+
+    ``early`` and ``late`` are the row ranges of the American and of the European contracts.
+    """
+
+    forward: Floats
+    discount: Floats
+    spot: Floats
+    rate: Floats
+    dividend_yield: Floats
+    early: Sequence[tuple[int, int]]
+    late: Sequence[tuple[int, int]]
+
+    @classmethod
+    def of(cls, book: Book, forwards: Forwards) -> Market:
+        """Spread the expiries' values over their rows."""
+        exercised = book.known.exercised
+        return cls(
+            forward=book.by_row(forwards.forward),
+            discount=book.by_row(book.discount),
+            spot=book.by_row(forwards.spot),
+            rate=book.by_row(book.known.rate),
+            dividend_yield=book.by_row(forwards.dividend_yield),
+            early=_runs(exercised, book.known.offsets),
+            late=_runs(~exercised, book.known.offsets),
+        )
+
+
+@dataclass(slots=True)
+class Found:
+    """By row: volatility (NaN: none), where it is from, and half the quotes' width as a volatility."""
+
+    iv: Floats
+    source: Codes
+    uncertainty: Floats
+
+
+def _runs(holds: Flags, offsets: Offsets) -> list[tuple[int, int]]:
+    """Row ranges of the runs of expiries for which something holds."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], holds.astype(np.int8), [0]))))
+    return [(int(offsets[first]), int(offsets[last])) for first, last in zip(edges[::2], edges[1::2], strict=True)]
+
+
+def find(book: Book, market: Market, forwards: Forwards) -> Found:
+    """Volatilities of the mids; in the money, of the twin where the contract's own quotes do not tell.
+
+    Sets the reasons of ``book`` where there is none.
+    """
+    book.reason[book.priceable() & np.isnan(market.forward)] = CODE["no_forward"]
+    iv, status = _solve(book, market, np.where(book.priceable(), book.price, np.nan))
+    found = Found(iv, np.empty(iv.shape, np.uint8), np.empty(iv.shape))
+    over_groups(
+        _judge_quotes,
+        book.known.offsets,
+        forwards.forward,
+        forwards.spot,
+        book.known.years,
+        book.discount,
+        book.sign,
+        book.strike,
+        book.price,
+        book.half_spread,
+        book.reason,
+        found.iv,
+        found.source,
+        found.uncertainty,
+    )
+    missing = np.isnan(iv) & book.priceable()
+    for code, reason in KERNEL_REASONS.items():
+        book.reason[missing & (status == code)] = CODE[reason]
+    return found
+
+
+def of_quotes(book: Book, market: Market, quotes: Floats) -> Floats:
+    """Volatilities of the bids or of the asks, where the mid may be priced too."""
+    return _solve(book, market, np.where(book.priceable() & ~book.traded & (quotes > 0), quotes, np.nan))[0]
+
+
+def take_vendors(book: Book, found: Found, vendor_iv: pl.Series) -> None:
+    """Fill in the vendor's volatilities where there is none of our own; never for what is not priced at all."""
+    vendors = vendor_iv.fill_null(np.nan).to_numpy()
+    refused = np.isin(book.reason, [CODE["nonstandard"], CODE["expired"]])
+    taking = np.isnan(found.iv) & (vendors > 0) & ~refused
+    found.iv[taking] = vendors[taking]
+    found.source[taking] = VENDOR
+    book.reason[taking] = CODE["vendor"]
+
+
+def greeks(book: Book, market: Market, iv: Floats) -> Greeks:
+    """Greeks of the rows with a volatility; NaN elsewhere."""
+    out = Greeks(*(np.empty(iv.shape) for _ in Greeks._fields))
+    early = (book.sign, market.spot, book.strike, book.years, market.rate, market.dividend_yield, iv)
+    late = (book.sign, market.spot, market.forward, book.strike, book.years, market.discount, iv)
+    over_rows(out, american.greeks, early, market.early)
+    over_rows(out, black.greeks, late, market.late)
+    return out
+
+
+def _solve(book: Book, market: Market, price: Floats) -> tuple[Floats, Statuses]:
+    """Volatility and status of each price by the contract's exercise style; NaN where the price is."""
+    iv, status = np.empty(price.shape), np.full(price.shape, SOLVED, np.int8)
+    early = (book.sign, price, market.spot, book.strike, book.years, market.rate, market.dividend_yield)
+    late = (book.sign, price, market.forward, book.strike, book.years, market.discount)
+    over_rows((iv, status), american.implied_volatility, early, market.early)
+    over_rows((iv, status), black.implied_volatility, late, market.late)
+    return iv, status
+
+
+@numba.njit(nogil=True, cache=True)
+def _judge_quotes(
+    first: int,
+    last: int,
+    offsets: Offsets,
+    forward: Floats,
+    spot: Floats,
+    years: Floats,
+    discount: Floats,
+    sign: Signs,
+    strike: Floats,
+    price: Floats,
+    half_spread: Floats,
+    reason: Codes,
+    iv: Floats,
+    source: Codes,
+    uncertainty: Floats,
+) -> None:
+    """How far the quotes' width blurs each volatility; in-the-money rows that it blurs too far take their twin's.
+
+    Those are contracts without a solution though the ask is above the intrinsic value, and solved ones blurred by more
+    than a quarter of themselves and by more than the twin. The vega here is the European one.
+    """
+    for group in range(first, last):
+        start, stop = offsets[group], offsets[group + 1]
+        level, t = forward[group], years[group]
+        for row in range(start, stop):
+            source[row], uncertainty[row] = 0, math.nan
+            if iv[row] > 0.0:
+                deviation = iv[row] * math.sqrt(t)
+                d1 = math.log(level / strike[row]) / deviation + 0.5 * deviation
+                vega = discount[group] * level * normal_pdf(d1) * math.sqrt(t)
+                source[row], uncertainty[row] = OWN, half_spread[row] / max(vega, 1e-300)
+        for call in range(start, stop - 1):
+            put = call + 1
+            if strike[call] == level or strike[call] != strike[put] or sign[call] < 0 or sign[put] > 0:
+                continue
+            inner, outer = (call, put) if strike[call] < level else (put, call)
+            if source[outer] != OWN or reason[inner] != 0:
+                continue
+            intrinsic = sign[inner] * (spot[group] - strike[inner])
+            unsolved = math.isnan(iv[inner]) and price[inner] + half_spread[inner] >= intrinsic
+            blurred = uncertainty[inner] > max(_BLURRED * iv[inner], uncertainty[outer])
+            if unsolved or blurred:
+                iv[inner], source[inner] = iv[outer], TWIN
