@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import databases
 import pytest
 from alert_samples import FRIDAY, MONDAY, THURSDAY, THURSDAY_CLOSE, SampleRule, at, finding, findings, frames, scan
 from sqlalchemy.dialects import postgresql
@@ -23,8 +24,31 @@ from scanner.store.state import Calibration, Job, State, set_aside
 from scanner.store.state.tables import Table
 
 
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[str]:
+    reason = databases.missing()
+    if reason is not None:
+        pytest.skip(reason)
+    with databases.server() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where a state may live: a folder, or a database of a PostgreSQL server."""
+    if request.param == "sqlite":
+        return str(tmp_path)
+    return databases.new_database(request.getfixturevalue("postgresql_server"))
+
+
 @pytest.fixture
-def state(tmp_path: Path) -> Iterator[State]:
+def state(place: str) -> Iterator[State]:
+    with State.open(place) as opened:
+        yield opened
+
+
+@pytest.fixture
+def file_state(tmp_path: Path) -> Iterator[State]:
     with State.open(tmp_path) as opened:
         yield opened
 
@@ -47,10 +71,10 @@ def test_a_folder_holds_the_state_under_its_own_name(tmp_path):
     assert (tmp_path / "new" / "store" / "state.sqlite").is_file()
 
 
-def test_what_was_written_is_there_when_opened_again(tmp_path):
-    with State.open(tmp_path) as first:
+def test_what_was_written_is_there_when_opened_again(place):
+    with State.open(place) as first:
         alert_id = raise_alert(first)
-    with State.open(tmp_path, read_only=True) as second, second.read() as ledger:
+    with State.open(place, read_only=True) as second, second.read() as ledger:
         assert ledger.alert(alert_id).alert_id == alert_id
 
 
@@ -180,10 +204,10 @@ def test_reading_where_nothing_was_ever_written_says_what_to_run(tmp_path):
         State.open(tmp_path, read_only=True)
 
 
-def test_a_state_opened_to_be_read_cannot_be_written(tmp_path):
-    State.open(tmp_path).close()
+def test_a_state_opened_to_be_read_cannot_be_written(place):
+    State.open(place).close()
     with (
-        State.open(tmp_path, read_only=True) as state,
+        State.open(place, read_only=True) as state,
         pytest.raises(StoreError, match="read-only"),
         state.write() as ledger,
     ):
@@ -196,22 +220,20 @@ def save_all(state: State, jobs: list[Job]) -> None:
             ledger.save_job(job)
 
 
-def test_a_full_disk_is_said_and_nothing_is_stored(state):
+def test_a_full_disk_is_said_and_nothing_is_stored(file_state):
     """SQLite's own page limit raises the very error that a full disk does."""
-    with state.read() as ledger:
-        assert ledger.jobs() == []
 
     def limit(connection, _record) -> None:
         connection.execute("PRAGMA max_page_count = 1")
 
     from sqlalchemy import event
 
-    event.listen(state.engine, "connect", limit)
+    event.listen(file_state.engine, "connect", limit)
     jobs = [Job(f"job {number}", at(THURSDAY, 15), message="x" * 500) for number in range(500)]
     with pytest.raises(StoreError, match=r"the disk is full.*nothing was stored"):
-        save_all(state, jobs)
-    event.remove(state.engine, "connect", limit)
-    with state.read() as ledger:
+        save_all(file_state, jobs)
+    event.remove(file_state.engine, "connect", limit)
+    with file_state.read() as ledger:
         assert ledger.jobs() == []
 
 
@@ -226,8 +248,8 @@ def test_a_writer_that_waits_in_vain_names_the_reason(tmp_path, monkeypatch):
             assert [job.name for job in ledger.jobs()] == ["first"]
 
 
-def test_a_reader_sees_a_whole_view_while_another_writes(tmp_path):
-    with State.open(tmp_path) as writer, State.open(tmp_path, read_only=True) as reader:
+def test_a_reader_sees_a_whole_view_while_another_writes(place):
+    with State.open(place) as writer, State.open(place, read_only=True) as reader:
         raise_alert(writer)
         with writer.write() as pending:
             pending.save_job(Job("unfinished", at(THURSDAY, 15)))
@@ -236,23 +258,30 @@ def test_a_reader_sees_a_whole_view_while_another_writes(tmp_path):
                 assert ledger.jobs() == []
 
 
+def test_a_reader_keeps_its_view_while_another_commits(place):
+    with State.open(place) as writer, State.open(place, read_only=True) as reader, reader.read() as ledger:
+        assert ledger.jobs() == []
+        save_all(writer, [Job("finished meanwhile", at(THURSDAY, 15))])
+        assert ledger.jobs() == []
+
+
 def _raise_same_alert(folder: str, hour: int, barrier) -> None:
     with State.open(folder) as state:
         barrier.wait()
         raise_alert(state, at(THURSDAY, hour))
 
 
-def test_two_processes_that_find_the_same_story_at_once_make_one_alert(tmp_path):
-    State.open(tmp_path).close()
+def test_two_processes_that_find_the_same_story_at_once_make_one_alert(place):
+    State.open(place).close()
     context = multiprocessing.get_context("spawn")
     barrier = context.Barrier(2)
-    workers = [context.Process(target=_raise_same_alert, args=(str(tmp_path), hour, barrier)) for hour in (15, 16)]
+    workers = [context.Process(target=_raise_same_alert, args=(place, hour, barrier)) for hour in (15, 16)]
     for worker in workers:
         worker.start()
     for worker in workers:
         worker.join(60)
     assert [worker.exitcode for worker in workers] == [0, 0]
-    with State.open(tmp_path, read_only=True) as state, state.read() as ledger:
+    with State.open(place, read_only=True) as state, state.read() as ledger:
         alerts = ledger.alerts()
         assert len(alerts) == 1
         assert len(ledger.updates(alerts[0].alert_id)) == 2

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -38,6 +39,8 @@ _PAGE_WIDTH = 120
 _REASONS_SHOWN = 6
 _DRIVERS_SHOWN = 5
 _EVIDENCE_SHOWN = 4
+# A chance of 1 in 100 is the first star.
+_SURPRISING = 2.0
 # Told in a line of their own, or beside what an alert is about.
 _VOLUME = frozenset({"volume", "volume_expected", "volume_multiple", "volume_surprise", "volume_q"})
 _BESIDE = frozenset({"dte", "spot", "history_sessions", "first_strike", "last_strike"})
@@ -73,7 +76,6 @@ def print_result(
     shown = result.at_least(min_severity)[:limit]
     print_banner(result.scan.simulated, to)
     to.print(_heading(result.scan))
-    to.print()
     print_alerts(shown, to)
     for line in _summary(result, len(shown), min_severity):
         to.print(line)
@@ -179,7 +181,7 @@ def contract_words(symbol: str) -> str:
 def _what(alert: Alert) -> Text:
     text = Text(subject(alert), style="bold")
     dte = alert.evidence.get("dte")
-    state = alert.status.value if not isinstance(dte, int) else f"{alert.status.value}, {dte} days left"
+    state = alert.status.value if not isinstance(dte, int) else f"{alert.status.value}, {counted(dte, 'day')} left"
     text.append(f"\n{state}", style="not bold")
     if alert.confirmation.value != "pending":
         text.append(f"\n{alert.confirmation.value} by open interest", style="not bold")
@@ -193,7 +195,7 @@ def _how_far(alert: Alert) -> Text:
 def _distances(alert: Alert) -> Iterator[str]:
     """How far off: volume against what was expected, where the rule looks at volume; and what else it looks at."""
     evidence = alert.evidence
-    looked_at = [name for name, value in evidence.items() if name not in _BESIDE and _is_number(value)]
+    looked_at = [name for name, value in evidence.items() if name not in _BESIDE and _is_telling(name, value)]
     leading = looked_at[:_EVIDENCE_SHOWN]
     if _VOLUME.isdisjoint(leading) or evidence.get("volume_expected") is None or evidence.get("volume") is None:
         yield from (_named(alert, name) for name in leading)
@@ -215,8 +217,11 @@ def _named(alert: Alert, name: str) -> str:
     return f"{printable(name).replace('_', ' ')} {value}"
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _is_telling(name: str, value: object) -> bool:
+    """Whether a value is a number worth a line: of the surprises, only those that surprise."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return "_surprise" not in name or value >= _SURPRISING
 
 
 def _why(alert: Alert) -> Text:
@@ -244,15 +249,23 @@ def rests_on(alert: Alert) -> str:
 
 def _summary(result: ScanResult, shown: int, min_severity: Severity) -> Iterator[Text]:
     hidden = len(result.alerts) - shown
-    if not result.alerts:
+    if result.alerts:
+        yield Text(f"Alerts: {_by_severity(result.alerts)}.", style="bold")
+    else:
         yield Text("No alerts." if result.scan.symbols_scanned else "Nothing could be scanned.", style="bold")
-    elif hidden:
+    if hidden:
         yield Text(f"Not shown: {counted(hidden, 'more alert')} (--min-severity {min_severity.value}, --limit).")
     if result.held_back:
         yield Text(held_back_sentence(result.held_back))
     yield from _not_judged(result.not_judged)
     yield from (_problem(problem) for problem in result.errors)
     yield from (Text(printable(note)) for note in result.notes)
+
+
+def _by_severity(alerts: Sequence[Alert]) -> str:
+    """How many of each severity, the highest first: ``2 high, 4 info``."""
+    counts = Counter(alert.severity for alert in alerts)
+    return ", ".join(f"{counts[severity]} {severity.value}" for severity in reversed(Severity) if counts[severity])
 
 
 def held_back_sentence(counts: Mapping[str, int]) -> str:

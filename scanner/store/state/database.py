@@ -31,6 +31,9 @@ _COMPANIONS = ("-wal", "-shm", "-journal")
 _WRITES = "scanner_writes"
 # Any fixed number: the name of the lock that makes PostgreSQL's writers wait for each other, as SQLite's do.
 _ADVISORY_LOCK = 0x5CA17E
+# One view for all statements of a reading transaction; SQLite's are so by nature. A writer must not have it: it reads
+# after it got the lock, and has to see what the one before it wrote.
+_CONSISTENT_READ = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 
 
 class State:
@@ -77,8 +80,11 @@ class State:
     @contextmanager
     def read(self) -> Iterator[Ledger]:
         """A ledger that only reads, in one consistent view."""
-        with self._explained(), Session(self.engine) as session:
-            yield Ledger(session)
+        options = {} if self.engine.dialect.name == "sqlite" else _CONSISTENT_READ
+        with self._explained():
+            connection = self.engine.connect().execution_options(**options)
+            with connection, Session(connection) as session:
+                yield Ledger(session)
 
     @contextmanager
     def write(self) -> Iterator[Ledger]:
@@ -165,7 +171,7 @@ def _url(place: str | Path) -> URL:
 def _engine(url: URL, *, read_only: bool) -> Engine:
     if url.get_backend_name() != "sqlite":
         try:
-            engine = create_engine(url, pool_pre_ping=True)
+            engine = create_engine(url, pool_pre_ping=True, execution_options={"postgresql_readonly": read_only})
         except (NoSuchModuleError, ModuleNotFoundError) as error:
             raise StoreError(
                 f"{url.render_as_string(hide_password=True)}: its driver is not installed ({error}). "
@@ -248,7 +254,7 @@ _MEANINGS: tuple[tuple[tuple[str, ...], str], ...] = (
         "the file is damaged. Run `scanner store rebuild`: it sets the file aside and begins a new one; "
         "snapshots are not touched.",
     ),
-    (("readonly", "read-only"), "the file is read-only. Give write permission, or choose another --store."),
+    (("readonly", "read-only"), "it is read-only. Give write permission, or choose another --store."),
     (("full", "no space left"), "the disk is full. Free some space, or run `scanner store prune`; nothing was stored."),
     (
         ("unable to open database file",),
