@@ -379,6 +379,13 @@ def test_sentinels_of_every_kind_are_null_and_never_a_number() -> None:
     assert rows["ABC250912P00240000"]["vendor_delta"] == -0.69
 
 
+def test_a_chain_in_which_nothing_is_quoted_keeps_its_zeros_for_the_quality_gate(tmp_path: Path) -> None:
+    rows = [f"2025-09-04,ABC,2025-09-12,{strike},P,0,0,10,100" for strike in range(200, 240)]
+    (recorded,) = read_recorded(write(tmp_path, *rows))
+    assert recorded.chain is not None
+    assert recorded.chain["bid"].to_list() == recorded.chain["ask"].to_list() == [0.0] * 40
+
+
 def test_a_negative_price_or_count_is_left_out_and_the_rest_of_its_row_kept() -> None:
     (recorded,) = read("negative-price.csv")
     assert recorded.chain is not None

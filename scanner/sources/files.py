@@ -31,7 +31,7 @@ from scanner.sources.formats.base import (
     UnreadableError,
     split_fields,
 )
-from scanner.sources.formats.cleaning import clean
+from scanner.sources.formats.cleaning import chain_columns, clean
 
 __all__ = ["FilesSource", "RecordedChain", "Refusal", "read_recorded", "recorded_files"]
 
@@ -95,19 +95,28 @@ def _read_file(path: Path, wanted: Wanted) -> Iterator[RecordedChain]:
 
 
 @dataclass
+class _Span:
+    """From which table of a file to which a chain reaches, and how many rows it has."""
+
+    begin: int
+    end: int = 0
+    rows: int = 0
+
+
+@dataclass
 class _Opened:
-    """A file whose format is known: its clean rows in tables, as often as they are needed."""
+    """A file whose format is known; ``rows`` gives its rows in tables, as often as they are needed."""
 
     file: File
     format: TextFormat | JsonFormat
-    tables: Callable[[Findings], Iterator[pl.DataFrame]]
+    rows: Callable[[Findings], Iterator[pl.DataFrame]]
     findings: Findings
     remarks: tuple[str, ...] = ()
     turned_down: bool = False
 
     def chains(self, wanted: Wanted) -> Iterator[tuple[pl.DataFrame, tuple[str, ...]]]:
         """Finished chains. Small files are read once; larger ones once for the plan, and once or more for the rows."""
-        tables = self.tables(self.findings)
+        tables = self._tables(self.findings)
         first = next(tables, None)
         if first is None:
             return
@@ -120,32 +129,36 @@ class _Opened:
         for number, keys in enumerate(self._passes(wanted)):
             yield from self._one_pass(keys, self.findings if number == 0 else Findings(self.findings.path))
 
+    def _tables(self, findings: Findings) -> Iterator[pl.DataFrame]:
+        return (building.keyed(clean(rows, findings)) for rows in self.rows(findings))
+
     def _passes(self, wanted: Wanted) -> list[dict[Key, int]]:
         """Which keys to collect in which pass over the file, with the table each ends in.
 
         A pass holds no more than OPEN_ROWS rows at a time, however the file is sorted.
         """
-        spans: dict[Key, list[int]] = {}
-        for number, table in enumerate(self.tables(Findings(self.findings.path))):
-            for *values, rows in table.group_by(list(building.KEY), maintain_order=True).len().iter_rows():
-                span = spans.setdefault(_key(values), [number, number, 0])
-                span[1], span[2] = number, span[2] + rows
+        spans: dict[Key, _Span] = {}
+        for number, rows in enumerate(self.rows(Findings(self.findings.path))):
+            table = building.keyed(chain_columns(rows))
+            for *values, count in table.group_by(list(building.KEY), maintain_order=True).len().iter_rows():
+                span = spans.setdefault(_key(values), _Span(number))
+                span.end, span.rows = number, span.rows + count
         waiting = {key: span for key, span in spans.items() if wanted(key)}
         self.turned_down = len(waiting) < len(spans)
         passes = []
         while waiting:
-            taken: dict[Key, list[int]] = {}
-            for key, (begin, end, rows) in waiting.items():
-                beside = sum(other[2] for other in taken.values() if other[1] >= begin)
-                if not taken or beside + rows <= OPEN_ROWS:
-                    taken[key] = [begin, end, rows]
-            passes.append({key: span[1] for key, span in taken.items()})
+            taken: dict[Key, _Span] = {}
+            for key, span in waiting.items():
+                beside = sum(other.rows for other in taken.values() if other.end >= span.begin)
+                if not taken or beside + span.rows <= OPEN_ROWS:
+                    taken[key] = span
+            passes.append({key: span.end for key, span in taken.items()})
             waiting = {key: span for key, span in waiting.items() if key not in taken}
         return passes
 
     def _one_pass(self, keys: dict[Key, int], findings: Findings) -> Iterator[tuple[pl.DataFrame, tuple[str, ...]]]:
         waiting: dict[Key, list[pl.DataFrame]] = {}
-        for number, table in enumerate(self.tables(findings)):
+        for number, table in enumerate(self._tables(findings)):
             for key, rows in _parts(table).items():
                 if key in keys:
                     waiting.setdefault(key, []).append(rows)
@@ -187,7 +200,7 @@ def _open(path: Path, findings: Findings) -> _Opened:
         file = File(path)
 
         def of_document(findings: Findings) -> Iterator[pl.DataFrame]:
-            yield building.keyed(clean(whole.rows(document, file, findings), findings))
+            yield whole.rows(document, file, findings)
 
         return _Opened(file, whole, of_document, findings)
     if start.kind == "parquet":
@@ -204,7 +217,7 @@ def _open(path: Path, findings: Findings) -> _Opened:
             reading.parquet_batches(path, names) if parquet else reading.text_blocks(path, names, header_line, findings)
         )
         for block in blocks:
-            yield building.keyed(clean(tabular.rows(block, file, findings), findings))
+            yield tabular.rows(block, file, findings)
 
     return _Opened(file, tabular, of_blocks, findings, tabular.remarks(names))
 

@@ -30,6 +30,7 @@ KEY: dict[str, pl.DataType | type[pl.DataType]] = {
 _TURNS_OVER, _TURNED_OVER = time(6, 0), time(10, 30)
 _NEXT_SESSION_FROM = time(18, 0)  # index options trade overnight; that belongs to the session ahead
 _NOMINAL_CLOSE = time(16, 0)
+_UNQUOTED_SHARE = 0.95
 _CLOCK_SKEW = timedelta(minutes=5)
 
 
@@ -51,7 +52,7 @@ def build(
     if rows.is_empty():
         return None, ()
     notes: list[str] = []
-    rows = _no_trade_from_the_future(rows, findings)
+    rows = _no_trade_from_the_future(_quotes(rows), findings)
     newest = _newest(rows, "last_trade_time")
     seen_at = _first(rows, "seen_at")
     quote_time = _first(rows, "quote_time")
@@ -105,6 +106,24 @@ def _once_each(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
             wrong.height,
         )
     return kept.filter(~doubled)
+
+
+def _quotes(rows: pl.DataFrame) -> pl.DataFrame:
+    """Null the quotes of contracts that have none: an ask of zero, and the bid of zero beside it.
+
+    A chain in which nothing is quoted keeps its zeros, so that one can tell "all zero" from "not given".
+    """
+    if not {"bid", "ask"} <= set(rows.columns):
+        return rows
+    bid, ask = pl.col("bid").fill_null(0.0), pl.col("ask").fill_null(0.0)
+    given = pl.col("bid").is_not_null() | pl.col("ask").is_not_null()
+    unquoted = rows.select((given & (bid == 0) & (ask == 0)).sum() >= _UNQUOTED_SHARE * given.sum()).item()
+    if unquoted:
+        return rows
+    return rows.with_columns(
+        bid=pl.when((bid > 0) | (ask > 0) | pl.col("ask").is_null()).then("bid"),
+        ask=pl.when(ask > 0).then("ask"),
+    )
 
 
 def _no_trade_from_the_future(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:

@@ -20,7 +20,7 @@ import polars as pl
 
 from scanner.sources.formats.base import Findings, UnreadableError
 
-BLOCK_BYTES = 32 * 1024 * 1024
+BLOCK_BYTES = 8 * 1024 * 1024
 BATCH_ROWS = 500_000
 LARGEST_JSON = 512 * 1024 * 1024
 _JSON_START = re.compile(rb"\{|\[\s*[\[\]{\"\d-]")
@@ -89,13 +89,14 @@ def text_blocks(path: Path, names: Sequence[str], header_line: int, findings: Fi
         rest = b""
         while True:
             more = _guarded(stream, BLOCK_BYTES)
+            last = len(more) < BLOCK_BYTES
             block = rest + more
-            cut = len(block) if not more else _last_line_end(block)
+            cut = len(block) if last else _last_line_end(block)
             rest = block[cut:]
             if cut:
                 yield _table(block[:cut], names, line, findings)
                 line += block.count(b"\n", 0, cut)
-            if not more:
+            if last:
                 return
 
 
@@ -108,21 +109,38 @@ def _last_line_end(block: bytes) -> int:
 
 
 def _table(block: bytes, names: Sequence[str], first_line: int, findings: Findings) -> pl.DataFrame:
+    """A block of lines as text columns."""
     if b'"' in block:
         return _quoted_table(block, names, first_line, findings)
-    lines = block.splitlines()
-    commas = len(names) - 1
-    good = [number for number, line in enumerate(lines) if line.count(b",") == commas]
-    if len(good) < len(lines):
-        for number, line in enumerate(lines):
-            if line.count(b",") != commas and line.strip():
-                _refuse_line(findings, first_line + number, line.count(b",") + 1, len(names))
-        block = b"\n".join([lines[number] for number in good])
+    count = block.count(b"\n") + (not block.endswith(b"\n"))
+    if block.count(b",") == count * (len(names) - 1):
+        try:
+            table = _parsed(block, names)
+        except pl.exceptions.ComputeError:
+            return _uneven_table(block, names, first_line, findings)
+        if table.height == count:
+            return table.with_columns(line=pl.int_range(first_line, first_line + count, dtype=pl.Int64))
+    return _uneven_table(block, names, first_line, findings)
+
+
+def _parsed(block: bytes, names: Sequence[str]) -> pl.DataFrame:
     schema = dict.fromkeys(names, pl.String)
-    if not good:
-        return pl.DataFrame(schema={**schema, "line": pl.Int64})
-    table = pl.read_csv(block, has_header=False, schema=schema, quote_char=None, encoding="utf8-lossy")
-    return table.with_columns(line=pl.Series(good, dtype=pl.Int64) + first_line)
+    if not block:
+        return pl.DataFrame(schema=schema)
+    return pl.read_csv(block, has_header=False, schema=schema, quote_char=None, encoding="utf8-lossy")
+
+
+def _uneven_table(block: bytes, names: Sequence[str], first_line: int, findings: Findings) -> pl.DataFrame:
+    """Line by line, for blocks in which some lines have more or fewer fields than the header."""
+    commas = len(names) - 1
+    good, numbers = [], []
+    for number, line in enumerate(block.splitlines(), first_line):
+        if line.count(b",") == commas:
+            good.append(line)
+            numbers.append(number)
+        elif line.strip():
+            _refuse_line(findings, number, line.count(b",") + 1, len(names))
+    return _parsed(b"\n".join(good), names).with_columns(line=pl.Series(numbers, dtype=pl.Int64))
 
 
 def _quoted_table(block: bytes, names: Sequence[str], first_line: int, findings: Findings) -> pl.DataFrame:
