@@ -134,6 +134,7 @@ def test_a_server_error_costs_its_symbol_alone(site: HTTPServer) -> None:
         ('{"data": {"options": {}, "symbol": "AAA"}}', "unreadable", "expected a list of options, found dict"),
         ('{"data": {"options": [], "symbol": "AAA"}}', "empty_chain", "holds no contract"),
         ('{"data": {"options": [{"option": 5}], "symbol": "AAA"}}', "empty_chain", "is not a contract symbol"),
+        ('{"data": {"options": [{"option": "BBB260821C00095000"}], "symbol": "BBB"}}', "unreadable", "it is about BBB"),
         ('{"data": {"options": [{}]}}', "unreadable", "does not name its underlying"),
     ],
 )

@@ -103,6 +103,52 @@ def test_quote_times_make_several_chains_of_one_session() -> None:
     assert refused(recorded) == [(4, "no readable quote_time; row refused", 1)]
 
 
+def test_quotes_that_each_have_a_time_of_their_own_are_one_chain_at_the_newest_of_them(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        *(f"2025-09-04T14:30:{second:02d}Z,ABC,2025-09-12,{200 + second},C,1.50,10,100" for second in range(40)),
+        header="quote_time,underlying,expiry,strike,right,last,volume,open_interest",
+    )
+    (recorded,) = read_recorded(path)
+    assert recorded.chain is not None
+    assert recorded.chain.height == 40
+    assert recorded.chain["quote_time"].unique().to_list() == [utc(2025, 9, 4, 14, 30, 39)]
+
+
+def test_an_index_traded_overnight_is_of_the_session_ahead(tmp_path: Path) -> None:
+    payload = json.loads((CHAINS / "cboe-index.json").read_text("utf-8"))
+    payload["timestamp"] = "2026-07-17 01:30:00"
+    payload["data"]["last_trade_time"] = "2026-07-16T16:00:00"
+    payload["data"]["options"][1]["last_trade_time"] = "2026-07-16T21:10:00"
+    path = tmp_path / "overnight.json"
+    path.write_text(json.dumps(payload))
+    (recorded,) = read_recorded(path)
+    assert recorded.chain is not None
+    assert recorded.chain["session_date"].unique().to_list() == [date(2026, 7, 17)]
+
+
+def test_a_stock_seen_before_the_open_does_not_make_a_new_session(tmp_path: Path) -> None:
+    payload = json.loads((CHAINS / "cboe-before-the-open.json").read_text("utf-8"))
+    payload["data"]["last_trade_time"] = "2026-07-28T08:10:00"
+    path = tmp_path / "early.json"
+    path.write_text(json.dumps(payload))
+    (recorded,) = read_recorded(path)
+    assert recorded.chain is not None
+    assert recorded.chain["session_date"].unique().to_list() == [date(2026, 7, 27)]
+
+
+def test_a_stock_that_trades_while_none_of_its_options_does_tells_the_session(tmp_path: Path) -> None:
+    payload = json.loads((CHAINS / "cboe-before-the-open.json").read_text("utf-8"))
+    payload["timestamp"] = "2026-07-28 15:30:00"
+    payload["data"]["last_trade_time"] = "2026-07-28T11:14:00"
+    path = tmp_path / "quiet.json"
+    path.write_text(json.dumps(payload))
+    (recorded,) = read_recorded(path)
+    assert recorded.chain is not None
+    assert recorded.chain["session_date"].unique().to_list() == [date(2026, 7, 28)]
+    assert recorded.chain["quote_time"].unique().to_list() == [utc(2026, 7, 28, 15, 15)]
+
+
 def test_cboe_json_fetched_at_the_weekend_is_fridays_session_at_its_close() -> None:
     frame = only("cboe-weekend.json")
     row = frame.row(0, named=True)

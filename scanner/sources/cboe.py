@@ -15,7 +15,7 @@ from pathlib import Path
 import polars as pl
 
 from scanner import symbology
-from scanner.sources.base import Fetched, failed
+from scanner.sources.base import Fetched, failed, plain_ticker
 from scanner.sources.formats import building
 from scanner.sources.formats.base import File, Findings, UnreadableError
 from scanner.sources.formats.cboe_json import CboeJson
@@ -98,6 +98,9 @@ def _read(symbol: str, answer: Answer, now: datetime) -> Fetched:
         if not _FORMAT.recognises(document):
             raise UnreadableError("JSON, but not a chain (no data.options)")
         rows = building.keyed(clean(_FORMAT.rows(document, File(Path(symbol)), findings), findings))
+        about = rows["underlying"].unique().to_list()
+        if any(plain_ticker(name) != plain_ticker(symbol) for name in about):
+            raise UnreadableError(f"it is about {', '.join(about)}")
         rows = rows.with_columns(fetched_at=pl.lit(now))
         if rows["seen_at"].null_count():
             rows = rows.with_columns(seen_at=pl.lit(now))

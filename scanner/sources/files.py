@@ -7,7 +7,6 @@ it. Whatever cannot be understood comes back as a refusal with file, line and re
 from __future__ import annotations
 
 import glob
-import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -19,7 +18,7 @@ import polars as pl
 from scanner import sessions
 from scanner.errors import ScanProblem
 from scanner.sources import formats
-from scanner.sources.base import STAGE, Fetched, failed
+from scanner.sources.base import STAGE, Fetched, failed, plain_ticker
 from scanner.sources.formats import building, reading
 from scanner.sources.formats.base import (
     File,
@@ -233,14 +232,14 @@ class FilesSource:
 
     def chains(self, symbols: Iterable[str], now: datetime) -> Iterator[Fetched]:
         """One answer for each symbol asked; without symbols, for every underlying found. Unreadable files come last."""
-        asked = {symbol: _plain(symbol) for symbol in symbols}
+        asked = {symbol: plain_ticker(symbol) for symbol in symbols}
         newest: dict[str, RecordedChain] = {}
         unread: list[Refusal] = []
         for recorded in read_recorded(self._path, lambda key: _may_serve(key, set(asked.values()), now)):
             if recorded.chain is None:
                 unread += recorded.refusals
                 continue
-            underlying = _plain(recorded.chain["underlying"][0])
+            underlying = plain_ticker(recorded.chain["underlying"][0])
             if _known_at(recorded.chain, now) and _newer(recorded, newest.get(underlying)):
                 newest[underlying] = recorded
         for symbol, underlying in (asked or {name: name for name in sorted(newest)}).items():
@@ -256,14 +255,9 @@ class FilesSource:
             yield Fetched(refusal.path, None, ScanProblem(refusal.path, STAGE, "unreadable_file", str(refusal)))
 
 
-def _plain(symbol: str) -> str:
-    """A ticker as it is compared: ``BRK.B``, ``BRK-B`` and ``brkb`` are one."""
-    return re.sub(r"[^A-Z0-9]", "", symbol.upper())
-
-
 def _may_serve(key: Key, asked: set[str], now: datetime) -> bool:
     underlying, session, quote_time, _ = key
-    if asked and _plain(underlying) not in asked:
+    if asked and plain_ticker(underlying) not in asked:
         return False
     if quote_time is not None and quote_time > now + _LATE_CLOSE:
         return False

@@ -153,14 +153,19 @@ def _first(rows: pl.DataFrame, name: str) -> Any:
 
 def _session(rows: pl.DataFrame, newest: datetime | None, seen_at: datetime | None, delay: timedelta) -> date | None:
     """The session of a chain without a label: that of its newest trade, else the newest to have opened when seen."""
-    trades = [instant for instant in (newest, _newest(rows, "spot_time")) if instant is not None]
-    if trades:
-        local = max(trades).astimezone(sessions.NEW_YORK)
-        day = local.date()
-        if local.time() >= _NEXT_SESSION_FROM:
-            day += timedelta(days=1)
-        return day if sessions.is_session(day) else _previous(day)
+    spot_time = _newest(rows, "spot_time")
+    traded = [_trading_day(newest) if newest else None, _opened(spot_time) if spot_time else None]
+    days = [day for day in traded if day is not None]
+    if days:
+        return max(days)
     return None if seen_at is None else _opened(seen_at - delay)
+
+
+def _trading_day(trade: datetime) -> date | None:
+    """The session an option traded in."""
+    local = trade.astimezone(sessions.NEW_YORK)
+    day = local.date() + timedelta(days=1) if local.time() >= _NEXT_SESSION_FROM else local.date()
+    return day if sessions.is_session(day) else _previous(day)
 
 
 def _opened(instant: datetime) -> date | None:

@@ -27,6 +27,7 @@ OPTIONAL = (
     "delta",
     "spot",
 )
+_ROWS_OF_ONE_TIME = 5
 _OURS = {"iv": "vendor_iv", "delta": "vendor_delta"}
 
 
@@ -61,12 +62,30 @@ class Canonical(TextFormat):
         rows = block.select("line", *wanted).rename({name: ours for name, ours in _OURS.items() if name in present})
         instants = [name for name in ("quote_time", "last_trade_time") if name in present]
         rows = rows.with_columns(_instant(rows, name) for name in instants)
+        if "quote_time" in present:
+            rows = _one_moment(rows)
         if "session_date" in present:
             return rows
         untimed = rows.filter(pl.col("quote_time").is_null())
         if untimed.height:
             findings.add("no readable quote_time; row refused", untimed["line"][0], untimed.height)
         return rows.filter(pl.col("quote_time").is_not_null())
+
+
+def _one_moment(rows: pl.DataFrame) -> pl.DataFrame:
+    """Give a chain whose every quote has a time of its own the newest of them.
+
+    Such files have hardly two rows of one time and no contract twice; several snapshots of a session have whole chains
+    of one time.
+    """
+    day = "session_date" if "session_date" in rows.columns else pl.col("quote_time").dt.date()
+    chain_of = ["underlying", day]
+    contract = pl.struct(name for name in ("root", "expiry", "strike", "right") if name in rows.columns)
+    own_times = pl.len() < _ROWS_OF_ONE_TIME * pl.col("quote_time").n_unique()
+    single = (own_times & (contract.n_unique() == pl.len()) & (pl.len() > 1)).over(chain_of)
+    return rows.with_columns(
+        quote_time=pl.when(single).then(pl.col("quote_time").max().over(chain_of)).otherwise("quote_time")
+    )
 
 
 def _instant(rows: pl.DataFrame, name: str) -> pl.Expr:
