@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 
 import polars as pl
 
+from scanner import events as event_tables
 from scanner import quality, ruleset, sessions
 from scanner.alerts.model import NotJudged, ScanMeta
 from scanner.alerts.update import update
@@ -108,6 +109,7 @@ def scan(
         rules,
         earlier=memory.earlier,
         use_vendor_iv=settings.pricing.use_vendor_iv,
+        events=known_events(store, settings),
     )
     problems = [*received.problems, *memory.keep(request.scan_id)]
     result = conclude(judged, memory.panel, rules, settings.alerts, state, meta)
@@ -115,7 +117,7 @@ def scan(
         result,
         scan=replace(result.scan, finished_at=clock()),
         errors=tuple(problems),
-        notes=(*received.notes, *memory.notes),
+        notes=(*received.notes, *memory.notes, *result.notes),
     )
 
 
@@ -126,6 +128,13 @@ def _moment(request: Request, sources: Sequence[Source], chain: pl.DataFrame | N
     if chain is not None and all(source.name == "files" for source in sources):
         return newest_quotes(chain)
     return request.now
+
+
+def known_events(store: Store | None, settings: Settings) -> pl.DataFrame:
+    """Earnings, dividends and splits: those the store was given, and those of the configuration's file."""
+    kept = [] if store is None else [store.events]
+    named = [] if settings.events is None else [event_tables.read(settings.events).frame]
+    return event_tables.merged([event_tables.empty(), *kept, *named])
 
 
 def newest_quotes(chain: pl.DataFrame) -> datetime:
@@ -329,7 +338,17 @@ def conclude(
         not_judged=tuple(not_judged),
         underlyings=judged.frames["underlying"],
         held_back=updated.held_back_counts,
+        notes=tuple(_distrusted(judged.verdicts)),
     )
+
+
+def _distrusted(verdicts: pl.DataFrame) -> Iterator[str]:
+    """One sentence for each thing the quality gate does not trust."""
+    grouped = verdicts.group_by("underlying", "check", "reason", maintain_order=True).agg("switches_off")
+    for name, _, reason, switched_off in grouped.iter_rows():
+        what = ", ".join(part.replace("_", " ") for part in switched_off)
+        scope = "nothing" if "all" in switched_off else f"{what} not"
+        yield f"{name}: {scope} judged: {reason.removeprefix(f'{name}: ')}"
 
 
 def replay(
@@ -384,5 +403,13 @@ def _replay_session(
         symbols_requested=len(newest),
         rules=len(rules),
     )
-    judged = judge(chain, panel, moment, rules, earlier=earlier, use_vendor_iv=settings.pricing.use_vendor_iv)
+    judged = judge(
+        chain,
+        panel,
+        moment,
+        rules,
+        earlier=earlier,
+        use_vendor_iv=settings.pricing.use_vendor_iv,
+        events=known_events(store, settings),
+    )
     yield conclude(judged, panel, rules, settings.alerts, state, meta)

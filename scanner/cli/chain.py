@@ -51,8 +51,7 @@ def command(
     received = pipeline.receive(opening.open_sources(settings), request)
     if received.chain is None:
         raise SourceError("; ".join(problem.message for problem in received.problems) or f"{symbol}: no chain")
-    with opening.open_memory_if_possible(settings.store.path, read_only=True) as memory:
-        contracts = pipeline.look(received.chain, memory.store, request, settings)
+    contracts = pipeline.look(received.chain, opening.store_if_there(settings.store.path), request, settings)
     chosen = chain_table.select(contracts, expiry=_expiry(expiry, contracts), right=wanted, near=near)
     if chosen.is_empty():
         raise UsageError(f"{symbol}: no contract is left by --expiry, --right and --near")

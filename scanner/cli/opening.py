@@ -38,29 +38,42 @@ class Opened:
         self._stack.close()
 
 
-def open_memory(folder: Path, *, read_only: bool = False) -> Opened:
-    """The store and the state in a folder. Raises StoreError where they cannot be used."""
+def open_store(folder: Path, *, read_only: bool = False) -> Store:
+    """The store in a folder, with this version's way to summarise. Raises StoreError where it cannot be used."""
     from scanner.pipeline import CALCULATION_VERSION, summarise
-    from scanner.store.state import FILE_NAME, State
     from scanner.store.store import Store
 
+    return Store.open(folder, read_only=read_only, summarise=summarise, calculation_version=CALCULATION_VERSION)
+
+
+def open_memory(folder: Path) -> Opened:
+    """The store and the state in a folder. Raises StoreError where they cannot be used."""
+    from scanner.store.state import FILE_NAME, State
+
     opened = Opened()
-    opened.store = opened._stack.enter_context(
-        Store.open(folder, read_only=read_only, summarise=summarise, calculation_version=CALCULATION_VERSION)
-    )
-    opened.state = opened._stack.enter_context(State.open(folder / FILE_NAME, read_only=read_only))
+    opened.store = opened._stack.enter_context(open_store(folder))
+    opened.state = opened._stack.enter_context(State.open(folder / FILE_NAME))
     return opened
 
 
-def open_memory_if_possible(folder: Path, *, read_only: bool = False) -> Opened:
+def open_memory_if_possible(folder: Path) -> Opened:
     """As :func:`open_memory`; what cannot be opened becomes a problem, and the scan goes on without it."""
     try:
-        return open_memory(folder, read_only=read_only)
+        return open_memory(folder)
     except StoreError as error:
         problem = ScanProblem(
             "", "store", "not_opened", f"{error}; this scan goes on without history, and nothing of it is kept"
         )
         return Opened(problems=[problem])
+
+
+def store_if_there(folder: Path) -> Store | None:
+    """The store in a folder, to be read; None where there is none yet."""
+    try:
+        return open_store(folder, read_only=True)
+    except StoreError as error:
+        log.info("%s; shown without history", error)
+        return None
 
 
 def open_sources(settings: Settings) -> list[Source]:

@@ -41,9 +41,8 @@ def command(
         raise UsageError(f"--from {begin} is after --to {end}")
     names = common.symbols_for(symbols, watchlist, settings) if symbols or watchlist else None
     usable, problems = opening.usable_rules(settings, strict=strict)
-    with opening.open_memory(settings.store.path, read_only=True) as memory, opening.forgetful_state() as state:
-        assert memory.store is not None
-        results = list(pipeline.replay(memory.store, source, names, begin, end, usable, settings, state))
+    with opening.open_store(settings.store.path, read_only=True) as kept, opening.forgetful_state() as state:
+        results = list(pipeline.replay(kept, source, names, begin, end, usable, settings, state))
     if not results:
         raise StoreError(
             f"{settings.store.path} holds no session from {begin} to {end}"

@@ -13,11 +13,10 @@ if TYPE_CHECKING:
 def open_store(config: Path | None, store: Path | None, *, read_only: bool = False) -> Store:
     """The store in ``--store``, else in the configuration's folder. Raises ConfigError or StoreError."""
     from scanner import config as configuration
-    from scanner.pipeline import CALCULATION_VERSION, summarise
-    from scanner.store.store import Store
+    from scanner.cli import opening
 
     folder = configuration.load(config).store.path if store is None else store
-    return Store.open(folder, read_only=read_only, summarise=summarise, calculation_version=CALCULATION_VERSION)
+    return opening.open_store(folder, read_only=read_only)
 
 
 def mend_state(folder: Path) -> list[str]:

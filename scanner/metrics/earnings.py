@@ -10,21 +10,21 @@ from datetime import date
 
 import polars as pl
 
+_NEXT = pl.Schema({"underlying": pl.String, "next_earnings": pl.Date, "days_to_earnings": pl.Int64})
 # A normal variable's mean absolute value, in standard deviations.
 _MEAN_ABSOLUTE = math.sqrt(2 / math.pi)
 
 
 def next_dates(events: pl.DataFrame | None, session_date: date) -> pl.DataFrame:
     """``underlying next_earnings days_to_earnings``: the first earnings date at or after a session."""
-    schema = {"underlying": pl.String, "next_earnings": pl.Date, "days_to_earnings": pl.Int64}
     if events is None or events.is_empty():
-        return pl.DataFrame(schema=schema)
+        return pl.DataFrame(schema=_NEXT)
     coming = events.filter((pl.col("kind") == "earnings") & (pl.col("date") >= session_date))
     return (
         coming.group_by("underlying", maintain_order=True)
         .agg(next_earnings=pl.col("date").min())
         .with_columns(days_to_earnings=(pl.col("next_earnings") - session_date).dt.total_days())
-        .cast(schema)
+        .select(pl.col(name).cast(dtype) for name, dtype in _NEXT.items())
     )
 
 

@@ -73,10 +73,9 @@ class Deriver:
         trusted, _ = quality.apply(chain, verdicts)
         final = {name: _is_final(items[-1]) for name, items in listed.items()}
         unfinished = [name for name, reached in final.items() if not reached]
-        contracts, metrics = self._summarised(source, session, trusted, panel)
-        contracts = contracts.with_columns(
-            volume=pl.when(~pl.col("underlying").is_in(unfinished)).then(pl.col("volume"))
-        )
+        # What had not traded yet when the session was last seen is not the session's volume.
+        closing = trusted.with_columns(volume=pl.when(~pl.col("underlying").is_in(unfinished)).then(pl.col("volume")))
+        contracts, metrics = self._summarised(source, session, closing, panel)
         before = self._lineages_before(source, session, listed)
         lineages = {name: self._lineage(name, session, before.get(name, ""), items) for name, items in listed.items()}
         rows = _underlying_rows(trusted, verdicts, final, metrics).with_columns(

@@ -90,6 +90,12 @@ class Store:
         with self._lock.held():
             yield
 
+    @property
+    def events(self) -> pl.DataFrame:
+        """The table of events the store keeps; empty where it was never given one."""
+        table = self.path / EVENTS_FILE
+        return events.read(table).frame if table.exists() else events.empty()
+
     def keep_events(self, table: pl.DataFrame) -> None:
         """Put a table of events in place of the store's; splits among them apply to every panel from now on."""
         write_atomically(self.path / EVENTS_FILE, table.write_csv)
