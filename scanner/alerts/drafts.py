@@ -92,7 +92,7 @@ def _draft(
         right=finding["right"],
         title=rule.title,
         message=finding["message"] or rule.title,
-        evidence=plain(evidence),
+        evidence=evidence,
         drivers=tuple(finding["drivers"] or ()),
         simulated=scan.simulated,
         source=quotes.get("source") or scan.source,
@@ -115,9 +115,9 @@ def _context(looked: Looked, underlying: Row) -> Iterator[tuple[str, Any]]:
         if name in looked.evidence:
             continue
         if name in looked.row:
-            yield name, looked.row[name]
+            yield name, plain(looked.row[name])
         elif name in _OF_UNDERLYING and name in underlying:
-            yield name, underlying[name]
+            yield name, plain(underlying[name])
 
 
 def _baseline(row: Row, scan: ScanMeta) -> Baseline:

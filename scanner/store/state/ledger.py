@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import delete, func, or_, select
+from sqlalchemy import delete, func, insert, or_, select
 from sqlalchemy.orm import Session
 
 from scanner.alerts.episodes import Episode, Event, Sighting
@@ -210,29 +210,34 @@ class Ledger:
         """Store what did not become an alert in a run, and what could not be judged."""
         self._session.execute(delete(HeldBackRow).where(HeldBackRow.run_id == run))
         self._session.execute(delete(NotJudgedRow).where(NotJudgedRow.run_id == run))
-        self._session.add_all(
-            HeldBackRow(
-                run_id=run,
-                rule_id=item.alert.rule_id,
-                identity=item.identity,
-                underlying=item.alert.underlying,
-                severity=item.alert.severity.value,
-                score=item.alert.score,
-                reason=item.reason,
-                message=item.alert.message,
-            )
+        held = [
+            {
+                "run_id": run,
+                "rule_id": item.alert.rule_id,
+                "identity": item.identity,
+                "underlying": item.alert.underlying,
+                "severity": item.alert.severity.value,
+                "score": item.alert.score,
+                "reason": item.reason,
+                "message": item.alert.message,
+            }
             for item in held_back
-        )
-        self._session.add_all(
-            NotJudgedRow(
-                run_id=run,
-                rule_id=item.rule_id,
-                underlying=item.underlying,
-                reasons=list(item.reasons),
-                count=item.count,
-            )
+        ]
+        unknown = [
+            {
+                "run_id": run,
+                "rule_id": item.rule_id,
+                "underlying": item.underlying,
+                "reasons": list(item.reasons),
+                "count": item.count,
+            }
             for item in not_judged
-        )
+        ]
+        # An insert of no rows would be an insert of one row of defaults.
+        if held:
+            self._session.execute(insert(HeldBackRow), held)
+        if unknown:
+            self._session.execute(insert(NotJudgedRow), unknown)
 
     def held_back(self, run: str) -> list[dict[str, Any]]:
         """What a run held back: rule_id, identity, underlying, severity, score, reason, message."""
