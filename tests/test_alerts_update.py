@@ -139,6 +139,35 @@ def test_the_budget_is_the_sessions_and_an_update_costs_nothing(state):
     assert [event.kind for event in next_day.events] == [EventKind.new]
 
 
+def test_a_stronger_finding_later_in_the_session_takes_the_place_of_the_weakest_alert(state):
+    small = finding(**NVDA, calibrated=False, severity="info", evidence={"volume_oi": 9.0})
+    morning = judge(state, at(THURSDAY, 14), small, budget=1)
+    noon = judge(state, at(THURSDAY, 16), small, finding(), budget=1)
+    assert [(event.kind, event.alert.contract) for event in noon.events] == [
+        (EventKind.displaced, NVDA_130),
+        (EventKind.new, GOOG_235),
+    ]
+    assert noon.events[0].alert.alert_id == morning.alerts[0].alert_id
+    assert noon.events[0].alert.status is Status.closed
+    assert noon.held_back_counts == {"alert budget": 1}
+    later = judge(state, at(THURSDAY, 17), small, finding(), budget=1)
+    assert [event.kind for event in later.events] == [EventKind.ongoing]
+    assert later.held_back_counts == {"alert budget": 1}
+
+
+def test_an_alert_keeps_its_place_against_an_equal(state):
+    judge(state, at(THURSDAY, 14), finding(**NVDA, calibrated=False, evidence={"volume_oi": 9.0}), budget=1)
+    equal = finding(calibrated=False, evidence={"volume_oi": 99.0}, rank=99.0)
+    assert judge(state, at(THURSDAY, 16), equal, budget=1).held_back_counts == {"alert budget": 1}
+
+
+def test_within_a_rules_limit_the_stronger_takes_the_place_of_the_weaker(state):
+    rules = (SampleRule(limit=1),)
+    judge(state, at(THURSDAY, 14), finding(**NVDA, calibrated=False, evidence={"volume_oi": 9.0}), rules=rules)
+    noon = judge(state, at(THURSDAY, 16), finding(), rules=rules)
+    assert [event.kind for event in noon.events] == [EventKind.displaced, EventKind.new]
+
+
 def test_a_rules_limit_holds_back_its_weaker_findings(state):
     pair = [
         finding(calibrated=False, evidence={"volume_oi": 15.5}, rank=15.5),

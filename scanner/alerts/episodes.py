@@ -26,6 +26,7 @@ class EventKind(StrEnum):
     ongoing = "ongoing"
     escalated = "escalated"
     resent = "resent"
+    displaced = "displaced"
     closed = "closed"
     confirmed = "confirmed"
     faded = "faded"
@@ -46,7 +47,10 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """One story: its alert, the session it began in, the strongest it has been, and when it was last sent."""
+    """One story: its alert, the session it began in, the strongest it has been, and when it was last sent.
+
+    ``displaced`` says that it closed because a stronger finding took its place in the session's budget.
+    """
 
     key: Key
     started: date
@@ -55,6 +59,7 @@ class Episode:
     peak_severity: Severity
     peak_stars: int | None
     sent_at: datetime
+    displaced: bool = False
 
     @property
     def closed(self) -> bool:
@@ -124,14 +129,15 @@ def advance(
     *,
     book: RuleBook,
     judged: Callable[[Episode], bool],
+    displaced: frozenset[Key] = frozenset(),
     resend: timedelta | None = None,
 ) -> tuple[list[Episode], list[Event]]:
     """Carry every episode one scan further.
 
     ``previous`` holds the open episodes and those of this session already closed; ``found`` what this scan raises, one
-    draft a key; ``judged`` says whether this scan could have found an episode again. ``resend`` is how long an ongoing
-    alert stays silent before it is sent again (None: never). Returns every episode that changed, and one event for each
-    change; an episode that was followed by a new one of the same key gives two.
+    draft a key; ``judged`` says whether this scan could have found an episode again; ``displaced`` lose their place;
+    ``resend`` is how long an ongoing alert stays silent before it is sent again (None: never). Returns every episode
+    that changed, and one event for each change; an episode followed by a new one of the same key gives two.
     """
     changed: list[Episode] = []
     events: list[Event] = []
@@ -150,13 +156,19 @@ def advance(
 
     for key, episode in open_by_key.items():
         over = is_over(episode, now, session, book)
-        if over and (key in drafts or judged(episode)):
-            record(replace(episode, alert=episode.alert.changed(status=Status.closed)), EventKind.closed)
+        if key in displaced:
+            record(replace(_closed(episode), displaced=True), EventKind.displaced)
+        elif over and (key in drafts or judged(episode)):
+            record(_closed(episode), EventKind.closed)
         elif key in drafts:
             record(*_again(episode, drafts.pop(key), now, resend))
     for key, draft in drafts.items():
         record(_begin(draft, now, session, ordinals.get(key, 0)), EventKind.new)
     return changed, events
+
+
+def _closed(episode: Episode) -> Episode:
+    return replace(episode, alert=episode.alert.changed(status=Status.closed))
 
 
 def is_over(episode: Episode, now: datetime, session: date, book: RuleBook) -> bool:

@@ -8,8 +8,8 @@ from datetime import date, datetime
 
 import polars as pl
 
-from scanner.alerts.episodes import Event, EventKind
-from scanner.alerts.model import Alert, Confirmation, ScanMeta
+from scanner.alerts.episodes import Event
+from scanner.alerts.model import Alert, Confirmation, ScanMeta, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def flagged_contracts(events: Iterable[Event], contracts: pl.DataFrame | None, s
     if contracts is None:
         return
     for event in events:
-        if event.kind is EventKind.closed:
+        if event.alert.status is Status.closed:
             continue
         alert = event.alert
         for row in contracts.filter(_behind(alert)).iter_rows(named=True):

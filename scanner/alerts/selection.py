@@ -3,12 +3,12 @@
 In this order: a finding of a rule that uses calibrated fields must pass the scan's false-discovery rate; it must have
 held for as many scans as its rule asks (see :mod:`scanner.alerts.episodes`); each rule has a limit of new alerts a
 session; and the session's budget takes the strongest of what is left. A finding whose episode is open already is an
-update of an alert, not a new one, and costs nothing.
+update of an alert, not a new one, and costs nothing. The bounds hold at every moment: a stronger finding that comes
+later in the session takes the place of the weakest alert, which is closed as *displaced*.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -26,19 +26,28 @@ class Reason(StrEnum):
     budget = "alert budget"
 
 
+Weight = tuple[bool, int, int]
+
+
 @dataclass(frozen=True, slots=True)
-class Slots:
-    """How many new alerts this session may still raise: in all, and for each rule that has a limit."""
+class Standing:
+    """An alert that this session has raised already: it holds a slot, and may lose it while ``displaceable``.
 
-    budget: int
-    limits: Mapping[str, int]
+    ``weight`` is whether it is calibrated, its highest severity and its most stars.
+    """
 
-    @classmethod
-    def left(cls, budget: int, limits: Mapping[str, int], raised: Iterable[Key]) -> Slots:
-        """What remains of the session's budget and limits after the alerts ``raised`` in it so far."""
-        used = Counter(key.rule_id for key in raised)
-        remaining = {rule: max(0, limit - used[rule]) for rule, limit in limits.items()}
-        return cls(max(0, budget - used.total()), remaining)
+    key: Key
+    weight: Weight
+    displaceable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """Which findings are alerts, which are held back and why, and whose slot went to a stronger one."""
+
+    accepted: tuple[Draft, ...]
+    held_back: tuple[tuple[Draft, Reason], ...]
+    displaced: frozenset[Key]
 
 
 def strongest_first(drafts: Iterable[Draft]) -> list[Draft]:
@@ -73,24 +82,53 @@ def passing(drafts: Iterable[Draft], false_discovery_rate: float) -> tuple[list[
     return passed, failed
 
 
-def within_slots(
-    drafts: Sequence[Draft], open_keys: frozenset[Key], slots: Slots
-) -> tuple[list[Draft], list[tuple[Draft, Reason]]]:
-    """Give the session's remaining slots to the strongest new findings; updates of open episodes always pass."""
+def weight(draft: Draft) -> Weight:
+    """What counts against an alert that stands: the coarse steps of strength, so that no slot moves over a trifle."""
+    return draft.calibrated, draft.alert.severity.rank, draft.alert.stars or 0
+
+
+def admit(
+    drafts: Iterable[Draft],
+    open_keys: frozenset[Key],
+    standing: Iterable[Standing],
+    budget: int,
+    limits: Mapping[str, int],
+) -> Admitted:
+    """Give the session's slots to its strongest findings.
+
+    ``standing`` are the alerts this session has raised so far; ``budget`` is how many it may have in all, ``limits``
+    how many of each rule. An update of an open episode always passes. Where no slot is left, a new finding takes that
+    of the weakest alert standing if it outweighs it, so that a morning of small things never hides the large one.
+    """
+    raised = list(standing)
     accepted: list[Draft] = []
     held: list[tuple[Draft, Reason]] = []
-    limits, budget = dict(slots.limits), slots.budget
+    displaced: set[Key] = set()
     for draft in strongest_first(drafts):
-        rule = draft.key.rule_id
         if draft.key in open_keys:
             accepted.append(draft)
-        elif limits.get(rule, 1) <= 0:
-            held.append((draft, Reason.rule_limit))
-        elif budget <= 0:
-            held.append((draft, Reason.budget))
-        else:
-            accepted.append(draft)
-            budget -= 1
-            if rule in limits:
-                limits[rule] -= 1
-    return accepted, held
+            continue
+        rivals, reason = _full(draft, raised, budget, limits)
+        weakest = min((item for item in rivals if item.displaceable), key=lambda item: item.weight, default=None)
+        if reason is not None:
+            if weakest is None or weakest.weight >= weight(draft):
+                held.append((draft, reason))
+                continue
+            raised.remove(weakest)
+            displaced.add(weakest.key)
+        accepted.append(draft)
+        raised.append(Standing(draft.key, weight(draft)))
+    held += [(draft, Reason.budget) for draft in accepted if draft.key in displaced]
+    kept = tuple(draft for draft in accepted if draft.key not in displaced)
+    return Admitted(kept, tuple(held), frozenset(displaced))
+
+
+def _full(
+    draft: Draft, raised: Sequence[Standing], budget: int, limits: Mapping[str, int]
+) -> tuple[Sequence[Standing], Reason | None]:
+    """The alerts that stand in a finding's way, and which bound they fill; none where there is room."""
+    rule = draft.key.rule_id
+    of_rule = [item for item in raised if item.key.rule_id == rule]
+    if len(of_rule) >= limits.get(rule, budget + 1):
+        return of_rule, Reason.rule_limit
+    return (raised, Reason.budget) if len(raised) >= budget else ((), None)

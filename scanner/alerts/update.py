@@ -15,7 +15,7 @@ from scanner.alerts.episodes import Draft, Episode, Event, Sighting, advance, ho
 from scanner.alerts.flagged import flagged_contracts
 from scanner.alerts.identity import Key
 from scanner.alerts.model import Alert, HeldBack, NotJudged, ScanMeta
-from scanner.alerts.selection import Reason, Slots, passing, within_slots
+from scanner.alerts.selection import Reason, Standing, Weight, admit, passing
 from scanner.alerts.surroundings import Frames
 from scanner.alerts.terms import Cooldown, RuleBook, RuleTerms
 
@@ -127,22 +127,21 @@ def decide(
     )
     rare, common = passing(made, policy.false_discovery_rate)
     held, waiting, sightings = hold(known.sightings, rare, open_keys, scan.as_of, book)
-    raised = [episode.key for episode in known.episodes if episode.started == scan.session_date]
-    slots = Slots.left(policy.budget, book.limits(), raised)
-    accepted, beyond = within_slots(held, open_keys, slots)
+    admitted = admit(held, open_keys, _standing(known.episodes, scan), policy.budget, book.limits())
     episodes, events = advance(
         known.episodes,
-        accepted,
+        admitted.accepted,
         scan.as_of,
         scan.session_date,
         book=book,
         judged=judged.episode,
+        displaced=admitted.displaced,
         resend=policy.resend,
     )
     held_back = [
         *(_held_back(draft, Reason.false_discovery_rate) for draft in common),
         *(_held_back(draft, Reason.not_yet_held) for draft in waiting),
-        *(_held_back(draft, reason) for draft, reason in beyond),
+        *(_held_back(draft, reason) for draft, reason in admitted.held_back),
     ]
     alerts = sorted((event.alert for event in events), key=lambda alert: alert.strength, reverse=True)
     remembered = {sighting.key for sighting in sightings}
@@ -152,6 +151,20 @@ def decide(
     return Step(
         AlertUpdate(tuple(alerts), tuple(held_back), tuple(events)), tuple(episodes), tuple(sightings), forgotten
     )
+
+
+def _standing(episodes: Iterable[Episode], scan: ScanMeta) -> list[Standing]:
+    """The alerts that this session has raised so far, apart from those that lost their place."""
+    return [
+        Standing(episode.key, _weight(episode), displaceable=not episode.closed)
+        for episode in episodes
+        if episode.started == scan.session_date and not episode.displaced
+    ]
+
+
+def _weight(episode: Episode) -> Weight:
+    calibrated = not episode.alert.evidence.get("uncalibrated", False)
+    return calibrated, episode.peak_severity.rank, episode.peak_stars or 0
 
 
 def _held_back(draft: Draft, reason: Reason) -> HeldBack:

@@ -372,6 +372,7 @@ def _episode_document(episode: Episode) -> dict[str, Any]:
         "peak_severity": episode.peak_severity.value,
         "peak_stars": episode.peak_stars,
         "sent_at": iso(episode.sent_at),
+        "displaced": episode.displaced,
     }
 
 
@@ -385,4 +386,5 @@ def _episode(alert: AlertRow, update: AlertUpdateRow) -> Episode:
         peak_severity=Severity(kept["peak_severity"]),
         peak_stars=kept["peak_stars"],
         sent_at=datetime.fromisoformat(kept["sent_at"]),
+        displaced=kept["displaced"],
     )
