@@ -707,6 +707,33 @@ def test_no_bytes_whatsoever_make_reading_fail(tmp_path: Path, content: bytes, s
     assert all(one.chain is not None or one.refusals for one in recorded)
 
 
+BUILT = sorted(
+    path for path in recorded_files(CHAINS) if path.suffix in (".csv", ".json", ".txt") and path.stat().st_size
+)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    path=st.sampled_from(BUILT),
+    edits=st.lists(st.tuples(st.floats(0, 1), st.integers(0, 12), st.binary(max_size=12)), min_size=1, max_size=4),
+)
+def test_no_damage_to_a_file_of_any_format_makes_reading_fail(
+    tmp_path: Path, path: Path, edits: list[tuple[float, int, bytes]]
+) -> None:
+    content = path.read_bytes()
+    for place, length, instead in edits:
+        start = int(place * len(content))
+        content = content[:start] + instead + content[start + length :]
+    damaged = tmp_path / path.name
+    damaged.write_bytes(content)
+    for one in read_recorded(damaged):
+        assert one.chain is not None or one.refusals
+        if one.chain is not None:
+            assert one.chain.schema == chain.SCHEMA
+            assert one.chain["contract"].n_unique() == one.chain.height
+            assert not any(one.chain.select(pl.col(pl.Float64).is_nan().any()).row(0))
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=8) | st.just("\ud800"),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),

@@ -205,6 +205,7 @@ def test_a_body_that_trickles_past_the_deadline_is_a_timeout(httpserver: HTTPSer
 def test_a_dead_host_is_unreachable_after_every_attempt(client: PoliteClient, hours: Hours) -> None:
     error = failure(client, "http://127.0.0.1:9/chain.json")
     assert error.code == "unreachable"
+    assert str(error) == "127.0.0.1/chain.json: no connection (refused, or no way to the host); check the network"
     assert hours.slept == [1.0, 2.0, 4.0]
 
 

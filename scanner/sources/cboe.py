@@ -27,7 +27,11 @@ BASE_URL = "https://cdn.cboe.com"
 _CHAIN = "/api/global/delayed_quotes/options/{}.json"
 _QUOTE = "/api/global/delayed_quotes/quotes/{}.json"
 _CANARY = "SPY"
-_ENDS_THE_ASKING = frozenset({"blocked", "rate_limited", "unreachable"})
+_ENDS_THE_ASKING = {
+    "blocked": "the site refuses to answer",
+    "rate_limited": "the site asks for fewer requests",
+    "unreachable": "the site cannot be reached",
+}
 _TICKER = re.compile(r"^[A-Z0-9]{1,8}([.\-/][A-Z]{1,2})?$")
 _FORMAT = CboeJson()
 
@@ -51,7 +55,7 @@ class CboeSource:
                 continue
             fetched = self._one(symbol, now)
             if fetched.error is not None and fetched.error.code in _ENDS_THE_ASKING:
-                ended = fetched.error.message.removeprefix(f"{symbol}: ")
+                ended = _ENDS_THE_ASKING[fetched.error.code]
             yield fetched
 
     def _one(self, symbol: str, now: datetime) -> Fetched:

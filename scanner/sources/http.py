@@ -123,7 +123,9 @@ class PoliteClient:
         except requests.Timeout as error:
             raise HttpError(f"{_shown(url)}: no answer in time ({_why(error)})", "timeout") from error
         except requests.RequestException as error:
-            raise HttpError(f"{_shown(url)}: no connection ({_why(error)})", "unreachable") from error
+            raise HttpError(
+                f"{_shown(url)}: no connection ({_why(error)}); check the network", "unreachable"
+            ) from error
 
     def _read(self, url: str, response: requests.Response) -> bytes:
         """The decoded body, within the cap and the deadline."""
@@ -218,7 +220,11 @@ def _why(error: Exception) -> str:
         "ProxyError": "the proxy did not answer",
         "IncompleteRead": "fewer bytes than announced",
         "ProtocolError": "the connection was closed early",
-        "ConnectionError": "refused, or the name is not known",
+        "ConnectionError": "the connection failed",
+        "NameResolutionError": "the name of the host cannot be resolved",
+        "NewConnectionError": "refused, or no way to the host",
         "ChunkedEncodingError": "the connection was closed early",
     }
-    return kinds.get(type(error).__name__, type(error).__name__)
+    beneath = getattr(error.args[0], "reason", None) if error.args else None
+    kind = type(error if beneath is None else beneath).__name__
+    return kinds.get(kind, kind)
