@@ -351,13 +351,13 @@ def test_optionsdx_in_a_file_that_names_no_ticker_is_refused_with_the_way_to_men
     assert refused(recorded) == [(None, "no ticker in the file or its name; rename it to TICKER_202212.txt", 0)]
 
 
-def test_datashop_quotes_are_those_of_a_quarter_to_four() -> None:
+def test_datashop_quotes_are_those_of_a_quarter_to_four_and_the_chain_stands_for_the_close() -> None:
     spx, adjusted = read("UnderlyingOptionsEODCalcs_2023-03-15.csv")
     assert spx.chain is not None
     assert adjusted.chain is not None
     row = spx.chain.row(0, named=True)
     assert (row["underlying"], row["root"], row["settlement"]) == ("SPX", "SPXW", "PM")
-    assert row["quote_time"] == utc(2023, 3, 15, 19, 45)
+    assert row["quote_time"] == utc(2023, 3, 15, 20, 0)
     assert (row["bid"], row["ask"], row["last"], row["volume"]) == (23.6, 24.2, 23.0, 4211)
     assert (row["vendor_iv"], row["spot"], row["open_interest"]) == (0.2581, 3888.1, 1893)
     assert row["oi_asof"] == date(2023, 3, 14)
@@ -368,7 +368,7 @@ def test_datashop_quotes_are_those_of_a_quarter_to_four() -> None:
 
 def test_datashop_without_calculations_on_a_half_day() -> None:
     row = only("UnderlyingOptionsEODQuotes_2022-11-25.csv").row(0, named=True)
-    assert row["quote_time"] == utc(2022, 11, 25, 17, 45)
+    assert row["quote_time"] == utc(2022, 11, 25, 18, 0)
     assert row["spot"] == 25.05
     assert row["vendor_iv"] is None
 

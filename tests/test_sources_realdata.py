@@ -9,14 +9,14 @@ import csv
 import gzip
 import json
 from collections import Counter
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 
 import polars as pl
 import pyarrow.parquet
 import pytest
 
-from scanner import chain
+from scanner import chain, sessions
 from scanner.sources.files import RecordedChain, read_recorded
 
 pytestmark = pytest.mark.realdata
@@ -121,6 +121,28 @@ def test_pulls_of_one_session_have_growing_volume(real_data: Path) -> None:
     volumes = [frame["volume"].sum() for frame in frames if frame["session_date"][0] == date(2026, 8, 19)]
     assert len(volumes) == 8
     assert volumes == sorted(volumes)
+
+
+def test_before_the_open_cboe_already_has_the_open_interest_of_the_session_whose_volume_it_still_shows(
+    real_data: Path,
+) -> None:
+    """The evidence for leaving ``oi_asof`` open between 06:00 and 10:30, where others saw it change later."""
+    evidence = []
+    for ticker in ("MOD", "SPXC"):
+        frames = taken(real_data / "cboe-chain-daily" / ticker)
+        for before, after in zip(frames, frames[1:], strict=False):
+            made = after["quote_time"][0].astimezone(sessions.NEW_YORK)
+            follows = sessions.previous_session(made.date()) == sessions.new_york_date(before["quote_time"][0])
+            if not follows or not time(6, 30) < made.time() < time(9, 0):
+                continue
+            both = before.join(after, on="contract", suffix="_after")
+            change = (pl.col("open_interest_after") - pl.col("open_interest")).abs()
+            changed = both.filter(change > 0)
+            fits = changed.filter(change <= pl.col("volume_after"))
+            evidence.append((changed.height, fits.height))
+            assert after["oi_asof"].null_count() == after.height
+    assert len(evidence) == 15
+    assert sum(fit for _, fit in evidence) > 0.95 * sum(changed for changed, _ in evidence)
 
 
 @pytest.mark.parametrize(("ticker", "rows", "labels"), [("AAPL", 232714, 65), ("TSLA", 222986, 38), ("MU", 466146, 38)])

@@ -1,20 +1,18 @@
 """Cboe DataShop "Option EOD Summary" CSV, with or without its calculated columns.
 
-The quotes taken are those of 15:45 New York (12:45 on half days), which the vendor recommends: the ones at the close
-are wide. Volume is the whole session's; open interest is the start of day's, that is the close before.
+The quotes taken are those of a quarter of an hour before the close, which the vendor recommends: the ones at the close
+are wide. Volume is the whole session's, so the chain stands for the close; open interest is the start of day's, that is
+the close before.
 """
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from collections.abc import Sequence
 
 import polars as pl
 
-from scanner import chain
 from scanner.sources.formats.base import File, Findings, TextFormat
-from scanner.sources.formats.building import close_of
 
-_BEFORE_THE_CLOSE = timedelta(minutes=15)
 _OURS = {
     "underlying_symbol": "underlying",
     "quote_date": "session_date",
@@ -43,6 +41,10 @@ class DataShop(TextFormat):
         {"underlying_symbol", "quote_date", "root", "option_type", "trade_volume", "bid_1545", "ask_1545"}
     )
 
+    def remarks(self, names: Sequence[str]) -> tuple[str, ...]:
+        """What the moment of the chain hides."""
+        return ("the quotes are those of 15:45 New York, the volume is the whole session's",)
+
     def rows(self, block: pl.DataFrame, file: File, findings: Findings) -> pl.DataFrame:
         """The vendor's fields under our names; a delivery code marks an adjusted contract."""
         present = set(block.columns)
@@ -54,7 +56,7 @@ class DataShop(TextFormat):
         if "delivery_code" in present:
             adjusted = block["delivery_code"].fill_null("").str.strip_chars() != ""
             rows = rows.with_columns(nonstandard=pl.when(adjusted).then(statement=True))
-        return rows.with_columns(quote_time=_quote_times(block["quote_date"]))
+        return rows
 
 
 def _spot(present: set[str]) -> pl.Expr:
@@ -65,17 +67,3 @@ def _spot(present: set[str]) -> pl.Expr:
         return middle
     active = pl.col("active_underlying_price_1545").cast(pl.Float64, strict=False)
     return pl.when(active > 0).then(active).otherwise(middle)
-
-
-def _quote_times(days: pl.Series) -> pl.Series:
-    """A quarter of an hour before each session's close."""
-    return days.replace_strict(
-        {text: _quote_time(text) for text in days.drop_nulls().unique()}, default=None, return_dtype=chain.INSTANT
-    )
-
-
-def _quote_time(text: str) -> datetime | None:
-    try:
-        return close_of(date.fromisoformat(text.strip())) - _BEFORE_THE_CLOSE
-    except ValueError:
-        return None
