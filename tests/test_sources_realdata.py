@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import itertools
 import json
 from collections import Counter
 from datetime import UTC, date, datetime, time
@@ -130,7 +131,7 @@ def test_before_the_open_cboe_already_has_the_open_interest_of_the_session_whose
     evidence = []
     for ticker in ("MOD", "SPXC"):
         frames = taken(real_data / "cboe-chain-daily" / ticker)
-        for before, after in zip(frames, frames[1:], strict=False):
+        for before, after in itertools.pairwise(frames):
             made = after["quote_time"][0].astimezone(sessions.NEW_YORK)
             follows = sessions.previous_session(made.date()) == sessions.new_york_date(before["quote_time"][0])
             if not follows or not time(6, 30) < made.time() < time(9, 0):
