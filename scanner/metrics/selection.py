@@ -41,3 +41,37 @@ def score(parts: pl.DataFrame) -> pl.Series:
     total = strongest + 0.25 * (values.sum(axis=1) - strongest)
     filled = pl.Series("score", np.minimum(100.0, total / 8.0 * 100.0).round(1))
     return pl.select(pl.when(known).then(filled)).to_series().alias("score")
+
+
+def consolidate(contracts: pl.DataFrame, ladders: pl.DataFrame, least: float = 2.0) -> pl.DataFrame:
+    """One list of a session's alerts, strongest first: a run of neighbouring strikes of one expiry is one story.
+
+    ``contracts`` is a scored chain sorted by root, expiry, strike and right, ``ladders`` the ladder frame. A contract
+    takes part with a combined surprise of ``least``, or as a member of a ladder. Contracts of both rights at the same
+    or the next listed strike belong to one alert: a conversion or a ladder is raised once and names its contracts.
+    Columns: ``underlying root expiry surprise`` (of the strongest contract or ladder) ``lead`` and ``members`` (contracts).
+    """
+    in_ladder = ladders.select("members", "ladder_surprise").explode("members")
+    strikes = contracts.select(
+        pl.struct("root", "expiry").rle_id(), strike=pl.struct("root", "expiry", "strike").rle_id()
+    )
+    rows = (
+        contracts.select("underlying", "root", "expiry", "contract", own=pl.col("combined_surprise").fill_null(0.0))
+        .with_columns(strikes.rename({"root": "_group", "strike": "_strike"}))
+        .join(in_ladder, left_on="contract", right_on="members", how="left", maintain_order="left")
+        .with_columns(surprise=pl.max_horizontal("own", pl.col("ladder_surprise").fill_null(0.0)))
+        .filter((pl.col("own") >= least) | (pl.col("ladder_surprise").is_not_null() & (pl.col("own") >= 1.0)))
+    )
+    apart = (pl.col("_group") != pl.col("_group").shift(1)) | (pl.col("_strike") > pl.col("_strike").shift(1) + 1)
+    return (
+        rows.with_columns(_story=apart.fill_null(value=False).cum_sum())
+        .group_by("_story", maintain_order=True)
+        .agg(
+            pl.col("underlying", "root", "expiry").first(),
+            pl.col("surprise").max(),
+            lead=pl.col("contract").sort_by("own", descending=True).first(),
+            members=pl.col("contract"),
+        )
+        .drop("_story")
+        .sort("surprise", descending=True, maintain_order=True)
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -19,6 +19,7 @@ from scanner.metrics.surprise.regression import (
     interpolate_tail,
     tail_table,
 )
+from scanner.metrics.surprise.runs import best_runs
 from scanner.metrics.surprise.scoring import GOOD_SESSIONS, score
 from scanner.panel import Panel
 
@@ -41,18 +42,26 @@ class WindowModel:
 class VolumeModel:
     """A fitted model. ``kind`` is "own" where the coefficients come from this history, "prior" where from the package.
 
-    ``windows`` maps 1, 3, 5 to their models; ``combination`` calibrates the strongest of the three as one statement.
+    ``windows`` maps 1, 3, 5 to their models; ``combination`` calibrates the strongest of the three as one
+    statement, ``ladder`` the best run of neighbouring strikes that starts at a contract.
     ``realised`` is the calibration record: one row per tier and nominal chance.
     """
 
     windows: dict[int, WindowModel]
     combination: Calibration
+    ladder: Calibration
     base: NDArray[np.float32]
     kind: str
     layout: Layout
     memory: Memory
     good_sessions: NDArray[np.int64]
     realised: pl.DataFrame
+
+    def onto(self, panel: Panel, events: pl.DataFrame | None = None) -> VolumeModel:
+        """The same coefficients and calibration with another panel's past of the same underlyings."""
+        layout = Layout.of(panel, events)
+        good = _good_sessions(panel, layout.places)
+        return replace(self, layout=layout, memory=recall(layout, self.base), good_sessions=good)
 
     def score(
         self, contracts: pl.DataFrame, panel: Panel, elapsed: float = 1.0, events: pl.DataFrame | None = None
@@ -113,6 +122,7 @@ class _HeldOut:
     raw: dict[int, list[NDArray[np.float64]]]
     mean: list[NDArray[np.float64]]
     days: list[NDArray[np.int64]]
+    rows: list[NDArray[np.int64]]
     today: list[NDArray[np.float64]]
 
 
@@ -124,7 +134,7 @@ def _fit_folds(
     random: np.random.Generator,
 ) -> VolumeModel:
     fitted: list[dict[int, tuple[NDArray[np.float64], NDArray[np.float32]]]] = []
-    held = _HeldOut({w: [] for w in features.WINDOWS}, [], [], [])
+    held = _HeldOut({w: [] for w in features.WINDOWS}, [], [], [], [])
     for train, test in (folds, folds[::-1]):
         known = layout.panel.volume[:, np.sort(train)]
         base = features.base_table(known, layout.cell[:, np.sort(train)], layout.places.underlying, len(good))
@@ -148,8 +158,21 @@ def _fit_folds(
         )
     combined = combine(surprises, today)
     combination = calibrate(combined, tier)
-    realised = record(combination.apply(combined, tier), tier)
-    return VolumeModel(windows, combination, memory.base, "own", layout, memory, good, realised)
+    combined = combination.apply(combined, tier)
+    ladder = _ladder_calibration(layout.places, held.rows, combined)
+    realised = record(combined, tier)
+    return VolumeModel(windows, combination, ladder, memory.base, "own", layout, memory, good, realised)
+
+
+def _ladder_calibration(places: Places, rows: list[NDArray[np.int64]], combined: NDArray[np.float64]) -> Calibration:
+    """How often runs of neighbouring strikes look like this in the held-out sessions, session by session."""
+    raw, begin = [], 0
+    for mine in rows:
+        surprise = combined[begin : begin + len(mine)]
+        raw.append(best_runs(surprise, places.group[mine], places.call[mine])[0])
+        begin += len(mine)
+    together = np.concatenate(raw)
+    return calibrate(together, np.zeros(len(together), np.int64), tiers=1)
 
 
 def _fit_window(
@@ -185,6 +208,7 @@ def _hold_out(
         if window == 1:
             held.mean.append(mean)
     held.days.append((layout.places.expiry[rows] - layout.market.day[session]).astype(np.int64))
+    held.rows.append(rows)
     held.today.append(today[rows])
 
 

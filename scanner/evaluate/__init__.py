@@ -1,0 +1,1 @@
+"""Judging the detector: walk forward over recorded sessions, inject what should be found, and count what is found."""
