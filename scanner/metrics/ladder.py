@@ -1,7 +1,7 @@
 """The ladder scope: runs of neighbouring strikes of one root, expiry and right that are unusual together.
 
-The runs themselves are found and calibrated by the volume model (:mod:`scanner.metrics.surprise.runs`); here they become
-the rows that rules see.
+The runs themselves are found and calibrated by the volume model (:mod:`scanner.metrics.surprise.runs`); here they
+become the rows that rules see. A contract of a run that is not itself rarer than one in ten is not a member.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from scanner.metrics.surprise.calibration import Calibration
-from scanner.metrics.surprise.runs import best_runs
+from scanner.metrics.surprise.runs import MEMBER, best_runs
 
 
 def find(contracts: pl.DataFrame, calibration: Calibration, least: float = 2.0) -> pl.DataFrame:
@@ -32,7 +32,7 @@ def find(contracts: pl.DataFrame, calibration: Calibration, least: float = 2.0) 
         if calibrated[first] < least:
             break
         rows = np.arange(first, last[first] + 1)
-        rows = rows[calls[rows] == calls[first]]
+        rows = rows[(calls[rows] == calls[first]) & (surprise[rows] >= MEMBER)]
         if not taken[rows].any():
             taken[rows] = True
             runs.append((float(calibrated[first]), rows))

@@ -7,6 +7,11 @@ import polars as pl
 from numpy.typing import NDArray
 
 STAR_CUTS = (2.0, 3.0, 4.0, 5.0, 6.0)
+LEAST_RANK = 2.0
+LEAST_LOTS = 50
+NEW_STRIKE_RANK = 1.5
+LADDER_CHARGE = 0.5
+NAMED = 5
 
 
 def benjamini_hochberg(surprise: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -43,24 +48,27 @@ def score(parts: pl.DataFrame) -> pl.Series:
     return pl.select(pl.when(known).then(filled)).to_series().alias("score")
 
 
-def consolidate(contracts: pl.DataFrame, ladders: pl.DataFrame, least: float = 2.0) -> pl.DataFrame:
+def consolidate(contracts: pl.DataFrame, ladders: pl.DataFrame) -> pl.DataFrame:
     """One list of a session's alerts, strongest first: a run of neighbouring strikes of one expiry is one story.
 
     ``contracts`` is a scored chain sorted by root, expiry, strike and right, ``ladders`` the ladder frame. A contract
-    takes part with a combined surprise of ``least``, or as a member of a ladder. Contracts of both rights at the same
-    or the next listed strike belong to one alert: a conversion or a ladder is raised once and names its contracts.
-    Columns: ``underlying root expiry surprise`` (of the strongest contract or ladder) ``lead`` and ``members`` (contracts).
+    takes part with at least 50 lots and a rank of 2, or as a member of a ladder; contracts of either right at the same
+    or the next listed strike belong to one alert, which names its five strongest. The rank of a contract is its combined
+    surprise, 1.5 higher for a new strike (a family of few contracts in which openings are told apart best, so it gets
+    more than its share of the list); that of a ladder is its surprise less 0.5, for the runs of many lengths looked at.
+    Columns: ``underlying root expiry rank lead members``, ``lead`` the strongest contract, ``members`` all named.
     """
-    in_ladder = ladders.select("members", "ladder_surprise").explode("members")
-    strikes = contracts.select(
-        pl.struct("root", "expiry").rle_id(), strike=pl.struct("root", "expiry", "strike").rle_id()
+    in_ladder = ladders.select("members", _ladder=pl.col("ladder_surprise") - LADDER_CHARGE).explode("members")
+    places = contracts.select(
+        _group=pl.struct("root", "expiry").rle_id(), _strike=pl.struct("root", "expiry", "strike").rle_id()
     )
+    raised = pl.when(pl.col("new_strike").fill_null(value=False)).then(NEW_STRIKE_RANK).otherwise(0.0)
     rows = (
-        contracts.select("underlying", "root", "expiry", "contract", own=pl.col("combined_surprise").fill_null(0.0))
-        .with_columns(strikes.rename({"root": "_group", "strike": "_strike"}))
+        contracts.select("underlying", "root", "expiry", "contract", "volume", own=pl.col("combined_surprise") + raised)
+        .hstack(places)
         .join(in_ladder, left_on="contract", right_on="members", how="left", maintain_order="left")
-        .with_columns(surprise=pl.max_horizontal("own", pl.col("ladder_surprise").fill_null(0.0)))
-        .filter((pl.col("own") >= least) | (pl.col("ladder_surprise").is_not_null() & (pl.col("own") >= 1.0)))
+        .filter(((pl.col("own") >= LEAST_RANK) & (pl.col("volume") >= LEAST_LOTS)) | pl.col("_ladder").is_not_null())
+        .with_columns(rank=pl.max_horizontal("own", "_ladder"))
     )
     apart = (pl.col("_group") != pl.col("_group").shift(1)) | (pl.col("_strike") > pl.col("_strike").shift(1) + 1)
     return (
@@ -68,10 +76,10 @@ def consolidate(contracts: pl.DataFrame, ladders: pl.DataFrame, least: float = 2
         .group_by("_story", maintain_order=True)
         .agg(
             pl.col("underlying", "root", "expiry").first(),
-            pl.col("surprise").max(),
-            lead=pl.col("contract").sort_by("own", descending=True).first(),
-            members=pl.col("contract"),
+            pl.col("rank").max(),
+            lead=pl.col("contract").sort_by("own", descending=True, maintain_order=True).first(),
+            members=pl.col("contract").sort_by("own", descending=True, maintain_order=True).head(NAMED),
         )
         .drop("_story")
-        .sort("surprise", descending=True, maintain_order=True)
+        .sort("rank", descending=True, maintain_order=True)
     )

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from scanner.metrics.surprise.geometry import CELLS
 
 WINDOWS = (1, 3, 5)
-OWN_SHORT, OWN_LONG, LAST, LOG_MEAN, TRADED, SESSIONS = range(6)
-STATES = 6
+OWN_SHORT, OWN_LONG, LAST, LOG_MEAN, TRADED, SESSIONS, PEAK = range(7)
+STATES = 7
 FEATURES = (
     "constant",
     "base",
@@ -44,9 +44,14 @@ FEATURES = (
     "own_times_base",
     "expires_today_near_the_money",
     "earnings_near",
+    "log_price",
+    "log_price_squared",
+    "log_peak_volume",
+    "neighbours_lately",
 )
 COUNT = len(FEATURES)
 _SHORT, _LONG, _MEAN, _RATE = 0.5 ** (1 / 2.5), 0.5 ** (1 / 15), 0.5 ** (1 / 8), 0.5 ** (1 / 10)
+_PEAK = 0.5 ** (1 / 8)
 _CAP = 3.0
 _NEIGHBOURS = 2
 
@@ -62,13 +67,13 @@ def remember(
 ) -> None:  # pragma: no cover - compiled
     """Run through the past of every contract once.
 
-    ``states`` (rows, sessions + 1, 6) gets what was known *before* each session, the last one before today;
+    ``states`` (rows, sessions + 1, 7) gets what was known *before* each session, the last one before today;
     ``predicted`` (rows, sessions) the log volume that base and own long average expected of each session.
     """
     rows, sessions = volume.shape
     for i in range(rows):
         short = short_weight = long = long_weight = mean = mean_weight = rate = rate_weight = last = 0.0
-        known = 0
+        known, peak = 0, 0.0
         for t in range(sessions + 1):
             own = long / (long_weight + 2.0)
             states[i, t, 0] = short / (short_weight + 0.7)
@@ -77,6 +82,7 @@ def remember(
             states[i, t, 3] = np.log1p(mean / (mean_weight + 0.5))
             states[i, t, 4] = rate / (rate_weight + 1.0)
             states[i, t, 5] = known
+            states[i, t, 6] = np.log1p(peak)
             if t == sessions:
                 break
             level = base[underlying[i], cell[i, t]]
@@ -92,6 +98,7 @@ def remember(
             mean_weight = mean_weight * _MEAN + 1.0
             rate, rate_weight = rate * _RATE + (1.0 if traded > 0 else 0.0), rate_weight * _RATE + 1.0
             last = residual
+            peak = max(peak * _PEAK, traded)
             known += 1
 
 
@@ -126,12 +133,16 @@ def activity(
     underlying: NDArray[np.int32],
     predicted: NDArray[np.float32],
     logs: NDArray[np.float32],
+    lately: NDArray[np.float32],
     names: int,
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float64]]:  # pragma: no cover - compiled
+) -> tuple[
+    NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float64]
+]:  # pragma: no cover - compiled
     """How far the session is above expectation: for the underlying and for the expiry's same right.
 
     Both leave out the contract and two neighbours on each side, so that neither a contract nor a ladder explains itself
-    away. ``logs`` is NaN for a contract without a volume. Also returns the underlying's own mean, shape (names,).
+    away. ``logs`` is NaN for a contract without a volume. Also returns the mean of ``lately``, the contracts' own recent
+    level, over those neighbours, and the underlying's own mean excess, shape (names,).
     """
     rows = len(group)
     groups = group[rows - 1] + 1 if rows else 0
@@ -150,20 +161,25 @@ def activity(
         side_excess[side] += excess[i]
         side_weight[side] += weight[i]
     of_name, of_expiry = np.zeros(rows, np.float32), np.zeros(rows, np.float32)
+    beside = np.zeros(rows, np.float32)
     for i in range(rows):
         near_excess, near_weight = excess[i], weight[i]
+        near_level, near = 0.0, 0
         for step in (-1, 1):
             j, found = i + step, 0
             while 0 <= j < rows and group[j] == group[i] and found < _NEIGHBOURS:
                 if call[j] == call[i]:
                     near_excess += excess[j]
                     near_weight += weight[j]
+                    near_level += lately[j]
+                    near += 1
                     found += 1
                 j += step
         name, side = underlying[i], 2 * group[i] + (1 if call[i] else 0)
         of_name[i] = (name_excess[name] - near_excess) / (name_weight[name] - near_weight + 1.0)
         of_expiry[i] = (side_excess[side] - near_excess) / (side_weight[side] - near_weight + 3.0) - of_name[i]
-    return of_name, of_expiry, name_excess / (name_weight + 1.0)
+        beside[i] = near_level / (near + 1.0)
+    return of_name, of_expiry, beside, name_excess / (name_weight + 1.0)
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -179,6 +195,8 @@ def fill(
     moneyness: float,
     call: bool,
     earnings: float,
+    log_price: float,
+    beside: float,
 ) -> None:  # pragma: no cover - compiled
     """One row of the regression, in the order of FEATURES."""
     sessions = state[5]
@@ -212,6 +230,10 @@ def fill(
     x[23] = state[1] * base / 5.0
     x[24] = np.exp(-abs(bounded)) if days <= 0 else 0.0
     x[25] = earnings
+    x[26] = log_price
+    x[27] = log_price * log_price / 5.0
+    x[28] = state[6]
+    x[29] = beside
 
 
 @njit(cache=True, nogil=True)
@@ -230,6 +252,8 @@ def design(
     moneyness: NDArray[np.float32],
     call: NDArray[np.bool_],
     earnings: NDArray[np.float32],
+    log_price: NDArray[np.float32],
+    beside: NDArray[np.float32],
 ) -> None:  # pragma: no cover - compiled
     """Fill ``x`` (len(rows), COUNT) with the features of the given rows of one session."""
     for k in range(len(rows)):
@@ -246,4 +270,6 @@ def design(
             moneyness[i],
             call[i],
             earnings[underlying[i]],
+            log_price[i],
+            beside[i],
         )

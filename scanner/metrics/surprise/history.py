@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -29,6 +30,7 @@ class Layout:
     market: Market
     moneyness: NDArray[np.float32]
     cell: NDArray[np.int16]
+    log_price: NDArray[np.float32]
     earnings: NDArray[np.float32]
 
     @classmethod
@@ -37,7 +39,8 @@ class Layout:
         places = Places.of(panel.contracts, panel.underlyings)
         market = Market.of(panel, places)
         shape = panel.volume.shape
-        moneyness, cell = np.zeros(shape, np.float32, order="F"), np.zeros(shape, np.int16, order="F")
+        moneyness, log_price = np.zeros(shape, np.float32, order="F"), np.zeros(shape, np.float32, order="F")
+        cell = np.zeros(shape, np.int16, order="F")
         for session in range(shape[1]):
             locate(
                 places.underlying,
@@ -49,8 +52,10 @@ class Layout:
                 market.volatility[:, session],
                 moneyness[:, session],
                 cell[:, session],
+                log_price[:, session],
             )
-        return cls(panel, places, market, moneyness, np.ascontiguousarray(cell), near_earnings(panel, market, events))
+        earnings = near_earnings(panel, market, events)
+        return cls(panel, places, market, moneyness, np.ascontiguousarray(cell), log_price, earnings)
 
     @property
     def sessions(self) -> int:
@@ -61,6 +66,18 @@ class Layout:
         """What a window ending with a session is judged by; see :func:`build_up`. NaN where the volume is unknown."""
         volume = self.panel.volume[:, max(session - window + 1, 0) : session + 1]
         return build_up(volume[:, :-1], volume[:, -1])
+
+    def seasoned(self, session: int, sessions: int) -> NDArray[np.bool_]:
+        """Contracts whose underlying has at least so many sessions before this one, shape (contracts,)."""
+        return np.asarray((self.known[:, :session].sum(axis=1) >= sessions)[self.places.underlying])
+
+    @cached_property
+    def known(self) -> NDArray[np.bool_]:
+        """Whether an underlying's volume is known in a session, shape (underlyings, sessions)."""
+        result = np.zeros((len(self.panel.underlyings), self.sessions), bool)
+        for session in range(self.sessions):
+            result[self.places.underlying[np.isfinite(self.panel.volume[:, session])], session] = True
+        return result
 
     def move(self, session: int, window: int) -> NDArray[np.float64]:
         """Return of every underlying over the window ending with a session, in standard deviations; 0 if unknown."""
@@ -79,9 +96,10 @@ def build_up(earlier: NDArray[np.float32], today: NDArray[np.floating]) -> NDArr
     """
     if earlier.shape[1] == 0:
         return np.asarray(today, np.float64)
+    left_out = (earlier.shape[1] + 1) // 2 if earlier.shape[1] > 2 else 1
     past = np.where(np.isfinite(earlier), earlier, 0.0).astype(np.float64)
-    largest = np.maximum(past.max(axis=1), today)
-    return np.asarray(past.sum(axis=1) + today - largest)
+    ordered = np.sort(np.column_stack([past, today]), axis=1)
+    return np.asarray(ordered[:, : ordered.shape[1] - left_out].sum(axis=1))
 
 
 def combine(surprises: dict[int, NDArray[np.float64]], today: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -117,7 +135,7 @@ def near_earnings(panel: Panel, market: Market, events: pl.DataFrame | None) -> 
 class Memory:
     """What a base table makes of a layout: states before each session, expected logs, and how busy sessions were.
 
-    ``states`` (contracts, sessions + 1, 6), ``predicted`` (contracts, sessions), ``activity`` (underlyings, sessions).
+    ``states`` (contracts, sessions + 1, 7), ``predicted`` (contracts, sessions), ``activity`` (underlyings, sessions).
     """
 
     base: NDArray[np.float32]
@@ -125,6 +143,7 @@ class Memory:
     predicted: NDArray[np.float32]
     of_name: NDArray[np.float32]
     of_expiry: NDArray[np.float32]
+    beside: NDArray[np.float32]
     activity: NDArray[np.float64]
 
 
@@ -136,19 +155,20 @@ def recall(layout: Layout, base: NDArray[np.float32]) -> Memory:
     states = np.empty((rows, sessions + 1, features.STATES), np.float32)
     predicted = np.empty((rows, sessions), np.float32)
     features.remember(volume, layout.cell, places.underlying, base, states, predicted)
-    of_name, of_expiry = np.zeros((sessions, rows), np.float32), np.zeros((sessions, rows), np.float32)
+    of_name, of_expiry, beside = (np.zeros((sessions, rows), np.float32) for _ in range(3))
     activity = np.zeros((names, sessions))
     for session in range(sessions):
-        of_name[session], of_expiry[session], busy = features.activity(
+        of_name[session], of_expiry[session], beside[session], busy = features.activity(
             places.group,
             places.call,
             places.underlying,
             np.ascontiguousarray(predicted[:, session]),
             np.log1p(volume[:, session]),
+            np.ascontiguousarray(states[:, session, features.OWN_SHORT]),
             names,
         )
         activity[:, session] = busy[:names]
-    return Memory(base, states, predicted, of_name, of_expiry, activity)
+    return Memory(base, states, predicted, of_name, of_expiry, beside, activity)
 
 
 def window_activity(
@@ -193,5 +213,7 @@ def design_of(
         np.ascontiguousarray(layout.moneyness[:, session]),
         places.call,
         layout.earnings[:, session],
+        layout.log_price[:, session],
+        memory.beside[session],
     )
     return x

@@ -13,9 +13,11 @@ from scanner.metrics.surprise.calibration import Calibration, calibrate, tier_of
 from scanner.metrics.surprise.geometry import Places
 from scanner.metrics.surprise.history import Layout, Memory, combine, design_of, recall
 from scanner.metrics.surprise.regression import (
+    TailShape,
     expected,
     fit_dispersion,
     fit_log_link,
+    fit_tail_shape,
     interpolate_tail,
     tail_table,
 )
@@ -25,8 +27,9 @@ from scanner.panel import Panel
 
 _WARM_UP = 5
 _BLOCK = 6
-_ROWS_A_FIT = 90_000
-_LEAST_ROWS = 3_000
+_ROWS_A_TAIL = 150_000
+_ROWS_A_FIT = 50_000
+_LEAST_ROWS = 1_500
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,12 @@ class WindowModel:
 
     coefficients: NDArray[np.float64]
     tail: NDArray[np.float32]
+    shape: TailShape
     calibration: Calibration
+
+    def raw(self, x: NDArray[np.float32], mean: NDArray[np.float64], count: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What the count model says of counts, before calibration."""
+        return self.shape.bend(x, interpolate_tail(self.tail, mean, count))
 
 
 @dataclass(frozen=True)
@@ -54,14 +62,17 @@ class VolumeModel:
     kind: str
     layout: Layout
     memory: Memory
-    good_sessions: NDArray[np.int64]
     realised: pl.DataFrame
+
+    @property
+    def good_sessions(self) -> NDArray[np.int64]:
+        """Sessions of each underlying with a trusted volume, shape (underlyings,)."""
+        return np.asarray(self.layout.known.sum(axis=1))
 
     def onto(self, panel: Panel, events: pl.DataFrame | None = None) -> VolumeModel:
         """The same coefficients and calibration with another panel's past of the same underlyings."""
         layout = Layout.of(panel, events)
-        good = _good_sessions(panel, layout.places)
-        return replace(self, layout=layout, memory=recall(layout, self.base), good_sessions=good)
+        return replace(self, layout=layout, memory=recall(layout, self.base))
 
     def score(
         self, contracts: pl.DataFrame, panel: Panel, elapsed: float = 1.0, events: pl.DataFrame | None = None
@@ -88,31 +99,32 @@ def fit(panel: Panel, events: pl.DataFrame | None = None, seed: int = 1) -> Volu
         return None
     layout = Layout.of(panel, events)
     base = features.base_table(panel.volume, layout.cell, layout.places.underlying, len(panel.underlyings))
-    good = _good_sessions(panel, layout.places)
     memory = recall(layout, base)
     folds = _folds(layout.sessions)
-    if folds is None or int(np.isfinite(panel.volume[:, _WARM_UP:]).sum()) < _LEAST_ROWS:
+    if folds is None or min(_rows_of(layout, fold) for fold in folds) < _LEAST_ROWS:
         return None
-    return _fit_folds(layout, memory, folds, good, np.random.default_rng(seed))
-
-
-def _good_sessions(panel: Panel, places: Places) -> NDArray[np.int64]:
-    """Sessions of each underlying with a trusted volume, shape (underlyings,)."""
-    result = np.zeros((len(panel.underlyings), len(panel.sessions)), bool)
-    for session in range(len(panel.sessions)):
-        known = np.isfinite(panel.volume[:, session])
-        result[places.underlying[known], session] = True
-    return np.asarray(result.sum(axis=1))
+    return _fit_folds(layout, memory, folds, np.random.default_rng(seed))
 
 
 def _folds(sessions: int) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
     """Alternate blocks of sessions after the warm-up; None where there are not two of them."""
-    usable = np.arange(_WARM_UP, sessions)
+    usable = np.arange(max(_WARM_UP, sessions // 4), sessions)
     if len(usable) < GOOD_SESSIONS - _WARM_UP:
         return None
     block = _BLOCK if len(usable) >= 2 * _BLOCK else max(len(usable) // 2, 1)
-    even = (usable - _WARM_UP) // block % 2 == 0
+    even = np.arange(len(usable)) // block % 2 == 0
     return usable[even], usable[~even]
+
+
+_Fit = tuple[NDArray[np.float64], NDArray[np.float32], TailShape]
+
+
+def _rows_of(layout: Layout, fold: NDArray[np.int64]) -> int:
+    """Contract-days of a fold that can be learnt from."""
+    return sum(
+        int((np.isfinite(layout.panel.volume[:, session]) & layout.seasoned(int(session), _WARM_UP)).sum())
+        for session in fold
+    )
 
 
 @dataclass
@@ -130,14 +142,15 @@ def _fit_folds(
     layout: Layout,
     memory: Memory,
     folds: tuple[NDArray[np.int64], NDArray[np.int64]],
-    good: NDArray[np.int64],
     random: np.random.Generator,
 ) -> VolumeModel:
-    fitted: list[dict[int, tuple[NDArray[np.float64], NDArray[np.float32]]]] = []
+    fitted: list[dict[int, _Fit]] = []
     held = _HeldOut({w: [] for w in features.WINDOWS}, [], [], [], [])
     for train, test in (folds, folds[::-1]):
         known = layout.panel.volume[:, np.sort(train)]
-        base = features.base_table(known, layout.cell[:, np.sort(train)], layout.places.underlying, len(good))
+        base = features.base_table(
+            known, layout.cell[:, np.sort(train)], layout.places.underlying, len(layout.panel.underlyings)
+        )
         past = recall(layout, base)
         fits = {window: _fit_window(layout, past, train, window, random) for window in features.WINDOWS}
         fitted.append(fits)
@@ -151,17 +164,13 @@ def _fit_folds(
         raw = np.concatenate(held.raw[window])
         calibration = calibrate(raw, tier)
         surprises[window] = calibration.apply(raw, tier)
-        windows[window] = WindowModel(
-            np.mean([fold[window][0] for fold in fitted], axis=0),
-            np.mean([fold[window][1] for fold in fitted], axis=0),
-            calibration,
-        )
+        windows[window] = WindowModel(*_mean_of([fold[window] for fold in fitted]), calibration)
     combined = combine(surprises, today)
     combination = calibrate(combined, tier)
     combined = combination.apply(combined, tier)
     ladder = _ladder_calibration(layout.places, held.rows, combined)
     realised = record(combined, tier)
-    return VolumeModel(windows, combination, ladder, memory.base, "own", layout, memory, good, realised)
+    return VolumeModel(windows, combination, ladder, memory.base, "own", layout, memory, realised)
 
 
 def _ladder_calibration(places: Places, rows: list[NDArray[np.int64]], combined: NDArray[np.float64]) -> Calibration:
@@ -177,34 +186,51 @@ def _ladder_calibration(places: Places, rows: list[NDArray[np.int64]], combined:
 
 def _fit_window(
     layout: Layout, memory: Memory, train: NDArray[np.int64], window: int, random: np.random.Generator
-) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-    """Coefficients and count tail of one window from the given sessions."""
-    share = min(1.0, _ROWS_A_FIT / max(int(np.isfinite(layout.panel.volume[:, train]).sum()), 1))
+) -> _Fit:
+    """Coefficients, count tail and its shape of one window from the given sessions."""
+    share = min(1.0, _ROWS_A_TAIL / max(int(np.isfinite(layout.panel.volume[:, train]).sum()), 1))
     x, y = [], []
     for session in train:
         target = layout.target(int(session), window)
-        rows = np.flatnonzero(np.isfinite(target) & (random.random(len(target)) < share))
+        usable = np.isfinite(target) & layout.seasoned(int(session), _WARM_UP)
+        rows = np.flatnonzero(usable & (random.random(len(target)) < share))
         x.append(design_of(layout, memory, int(session), window, rows))
         y.append(target[rows])
     matrix, counts = np.concatenate(x), np.concatenate(y)
-    coefficients = fit_log_link(matrix, counts)
-    return coefficients, tail_table(fit_dispersion(expected(matrix, coefficients), counts))
+    every = max(len(matrix) // _ROWS_A_FIT, 1)
+    coefficients = fit_log_link(matrix[::every], counts[::every])
+    mean = expected(matrix, coefficients)
+    tail = tail_table(fit_dispersion(mean, counts))
+    return coefficients, tail, fit_tail_shape(matrix, interpolate_tail(tail, mean, counts))
+
+
+def _mean_of(fits: list[_Fit]) -> _Fit:
+    """The fits of the folds averaged."""
+    return (
+        np.mean([fit[0] for fit in fits], axis=0),
+        np.mean([fit[1] for fit in fits], axis=0),
+        TailShape(
+            np.mean([fit[2].start for fit in fits], axis=0), np.mean([fit[2].coefficients for fit in fits], axis=0)
+        ),
+    )
 
 
 def _hold_out(
     layout: Layout,
     memory: Memory,
-    fits: dict[int, tuple[NDArray[np.float64], NDArray[np.float32]]],
+    fits: dict[int, _Fit],
     session: int,
     held: _HeldOut,
 ) -> None:
     """Score a held-out session and keep what calibration needs."""
     today = layout.panel.volume[:, session].astype(np.float64)
-    rows = np.flatnonzero(np.isfinite(today))
+    rows = np.flatnonzero(np.isfinite(today) & layout.seasoned(session, _WARM_UP))
     for window in features.WINDOWS:
-        coefficients, tail = fits[window]
-        mean = expected(design_of(layout, memory, session, window, rows), coefficients)
-        held.raw[window].append(interpolate_tail(tail, mean, layout.target(session, window)[rows]))
+        coefficients, tail, shape = fits[window]
+        x = design_of(layout, memory, session, window, rows)
+        mean = expected(x, coefficients)
+        raw = interpolate_tail(tail, mean, layout.target(session, window)[rows])
+        held.raw[window].append(shape.bend(x, raw))
         if window == 1:
             held.mean.append(mean)
     held.days.append((layout.places.expiry[rows] - layout.market.day[session]).astype(np.int64))

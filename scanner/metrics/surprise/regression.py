@@ -121,3 +121,64 @@ def interpolate_tail(
     upper = table[i, j] * (1 - b) + table[i, j + 1] * b
     lower = table[i + 1, j] * (1 - b) + table[i + 1, j + 1] * b
     return np.asarray(upper * (1 - a) + lower * a, np.float64)
+
+
+TAIL_SHARES = (0.03, 0.004)
+
+
+@dataclass(frozen=True)
+class TailShape:
+    """How the tail depends on more than the mean: the chance of passing two raw surprises, as logistic regressions.
+
+    ``start`` (2,) are the raw surprises that 3 % and 0.4 % of all contract-days pass; ``coefficients`` (2, features)
+    give each contract-day's own chance of passing them.
+    """
+
+    start: NDArray[np.float64]
+    coefficients: NDArray[np.float64]
+
+    def bend(self, features: NDArray[np.float32], raw: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The raw surprise with each contract-day's own tail: straight lines through its two chances and on."""
+        linear = (features @ self.coefficients.T.astype(np.float32)).astype(np.float64)
+        chance = np.logaddexp(0.0, -np.clip(linear, -14.0, 3.0)) / np.log(10.0)
+        first = np.maximum(chance[:, 0], 0.05)
+        second = np.maximum(chance[:, 1], first + 0.25)
+        slope = (second - first) / (self.start[1] - self.start[0])
+        low = raw * first / self.start[0]
+        return np.asarray(np.where(raw < self.start[0], low, first + (raw - self.start[0]) * slope))
+
+
+def fit_tail_shape(features: NDArray[np.float32], raw: NDArray[np.float64]) -> TailShape:
+    """Fit :class:`TailShape` to raw surprises of the contract-days of a design matrix."""
+    start = np.maximum(np.quantile(raw, [1 - share for share in TAIL_SHARES]), [0.05, 0.1])
+    start[1] = max(start[1], start[0] + 0.05)
+    return TailShape(start, np.stack([fit_logistic(features, raw >= level) for level in start]))
+
+
+def fit_logistic(
+    features: NDArray[np.float32], event: NDArray[np.bool_], ridge: float = 2.0, iterations: int = 12
+) -> NDArray[np.float64]:
+    """Coefficients of a ridge logistic regression of rare events, by Newton's method.
+
+    All events and at most 25 others for each (at least 5,000) are used; the constant, first and not penalised, is set
+    right for the others left out.
+    """
+    events, others = np.flatnonzero(event), np.flatnonzero(~event)
+    keep = max(25 * len(events), 5000)
+    step = max(len(others) // keep, 1)
+    x = features[np.concatenate([events, others[::step]])]
+    y = np.concatenate([np.ones(len(events)), np.zeros(len(others[::step]))])
+    penalty = ridge * np.eye(features.shape[1])
+    penalty[0, 0] = 1e-6
+    coefficients = np.zeros(features.shape[1])
+    coefficients[0] = np.log((len(events) + 0.5) / (len(y) - len(events) + 0.5))
+    for _ in range(iterations):
+        chance = 1 / (1 + np.exp(-np.clip(x @ coefficients.astype(np.float32), -30, 30).astype(np.float64)))
+        weight = (chance * (1 - chance)).astype(np.float32)
+        gradient = x.T @ (y - chance).astype(np.float32) - penalty @ coefficients
+        move = np.linalg.solve(((x * weight[:, None]).T @ x).astype(np.float64) + penalty, gradient)
+        coefficients = coefficients + np.clip(move, -2.0, 2.0)
+        if np.abs(move).max() < 1e-3:
+            break
+    coefficients[0] -= np.log(step)
+    return coefficients

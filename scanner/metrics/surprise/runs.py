@@ -1,8 +1,8 @@
 """Runs of neighbouring strikes: how unusual the best run that starts at each contract is.
 
-Every run of two to five strikes of one right is looked at. Its evidence is Fisher's: the sum of the natural-log surprises
-of its contracts, whose chance would be a gamma law were they independent. They are not, so that the raw surprise made
-here is calibrated on past sessions like everything else.
+Every run of two to five strikes of one right is looked at. Its evidence is Fisher's: the sum of the natural-log
+surprises of its contracts, whose chance would be a gamma law were they independent. They are not, so that the raw
+surprise made here is calibrated on past sessions like everything else.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+
+MEMBER = 1.0
 
 
 @njit(cache=True, nogil=True)
@@ -25,7 +27,7 @@ def best_runs(
     best = np.zeros(rows)
     last = np.full(rows, -1, np.int64)
     for i in range(rows):
-        if not surprise[i] >= 1.0:
+        if not surprise[i] >= MEMBER:
             continue
         evidence, length, j = surprise[i] * 2.302585093, 1, i + 1
         while j < rows and group[j] == group[i] and length < 5:
@@ -33,7 +35,7 @@ def best_runs(
                 length += 1
                 if surprise[j] > 0:
                     evidence += surprise[j] * 2.302585093
-                if surprise[j] >= 1.0:
+                if surprise[j] >= MEMBER:
                     term, total = 1.0, 1.0
                     for k in range(1, length):
                         term *= evidence / k

@@ -20,7 +20,7 @@ from scanner.metrics.surprise.history import (
     standardised_move,
     window_activity,
 )
-from scanner.metrics.surprise.regression import expected, interpolate_tail
+from scanner.metrics.surprise.regression import expected
 from scanner.panel import Panel
 
 if TYPE_CHECKING:
@@ -48,10 +48,12 @@ class Today:
     log_spot: NDArray[np.float64]
     volatility: NDArray[np.float64]
     moneyness: NDArray[np.float32]
+    log_price: NDArray[np.float32]
     base: NDArray[np.float32]
     predicted: NDArray[np.float32]
     of_name: NDArray[np.float32]
     of_expiry: NDArray[np.float32]
+    beside: NDArray[np.float32]
     earnings: NDArray[np.float32]
 
     @classmethod
@@ -66,20 +68,32 @@ class Today:
         day = int(contracts["session_date"].to_physical()[0])
         iv = _numbers(contracts, "iv" if "iv" in contracts.columns else "vendor_iv")
         log_spot, volatility = model.layout.market.today(places, day, _spots(contracts, names), iv)
-        moneyness, cell = np.zeros(len(rows), np.float32), np.zeros(len(rows), np.int16)
+        moneyness, log_price = np.zeros(len(rows), np.float32), np.zeros(len(rows), np.float32)
+        cell = np.zeros(len(rows), np.int16)
         locate(
-            places.underlying, places.log_strike, places.call, places.expiry, day, log_spot, volatility, moneyness, cell
+            places.underlying,
+            places.log_strike,
+            places.call,
+            places.expiry,
+            day,
+            log_spot,
+            volatility,
+            moneyness,
+            cell,
+            log_price,
         )
         base = model.base[np.minimum(places.underlying, len(model.base) - 1), cell]
         own = np.where(rows >= 0, model.memory.states[np.maximum(rows, 0), -1, features.OWN_LONG], np.float32(0))
         predicted = np.log1p(np.expm1(np.maximum(base + own, 0)) * elapsed) if elapsed < 1 else base + own
         volume = _numbers(contracts, "volume")
-        of_name, of_expiry, _ = features.activity(
+        short = np.where(rows >= 0, model.memory.states[np.maximum(rows, 0), -1, features.OWN_SHORT], np.float32(0))
+        of_name, of_expiry, beside, _ = features.activity(
             places.group,
             places.call,
             places.underlying,
             predicted.astype(np.float32),
             np.log1p(volume).astype(np.float32),
+            short,
             len(names),
         )
         return cls(
@@ -92,10 +106,12 @@ class Today:
             log_spot,
             volatility,
             moneyness,
+            log_price,
             base,
             predicted.astype(np.float32),
             of_name,
             of_expiry,
+            beside,
             _earnings(names, day, events),
         )
 
@@ -126,6 +142,8 @@ class Today:
             self.moneyness,
             self.places.call,
             self.earnings,
+            self.log_price,
+            self.beside,
         )
         return x
 
@@ -161,10 +179,11 @@ def score(
     surprises = {}
     for window, part in model.windows.items():
         elapsed_share = (window - 1 + elapsed) / window
-        window_mean = expected(today.design(model, panel, window), part.coefficients) * elapsed_share
+        x = today.design(model, panel, window)
+        window_mean = expected(x, part.coefficients) * elapsed_share
         if window == 1:
             mean, tier = window_mean, tier_of(window_mean, expiring)
-        raw = interpolate_tail(part.tail, window_mean, today.count(panel, window))
+        raw = part.raw(x, window_mean, today.count(panel, window))
         surprises[window] = part.calibration.apply(raw, tier)
     combined = model.combination.apply(combine(surprises, np.nan_to_num(today.volume)), tier)
     good = np.append(model.good_sessions, np.zeros(len(today.names) - len(panel.underlyings), np.int64))
