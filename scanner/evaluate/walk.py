@@ -1,8 +1,13 @@
-"""The walk forward: every session is judged by what was known before it, with and without planted events."""
+"""The walk forward: every session is judged by what was known before it, with or without planted events.
+
+Every detector gives one list a session. A budget of alerts is spent from its top; an alert that was on the detector's
+list of the session before is the same episode and costs nothing; an alert that names a planted contract is a hit if the
+budget reaches down to it, and costs nothing either, so that planted events do not crowd each other out.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,35 +21,121 @@ from scanner.metrics import ladder, selection, surprise
 
 BUDGETS = (5, 20, 50)
 OURS = "this score"
-_NO_ALERT = -1.0
+DEPTH = 40
+_DEEPEST = 400
+
+Models = dict[int, surprise.VolumeModel]
+Rescore = Callable[[pl.DataFrame, surprise.VolumeModel], pl.DataFrame]
 
 
 @dataclass(frozen=True)
-class Judged:
-    """One judged session: row numbers of the tape, the scored chain, and the list of alerts."""
+class Entry:
+    """One alert of a list: its rank (higher is rarer) and the tape rows of the contracts it names, the lead first."""
+
+    rank: float
+    rows: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One detector's list of one session, in order, and which of its entries each budget pays for."""
 
     session: int
-    rows: NDArray[np.int64]
-    scored: pl.DataFrame
-    alerts: pl.DataFrame
+    detector: str
+    entries: tuple[Entry, ...]
+    paid: dict[int, tuple[int, ...]]
+    hits: dict[int, frozenset[int]]
 
 
-def fit_models(tape: Tape, sessions: range, depth: int = 60) -> dict[int, surprise.VolumeModel]:
-    """One model a session, fitted on the sessions before it."""
-    models = {}
-    for session in sessions:
-        model = surprise.fit(tape.panel(session, depth))
-        if model is not None:
-            models[session] = model
-    return models
+def fit_models(tape: Tape, sessions: range) -> Models:
+    """One model a session, fitted on up to 40 sessions before it; none where the history is too short."""
+    fitted = {session: surprise.fit(tape.panel(session, DEPTH)) for session in sessions}
+    return {session: model for session, model in fitted.items() if model is not None}
 
 
-def judge(tape: Tape, session: int, model: surprise.VolumeModel, depth: int = 60) -> Judged:
-    """Score one session of a tape with the coefficients of ``model`` and the tape's own past."""
-    panel = tape.panel(session, depth)
-    scored = model.onto(panel).score(tape.chain(session), panel)
-    alerts = selection.consolidate(scored, ladder.find(scored, model.ladder))
-    return Judged(session, tape.rows(session), scored, alerts)
+def score(tape: Tape, session: int, model: surprise.VolumeModel) -> pl.DataFrame:
+    """A session's chain scored with the coefficients of a model and the tape's own past, one row a listed contract."""
+    panel = tape.panel(session, DEPTH)
+    return model.onto(panel).score(tape.chain(session), panel)
+
+
+def lists(
+    tape: Tape, models: Models, planted: list[Injection], variants: dict[str, Rescore] | None = None
+) -> Iterator[Listed]:
+    """The lists of every detector, session by session. ``tape`` holds the planted events already.
+
+    ``variants`` are further readings of our own score by name: each takes the scored chain and gives it back with
+    another ``combined_surprise``.
+    """
+    owner = np.full(len(tape.volume), -1)
+    for number, injection in enumerate(planted):
+        owner[injection.rows] = number
+    spans = [range(item.session, item.session + item.lots.shape[1]) for item in planted]
+    before: dict[tuple[str, int], set[int]] = {}
+    for session, model in models.items():
+        alive = {number for number, span in enumerate(spans) if session in span}
+        for detector, entries in _session_lists(tape, session, model, variants or {}):
+            named = [tuple(int(owner[row]) for row in entry.rows if int(owner[row]) in alive) for entry in entries]
+            yield _spend(session, detector, entries, named, before)
+
+
+def _session_lists(
+    tape: Tape, session: int, model: surprise.VolumeModel, variants: dict[str, Rescore]
+) -> Iterator[tuple[str, list[Entry]]]:
+    """Each detector's entries of a session, best first."""
+    scored, rows = score(tape, session, model), tape.rows(session)
+    numbers = dict(zip(scored["contract"], rows.tolist(), strict=True))
+    for name, rescore in {OURS: _unchanged, **variants}.items():
+        alerts = raised(rescore(scored, model), model)
+        yield (
+            name,
+            [
+                Entry(rank, tuple(numbers[contract] for contract in members))
+                for rank, members in alerts.select("rank", "members").head(_DEEPEST).iter_rows()
+            ],
+        )
+    seen = published_session(tape, session)
+    for name, rule in RULES.items():
+        values = np.nan_to_num(rule(seen))
+        order = np.argsort(-values, kind="stable")[:_DEEPEST]
+        yield name, [Entry(float(values[i]), (int(rows[i]),)) for i in order if values[i] > 0]
+
+
+def _unchanged(scored: pl.DataFrame, model: surprise.VolumeModel) -> pl.DataFrame:
+    del model
+    return scored
+
+
+def raised(scored: pl.DataFrame, model: surprise.VolumeModel) -> pl.DataFrame:
+    """The one list of contract and ladder alerts of a scored chain."""
+    return selection.consolidate(scored, ladder.find(scored, model.ladder))
+
+
+def _spend(
+    session: int,
+    detector: str,
+    entries: list[Entry],
+    named: list[tuple[int, ...]],
+    before: dict[tuple[str, int], set[int]],
+) -> Listed:
+    """Spend every budget from the top of a list; ``before`` holds and gets what each list named, by budget."""
+    paid, hits = {}, {}
+    for budget in BUDGETS:
+        old = before.get((detector, budget), set())
+        chosen: list[int] = []
+        found: set[int] = set()
+        now: set[int] = set()
+        for place, entry in enumerate(entries):
+            if len(chosen) == budget:
+                break
+            now.update(entry.rows)
+            if named[place]:
+                found.update(named[place])
+            elif old.isdisjoint(entry.rows):
+                chosen.append(place)
+        before[detector, budget] = now
+        paid[budget], hits[budget] = tuple(chosen), frozenset(found)
+    return Listed(session, detector, tuple(entries), paid, hits)
 
 
 def published_session(tape: Tape, session: int) -> Session:
@@ -72,54 +163,3 @@ def _last_known(spot: NDArray[np.float64], session: int) -> NDArray[np.float64]:
     known = np.isfinite(past)
     last = past.shape[1] - 1 - np.argmax(known[:, ::-1], axis=1)
     return np.where(known.any(axis=1), past[np.arange(len(past)), last], np.nan)
-
-
-def ranks(
-    tape: Tape, injections: list[Injection], models: dict[int, surprise.VolumeModel]
-) -> Iterator[tuple[str, int, int, int]]:
-    """For every detector, injection and session it is alive in: (detector, injection number, session, rank).
-
-    ``tape`` holds the injections already. The rank counts the alerts of the session that stand above the injection's
-    best one, those of other injections left out; an injection that no alert names has none and does not appear.
-    """
-    owner = np.full(len(tape.volume), -1)
-    for number, injection in enumerate(injections):
-        owner[injection.rows] = number
-    first = {number: injection.session for number, injection in enumerate(injections)}
-    last = {n: i.session + i.lots.shape[1] - 1 for n, i in enumerate(injections)}
-    for session, model in models.items():
-        alive = [n for n in first if first[n] <= session <= last[n]]
-        rows = tape.rows(session)
-        mine = np.where(np.isin(owner[rows], alive), owner[rows], -1)
-        judged = judge(tape, session, model)
-        for number, rank in _our_ranks(judged, mine):
-            yield OURS, number, session, rank
-        seen = published_session(tape, session)
-        for name, rule in RULES.items():
-            for number, rank in _rule_ranks(np.nan_to_num(rule(seen)), mine):
-                yield name, number, session, rank
-
-
-def _our_ranks(judged: Judged, owner: NDArray[np.int64]) -> list[tuple[int, int]]:
-    """Rank of the best alert that names a contract of each injection."""
-    owners = dict(zip(judged.scored["contract"], owner, strict=True))
-    best: dict[int, int] = {}
-    natural = 0
-    for members in judged.alerts["members"]:
-        planted = {owners[contract] for contract in members} - {-1}
-        for number in planted:
-            best.setdefault(int(number), natural)
-        natural += not planted
-    return list(best.items())
-
-
-def _rule_ranks(score: NDArray[np.float64], owner: NDArray[np.int64]) -> list[tuple[int, int]]:
-    """Rank of each injection's best contract among the contracts without one; ties count against it."""
-    natural = np.sort(score[owner == -1])
-    planted = np.flatnonzero((owner >= 0) & (score > 0))
-    best: dict[int, int] = {}
-    for row in planted:
-        rank = len(natural) - int(np.searchsorted(natural, score[row], side="left"))
-        number = int(owner[row])
-        best[number] = min(rank, best.get(number, rank))
-    return list(best.items())

@@ -53,7 +53,7 @@ def consolidate(contracts: pl.DataFrame, ladders: pl.DataFrame) -> pl.DataFrame:
 
     ``contracts`` is a scored chain sorted by root, expiry, strike and right, ``ladders`` the ladder frame. A contract
     takes part with at least 50 lots and a rank of 2, or as a member of a ladder; contracts of either right at the same
-    or the next listed strike belong to one alert, which names its five strongest. The rank of a contract is its combined
+    or the next listed strike belong to one alert, which names its five strongest. A contract's rank is its combined
     surprise, 1.5 higher for a new strike (a family of few contracts in which openings are told apart best, so it gets
     more than its share of the list); that of a ladder is its surprise less 0.5, for the runs of many lengths looked at.
     Columns: ``underlying root expiry rank lead members``, ``lead`` the strongest contract, ``members`` all named.

@@ -1,6 +1,11 @@
 """Surprise: how much volume a contract, and everything wider, should show now, and how rare it is to see this much."""
 
 from scanner.metrics.surprise.model import VolumeModel, fit
-from scanner.metrics.surprise.wider import expiry_surprises, iv30_change_surprise, underlying_surprises
+from scanner.metrics.surprise.wider import (
+    expiry_surprises,
+    iv30_change_surprise,
+    strike_surprises,
+    underlying_surprises,
+)
 
-__all__ = ["VolumeModel", "expiry_surprises", "fit", "iv30_change_surprise", "underlying_surprises"]
+__all__ = ["VolumeModel", "expiry_surprises", "fit", "iv30_change_surprise", "strike_surprises", "underlying_surprises"]

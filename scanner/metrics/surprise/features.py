@@ -140,9 +140,9 @@ def activity(
 ]:  # pragma: no cover - compiled
     """How far the session is above expectation: for the underlying and for the expiry's same right.
 
-    Both leave out the contract and two neighbours on each side, so that neither a contract nor a ladder explains itself
-    away. ``logs`` is NaN for a contract without a volume. Also returns the mean of ``lately``, the contracts' own recent
-    level, over those neighbours, and the underlying's own mean excess, shape (names,).
+    Both leave out the contract and two neighbours on each side, so that neither a contract nor a ladder explains
+    itself away. ``logs`` is NaN for a contract without a volume. Also returns the mean of ``lately``, the contracts'
+    own recent level, over those neighbours, and the underlying's own mean excess, shape (names,).
     """
     rows = len(group)
     groups = group[rows - 1] + 1 if rows else 0

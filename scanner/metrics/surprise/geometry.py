@@ -56,6 +56,11 @@ class Places:
             begins.fill_null(value=False).cum_sum().cast(pl.Int32).to_numpy(),
         )
 
+    def strike_numbers(self, rows: NDArray[np.int64] | slice = slice(None)) -> NDArray[np.int64]:
+        """Numbers from 0, ascending, of the (root, expiry, strike) that each of the given rows belongs to."""
+        group, strike = self.group[rows], self.log_strike[rows]
+        return np.cumsum((np.diff(group, prepend=-1) != 0) | (np.diff(strike, prepend=-np.inf) != 0)) - 1
+
 
 @dataclass(frozen=True)
 class Market:

@@ -21,7 +21,7 @@ from scanner.metrics.surprise.regression import (
     interpolate_tail,
     tail_table,
 )
-from scanner.metrics.surprise.runs import best_runs
+from scanner.metrics.surprise.runs import best_runs, both_rights
 from scanner.metrics.surprise.scoring import GOOD_SESSIONS, score
 from scanner.panel import Panel
 
@@ -51,13 +51,15 @@ class VolumeModel:
     """A fitted model. ``kind`` is "own" where the coefficients come from this history, "prior" where from the package.
 
     ``windows`` maps 1, 3, 5 to their models; ``combination`` calibrates the strongest of the three as one
-    statement, ``ladder`` the best run of neighbouring strikes that starts at a contract.
+    statement, ``ladder`` the best run of neighbouring strikes that starts at a contract, ``strike`` both
+    rights of a strike together.
     ``realised`` is the calibration record: one row per tier and nominal chance.
     """
 
     windows: dict[int, WindowModel]
     combination: Calibration
     ladder: Calibration
+    strike: Calibration
     base: NDArray[np.float32]
     kind: str
     layout: Layout
@@ -168,20 +170,27 @@ def _fit_folds(
     combined = combine(surprises, today)
     combination = calibrate(combined, tier)
     combined = combination.apply(combined, tier)
-    ladder = _ladder_calibration(layout.places, held.rows, combined)
+    ladder, strike = _neighbour_calibrations(layout.places, held.rows, combined, surprises[1])
     realised = record(combined, tier)
-    return VolumeModel(windows, combination, ladder, memory.base, "own", layout, memory, realised)
+    return VolumeModel(windows, combination, ladder, strike, memory.base, "own", layout, memory, realised)
 
 
-def _ladder_calibration(places: Places, rows: list[NDArray[np.int64]], combined: NDArray[np.float64]) -> Calibration:
-    """How often runs of neighbouring strikes look like this in the held-out sessions, session by session."""
-    raw, begin = [], 0
+def _neighbour_calibrations(
+    places: Places, rows: list[NDArray[np.int64]], combined: NDArray[np.float64], single: NDArray[np.float64]
+) -> tuple[Calibration, Calibration]:
+    """How often runs of strikes, and strikes of both rights, look like this in the held-out sessions."""
+    runs, strikes, begin = [], [], 0
     for mine in rows:
-        surprise = combined[begin : begin + len(mine)]
-        raw.append(best_runs(surprise, places.group[mine], places.call[mine])[0])
+        part = slice(begin, begin + len(mine))
+        runs.append(best_runs(combined[part], places.group[mine], places.call[mine])[0])
+        strikes.append(both_rights(single[part], places.strike_numbers(mine)))
         begin += len(mine)
-    together = np.concatenate(raw)
-    return calibrate(together, np.zeros(len(together), np.int64), tiers=1)
+    ladder, strike = np.concatenate(runs), np.concatenate(strikes)
+    one_tier = np.zeros(max(len(ladder), len(strike)), np.int64)
+    return (
+        calibrate(ladder, one_tier[: len(ladder)], tiers=1),
+        calibrate(strike, one_tier[: len(strike)], tiers=1),
+    )
 
 
 def _fit_window(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from scanner.metrics.surprise.calibration import HIGHEST, calibrate
 from scanner.metrics.surprise.model import VolumeModel
+from scanner.metrics.surprise.runs import both_rights
 from scanner.metrics.surprise.scoring import GOOD_SESSIONS
 from scanner.panel import Panel
 
@@ -57,6 +58,20 @@ def underlying_surprises(model: VolumeModel, contracts: pl.DataFrame, panel: Pan
         ),
     }
     return today.select("underlying").with_columns(_nullable(name, values, judged) for name, values in columns.items())
+
+
+def strike_surprises(model: VolumeModel, contracts: pl.DataFrame) -> pl.DataFrame:
+    """``underlying root expiry strike volume_surprise`` of a scored chain: both rights together, one session.
+
+    ``contracts`` is sorted by root, expiry, strike and right. Null where neither right has a surprise.
+    """
+    key = ["underlying", "root", "expiry", "strike"]
+    number = contracts.select(pl.struct("root", "expiry", "strike").rle_id()).to_series().to_numpy()
+    raw = both_rights(contracts["volume_surprise"].fill_null(0.0).to_numpy(), number)
+    surprise = model.strike.apply(raw, np.zeros(len(raw), np.int64))
+    strikes = contracts.group_by(key, maintain_order=True).agg(known=pl.col("volume_surprise").is_not_null().any())
+    judged = strikes["known"].to_numpy()
+    return strikes.select(key).with_columns(_nullable("volume_surprise", surprise, judged))
 
 
 def expiry_surprises(model: VolumeModel, contracts: pl.DataFrame, panel: Panel) -> pl.DataFrame:
