@@ -22,6 +22,7 @@ from scanner.metrics import contract, earnings, expiry, market, strike, surprise
 from scanner.outputs.result import ScanResult
 from scanner.panel import Panel
 from scanner.pricing import price_chain
+from scanner.store.snapshots import fingerprint
 from scanner.store.summaries import CONTRACT_ROWS
 
 if TYPE_CHECKING:
@@ -193,16 +194,25 @@ class Memory:
         return cls(store, chain, panel, earlier, tuple(_foreign_history(store, panel, source, names, session)))
 
     def keep(self, scan_id: str) -> list[ScanProblem]:
-        """Store the snapshot and derive what later sessions compare with."""
+        """Store what is not stored yet and summarise it, with whatever a scan that was cut off left behind."""
         if self.store is None:
             return []
         try:
-            self.store.snapshots.write(self.chain, scan_id)
-            for (source, session), part in self.chain.partition_by("source", "session_date", as_dict=True).items():
-                self.store.derive_from(str(source), dict.fromkeys(part["underlying"].unique().to_list(), session))
+            with self.store.writing():
+                fresh = [part for part in self.chain.partition_by("underlying") if not _is_stored(self.store, part)]
+                if fresh:
+                    self.store.snapshots.write(pl.concat(fresh), scan_id)
+                self.store.catch_up()
         except StoreError as error:
             return [ScanProblem("", "store", "not_stored", str(error))]
         return []
+
+
+def _is_stored(store: Store, chain: pl.DataFrame) -> bool:
+    """Whether these very quotes of one underlying are in the store: the same file read again, a market at rest."""
+    source, session, name, quoted = chain.select("source", "session_date", "underlying", "quote_time").row(0)
+    listed = store.snapshots.chains(source, session, [name])
+    return any(item.quote_time == quoted and item.fingerprint == fingerprint(chain) for item in listed)
 
 
 def _foreign_history(store: Store, panel: Panel, source: str, names: list[str], session: date) -> Iterator[str]:

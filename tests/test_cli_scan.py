@@ -191,3 +191,19 @@ def test_wrong_usage_is_exit_2_with_the_option_named(scanner, words, said):
     assert ran.code == 2
     assert said in ran.err
     assert ran.out == ""
+
+
+def test_the_same_quotes_scanned_again_are_not_stored_twice(scanner, tmp_path):
+    path = chain_file(tmp_path)
+    assert scanner("scan", "--path", path, "--quiet").code == 0
+    assert scanner("scan", "--path", path, "--quiet").code == 0
+    assert len(list((tmp_path / "store" / "snapshots").rglob("*.parquet"))) == 1
+
+
+def test_a_scan_summarises_what_a_killed_one_left_behind(scanner, tmp_path):
+    scanner("scan", "--path", chain_file(tmp_path, session="2025-09-03"), "--quiet")
+    for summary in (tmp_path / "store" / "summaries").rglob("*.parquet"):
+        summary.unlink()
+    scanner("scan", "--path", chain_file(tmp_path, session="2025-09-04"), "--quiet")
+    kept = {path.name for path in (tmp_path / "store" / "summaries").rglob("*2025-09-0*")}
+    assert {name[:10] for name in kept} == {"2025-09-03", "2025-09-04"}
