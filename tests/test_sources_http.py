@@ -132,10 +132,17 @@ def test_gives_up_at_once_when_asked_to_wait_longer_than_is_useful(
     assert hours.slept == []
 
 
+def test_attempts_end_when_patience_does(httpserver: HTTPServer, hours: Hours) -> None:
+    httpserver.expect_request("/a").respond_with_data("no", status=503, headers={"Retry-After": "40"})
+    client = PoliteClient(Limits(patience=100.0), clock=hours.clock, sleep=hours.sleep)
+    assert failure(client, httpserver.url_for("/a")).code == "server_error"
+    assert hours.slept == [40.0, 40.0]
+
+
 def test_jitter_shortens_pauses_by_up_to_half(httpserver: HTTPServer, hours: Hours) -> None:
     httpserver.expect_request("/a").respond_with_data("no", status=503)
     client = PoliteClient(
-        Limits(between_requests=0.0), clock=hours.clock, sleep=hours.sleep, jitter=iter([0.0, 0.5, 1.0]).__next__
+        Limits(between_requests=0.0), clock=hours.clock, sleep=hours.sleep, jitter=iter([0.0, 0.5, 1.0, 1.0]).__next__
     )
     assert failure(client, httpserver.url_for("/a")).code == "server_error"
     assert hours.slept == [0.5, 1.5, 4.0]

@@ -18,7 +18,8 @@ import pyarrow.parquet
 import pytest
 
 from scanner import chain, sessions
-from scanner.sources.files import RecordedChain, read_recorded
+from scanner.sources.formats.base import RecordedChain
+from scanner.sources.recorded import read_recorded
 
 pytestmark = pytest.mark.realdata
 

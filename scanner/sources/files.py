@@ -1,224 +1,23 @@
-"""Recorded chains on disk: as history to import, and as a source to scan.
-
-:func:`read_recorded` reads a file, a folder or a glob and gives one chain for each underlying, session and moment in
-it. Whatever cannot be understood comes back as a refusal with file, line and reason, and the rest goes on.
-"""
+"""Recorded chains as a source to scan: for each symbol the newest one that was there at a time."""
 
 from __future__ import annotations
 
-import glob
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
 from scanner import sessions
 from scanner.errors import ScanProblem
-from scanner.sources import formats
 from scanner.sources.base import STAGE, Fetched, failed, plain_ticker
-from scanner.sources.formats import building, reading
-from scanner.sources.formats.base import (
-    File,
-    Findings,
-    JsonFormat,
-    RecordedChain,
-    Refusal,
-    TextFormat,
-    UnreadableError,
-    split_fields,
-)
-from scanner.sources.formats.cleaning import chain_columns, clean
+from scanner.sources.formats import building
+from scanner.sources.formats.base import RecordedChain, Refusal
+from scanner.sources.recorded import Key, read_recorded, recorded_files
 
 __all__ = ["FilesSource", "RecordedChain", "Refusal", "read_recorded", "recorded_files"]
 
-# Tables and texts that lie beside recorded chains without being any.
-_COMPANIONS = frozenset({"underlying.csv", "events.csv", "meta.json", "license", "license.md", "readme.md", "readme"})
-OPEN_ROWS = 3_000_000
 _LATE_CLOSE = timedelta(minutes=15)  # options on indices and broad ETFs trade until 16:15
-
-Key = tuple[str, date | None, datetime | None, datetime | None]
-Wanted = Callable[[Key], bool]
-
-
-def read_recorded(path: Path | str, wanted: Wanted | None = None) -> Iterator[RecordedChain]:
-    """Every chain in a file, a folder (with its sub-folders) or a glob, file by file in the order of their names.
-
-    Each :class:`RecordedChain` carries the refusals met since the one before it; one without a chain carries what is
-    left over, or why a file gave nothing. Memory stays bounded for files of any size. ``wanted`` may turn chains down
-    by (underlying, session, quote time, payload time), as far as the file gives them, before they are built.
-    """
-    path = Path(path)
-    found = recorded_files(path)
-    if not found:
-        reason = "no recorded chains in this folder" if path.is_dir() else "no such file or folder"
-        yield RecordedChain(path, "", None, (Refusal(str(path), None, reason, 0),))
-    for file in found:
-        yield from _read_file(file, wanted or (lambda _: True))
-
-
-def recorded_files(path: Path) -> list[Path]:
-    """The files that :func:`read_recorded` will read, in that order."""
-    if path.is_dir():
-        inside = (file for file in path.rglob("*") if file.is_file() and not file.name.startswith("."))
-        return sorted(file for file in inside if file.name.lower() not in _COMPANIONS)
-    if path.exists():
-        return [path]
-    matches = (Path(match) for match in glob.glob(str(path), recursive=True))  # noqa: PTH207 - absolute patterns too
-    return sorted(file for file in matches if file.is_file() and file.name.lower() not in _COMPANIONS)
-
-
-def _read_file(path: Path, wanted: Wanted) -> Iterator[RecordedChain]:
-    findings = Findings(str(path))
-    name = ""
-    taken = 0
-    try:
-        opened = _open(path, findings)
-        name = opened.format.name
-        for chain, notes in opened.chains(wanted):
-            taken += 1
-            yield RecordedChain(path, name, chain, findings.take(), (*opened.remarks, *notes))
-        if not taken and not opened.turned_down:
-            findings.add("no row in it could be taken", None, 0)
-    except UnreadableError as error:
-        findings.add(error.reason, error.line, 0)
-    except pl.exceptions.PolarsError as error:
-        findings.add(
-            f"looks like {name or 'a table'}, but cannot be read as one ({' '.join(str(error).split())[:160]})", None, 0
-        )
-    refusals = findings.take()
-    if refusals:
-        yield RecordedChain(path, name, None, refusals)
-
-
-@dataclass
-class _Span:
-    """From which table of a file to which a chain reaches, and how many rows it has."""
-
-    begin: int
-    end: int = 0
-    rows: int = 0
-
-
-@dataclass
-class _Opened:
-    """A file whose format is known; ``rows`` gives its rows in tables, as often as they are needed."""
-
-    file: File
-    format: TextFormat | JsonFormat
-    rows: Callable[[Findings], Iterator[pl.DataFrame]]
-    findings: Findings
-    remarks: tuple[str, ...] = ()
-    turned_down: bool = False
-
-    def chains(self, wanted: Wanted) -> Iterator[tuple[pl.DataFrame, tuple[str, ...]]]:
-        """Finished chains. Small files are read once; larger ones once for the plan, and once or more for the rows."""
-        tables = self._tables(self.findings)
-        first = next(tables, None)
-        if first is None:
-            return
-        second = next(tables, None)
-        if second is None:
-            for key, rows in _parts(first).items():
-                yield from self._chain(key, rows, wanted)
-            return
-        self.findings.take()
-        for number, keys in enumerate(self._passes(wanted)):
-            yield from self._one_pass(keys, self.findings if number == 0 else Findings(self.findings.path))
-
-    def _tables(self, findings: Findings) -> Iterator[pl.DataFrame]:
-        return (building.keyed(clean(rows, findings)) for rows in self.rows(findings))
-
-    def _passes(self, wanted: Wanted) -> list[dict[Key, int]]:
-        """Which keys to collect in which pass over the file, with the table each ends in.
-
-        A pass holds no more than OPEN_ROWS rows at a time, however the file is sorted.
-        """
-        spans: dict[Key, _Span] = {}
-        for number, rows in enumerate(self.rows(Findings(self.findings.path))):
-            table = building.keyed(chain_columns(rows))
-            for *values, count in table.group_by(list(building.KEY), maintain_order=True).len().iter_rows():
-                span = spans.setdefault(_key(values), _Span(number))
-                span.end, span.rows = number, span.rows + count
-        waiting = {key: span for key, span in spans.items() if wanted(key)}
-        self.turned_down = len(waiting) < len(spans)
-        passes = []
-        while waiting:
-            taken: dict[Key, _Span] = {}
-            for key, span in waiting.items():
-                beside = sum(other.rows for other in taken.values() if other.end >= span.begin)
-                if not taken or beside + span.rows <= OPEN_ROWS:
-                    taken[key] = span
-            passes.append({key: span.end for key, span in taken.items()})
-            waiting = {key: span for key, span in waiting.items() if key not in taken}
-        return passes
-
-    def _one_pass(self, keys: dict[Key, int], findings: Findings) -> Iterator[tuple[pl.DataFrame, tuple[str, ...]]]:
-        waiting: dict[Key, list[pl.DataFrame]] = {}
-        for number, table in enumerate(self._tables(findings)):
-            for key, rows in _parts(table).items():
-                if key in keys:
-                    waiting.setdefault(key, []).append(rows)
-            for key in [key for key in waiting if keys[key] == number]:
-                yield from self._chain(key, pl.concat(waiting.pop(key)), lambda _: True)
-
-    def _chain(self, key: Key, rows: pl.DataFrame, wanted: Wanted) -> Iterator[tuple[pl.DataFrame, tuple[str, ...]]]:
-        if not wanted(key):
-            self.turned_down = True
-            return
-        chain, notes = building.build(
-            rows,
-            source=self.format.source,
-            delay=self.format.delay,
-            findings=self.findings,
-            late=self.file.stamp_is_late,
-        )
-        if chain is not None:
-            yield chain, notes
-
-
-def _parts(table: pl.DataFrame) -> dict[Key, pl.DataFrame]:
-    """A table's rows by what tells their chain."""
-    parts = table.partition_by(list(building.KEY), as_dict=True, maintain_order=True)
-    return {_key(key): rows for key, rows in parts.items()}
-
-
-def _key(values: Iterable[Any]) -> Key:
-    underlying, session, quote_time, seen_at = values
-    return underlying, session, quote_time, seen_at
-
-
-def _open(path: Path, findings: Findings) -> _Opened:
-    """Tell a file's format from its content. Raises UnreadableError."""
-    start = reading.head(path)
-    if start.kind == "json":
-        document = reading.document(path)
-        whole = formats.of_json(document)
-        file = File(path)
-
-        def of_document(findings: Findings) -> Iterator[pl.DataFrame]:
-            yield whole.rows(document, file, findings)
-
-        return _Opened(file, whole, of_document, findings)
-    if start.kind == "parquet":
-        names = list(reading.parquet_columns(path))
-        tabular, header_line = formats.of_parquet(names), 0
-    else:
-        tabular, header_line = formats.of_text(start.lines)
-        names = tabular.names(split_fields(start.lines[header_line - 1]))
-    file = File(path, start.lines[: max(header_line - 1, 0)])
-
-    def of_blocks(findings: Findings) -> Iterator[pl.DataFrame]:
-        parquet = start.kind == "parquet"
-        blocks = (
-            reading.parquet_batches(path, names) if parquet else reading.text_blocks(path, names, header_line, findings)
-        )
-        for block in blocks:
-            yield tabular.rows(block, file, findings)
-
-    return _Opened(file, tabular, of_blocks, findings, tabular.remarks(names))
 
 
 class FilesSource:

@@ -46,12 +46,16 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long to wait and how much to read. Times in seconds, sizes in bytes."""
+    """How long to wait and how much to read. Times in seconds, sizes in bytes.
+
+    ``whole_timeout`` is for one body, ``patience`` for all attempts at one address: none begins after it.
+    """
 
     connect_timeout: float = 5.0
     read_timeout: float = 30.0
-    whole_timeout: float = 120.0
+    whole_timeout: float = 90.0
     attempts: int = 4
+    patience: float = 150.0
     first_pause: float = 1.0
     longest_pause: float = 60.0
     between_requests: float = 1.0
@@ -94,6 +98,7 @@ class PoliteClient:
 
     def _fetch(self, url: str, headers: Mapping[str, str] | None) -> Answer:
         failure = HttpError(f"{_shown(url)}: no attempt was allowed", "unreachable")
+        patience_ends = self.clock() + self.limits.patience
         for attempt in range(self.limits.attempts):
             self._wait_for_turn(url)
             asked_pause = 0.0
@@ -108,10 +113,12 @@ class PoliteClient:
                     return answer
                 asked_pause = _retry_after(answer.headers)
                 failure = self._refused(url, answer.status, asked_pause)
-            if asked_pause > self.limits.longest_pause or attempt == self.limits.attempts - 1:
-                break
             own_pause = self.limits.first_pause * 2**attempt * (0.5 + 0.5 * self.jitter())
-            self.sleep(max(asked_pause, min(own_pause, self.limits.longest_pause)))
+            pause = max(asked_pause, min(own_pause, self.limits.longest_pause))
+            last = attempt == self.limits.attempts - 1
+            if last or pause > self.limits.longest_pause or self.clock() + pause > patience_ends:
+                break
+            self.sleep(pause)
         raise failure
 
     def _once(self, url: str, headers: Mapping[str, str] | None) -> Answer:
