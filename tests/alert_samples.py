@@ -181,6 +181,7 @@ def frames(**contract_changes: Any) -> dict[str, pl.DataFrame]:
         "strike": 235.0,
         "right": "C",
         "source": "files",
+        "simulated": False,
         "quote_time": at(THURSDAY, 19, 59),
         "oi_asof": date(2025, 9, 3),
         "spot": 232.3,

@@ -121,3 +121,16 @@ def test_the_watchlist_goes_to_stdout_or_to_a_file(store, tmp_path):
 def test_the_watchlist_speaks_a_platforms_dialect(store):
     text = run(watchlist.command, "--store", store, "--dialect", "thinkorswim")
     assert text.splitlines() == [".GOOG250912C235", ".NVDA250919P130", "NVDA"]
+
+
+def test_the_scoreboard_says_how_each_rule_has_done(store):
+    text = run(alerts.app, "scoreboard", "--store", store, "--no-color")
+    line = next(line for line in text.splitlines() if "call-buildup" in line)
+    assert line.split() == ["call-buildup", "1", "1", "0", "0", "0", "100%", "-"]
+    read = json.loads(run(alerts.app, "scoreboard", "--store", store, "--format", "json"))
+    assert [item["confirmed_share"] for item in read["scoreboard"]] == [1.0, None]
+    rows = list(csv.DictReader(io.StringIO(run(alerts.app, "scoreboard", "--store", store, "--format", "csv"))))
+    assert [(row["rule_id"], row["alerts"], row["matched_share"]) for row in rows] == [
+        ("call-buildup", "1", ""),
+        ("put-call-jump", "1", ""),
+    ]

@@ -63,16 +63,17 @@ def confirm(
 ) -> ConfirmationReport:
     """Decide every flagged session that can be decided now, and store it with its alert.
 
-    ``open_interest`` holds any number of published figures: underlying, contract, oi_asof (Date, null where the vendor
-    gives no hint), open_interest; chain frames serve as they are. Sessions whose underlying is not in it stay pending.
-    Raises StoreError where the state cannot be read or written.
+    ``open_interest`` holds any number of published figures: underlying, contract, simulated, oi_asof (Date, null where
+    the vendor gives no hint), open_interest; chain frames serve as they are. Sessions whose underlying is not in it
+    stay pending, and the figures of a simulated market decide nothing but simulated alerts. Raises StoreError where the
+    state cannot be read or written.
     """
-    published = Published(open_interest)
+    markets = {flag: Published(open_interest.filter(pl.col("simulated") == flag)) for flag in (False, True)}
     events: list[Event] = []
     waiting = 0
     with state.write() as ledger:
         for alert_id, group in _by_alert_session(ledger.flagged(outcome=Confirmation.pending)):
-            outcome, opened = judge(group, published, sessions.session_of(now))
+            outcome, opened = judge(group, markets[group[0].simulated], sessions.session_of(now))
             if outcome is Confirmation.pending:
                 waiting += 1
                 continue

@@ -66,3 +66,25 @@ def show(
         return
     with terminal.printing(output, no_color=no_color) as console:
         stored.print_story(told, console)
+
+
+@app.command("scoreboard")
+def scoreboard(
+    config: options.Config = None,
+    store: options.StoreFolder = None,
+    format: options.Format = options.OutputFormat.table,
+    output: options.Output = None,
+    no_color: options.NoColor = False,
+) -> None:
+    """How each rule's alerts have done by the next morning's open interest, beside matched random contracts."""
+    from scanner.alerts import confirmation
+    from scanner.cli import memory
+    from scanner.outputs import files, stored, terminal
+
+    with memory.stored_state(config, store) as state, state.read() as ledger:
+        scores = confirmation.scoreboard(ledger.flagged())
+    if format is not options.OutputFormat.table:
+        files.hand_out(stored.scoreboard_text(scores, format.value), output)
+        return
+    with terminal.printing(output, no_color=no_color) as console:
+        stored.print_scoreboard(scores, console)

@@ -14,8 +14,7 @@ def stored_state(config: Path | None, store: Path | None) -> State:
 
     Raises ConfigError, or StoreError where there is none yet.
     """
-    from scanner import config as configuration
+    from scanner.cli import common
     from scanner.store.state import State
 
-    folder = configuration.load(config).store.path if store is None else store
-    return State.open(folder, read_only=True)
+    return State.open(common.settings_for(config, store=store).store.path, read_only=True)

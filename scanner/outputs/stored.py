@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from scanner.alerts.confirmation import RuleScore
 from scanner.alerts.flagged import Flagged
 from scanner.alerts.model import Alert, plain
 from scanner.outputs import numbers, terminal, watchlist
+from scanner.outputs.delimited import csv_document
 from scanner.outputs.document import SCHEMA, to_json
 from scanner.outputs.text import printable
 
@@ -96,9 +98,36 @@ def print_story(story: Story, to: Console) -> None:
     to.print(_facts(story.alert))
     to.print()
     to.print(_evidence(story.alert))
+    to.print()
     to.print(_history(story.updates))
     if story.flagged:
+        to.print()
         to.print(_confirmations(story.flagged))
+
+
+def scoreboard_text(scores: Sequence[RuleScore], form: str) -> str:
+    """The scoreboard of rules as ``json`` or ``csv``; shares are fractions, empty where nothing has been decided."""
+    if form == "csv":
+        names = list(RuleScore.__dataclass_fields__)
+        return csv_document(names, ([getattr(score, name) for name in names] for score in scores))
+    return to_json({"schema": SCHEMA, "scoreboard": [plain(asdict(score)) for score in scores]}) + "\n"
+
+
+def print_scoreboard(scores: Sequence[RuleScore], to: Console) -> None:
+    """Print how each rule's alerts have done, and what the share of chance is beside them."""
+    if not scores:
+        to.print("No alert has been raised yet, so that there is nothing to keep score of.")
+        return
+    table = terminal.plain_table("Rule", "Alerts", "Opened", "Faded", "Unknown", "Waiting", "Share", "Chance")
+    for score in scores:
+        counts = (score.alerts, score.confirmed, score.faded, score.unconfirmable, score.pending)
+        shares = ("-" if share is None else f"{share:.0%}" for share in (score.confirmed_share, score.matched_share))
+        table.add_row(Text(printable(score.rule_id)), *(f"{count:,}" for count in counts), *shares)
+    to.print(table)
+    to.print(
+        "Opened: open interest rose by at least half of the flagged volume; unknown: no later figure can tell. "
+        "Chance: the share among random contracts like these."
+    )
 
 
 def _facts(alert: Alert) -> Text:

@@ -116,7 +116,7 @@ def print_next_step(alerts: Sequence[Alert], to: Console) -> None:
 
 def plain_table(*headings: str) -> Table:
     """A small table of text columns, as wide as it needs to be."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
     for heading in headings:
         table.add_column(heading, overflow="fold")
     return table
