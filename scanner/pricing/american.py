@@ -23,8 +23,8 @@ from scanner.pricing.black import (
     Statuses,
     normal_cdf,
     normal_pdf,
-    undiscounted_price,
 )
+from scanner.pricing.normalised import undiscounted_price
 from scanner.pricing.status import (
     ABOVE_BOUND,
     BELOW_INTRINSIC,

@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanner.pricing import american
-from scanner.pricing.black import Floats, Signs, implied_deviation, undiscounted_price
+from scanner.pricing.black import Floats, Signs
+from scanner.pricing.normalised import implied_deviation, undiscounted_price
 from scanner.pricing.parallel import over_groups
 
 NONE, PARITY, SPOT = 0, 1, 2
