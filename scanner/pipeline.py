@@ -18,7 +18,7 @@ from scanner import quality, ruleset, sessions
 from scanner.alerts.model import NotJudged, ScanMeta
 from scanner.alerts.update import update
 from scanner.errors import ScanProblem, StoreError
-from scanner.metrics import contract, earnings, expiry, market, strike, surprise, underlying
+from scanner.metrics import contract, earnings, expiry, ladder, market, strike, surprise, underlying
 from scanner.outputs.result import ScanResult
 from scanner.panel import Panel
 from scanner.pricing import price_chain
@@ -274,30 +274,32 @@ def frames(
     elapsed = sessions.elapsed_fraction(newest_quotes(chain))
     model = surprise.fit(panel, events)
     contracts = _unscored(contracts) if model is None else model.score(contracts, panel, elapsed, events)
-    expiries = expiry.measure(contracts, priced.expiries)
-    underlyings = underlying.measure(contracts, expiries, priced.underlyings, panel, previous)
-    if model is not None:
-        of_expiry = surprise.expiry_surprises(model, contracts, panel)
-        expiries = expiries.join(of_expiry, on=expiry.KEY, how="left", maintain_order="left")
-        of_name = surprise.underlying_surprises(model, contracts, panel)
-        underlyings = underlyings.join(of_name, on="underlying", how="left", maintain_order="left")
     dates = earnings.next_dates(events, session_date)
-    contracts = contracts.join(dates.drop("next_earnings"), on="underlying", how="left", maintain_order="left")
-    for of_name in (
+    contracts = _beside(contracts, "underlying", dates.drop("next_earnings"))
+    strikes = strike.measure(contracts)
+    expiries = expiry.measure(contracts, priced.expiries)
+    underlyings = _beside(
+        underlying.measure(contracts, expiries, priced.underlyings, panel, previous),
+        "underlying",
         dates,
         earnings.implied_move(dates, expiries),
         earnings.average_move(events, underlying.remembered(panel.underlying_sessions)),
-    ):
-        underlyings = underlyings.join(of_name, on="underlying", how="left", maintain_order="left")
-    of_volatility = surprise.iv30_change_surprise(underlyings, panel)
-    underlyings = underlyings.join(of_volatility, on="underlying", how="left", maintain_order="left")
-    return {
-        "contract": contracts,
-        "strike": strike.measure(contracts),
-        "expiry": expiries,
-        "underlying": underlyings,
-        "market": market.measure(underlyings, panel.underlying_sessions),
-    }
+    )
+    underlyings = _beside(underlyings, "underlying", surprise.iv30_change_surprise(underlyings, panel))
+    found = {"contract": contracts, "strike": strikes, "expiry": expiries, "underlying": underlyings}
+    if model is not None:
+        found["strike"] = _beside(strikes, strike.KEY, surprise.strike_surprises(model, contracts))
+        found["ladder"] = ladder.find(contracts, model.ladder)
+        found["expiry"] = _beside(expiries, expiry.KEY, surprise.expiry_surprises(model, contracts, panel))
+        found["underlying"] = _beside(underlyings, "underlying", surprise.underlying_surprises(model, contracts, panel))
+    return {**found, "market": market.measure(found["underlying"], panel.underlying_sessions)}
+
+
+def _beside(frame: pl.DataFrame, key: str | tuple[str, ...], *others: pl.DataFrame) -> pl.DataFrame:
+    """A frame with the columns of others beside its own, found by key; rows and their order stay."""
+    for other in others:
+        frame = frame.join(other, on=key, how="left", maintain_order="left")
+    return frame
 
 
 def _unscored(contracts: pl.DataFrame) -> pl.DataFrame:
