@@ -1,15 +1,311 @@
-"""A chain is priced as a whole, and every contract without a volatility says why."""
+"""A chain is priced as a whole: the volatilities behind the quotes come back, or a reason says why there is none."""
 
 from __future__ import annotations
 
+import math
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from quoted_chains import EXPIRIES, RATE, SESSION, SPOT, quoted_chain, years_to
 
+from scanner import chain as contract_columns
 from scanner.errors import PricingError
-from scanner.pricing import price_chain
+from scanner.pricing import REASONS, price_chain
+from scanner.pricing.curve import flat
 from scanner.sources.files import read_recorded
+
+CURVE = flat(RATE)
+DAILY = "cboe-chain-daily"
+# Payloads of the session itself, at least half an hour old at the open. The other files of MOD hold quotes of the
+# night before (the pricing calls them stale) or of the first minutes after the open, when the vendor's own call and put
+# volatilities of one strike differ by four points.
+GOOD_MOD = (
+    "2026-07-22",
+    "2026-07-29",
+    "2026-07-30",
+    "2026-07-31",
+    "2026-08-04",
+    "2026-08-11",
+    "2026-08-14",
+    "2026-08-17",
+    "2026-08-19",
+    "2026-08-21",
+)
+GOOD_SPY = ("2026-07-22", "2026-07-24", "2026-07-27", "2026-07-28", "2026-07-29", "2026-07-30")
+
+
+def smile(strike: float, _years: float) -> float:
+    """A skewed, convex smile in the strike."""
+    x = math.log(strike / SPOT)
+    return 0.30 - 0.25 * x + 0.4 * x * x
+
+
+def row(frame: pl.DataFrame, expiry: date, strike: float, right: str) -> dict[str, object]:
+    return frame.row(
+        by_predicate=(pl.col("expiry") == expiry) & (pl.col("strike") == strike) & (pl.col("right") == right),
+        named=True,
+    )
+
+
+def change(frame: pl.DataFrame, strike: float, right: str, **values: float | None) -> pl.DataFrame:
+    """The chain with some values of one strike and right of its first expiry replaced."""
+    here = (pl.col("expiry") == EXPIRIES[0]) & (pl.col("strike") == strike) & (pl.col("right") == right)
+    return frame.with_columns(
+        pl.when(here).then(pl.lit(value, dtype=frame.schema[name])).otherwise(name).alias(name)
+        for name, value in values.items()
+    )
+
+
+def reason_of(frame: pl.DataFrame, strike: float, right: str) -> tuple[object, object]:
+    found = row(price_chain(frame, CURVE).contracts, EXPIRIES[0], strike, right)
+    return found["iv"], found["iv_reason"]
+
+
+def test_a_european_chain_gives_back_the_smile_its_quotes_were_made_with() -> None:
+    priced = price_chain(quoted_chain(root="XSP", american=False, smile=smile), CURVE).contracts
+    own = priced.filter(pl.col("iv_source") == "own").with_columns(
+        made_with=pl.col("strike").map_elements(lambda strike: smile(strike, 0.0), return_dtype=pl.Float64)
+    )
+    assert own.filter("otm").height >= 30
+    assert (own.filter("otm")["iv"] - own.filter("otm")["made_with"]).abs().max() < 1e-6
+
+
+def test_an_american_chain_gives_back_the_smile_its_quotes_were_made_with() -> None:
+    priced = price_chain(quoted_chain(smile=smile), CURVE).contracts
+    outside = priced.filter("otm").with_columns(
+        made_with=pl.col("strike").map_elements(lambda strike: smile(strike, 0.0), return_dtype=pl.Float64)
+    )
+    assert outside["iv"].null_count() == 0
+    assert (outside["iv"] - outside["made_with"]).abs().max() < 1e-3
+
+
+def test_delta_and_vega_are_those_of_the_formula_for_european_options() -> None:
+    found = row(price_chain(quoted_chain(root="XSP", american=False), CURVE).contracts, EXPIRIES[1], 105.0, "C")
+    years = years_to(EXPIRIES[1])
+    d1 = (math.log(SPOT / 105.0) + (0.04 - 0.01 + 0.045) * years) / (0.3 * math.sqrt(years))
+    density = math.exp(-0.5 * d1 * d1) / math.sqrt(2 * math.pi)
+    assert found["delta"] == pytest.approx(math.exp(-0.01 * years) * 0.5 * math.erfc(-d1 / math.sqrt(2)), abs=1e-4)
+    assert found["vega"] == pytest.approx(SPOT * math.exp(-0.01 * years) * density * math.sqrt(years) / 100, rel=1e-5)
+
+
+def test_moneyness_and_distances_are_those_of_the_strike_to_forward_and_spot() -> None:
+    priced = price_chain(quoted_chain(), CURVE).contracts
+    found = row(priced, EXPIRIES[2], 110.0, "C")
+    years = years_to(EXPIRIES[2])
+    carried = math.log(110.0 / SPOT) - 0.03 * years
+    assert found["moneyness"] == pytest.approx(carried, abs=2e-4)
+    assert found["moneyness_sd"] == pytest.approx(carried / (0.3 * math.sqrt(years)), rel=0.01)
+    assert found["otm"] is True
+    assert found["otm_pct"] == pytest.approx(0.10)
+    assert found["dte"] == 109
+    assert found["years"] == pytest.approx(109 / 365)
+    inside = row(priced, EXPIRIES[2], 110.0, "P")
+    assert inside["otm"] is False
+    assert inside["otm_pct"] == pytest.approx(-0.10)
+
+
+def test_time_runs_from_the_quotes_to_the_opening_for_options_settled_in_the_morning() -> None:
+    morning = price_chain(quoted_chain(root="SPX", american=False), CURVE).contracts
+    evening = price_chain(quoted_chain(root="SPXW", american=False), CURVE).contracts
+    assert evening["years"][0] - morning["years"][0] == pytest.approx(6.5 / 24 / 365)
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"bid": 0.0}, "no_bid"),
+        ({"bid": 2.0, "ask": 1.0}, "crossed"),
+        ({"bid": None, "ask": None}, "no_quote"),
+        ({"bid": 0.0, "ask": 0.0}, "no_quote"),
+        ({"bid": 98.9, "ask": 101.1}, "above_bound"),
+    ],
+)
+def test_an_out_of_the_money_quote_that_says_nothing_has_no_volatility_and_says_why(
+    values: dict[str, float | None], reason: str
+) -> None:
+    assert reason_of(change(quoted_chain(), 110.0, "C", **values), 110.0, "C") == (None, reason)
+
+
+def test_a_quote_below_intrinsic_value_has_no_volatility() -> None:
+    assert reason_of(change(quoted_chain(), 80.0, "C", bid=18.0, ask=19.0), 80.0, "C") == (None, "below_intrinsic")
+
+
+def test_options_quoted_at_their_expiry_are_expired() -> None:
+    frame = quoted_chain(expiries=(SESSION, *EXPIRIES))
+    priced = price_chain(frame, CURVE).contracts.filter(pl.col("expiry") == SESSION)
+    assert priced["iv_reason"].unique().to_list() == ["expired"]
+    assert priced["iv"].null_count() == priced.height
+
+
+def test_quotes_from_before_the_session_are_stale() -> None:
+    early = datetime(2025, 6, 2, 12, 0, tzinfo=UTC)
+    frame = quoted_chain().with_columns(quote_time=pl.lit(early).cast(contract_columns.INSTANT))
+    assert price_chain(frame, CURVE).contracts["iv_reason"].unique().to_list() == ["stale"]
+
+
+def test_a_quote_over_an_hour_older_than_the_newest_is_stale() -> None:
+    late = datetime(2025, 6, 2, 18, 30, tzinfo=UTC)
+    here = (pl.col("strike") == 110.0) & (pl.col("right") == "C")
+    frame = quoted_chain().with_columns(quote_time=pl.when(here).then(pl.lit(late)).otherwise("quote_time"))
+    priced = price_chain(frame.cast({"quote_time": contract_columns.INSTANT}), CURVE).contracts
+    assert priced.filter(here)["iv_reason"].to_list() == ["stale"] * len(EXPIRIES)
+    assert "stale" not in priced.filter(~here)["iv_reason"].to_list()
+
+
+def test_without_spot_and_without_pairs_there_is_no_forward() -> None:
+    frame = quoted_chain(told_spot=None).filter(pl.col("right") == "C")
+    priced = price_chain(frame, CURVE)
+    assert priced.contracts["iv_reason"].unique().to_list() == ["no_forward"]
+    assert priced.contracts.select("forward", "discount", "moneyness", "otm").null_count().row(0) == (frame.height,) * 4
+    assert priced.expiries["forward_source"].null_count() == len(EXPIRIES)
+
+
+def test_adjusted_contracts_are_not_priced() -> None:
+    priced = price_chain(quoted_chain().with_columns(nonstandard=True), CURVE).contracts
+    assert priced["iv_reason"].unique().to_list() == ["nonstandard"]
+    assert priced["delta"].null_count() == priced.height
+
+
+def test_an_in_the_money_contract_with_wide_quotes_takes_its_twins_volatility_and_says_so() -> None:
+    frame = change(quoted_chain(), 80.0, "C", bid=19.0, ask=22.0)
+    priced = price_chain(frame, CURVE).contracts
+    inside, twin = row(priced, EXPIRIES[0], 80.0, "C"), row(priced, EXPIRIES[0], 80.0, "P")
+    assert (inside["iv_source"], twin["iv_source"]) == ("twin", "own")
+    assert inside["iv"] == twin["iv"] == pytest.approx(0.30, abs=1e-3)
+    assert inside["iv_reason"] is None
+
+
+def test_an_unsolvable_in_the_money_contract_without_a_twin_has_a_reason() -> None:
+    frame = change(change(quoted_chain(), 80.0, "C", bid=18.5, ask=20.5), 80.0, "P", bid=0.0)
+    assert reason_of(frame, 80.0, "C") == (None, "below_intrinsic")
+
+
+def test_the_vendors_volatility_is_taken_only_where_asked_for_and_only_where_there_is_none_of_our_own() -> None:
+    frame = change(quoted_chain(), 110.0, "C", bid=0.0).with_columns(vendor_iv=pl.lit(0.5))
+    without = row(price_chain(frame, CURVE).contracts, EXPIRIES[0], 110.0, "C")
+    assert (without["iv"], without["iv_reason"], without["delta"]) == (None, "no_bid", None)
+    priced = price_chain(frame, CURVE, use_vendor_iv=True).contracts
+    taken = row(priced, EXPIRIES[0], 110.0, "C")
+    assert (taken["iv"], taken["iv_source"], taken["iv_reason"]) == (0.5, "vendor", "vendor")
+    assert taken["delta"] is not None
+    assert row(priced, EXPIRIES[0], 105.0, "C")["iv"] == pytest.approx(0.3, abs=1e-3)
+
+
+def test_moneyness_in_deviations_needs_no_volatility_of_the_contract_itself() -> None:
+    found = row(price_chain(change(quoted_chain(), 110.0, "C", bid=0.0), CURVE).contracts, EXPIRIES[0], 110.0, "C")
+    years = years_to(EXPIRIES[0])
+    assert found["iv"] is None
+    assert found["moneyness_sd"] == pytest.approx((math.log(1.1) - 0.03 * years) / (0.3 * math.sqrt(years)), rel=0.01)
+
+
+def test_an_expiry_with_the_vendors_volatilities_alone_has_no_at_the_money_volatility_unless_asked_for() -> None:
+    frame = quoted_chain().with_columns(bid=pl.lit(0.0), vendor_iv=pl.lit(0.5))
+    alone = price_chain(frame, CURVE)
+    assert alone.expiries["atm_iv"].null_count() == len(EXPIRIES)
+    assert alone.contracts["moneyness_sd"].null_count() == frame.height
+    assert alone.underlyings["iv30"].to_list() == [None]
+    asked = price_chain(frame, CURVE, use_vendor_iv=True)
+    assert asked.expiries["atm_iv"].to_list() == pytest.approx([0.5] * len(EXPIRIES))
+
+
+def test_a_chain_without_quotes_is_priced_from_what_traded_in_the_session() -> None:
+    quoted = quoted_chain()
+    mid = (pl.col("bid") + pl.col("ask")) / 2
+    traded = quoted.with_columns(
+        bid=pl.lit(None, pl.Float64),
+        ask=pl.lit(None, pl.Float64),
+        last=mid,
+        volume=pl.when(pl.col("strike") == 120).then(0).otherwise(5),
+    )
+    priced = price_chain(traded, CURVE).contracts
+    idle = priced.filter(pl.col("strike") == 120)
+    assert idle["price_basis"].to_list() == [None] * idle.height
+    assert idle["iv_reason"].to_list() == ["no_quote"] * idle.height
+    active = priced.filter(pl.col("strike") != 120)
+    assert active["price_basis"].unique().to_list() == ["last"]
+    assert active["mid"].to_list() == active["last"].to_list()
+    assert active.select("spread_pct", "iv_bid", "iv_ask").null_count().row(0) == (active.height,) * 3
+    near = active.filter("otm", pl.col("strike").is_between(85, 115))
+    assert near.height >= 15
+    assert (near["iv"] - 0.30).abs().max() < 2e-3
+
+
+def test_a_last_price_is_never_mixed_into_a_chain_that_has_quotes() -> None:
+    frame = change(quoted_chain(), 110.0, "C", bid=None, ask=None).with_columns(last=pl.lit(1.0))
+    found = row(price_chain(frame, CURVE).contracts, EXPIRIES[0], 110.0, "C")
+    assert (found["mid"], found["price_basis"], found["iv_reason"]) == (None, None, "no_quote")
+    assert row(price_chain(frame, CURVE).contracts, EXPIRIES[0], 110.0, "P")["price_basis"] == "mid"
+
+
+def test_bid_and_ask_volatilities_stand_on_both_sides_and_are_left_out_where_not_asked_for() -> None:
+    frame = quoted_chain()
+    both = price_chain(frame, CURVE).contracts.filter("otm")
+    assert both.select(((pl.col("iv_bid") < pl.col("iv")) & (pl.col("iv") < pl.col("iv_ask"))).all()).item()
+    alone = price_chain(frame, CURVE, sides=("mid",)).contracts
+    assert alone.select("iv_bid", "iv_ask").null_count().row(0) == (frame.height,) * 2
+    assert alone["iv"].to_list() == price_chain(frame, CURVE).contracts["iv"].to_list()
+
+
+def test_rows_come_back_in_the_order_they_were_given() -> None:
+    ordered = quoted_chain()
+    shuffled = ordered.sample(fraction=1.0, shuffle=True, seed=3)
+    priced = price_chain(shuffled, CURVE).contracts
+    assert priced["contract"].to_list() == shuffled["contract"].to_list()
+    assert priced.sort("expiry", "strike", "right").equals(price_chain(ordered, CURVE).contracts)
+
+
+def test_an_underlying_is_priced_the_same_alone_and_among_others() -> None:
+    chains = [quoted_chain(root=root, half_spread=width) for root, width in (("ABC", 0.01), ("DEF", 0.4), ("XYZ", 0.1))]
+    together = price_chain(pl.concat(chains), CURVE)
+    assert together.underlyings["underlying"].to_list() == ["ABC", "DEF", "XYZ"]
+    for one in chains:
+        name = one["underlying"][0]
+        alone = price_chain(one, CURVE)
+        assert together.contracts.filter(pl.col("underlying") == name).equals(alone.contracts)
+        assert together.expiries.filter(pl.col("underlying") == name).equals(alone.expiries)
+
+
+def test_a_chain_without_rows_is_priced_to_frames_without_rows() -> None:
+    priced = price_chain(contract_columns.empty())
+    assert (priced.contracts.height, priced.expiries.height, priced.underlyings.height) == (0, 0, 0)
+    full = price_chain(quoted_chain())
+    assert priced.contracts.schema == full.contracts.schema
+    assert priced.expiries.schema == full.expiries.schema
+    assert priced.underlyings.schema == full.underlyings.schema
+
+
+def test_an_unknown_side_is_refused() -> None:
+    with pytest.raises(PricingError, match="unknown side last"):
+        price_chain(quoted_chain(), sides=("mid", "last"))  # type: ignore[arg-type]
+
+
+dirty_price = st.one_of(st.none(), st.sampled_from([0.0, 0.01, 1e-9, 1e6]), st.floats(0, 200))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    quotes=st.lists(st.tuples(dirty_price, dirty_price), min_size=12, max_size=12),
+    spot=st.one_of(st.none(), st.sampled_from([0.0, 1e-6, 1e6]), st.floats(1, 300)),
+    american=st.booleans(),
+)
+def test_whatever_the_quotes_every_contract_has_a_finite_volatility_or_a_reason(
+    quotes: list[tuple[float | None, float | None]], spot: float | None, american: bool
+) -> None:
+    frame = quoted_chain(root="ABC" if american else "XSP", strikes=(80.0, 100.0, 120.0), expiries=EXPIRIES[:2])
+    dirty = frame.with_columns(
+        pl.Series("bid", [bid for bid, _ in quotes], dtype=pl.Float64),
+        pl.Series("ask", [ask for _, ask in quotes], dtype=pl.Float64),
+        spot=pl.lit(spot, dtype=pl.Float64),
+    )
+    priced = price_chain(dirty, CURVE).contracts
+    assert priced.select((pl.col("iv").is_null() == pl.col("iv_reason").is_not_null()).all()).item()
+    assert set(priced["iv_reason"].drop_nulls()) <= set(REASONS)
+    floats = priced.select(pl.selectors.float())
+    assert floats.select(pl.all().drop_nulls().is_finite().all()).row(0) == (True,) * floats.width
 
 
 def recorded(path: Path) -> pl.DataFrame:
@@ -19,27 +315,60 @@ def recorded(path: Path) -> pl.DataFrame:
     return chains[0]
 
 
-@pytest.mark.realdata
-def test_the_aapl_chain_agrees_with_the_vendors_volatilities(real_data: Path) -> None:
-    priced = price_chain(recorded(real_data / "cboe-json" / "delayed_quotes_options_AAPL.json.gz"))
-    judged = priced.contracts.filter(
+def against_the_vendor(frame: pl.DataFrame) -> pl.Series:
+    """Absolute differences from the vendor's volatilities in points: out of the money, with a bid, 7 to 365 days."""
+    judged = price_chain(frame).contracts.filter(
         pl.col("otm") & (pl.col("bid") > 0) & pl.col("dte").is_between(7, 365), pl.col("vendor_iv").is_not_null()
     )
-    difference = (judged["iv"] - judged["vendor_iv"]).abs() * 100
     assert judged["iv"].null_count() == 0
-    assert judged.height > 900
+    return (judged["iv"] - judged["vendor_iv"]).abs() * 100
+
+
+@pytest.mark.realdata
+def test_the_aapl_chain_agrees_with_the_vendors_volatilities(real_data: Path) -> None:
+    difference = against_the_vendor(recorded(real_data / "cboe-json" / "delayed_quotes_options_AAPL.json.gz"))
+    assert difference.len() > 900
     assert difference.median() <= 0.25
-    assert difference.quantile(0.95) <= 0.8
+    assert difference.quantile(0.95) <= 0.7
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize(
+    ("underlying", "session"), [("MOD", day) for day in GOOD_MOD] + [("SPY", day) for day in GOOD_SPY]
+)
+def test_good_sessions_agree_with_the_vendors_volatilities(real_data: Path, underlying: str, session: str) -> None:
+    difference = against_the_vendor(recorded(real_data / DAILY / underlying / f"{session}.csv.gz"))
+    assert difference.len() > 200
+    assert difference.median() <= 0.25
+    assert difference.quantile(0.95) <= 0.7
 
 
 @pytest.mark.realdata
 def test_every_contract_of_the_aapl_chain_has_a_volatility_or_a_reason(real_data: Path) -> None:
-    priced = price_chain(recorded(real_data / "cboe-json" / "delayed_quotes_options_AAPL.json.gz"))
-    explained = priced.contracts.select(pl.col("iv").is_null() == pl.col("iv_reason").is_not_null()).to_series()
-    assert explained.len() == 3_576
-    assert explained.all()
+    priced = price_chain(recorded(real_data / "cboe-json" / "delayed_quotes_options_AAPL.json.gz")).contracts
+    assert priced.height == 3_576
+    assert priced.select((pl.col("iv").is_null() == pl.col("iv_reason").is_not_null()).all()).item()
 
 
-def test_an_unknown_side_is_refused() -> None:
-    with pytest.raises(PricingError, match="unknown side last"):
-        price_chain(pl.DataFrame(), sides=("mid", "last"))
+@pytest.mark.realdata
+@pytest.mark.parametrize(
+    "file",
+    [
+        "cboe-json/delayed_quotes_options_AAPL.json.gz",
+        *(f"{DAILY}/{name}.csv.gz" for name in ("MOD/2026-08-21", "SPY/2026-07-28")),
+    ],
+)
+def test_calls_and_puts_of_a_strike_agree_within_the_width_of_their_quotes(real_data: Path, file: str) -> None:
+    priced = price_chain(recorded(real_data / file)).contracts
+    # Beyond a year the built-in curve, which ends a year before these sessions, is a percentage point off.
+    own = priced.filter(
+        pl.col("dte") <= 365,
+        pl.col("iv_source") == "own",
+        pl.col("iv_bid").is_not_null(),
+        pl.col("iv_ask").is_not_null(),
+    ).select("root", "expiry", "strike", "right", "iv", half=(pl.col("iv_ask") - pl.col("iv_bid")) / 2)
+    calls, puts = own.filter(pl.col("right") == "C"), own.filter(pl.col("right") == "P")
+    pairs = calls.join(puts, on=["root", "expiry", "strike"])
+    apart = (pairs["iv"] - pairs["iv_right"]).abs() > pairs["half"] + pairs["half_right"] + 1e-4
+    assert pairs.height > 200
+    assert apart.mean() <= 0.002

@@ -80,9 +80,8 @@ def _price(chain: pl.DataFrame, book: Book, use_vendor_iv: bool, sides: Sequence
     if use_vendor_iv:
         volatility.take_vendors(book, found, chain["vendor_iv"])
     points = np.where(found.source == volatility.TWIN, np.nan, found.iv)
-    smiles = smile.fit(
-        book.known.offsets, book.sign, book.strike, points, found.uncertainty, forwards.forward, book.known.years
-    )
+    by_expiry = (forwards.forward, volatility.pivots(book, forwards), book.known.years)
+    smiles = smile.fit(book.known.offsets, book.sign, book.strike, points, found.uncertainty, *by_expiry)
     columns = _price_columns(chain, book) | _moneyness_columns(chain, book, market, smiles.atm)
     columns["iv"] = found.iv
     for side, prices in (("bid", book.bid), ("ask", book.ask)):

@@ -30,7 +30,11 @@ Flags = NDArray[np.bool_]
 Offsets = NDArray[np.int64]
 
 _NEAREST = 6
-_ROUNDS = 2
+# Premiums with the spot as given, then with that of the carry line, and once more with the better one.
+_ROUNDS = 3
+_MAX_STEPS = 8
+# A forward is found when the next step is this small a share of its standard error.
+_SETTLED = 0.05
 _MAD_TO_DEVIATION = 1.4826
 _BISQUARE = 4.685
 # Standard deviations, as shares of the spot: how far an expiry may stand off the carry line (dividends come in lumps,
@@ -38,7 +42,8 @@ _BISQUARE = 4.685
 _OFF_LINE, _OFF_LINE_PER_YEAR = 0.001, 0.01
 # What is believed of the line before any quote is seen: the spot is of the quotes' time, and the yield is moderate.
 _SHIFT_GIVEN_SPOT, _SHIFT_WITHOUT = 0.002, 0.1
-_USUAL_YIELD = 0.05
+_DOUBTFUL = 1.5
+_USUAL_YIELD, _LARGEST_YIELD = 0.03, 1.0
 # How far the yield to one expiry differs from the line's.
 _YIELD_BY_EXPIRY = 0.02
 _LEAST_SHIFT = 0.0005
@@ -140,6 +145,66 @@ def _choose_pairs(
 
 
 @numba.njit(nogil=True, cache=True)
+def _parity(
+    calls: NDArray[np.int64],
+    strike: Floats,
+    price: Floats,
+    half_spread: Floats,
+    premium: Floats,
+    growth: float,
+    exercised: bool,
+    spot: float,
+) -> tuple[float, float, float]:
+    """Forward of some pairs less their early-exercise premiums, its standard error and the median misfit, dollars.
+
+    An American pair counts by what each of its legs is worth beyond its exercise, too: one that is worth no more than
+    that says nothing of the forward.
+    """
+    european = price[calls] - premium[calls] - price[calls + 1] + premium[calls + 1]
+    width = growth * (half_spread[calls] + half_spread[calls + 1]) + 1e-6 * strike[calls]
+    weights = 1.0 / width**2
+    if exercised:
+        alive = np.minimum(price[calls], price[calls + 1])
+        if spot > 0.0:
+            inner = np.where(strike[calls] < spot, price[calls], price[calls + 1]) - np.abs(spot - strike[calls])
+            if inner.max() > 0.0:
+                alive = np.maximum(np.minimum(alive, inner), 1e-6 * inner.max())
+        weights *= (alive / alive.max()) ** 2
+    centre, misfit = robust_mean(strike[calls] + european * growth, weights)
+    total = weights.sum()
+    typical = math.sqrt((weights * width**2).sum() / total)
+    # Neighbouring quotes lean the same way, so that more than four pairs do not make the mean surer.
+    pairs = min(total * total / (weights**2).sum(), 4.0)
+    return centre, math.hypot(0.5 * typical, misfit) / math.sqrt(pairs), misfit
+
+
+@numba.njit(nogil=True, cache=True)
+def _find_premiums(
+    calls: NDArray[np.int64],
+    strike: Floats,
+    price: Floats,
+    years: float,
+    rate: float,
+    spot: float,
+    forward: float,
+    premium: Floats,
+) -> None:
+    """Early-exercise premiums of some pairs, in place, at the volatility of the out-of-the-money leg less its own."""
+    q = rate - math.log(forward / spot) / years
+    discount = math.exp(-rate * years)
+    for call in calls:
+        outer, outward = (call, 1.0) if strike[call] >= spot else (call + 1, -1.0)
+        inner_value = max(outward * (forward - strike[call]), 0.0)
+        deviation = implied_deviation((price[outer] - premium[outer]) / discount - inner_value, forward, strike[call])
+        if math.isnan(deviation):
+            continue
+        vol = deviation / math.sqrt(years)
+        for row, side in ((call, 1.0), (call + 1, -1.0)):
+            european = discount * undiscounted_price(side, forward, strike[row], deviation)
+            premium[row] = american.value(side, spot, strike[row], years, rate, q, vol) - european
+
+
+@numba.njit(nogil=True, cache=True)
 def _fit_parity(
     first: int,
     last: int,
@@ -151,39 +216,64 @@ def _fit_parity(
     premium: Floats,
     years: Floats,
     rate: Floats,
+    exercised: Flags,
+    spot: Floats,
     forward: Floats,
     error: Floats,
     residual: Floats,
 ) -> None:
-    """Forward of the chosen pairs less their early-exercise premiums, its standard error and the median misfit."""
+    """Parity forward of each expiry; for American style less the early-exercise premiums that belong to it.
+
+    A forward is consistent where parity, less the premiums at the yield it implies, gives it back: a root, found by the
+    secant method, because simple repetition creeps where the yield is large.
+    """
     for group in range(first, last):
         start, stop = offsets[group], offsets[group + 1]
-        forward[group], error[group], residual[group] = math.nan, math.nan, math.nan
         calls = start + np.flatnonzero(chosen[start:stop])
         if calls.shape[0] == 0:
+            forward[group], error[group], residual[group] = math.nan, math.nan, math.nan
             continue
-        growth = math.exp(rate[group] * years[group])
-        european = price[calls] - premium[calls] - price[calls + 1] + premium[calls + 1]
-        width = growth * (half_spread[calls] + half_spread[calls + 1]) + 1e-6 * strike[calls]
-        weights = 1.0 / width**2
-        centre, misfit = robust_mean(strike[calls] + european * growth, weights)
-        if not centre > 0.0:
-            continue
-        # Neighbouring quotes lean the same way, so that more than four pairs do not make the mean surer.
-        pairs = calls.shape[0]
-        typical = math.sqrt(pairs / weights.sum())
-        forward[group], residual[group] = centre, misfit / centre
-        error[group] = math.hypot(0.5 * typical, misfit) / math.sqrt(min(pairs, 4))
+        t, growth, style = years[group], math.exp(rate[group] * years[group]), exercised[group]
+        level, uncertain, misfit = _parity(calls, strike, price, half_spread, premium, growth, style, spot[group])
+        if style and spot[group] > 0.0 and level > 0.0:
+            at, before, gap_before = level, math.nan, math.nan
+            for _ in range(_MAX_STEPS):
+                _find_premiums(calls, strike, price, t, rate[group], spot[group], at, premium)
+                level, uncertain, misfit = _parity(
+                    calls, strike, price, half_spread, premium, growth, style, spot[group]
+                )
+                gap = level - at
+                if abs(gap) < _SETTLED * uncertain or not level > 0.0:
+                    break
+                slope = (gap - gap_before) / (at - before)
+                following = at - gap / slope if -2.0 < slope < -0.05 else level
+                before, gap_before, at = at, gap, following
+        known = level > 0.0
+        forward[group] = level if known else math.nan
+        error[group] = uncertain if known else math.nan
+        residual[group] = misfit / level if known else math.nan
+
+
+@numba.njit(nogil=True, cache=True)
+def _widened(believed: float, found: float, variance: float) -> float:
+    """A belief's standard deviation, the wider the more clearly what was found contradicts it."""
+    doubt = abs(found) / (_DOUBTFUL * math.hypot(believed, math.sqrt(variance)))
+    return believed * max(1.0, doubt * doubt)
 
 
 @numba.njit(nogil=True, cache=True)
 def _carry_line(
-    members: NDArray[np.int64], level: Floats, noise: Floats, years: Floats, shift_deviation: float
+    members: NDArray[np.int64], level: Floats, noise: Floats, years: Floats, believed: float
 ) -> tuple[float, float]:
-    """Shift and slope of ``level = shift + slope x years``, robust, leaning on what is believed beforehand."""
+    """Shift and slope of ``level = shift + slope x years``, robust against single expiries.
+
+    The slope is believed to be moderate beforehand, the shift to be within ``believed`` of zero; a belief gives way
+    where the expiries together contradict it. They are asked without it first.
+    """
     shift, slope = 0.0, 0.0
-    for step in range(4):
-        a, b, c = 1.0 / shift_deviation**2, 0.0, 1.0 / _USUAL_YIELD**2
+    shift_deviation, slope_deviation = _SHIFT_WITHOUT, _LARGEST_YIELD
+    for step in range(5):
+        a, b, c = 1.0 / shift_deviation**2, 0.0, 1.0 / slope_deviation**2
         u, v = 0.0, 0.0
         for i in range(members.shape[0]):
             t = years[members[i]]
@@ -200,6 +290,9 @@ def _carry_line(
             v += weight * t * level[i]
         determinant = a * c - b * b
         shift, slope = (c * u - b * v) / determinant, (a * v - b * u) / determinant
+        if step == 0:
+            shift_deviation = min(_widened(believed, shift, c / determinant), _SHIFT_WITHOUT)
+            slope_deviation = min(_widened(_USUAL_YIELD, slope, a / determinant), _LARGEST_YIELD)
     return shift, slope
 
 
@@ -218,6 +311,7 @@ def _lean_on_carry(
     spot: Floats,
     dividend_yield: Floats,
     source: NDArray[np.int8],
+    line_spot: Floats,
 ) -> None:
     """Combine each expiry's parity forward with the carry line through all expiries of the underlying."""
     for underlying in range(first, last):
@@ -241,6 +335,7 @@ def _lean_on_carry(
             t, r = years[group], rate[group]
             base = given_spot[group] if given_spot[group] > 0.0 else stand_in
             forward[group], spot[group], dividend_yield[group], source[group] = math.nan, math.nan, math.nan, NONE
+            line_spot[group] = base * math.exp(shift)
             if not (t > 0.0 and base > 0.0):
                 continue
             on_line = shift + slope * t
@@ -263,41 +358,6 @@ def _lean_on_carry(
             spot[group] = forward[group] * math.exp((dividend_yield[group] - r) * t)
 
 
-@numba.njit(nogil=True, cache=True)
-def _find_premiums(
-    first: int,
-    last: int,
-    offsets: Offsets,
-    chosen: Flags,
-    strike: Floats,
-    price: Floats,
-    years: Floats,
-    rate: Floats,
-    exercised: Flags,
-    forward: Floats,
-    spot: Floats,
-    dividend_yield: Floats,
-    premium: Floats,
-) -> None:
-    """Early-exercise premiums of the chosen pairs, at the volatility of the out-of-the-money leg less its own."""
-    for group in range(first, last):
-        if not exercised[group] or not forward[group] > 0.0:
-            continue
-        t, r, q, s, f = years[group], rate[group], dividend_yield[group], spot[group], forward[group]
-        discount = math.exp(-r * t)
-        for call in range(offsets[group], offsets[group + 1]):
-            if not chosen[call]:
-                continue
-            outer = call if strike[call] >= f else call + 1
-            deviation = implied_deviation((price[outer] - premium[outer]) / discount, f, strike[call])
-            if math.isnan(deviation):
-                continue
-            for side in (1, -1):
-                row = call if side > 0 else call + 1
-                value = american.value(float(side), s, strike[row], t, r, q, deviation / math.sqrt(t))
-                premium[row] = value - discount * undiscounted_price(float(side), f, strike[row], deviation)
-
-
 def fit(expiries: Expiries, sign: Signs, strike: Floats, price: Floats, half_spread: Floats) -> Forwards:
     """Forward of every expiry at once.
 
@@ -309,18 +369,11 @@ def fit(expiries: Expiries, sign: Signs, strike: Floats, price: Floats, half_spr
     chosen, premium = np.zeros(sign.shape, np.bool_), np.zeros(sign.shape)
     over_groups(_choose_pairs, offsets, sign, strike, price, half_spread, years, rate, chosen)
     parity, error, residual = np.empty(groups), np.empty(groups), np.empty(groups)
+    line_spot = spot.copy()
     out = Forwards(np.empty(groups), np.empty(groups), np.empty(groups), np.empty(groups, np.int8), residual)
-
-    def find() -> None:
-        over_groups(
-            _fit_parity, offsets, chosen, strike, price, half_spread, premium, years, rate, parity, error, residual
-        )
-        carried = (out.forward, out.spot, out.dividend_yield, out.source)
+    for _ in range(_ROUNDS if exercised.any() else 1):
+        pairs = (chosen, strike, price, half_spread, premium)
+        over_groups(_fit_parity, offsets, *pairs, years, rate, exercised, line_spot, parity, error, residual)
+        carried = (out.forward, out.spot, out.dividend_yield, out.source, line_spot)
         over_groups(_lean_on_carry, underlying_offsets, order, years, rate, spot, parity, error, *carried)
-
-    find()
-    for _ in range(_ROUNDS if exercised.any() else 0):
-        carried = (out.forward, out.spot, out.dividend_yield)
-        over_groups(_find_premiums, offsets, chosen, strike, price, years, rate, exercised, *carried, premium)
-        find()
     return out

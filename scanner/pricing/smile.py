@@ -146,6 +146,7 @@ def _fit_groups(
     volatility: Floats,
     uncertainty: Floats,
     forward: Floats,
+    pivot: Floats,
     years: Floats,
     atm: Floats,
     put_25: Floats,
@@ -161,7 +162,7 @@ def _fit_groups(
         points = np.empty((3, stop - start))
         count = 0
         for row in range(start, stop):
-            beyond = sign[row] * (strike[row] - forward[group]) >= 0.0
+            beyond = sign[row] * (strike[row] - pivot[group]) >= 0.0
             distance = math.log(strike[row] / forward[group])
             fresh = count == 0 or distance > points[0, count - 1]
             if beyond and fresh and volatility[row] > 0.0:
@@ -197,16 +198,18 @@ def fit(
     volatility: Floats,
     uncertainty: Floats,
     forward: Floats,
+    pivot: Floats,
     years: Floats,
 ) -> Smiles:
     """Smiles of every expiry at once.
 
     By row (sorted by expiry, strike, right): ``sign``, ``strike``, ``volatility`` (NaN where there is none) and
-    ``uncertainty``, half the quotes' width as a volatility. By expiry: ``forward`` and ``years``.
+    ``uncertainty``, half the quotes' width as a volatility. By expiry: ``forward``, ``pivot`` (the level over which the
+    calls' volatilities count, and below it the puts') and ``years``.
     """
     groups, rows = offsets.shape[0] - 1, sign.shape[0]
     out = Smiles(np.empty(groups), np.empty(groups), np.empty(groups), np.empty(rows))
-    over_groups(_fit_groups, offsets, sign, strike, volatility, uncertainty, forward, years, *out)
+    over_groups(_fit_groups, offsets, sign, strike, volatility, uncertainty, forward, pivot, years, *out)
     return out
 
 

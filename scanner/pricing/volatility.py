@@ -85,6 +85,7 @@ def find(book: Book, market: Market, forwards: Forwards) -> Found:
         book.known.offsets,
         forwards.forward,
         forwards.spot,
+        pivots(book, forwards),
         book.known.years,
         book.discount,
         book.sign,
@@ -100,6 +101,11 @@ def find(book: Book, market: Market, forwards: Forwards) -> Found:
     for code, reason in KERNEL_REASONS.items():
         book.reason[missing & (status == code)] = CODE[reason]
     return found
+
+
+def pivots(book: Book, forwards: Forwards) -> Floats:
+    """The level that parts in from out of the money: the forward or, where it can be exercised at once, the spot."""
+    return np.where(book.known.exercised, forwards.spot, forwards.forward)
 
 
 def of_quotes(book: Book, market: Market, quotes: Floats) -> Floats:
@@ -144,6 +150,7 @@ def _judge_quotes(
     offsets: Offsets,
     forward: Floats,
     spot: Floats,
+    pivot: Floats,
     years: Floats,
     discount: Floats,
     sign: Signs,
@@ -172,9 +179,9 @@ def _judge_quotes(
                 source[row], uncertainty[row] = OWN, half_spread[row] / max(vega, 1e-300)
         for call in range(start, stop - 1):
             put = call + 1
-            if strike[call] == level or strike[call] != strike[put] or sign[call] < 0 or sign[put] > 0:
+            if strike[call] == pivot[group] or strike[call] != strike[put] or sign[call] < 0 or sign[put] > 0:
                 continue
-            inner, outer = (call, put) if strike[call] < level else (put, call)
+            inner, outer = (call, put) if strike[call] < pivot[group] else (put, call)
             if source[outer] != OWN or reason[inner] != 0:
                 continue
             intrinsic = sign[inner] * (spot[group] - strike[inner])
