@@ -67,7 +67,7 @@ def _critical_spot(strike: float, years: float, rate: float, q: float, vol: floa
         else:
             high = spot
         slope = -1.0 + held + (1.0 - held) / root + decay * normal_pdf(d1) / (deviation * root)
-        following = spot - gap / slope
+        following = spot - gap / slope if slope < 0.0 else low
         if not low < following < high:
             following = 0.5 * (low + high)
         if abs(following - spot) <= _BOUNDARY_TOLERANCE * strike:

@@ -28,12 +28,13 @@ Counts = NDArray[np.int64]
 _WEEKLY_DAYS = np.log1p([0, 1.5, 4, 11, 22, 45, 90])
 _WEEKLY = np.array([-0.4, -1.2, -2.8, -4.7, -5.4, -5.9, -6.5])
 _MONTHLY_DAYS = np.log1p([0, 1.5, 4, 11, 22, 45, 90, 240, 500, 900])
-_MONTHLY = np.array([-0.4, -1.1, -2.4, -4.0, -4.7, -5.0, -5.3, -6.8, -8.8, -9.8])
-_OUT_OF_THE_MONEY, _IN_THE_MONEY, _FARTHEST = 0.4, 3.0, -9.0
+_MONTHLY = np.array([-0.4, -1.1, -2.4, -4.0, -4.7, -5.0, -5.3, -6.7, -8.3, -9.3])
+_OUT_OF_THE_MONEY, _IN_THE_MONEY, _FARTHEST = 0.46, 3.2, -9.0
 _PERSISTENCE, _DRIFT, _DAY_NOISE, _POPULARITY = 0.8, 0.55, 0.5, 0.65
 _BLOCK_TAIL, _BLOCK_SMALLEST, _BLOCK_CHANCE, _LARGEST_BLOCK = 1.4, 30.0, 0.008, 50_000
-_INTEREST = 0.3
-_OPENING_MEAN, _OPENING_SPREAD = 0.22, 0.36
+_INTEREST = 0.45
+# Share of the volume that opens positions, by days to expiry: near the end as much is closed as opened.
+_OPENING_DAYS, _OPENING_MEAN, _OPENING_SPREAD = [0, 2, 5, 10], [0.06, 0.12, 0.2, 0.25], 0.36
 _PRINTS = 12
 _ORDINAL_OF_1970 = date(1970, 1, 1).toordinal()
 _CURVE = np.linspace(0, 1, 391)
@@ -84,7 +85,7 @@ class Trading:
             before = open_interest[rows]
             if position >= first:
                 yield Session(position, rows, cells, volume, before)
-            open_interest[rows] = before + _opened(cells, volume, planted, before)
+            open_interest[rows] = before + _opened(cells, self._days(position, rows), volume, planted, before)
 
     def _volume(self, expected: Floats, own: Floats, rows: NDArray[np.int64], cells: Keys) -> Counts:
         """Ordinary volume: nothing on many days, a log-normal body on the others, and blocks.
@@ -107,10 +108,10 @@ class Trading:
         """Log of typical volume: days to expiry, distance from the money, today's appetite."""
         contracts, paths = self.contracts, self.paths
         name, is_call = contracts.name[rows], contracts.is_call[rows]
-        days = contracts.expiry[rows] - (paths.days[position].toordinal() - _ORDINAL_OF_1970)
-        middle = np.sqrt(paths.spot[position - 1] * paths.spot[position])
+        days = self._days(position, rows)
+        middle = paths.spot[position - 1] ** 0.3 * paths.spot[position] ** 0.7
         deviation = np.log(contracts.strike[rows] / middle[name]) / (
-            paths.volatility[position][name] * np.sqrt(np.maximum(days, 0.6) / 365)
+            paths.volatility[position][name] * np.sqrt(np.maximum(days, 1.0) / 365)
         )
         outside = np.where(is_call, deviation, -deviation)
         shape = np.where(outside > 0, -_OUT_OF_THE_MONEY * outside**2, _IN_THE_MONEY * outside)
@@ -122,14 +123,19 @@ class Trading:
         near = np.array([each.near for each in paths.names])
         return np.asarray((self._activity + mood)[name] + near[name] * tenor + tilt + np.maximum(shape, _FARTHEST))
 
+    def _days(self, position: int, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Calendar days to expiry."""
+        return self.contracts.expiry[rows] - (self.paths.days[position].toordinal() - _ORDINAL_OF_1970)
+
     @property
     def _activity(self) -> Floats:
         return np.array([name.activity for name in self.paths.names])
 
 
-def _opened(cells: Keys, volume: Counts, planted: Counts, before: Counts) -> Counts:
+def _opened(cells: Keys, days: NDArray[np.int64], volume: Counts, planted: Counts, before: Counts) -> Counts:
     """Change of open interest: a random share of ordinary volume, most of planted volume, never below nothing open."""
-    share = np.clip(_OPENING_MEAN + _OPENING_SPREAD * normal(cells, Purpose.OPENING), -1, 1)
+    mean = np.interp(days, _OPENING_DAYS, _OPENING_MEAN)
+    share = np.clip(mean + _OPENING_SPREAD * normal(cells, Purpose.OPENING), -1, 1)
     change = np.trunc((volume - planted) * share + planted * 0.75).astype(np.int64)
     return np.maximum(change, -np.minimum(before, volume))
 

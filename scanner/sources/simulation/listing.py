@@ -1,9 +1,10 @@
 """Which contracts are listed when: the exchange's expiry calendar and strike grids that grow with the spot.
 
 Monthlies expire on the third Friday, weeklies on the other Fridays, dailies on every session; an expiry on a holiday
-moves to the session before. Serial months are listed two months ahead, cycle months nine, Januaries in the September 28
-months before, weeklies five weeks and dailies nine days ahead. Strikes cover a band around the spot and are added,
-never taken away, when the spot moves the band: those are the new strikes of a session.
+moves to the session before. Serial months are listed two months ahead, cycle months nine, the quarterly ones of large
+names sixteen, Januaries in the September 28 months before, weeklies five weeks and dailies nine days ahead. Strikes
+cover a band around the spot and are added, never taken away, when the spot moves the band: those are the new strikes
+of a session.
 """
 
 from __future__ import annotations
@@ -120,6 +121,8 @@ def _monthlies(name: Name, start: date, end: date) -> Iterator[Expiry]:
         months = 2
         if friday.month == 1 and name.leaps:
             months = 28
+        elif friday.month % 3 == 0 and name.leaps:
+            months = 16
         elif friday.month % 3 == name.cycle % 3:
             months = 9
         listed = _listing_session(third_friday(friday.year, friday.month - months) + timedelta(days=1))

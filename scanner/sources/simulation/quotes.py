@@ -1,8 +1,8 @@
 """What each contract is quoted at: a volatility surface, fair values, spreads and ticks.
 
 The surface has a term structure (volatility reverts to its level with a half-life of two months), a downward skew and
-a smile in standardised moneyness, so it moves with the spot. Fair values are Black's; where holding an American option
-would be worth less than exercising it, it is worth its exercise value.
+a smile in standardised moneyness, so it moves with the spot. Fair values are Black's for European options and those of
+:mod:`scanner.pricing.american` for American ones.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from scanner.pricing import american
 from scanner.sources.simulation.draws import Floats, Keys, Purpose, normal, uniform
 
 _REVERSION = 4.0
@@ -55,16 +56,25 @@ def surface(terms: Terms) -> Floats:
 
 
 def fair(terms: Terms, volatility: Floats) -> tuple[Floats, Floats]:
-    """Fair value in dollars and delta of each contract."""
+    """Fair value in dollars and (European) delta of each contract."""
     discount = np.exp(-terms.rate * terms.years)
     carry = np.exp(-terms.dividend_yield * terms.years)
     total = np.maximum(volatility * np.sqrt(np.maximum(terms.years, 0.0)), 1e-9)
     upper = (np.log(terms.spot * carry / (terms.strike * discount))) / total + total / 2
     sign = np.where(terms.is_call, 1.0, -1.0)
     held = sign * (terms.spot * carry * ndtr(sign * upper) - terms.strike * discount * ndtr(sign * (upper - total)))
-    exercised = np.maximum(sign * (terms.spot - terms.strike), 0.0)
-    value = np.maximum(held, np.where(terms.european, 0.0, exercised))
-    return value, sign * carry * ndtr(sign * upper)
+    held = np.maximum(held, 0.0)
+    early = np.flatnonzero(~terms.european & (terms.years > 0))
+    held[early] = american.price(
+        sign[early].astype(np.int8),
+        terms.spot[early],
+        terms.strike[early],
+        terms.years[early],
+        np.full(len(early), terms.rate),
+        terms.dividend_yield[early],
+        volatility[early],
+    )
+    return held, sign * carry * ndtr(sign * upper)
 
 
 def tick(price: Floats, penny: NDArray[np.bool_]) -> Floats:

@@ -67,10 +67,10 @@ def _goog_235() -> Scenario:
         thursday: 232.7,
         friday: 235.2,
     }
-    build_up = {tuesday: 6_000, wednesday: 22_000, thursday: 42_000, friday: 82_000}
+    build_up = {tuesday: 2_500, wednesday: 9_000, thursday: 24_000, friday: 96_000}
     return Scenario(
         title="GOOG up 9 % in the week to 2025-09-05, 235 calls build up",
-        names=_names(_IN_2025),
+        names=_names(_IN_2025, GOOG={"activity": 9.8}),
         first=date(2025, 7, 11),
         last=friday,
         seed=1,
@@ -81,7 +81,7 @@ def _goog_235() -> Scenario:
             popular={"GOOG250912C00235000": -1.0},
             lifts=(
                 # The day's move would make the whole name busy; behind mid-September nobody stirs.
-                Lift("GOOG", week, -0.6, first_expiry=date(2025, 9, 15)),
+                Lift("GOOG", week, -0.9, first_expiry=date(2025, 9, 15)),
             ),
             blocks=tuple(Block("GOOG250912C00235000", day, lots) for day, lots in build_up.items()),
         ),
@@ -106,7 +106,7 @@ def _nvda_puts() -> Scenario:
         before: 135.6,
         last: 130.8,
     }
-    puts = {"NVDA240621P00135000": 0.4, "NVDA240621P00130000": 0.6}
+    puts = {"NVDA240621P00135000": 0.35, "NVDA240621P00130000": 0.65}
     return Scenario(
         title="NVDA put/call ratio 0.58 to 0.70 on 2024-06-20, 135 and 130 puts",
         names=_names(_IN_2024, NVDA={"step": 1.0, "activity": 9.6, "near": 0.45}),
@@ -119,7 +119,7 @@ def _nvda_puts() -> Scenario:
             popular={"NVDA240621P00135000": -1.0, "NVDA240621P00130000": -3.0},
             ratios=(
                 PutCallRatio("NVDA", before, ordinary=0.58, ratio=0.58),
-                PutCallRatio("NVDA", last, ordinary=0.4, ratio=0.70, contracts=puts),
+                PutCallRatio("NVDA", last, ordinary=0.38, ratio=0.70, contracts=puts),
             ),
         ),
     )
