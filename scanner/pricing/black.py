@@ -151,7 +151,8 @@ def _solve_fast(
         fitted = (x <= 2.5) & (h <= 7.0) & (s >= 0.002) & (s <= 6.0) & (share > 0.0) & (share < 1.0)
         near_enough = (abs(off) < 0.03) & (abs(step) < 0.004 * s)
         sane = (
-            (factor > 0.0)
+            (low > 0.0)
+            & (factor > 0.0)
             & (years[row] > 0.0)
             & (years[row] < math.inf)
             & (s + step <= MAX_VOLATILITY * math.sqrt(years[row]))

@@ -122,7 +122,8 @@ def log(x: float) -> float:
     p = p * z + 0.40000000000000885
     p = p * z + 0.6666666666666666
     half_square = 0.5 * f * f
-    return n * _LN2_HIGH - ((half_square - (s * (half_square + p * z) + n * _LN2_LOW)) - f)
+    result: float = n * _LN2_HIGH - ((half_square - (s * (half_square + p * z) + n * _LN2_LOW)) - f)
+    return result
 
 
 @inlined
@@ -140,7 +141,8 @@ def rough_log(x: float) -> float:
     p = p * f + 0.333351141403469
     p = p * f - 0.5000036309272979
     p = p * f + 0.9999999425426718
-    return n * (_LN2_HIGH + _LN2_LOW) + p * f
+    result: float = n * (_LN2_HIGH + _LN2_LOW) + p * f
+    return result
 
 
 @inlined
