@@ -14,6 +14,7 @@ from scanner import chain
 from scanner.errors import SourceError, UsageError
 from scanner.sources import simulated
 from scanner.sources.simulation.listing import third_friday
+from scanner.sources.simulation.stories import Lift, Story
 
 CONTRACT = ["underlying", "root", "expiry", "strike", "right"]
 
@@ -144,6 +145,17 @@ class TestVolume:
         wide = daily.pivot(on="underlying", index="session_date", values="volume").drop("session_date").to_numpy()
         correlations = np.corrcoef(np.diff(wide, axis=0), rowvar=False)
         assert correlations[np.triu_indices(8, 1)].mean() > 0.15
+
+    def test_a_planted_busy_day_makes_every_name_busy_and_leaves_the_days_before_alone(self) -> None:
+        names, day = ("JPM", "KO", "XOM"), date(2025, 6, 13)
+        busy = Story(lifts=tuple(Lift(name, (day,), 1.0) for name in names))
+        plain, lifted = (simulated.sample_market(4, names, day, 3, story) for story in (None, busy))
+        for before, after in zip(plain[:-1], lifted[:-1], strict=True):
+            assert_frame_equal(before, after)
+        totals = [
+            frame[-1].group_by("underlying").agg(pl.col("volume").sum()).sort("underlying") for frame in (plain, lifted)
+        ]
+        assert (totals[1]["volume"] > 1.5 * totals[0]["volume"]).all()
 
     def test_near_the_money_trades_more_than_far_from_it(self, market: pl.DataFrame) -> None:
         distance = (pl.col("strike") / pl.col("spot")).log().abs()

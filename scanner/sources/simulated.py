@@ -29,16 +29,17 @@ class SimulatedSource:
     name = SOURCE
     simulated = True
 
-    def __init__(self, seed: int = DEFAULT_SEED) -> None:
-        self._names, self._seed, self._rate, self._story = NAMES, seed, DEFAULT_RATE, Story()
+    def __init__(self, seed: int = DEFAULT_SEED, planted: Scenario | None = None) -> None:
+        if planted is None:
+            self._names, self._seed, self._rate, self._story = NAMES, seed, DEFAULT_RATE, Story()
+        else:
+            self._names = {name.symbol: name for name in planted.names}
+            self._seed, self._rate, self._story = planted.seed, planted.rate, planted.story
 
     @classmethod
     def of_scenario(cls, name: str) -> SimulatedSource:
         """The market of a planted scenario (``goog-235``, ``nvda-puts``), to be scanned like a live one."""
-        planted, source = scenario(name), cls()
-        source._names = {name.symbol: name for name in planted.names}
-        source._seed, source._rate, source._story = planted.seed, planted.rate, planted.story
-        return source
+        return cls(planted=scenario(name))
 
     def chains(self, symbols: Iterable[str], now: datetime) -> Iterator[Fetched]:
         """One answer per symbol, in the order asked: its chain as of ``now``, or why there is none."""
@@ -65,28 +66,36 @@ class SimulatedSource:
 
 
 def sessions(
-    market: str | Iterable[str], first: date | None = None, last: date | None = None, seed: int = DEFAULT_SEED
+    market: str | Iterable[str],
+    first: date | None = None,
+    last: date | None = None,
+    seed: int = DEFAULT_SEED,
+    story: Story | None = None,
 ) -> Iterator[pl.DataFrame]:
     """The whole market at each session's close from ``first`` to ``last``: one chain frame a session, oldest first.
 
-    ``market`` is the name of a scenario, whose dates and seed are its own (``first`` and ``last`` may narrow them), or
-    the symbols of a plain market, which needs both dates. Raises UsageError for an unknown scenario and SourceError for
-    an unknown symbol.
+    ``market`` is the name of a scenario, whose dates, seed and story are its own (``first`` and ``last`` may narrow
+    them), or the symbols of a plain market, which needs both dates and takes a ``story``. Raises UsageError for an
+    unknown scenario and SourceError for an unknown symbol.
     """
     if isinstance(market, str):
-        planted: Scenario = scenario(market)
-        names, story = planted.names, planted.story
+        planted = scenario(market)
         first, last = max(first or planted.first, planted.first), min(last or planted.last, planted.last)
-        yield from Market(names, first, last, seed=planted.seed, rate=planted.rate, story=story).sessions()
-        return
+        names, seed, rate, story = planted.names, planted.seed, planted.rate, planted.story
+    else:
+        names, rate = known(market), DEFAULT_RATE
     if first is None or last is None:
         raise SourceError("a plain simulated market needs its first and its last session")
-    yield from Market(known(market), first, last, seed=seed).sessions()
+    yield from Market(names, first, last, seed=seed, rate=rate, story=story).sessions()
 
 
 def sample_market(
-    seed: int, symbols: Iterable[str] = SYMBOLS, last: date = date(2025, 6, 13), count: int = 30
+    seed: int,
+    symbols: Iterable[str] = SYMBOLS,
+    last: date = date(2025, 6, 13),
+    count: int = 30,
+    story: Story | None = None,
 ) -> list[pl.DataFrame]:
-    """A market in which nothing is planted: ``count`` sessions ending with ``last``, one chain frame each."""
+    """``count`` sessions ending with ``last``, one chain frame each; nothing is planted in them but the ``story``."""
     first = calendar.previous_session(last, count - 1)
-    return list(sessions(symbols, first, last, seed))
+    return list(sessions(symbols, first, last, seed, story))
