@@ -46,7 +46,8 @@ def quoted_chain(
 ) -> pl.DataFrame:
     """A chain at the close of SESSION, made with ``spot``; ``told_spot`` is what stands in its column."""
     rows = [(expiry, strike, right) for expiry in expiries for strike in strikes for right in ("C", "P")]
-    mids = [_price(american, right, spot, strike, expiry, dividend_yield, smile) for expiry, strike, right in rows]
+    told = [_price(american, right, spot, strike, expiry, dividend_yield, smile) for expiry, strike, right in rows]
+    mids = [max(price, 0.0) for price in told]
     frame = pl.DataFrame(
         {
             "expiry": [row[0] for row in rows],
