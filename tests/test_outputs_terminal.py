@@ -69,6 +69,23 @@ def test_a_wider_alert_shows_its_own_evidence_and_who_did_it():
     assert "driven by NVDA 130 put 2025-09-19" in text
 
 
+def test_drivers_that_the_message_names_are_not_repeated():
+    told = put_call_alert(message="NVDA 0.70 after 0.58: NVDA250919P00130000 and NVDA250919P00135000")
+    assert "driven by" not in shown(result(alerts=(told,)), 120)
+
+
+def test_what_several_rules_say_of_one_contract_stands_together():
+    other = alert(alert_id="aaaabbbbccccdddd", rule_id="spike", severity=Severity.notice, title="Volume spike")
+    text = shown(result(alerts=(alert(), other)), 120)
+    assert text.count("48,210 traded") == 1 + 1
+    assert "also notice: Volume spike (aaaabbbb)" in words(text)
+    assert "Alerts: 1 high, 1 notice." in text
+
+
+def test_an_adjusted_root_is_named_and_not_its_underlying():
+    assert "GOOG1 235 call 2025-09-12" in shown(result(alerts=(alert(contract="GOOG1250912C00235000"),)), 120)
+
+
 def test_a_rule_about_volatility_does_not_speak_of_volume():
     evidence = {"iv_change": 0.061, "iv": 0.412, "dte": 8, "volume": 900, "volume_expected": 850.0}
     text = shown(result(alerts=(alert(evidence=evidence | {"premium": 1.0, "delta": 0.5}),)), 120)
@@ -122,6 +139,13 @@ def test_a_simulated_market_is_named_above_below_and_beside_each_alert():
 )
 def test_what_weakens_or_changes_an_alert_is_said(changes, said):
     assert said in words(shown(result(alerts=(alert(**changes),)), 120))
+
+
+def test_an_alert_that_closes_is_listed_but_does_not_count_as_raised():
+    told = result(alerts=(alert(status=Status.closed), put_call_alert()))
+    assert len(told.at_least(Severity.high)) == 1
+    assert not told.raised(Severity.high)
+    assert told.raised(Severity.notice)
 
 
 def test_the_next_step_names_the_strongest_alert():

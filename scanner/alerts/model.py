@@ -215,6 +215,13 @@ class Alert:
         """What sorts alerts for people: severity, then a calibrated score before none, then stars and score."""
         return self.severity.rank, self.score is not None, self.stars or 0, self.score or 0.0
 
+    @property
+    def subject(self) -> tuple[Any, ...]:
+        """What the alert is about, whichever rule raised it; alerts with the same subject tell of one thing."""
+        ladder = self.evidence.get("first_strike"), self.evidence.get("last_strike")
+        place = self.underlying, self.contract, self.expiry, self.strike, self.right
+        return *place, *(ladder if self.scope == "ladder" else ()), self.simulated
+
     def changed(self, **values: Any) -> Self:
         """A copy with some fields replaced."""
         return replace(self, **values)

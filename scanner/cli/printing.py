@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,4 +57,4 @@ class Printing:
         from scanner.alerts.model import Severity
 
         least = Severity(self.min_severity.value) if self.min_severity else Severity.info
-        return replace(result, alerts=result.at_least(least)[: self.limit])
+        return result.narrowed(least, self.limit)

@@ -55,7 +55,7 @@ def exit_code(result: ScanResult, fail_on: options.Severity | None) -> int:
     """What a scan ends with, as documented: 10 for an alert of that severity, 3 nothing scanned, 1 in part, 0 done."""
     from scanner.alerts.model import Severity
 
-    if fail_on is not None and result.at_least(Severity(fail_on.value)):
+    if fail_on is not None and result.raised(Severity(fail_on.value)):
         return 10
     if result.scan.symbols_scanned == 0:
         return 3

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
-from scanner.alerts.model import Alert, NotJudged, ScanMeta, Severity
+from scanner.alerts.model import Alert, NotJudged, ScanMeta, Severity, Status
 from scanner.errors import ScanProblem
 
 if TYPE_CHECKING:
@@ -32,6 +32,10 @@ class ScanResult:
     def at_least(self, severity: Severity) -> tuple[Alert, ...]:
         """The alerts of that severity or above."""
         return tuple(alert for alert in self.alerts if alert.severity.rank >= severity.rank)
+
+    def raised(self, severity: Severity) -> bool:
+        """Whether an alert of that severity or above stands after this scan; one that just closed does not."""
+        return any(alert.status is not Status.closed for alert in self.at_least(severity))
 
     def narrowed(self, severity: Severity, limit: int | None = None) -> Self:
         """The same result with only the strongest ``limit`` alerts of that severity or above."""

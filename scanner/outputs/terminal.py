@@ -42,7 +42,11 @@ _EVIDENCE_SHOWN = 4
 # A chance of 1 in 100 is the first star.
 _SURPRISING = 2.0
 # Told in a line of their own, or beside what an alert is about.
-_VOLUME = frozenset({"volume", "volume_expected", "volume_multiple", "volume_surprise", "volume_q"})
+_VOLUME = frozenset(
+    {"volume", "volume_expected", "volume_multiple", "volume_surprise", "combined_surprise", "volume_q"}
+)
+# Names that would not explain themselves.
+_LABELS = {"volume_surprise_3": "over 3 sessions", "volume_surprise_5": "over 5 sessions"}
 _BESIDE = frozenset({"dte", "spot", "history_sessions", "first_strike", "last_strike"})
 
 
@@ -84,7 +88,7 @@ def print_result(
 
 
 def print_alerts(alerts: Sequence[Alert], to: Console) -> None:
-    """Print alerts as a table: what, how far off, why."""
+    """Print alerts as a table: what, how far off, why; what several rules say of one thing stands together."""
     if not alerts:
         return
     plain_glyphs = to.options.ascii_only
@@ -92,13 +96,16 @@ def print_alerts(alerts: Sequence[Alert], to: Console) -> None:
         box=ASCII2 if plain_glyphs else SIMPLE_HEAD, show_lines=False, expand=False, padding=(0, 1), pad_edge=False
     )
     table.add_column("Severity", no_wrap=True)
-    table.add_column("What", max_width=24)
+    table.add_column("What", max_width=27)
     table.add_column("How far off", max_width=28)
     table.add_column("Why", ratio=1)
-    for position, alert in enumerate(alerts):
+    subjects: dict[tuple[object, ...], list[Alert]] = {}
+    for alert in alerts:
+        subjects.setdefault(alert.subject, []).append(alert)
+    for position, (first, *others) in enumerate(subjects.values()):
         if position:
             table.add_row()
-        table.add_row(_severity(alert, plain_glyphs), _what(alert), _how_far(alert), _why(alert))
+        table.add_row(_severity(first, plain_glyphs), _what(first), _how_far(first), _why(first, others))
     to.print(table)
 
 
@@ -155,6 +162,8 @@ def _severity(alert: Alert, plain_glyphs: bool) -> Text:
 
 def subject(alert: Alert) -> str:
     """What an alert is about, in a few words: ``GOOG 235 call 2025-09-12``."""
+    if alert.contract is not None:
+        return contract_words(alert.contract)
     parts = [printable(alert.underlying or "market")]
     first, last = alert.evidence.get("first_strike"), alert.evidence.get("last_strike")
     if alert.strike is not None:
@@ -214,7 +223,8 @@ def _distances(alert: Alert) -> Iterator[str]:
 
 def _named(alert: Alert, name: str) -> str:
     value = printable(numbers.with_unit(alert.scope, name, alert.evidence[name]))
-    return f"{printable(name).replace('_', ' ')} {value}"
+    label = _LABELS.get(name, printable(name).replace("_", " "))
+    return f"{label} {value}"
 
 
 def _is_telling(name: str, value: object) -> bool:
@@ -224,10 +234,14 @@ def _is_telling(name: str, value: object) -> bool:
     return "_surprise" not in name or value >= _SURPRISING
 
 
-def _why(alert: Alert) -> Text:
+def _why(alert: Alert, others: Sequence[Alert]) -> Text:
     text = Text(printable(alert.title), style="bold")
     text.append(f"\n{printable(alert.message)}", style="not bold")
-    if alert.drivers:
+    for other in others:
+        text.append(
+            f"\nalso {other.severity.value}: {printable(other.title)} ({other.alert_id[:_SHORT_ID]})", style="not bold"
+        )
+    if not all(driver in alert.message for driver in alert.drivers[:_DRIVERS_SHOWN]):
         shown = ", ".join(contract_words(driver) for driver in alert.drivers[:_DRIVERS_SHOWN])
         more = len(alert.drivers) - _DRIVERS_SHOWN
         text.append(f"\ndriven by {shown}" + (f" and {more} more" if more > 0 else ""), style="not bold")
@@ -294,7 +308,8 @@ def _not_judged(items: Sequence[NotJudged]) -> Iterator[Text]:
         )
         yield line
     if len(groups) > _REASONS_SHOWN:
-        yield Text(f"Not judged for {len(groups) - _REASONS_SHOWN} more reasons: see --format json.", style="yellow")
+        more = counted(len(groups) - _REASONS_SHOWN, "more reason")
+        yield Text(f"Not judged for {more}: see --format json.", style="yellow")
 
 
 def _problem(problem: ScanProblem) -> Text:

@@ -94,8 +94,7 @@ def _subjects(alerts: Iterable[Alert]) -> list[list[Alert]]:
     groups: dict[tuple[Any, ...], list[Alert]] = {}
     for alert in sorted(alerts, key=lambda item: (item.session_date, *item.strength, item.last_seen), reverse=True):
         if alert.underlying is not None:
-            key = (alert.underlying, alert.contract, alert.expiry, alert.strike, alert.right, alert.simulated)
-            groups.setdefault(key, []).append(alert)
+            groups.setdefault(alert.subject, []).append(alert)
     return list(groups.values())
 
 
