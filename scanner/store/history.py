@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -17,6 +17,8 @@ from scanner.store.summaries import UNDERLYING_ROWS, Summaries
 
 # A year of sessions: what the ranks of the underlying scope (iv_rank_252) look back on.
 UNDERLYING_DEPTH = 252
+# Underlying rows kept in memory: frames of a few rows each, one for each session and set of names asked for.
+_ROWS_KEPT = 5_000
 
 
 class History:
@@ -30,6 +32,7 @@ class History:
         self._version = calculation_version
         self._actions = actions
         self._resident: dict[tuple[str, tuple[str, ...] | None, int], _Resident] = {}
+        self._rows: dict[tuple[Hashable, ...], pl.DataFrame] = {}
 
     def panel(self, source: str, underlyings: Iterable[str] | None, before: date, depth: int = 60) -> Panel:
         """What ``source`` held of some underlyings (None: of all) in the ``depth`` sessions before a date.
@@ -71,6 +74,17 @@ class History:
 
     def _underlying_rows(self, source: str, session: date, names: tuple[str, ...] | None, before: date) -> pl.DataFrame:
         actions = self._actions.between(session, before)
+        key = (source, session, names, actions, self._summaries.stamp(source, session))
+        rows = self._rows.get(key)
+        if rows is None:
+            if len(self._rows) >= _ROWS_KEPT:
+                self._rows.clear()
+            rows = self._rows[key] = self._restated_rows(source, session, names, actions)
+        return rows
+
+    def _restated_rows(
+        self, source: str, session: date, names: tuple[str, ...] | None, actions: Actions
+    ) -> pl.DataFrame:
         rows = self._summaries.underlyings(source, session, actions.former_names(names))
         metrics = pl.exclude(UNDERLYING_ROWS.names())
         current = pl.col("calculation_version") == self._version

@@ -16,7 +16,6 @@ import polars as pl
 from scanner import corporate_actions, events
 from scanner.errors import SourceError
 from scanner.store.derive import Derived
-from scanner.store.snapshots import fingerprint
 from scanner.store.store import EVENTS_FILE, RENAMES_FILE, Store
 
 
@@ -131,12 +130,8 @@ def import_chains(
 
 
 def _take(store: Store, chain: pl.DataFrame, report: ImportReport) -> None:
-    digest = fingerprint(chain)
-    source, session, underlying = chain.select("source", "session_date", "underlying").row(0)
-    listed = store.snapshots.chains(source, session, [underlying])
-    if any(item.fingerprint == digest and item.quote_time == chain["quote_time"][0] for item in listed):
+    if store.snapshots.write_once(chain, "import"):
+        report.stored += 1
+        report.rows += chain.height
+    else:
         report.known += 1
-        return
-    store.snapshots.write(chain, f"import-{underlying}-{chain['quote_time'][0]:%Y%m%dT%H%M%SZ}-{digest[:12]}")
-    report.stored += 1
-    report.rows += chain.height

@@ -15,6 +15,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
 import polars as pl
 
 from scanner import chain as chain_module
@@ -61,9 +62,24 @@ class Snapshots:
             path = self.path(str(source), session, scan_id)
             if path.exists():
                 raise StoreError(f"scan {scan_id} has already stored {source} {session} at {path}")
-            self._write_file(path, part)
+            self._write_file(path, part, describe(part))
             written.append(path)
         return written
+
+    def write_once(self, chain: pl.DataFrame, name: str) -> bool:
+        """Store one recorded chain under a name and its fingerprint, unless it is stored already; whether it was not.
+
+        Raises StoreError where the file cannot be written.
+        """
+        (entry,) = describe(chain)
+        source, session, underlying = chain.select("source", "session_date", "underlying").row(0)
+        quote_time = datetime.fromisoformat(entry["quote_time"])
+        for known in self.chains(source, session, [underlying]):
+            if known.fingerprint == entry["fingerprint"] and known.quote_time == quote_time:
+                return False
+        scan_id = f"{name}-{underlying}-{quote_time:%Y%m%dT%H%M%SZ}-{entry['fingerprint'][:12]}"
+        self._write_file(self.path(source, session, scan_id), chain, [entry])
+        return True
 
     def path(self, source: str, session: date, scan_id: str) -> Path:
         """Where one scan's chains of one source and session are kept."""
@@ -73,8 +89,8 @@ class Snapshots:
         return self.folder / folder_name(source) / session.isoformat()
 
     @staticmethod
-    def _write_file(path: Path, chain: pl.DataFrame) -> None:
-        footer = json.dumps(describe(chain))
+    def _write_file(path: Path, chain: pl.DataFrame, described: list[dict[str, Any]]) -> None:
+        footer = json.dumps(described)
 
         def write(handle: IO[bytes]) -> None:
             chain.write_parquet(
@@ -211,13 +227,15 @@ def fingerprint(chain: pl.DataFrame) -> str:
 
 
 def _buffers(column: pl.Series) -> Iterator[bytes | memoryview]:
-    """The content of a column as bytes: where it is null, then its values."""
-    yield column.is_null().to_numpy().tobytes()
+    """The content of a column as bytes: where it is null (if anywhere), then its values."""
+    if column.null_count():
+        yield column.is_null().to_numpy().tobytes()
+        column = column.fill_null("") if column.dtype == pl.String else column.to_physical().fill_null(0)
     if column.dtype != pl.String:
-        yield column.to_physical().fill_null(0).to_numpy().tobytes()
+        yield np.ascontiguousarray(column.to_physical().to_numpy()).data
         return
     # Offsets and characters, as large as they are; far cheaper than one Python string a row.
-    for buffer in column.fill_null("").rechunk().to_arrow(compat_level=pl.CompatLevel.oldest()).buffers()[1:]:
+    for buffer in column.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest()).buffers()[1:]:
         if buffer is not None:
             yield memoryview(buffer)
 
