@@ -10,12 +10,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from scanner.chain import RIGHT
+
+if TYPE_CHECKING:
+    from scanner.store.contract_index import ContractIndex
 
 FIELDS = ("volume", "open_interest", "iv", "delta", "mid")
 CONTRACT_SCHEMA = pl.Schema(
@@ -85,42 +89,6 @@ class Panel:
 
     @cached_property
     def _index(self) -> ContractIndex:
+        from scanner.store.contract_index import ContractIndex
+
         return ContractIndex(self.contracts)
-
-
-class ContractIndex:
-    """Finds the dense ids of contracts by one integer key per contract.
-
-    The key packs root, expiry, strike in thousandths and right, so that keys ascend in the order the contracts are
-    sorted in: root, expiry, strike, right.
-    """
-
-    _ROOT_SHIFT, _EXPIRY_SHIFT, _STRIKE_SHIFT = np.uint64(44), np.uint64(28), np.uint64(1)
-
-    def __init__(self, contracts: pl.DataFrame) -> None:
-        self._roots = pl.Enum(contracts["root"].unique().sort())
-        self._keys, _ = self._keys_of(contracts)
-
-    def rows_of(self, frame: pl.DataFrame) -> npt.NDArray[np.int32]:
-        """The dense id of every row; -1 where the contract is not known."""
-        keys, known = self._keys_of(frame)
-        if np.array_equal(keys, self._keys):
-            rows = np.arange(len(keys), dtype=np.int32)
-        elif len(self._keys):
-            rows = np.searchsorted(self._keys, keys).astype(np.int32)
-            found = self._keys[np.minimum(rows, len(self._keys) - 1)] == keys
-            rows[~found] = -1
-        else:
-            rows = np.full(len(keys), -1, np.int32)
-        rows[~known] = -1
-        return rows
-
-    def _keys_of(self, frame: pl.DataFrame) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.bool_]]:
-        codes = frame["root"].cast(self._roots, strict=False).to_physical()
-        known = codes.is_not_null().to_numpy()
-        root = codes.fill_null(0).to_numpy().astype(np.uint64)
-        expiry = frame["expiry"].to_physical().to_numpy().astype(np.uint64)
-        strike = np.rint(frame["strike"].to_numpy() * 1000).astype(np.uint64)
-        right = frame["right"].to_physical().to_numpy().astype(np.uint64)
-        keys = root << self._ROOT_SHIFT | expiry << self._EXPIRY_SHIFT | strike << self._STRIKE_SHIFT | right
-        return keys, known

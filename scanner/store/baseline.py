@@ -1,37 +1,45 @@
-"""The resident baseline: the newest sessions of one source as dense arrays, moved on in place after each session.
+"""The resident baseline: the newest sessions of one source as dense columns, moved on after each session.
 
-Contracts are numbered once, in the order root, expiry, strike, right. A session's column is appended, the oldest falls
-out of the window, and contracts that no session of the window lists any more leave. Views handed out earlier stay true:
-a column that was written is never written again.
+Contracts are numbered once, as they come. A session is one column for each field, as long as there were contracts that
+day; adding a session writes that column and touches no other. What a panel needs is gathered from the columns when it
+is asked for, in the order root, expiry, strike, right.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date
 
+import numba
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from scanner.chain import SORT_KEY
-from scanner.panel import CONTRACT_SCHEMA, FIELDS, ContractIndex, Matrix
+from scanner.panel import CONTRACT_SCHEMA, FIELDS, Matrix
+from scanner.store.contract_index import ContractIndex, Ids
 
-# Columns kept free behind the window, so that appending a session seldom has to move the others.
-_SLACK = 8
+# A baseline is packed again once more than this share of its contracts has left the window.
+_GONE_SHARE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One session: ``values`` has shape (fields, contracts), float32, NaN where unknown or not listed."""
+
+    session: date
+    values: Matrix
 
 
 class Baseline:
-    """A window of ``depth`` sessions. Arrays are held session by session, and seen as (contracts, sessions)."""
+    """A window of ``depth`` sessions of a source, or of some of its underlyings."""
 
     def __init__(self, depth: int) -> None:
         self.depth = depth
-        self.sessions: tuple[date, ...] = ()
-        self.contracts = pl.DataFrame(schema=CONTRACT_SCHEMA)
-        self._index = ContractIndex(self.contracts)
-        self._listed = np.empty(0, np.int64)
-        self._start = 0
-        self._buffers = {field: self._buffer(0) for field in FIELDS}
+        self.columns: tuple[Column, ...] = ()
+        self.index = ContractIndex(pl.DataFrame(schema=CONTRACT_SCHEMA))
+        # The ordinal of the newest session that listed each contract.
+        self.last_listed = np.empty(0, np.int32)
 
     @classmethod
     def build(cls, depth: int, sessions: Sequence[date], rows: Iterable[pl.DataFrame]) -> Baseline:
@@ -41,62 +49,66 @@ class Baseline:
             baseline.advance(session, frame)
         return baseline
 
-    def advance(self, session: date, rows: pl.DataFrame) -> None:
-        """Append one session: a frame with the contract columns and ``volume open_interest iv delta mid``."""
-        if self.sessions and session <= self.sessions[-1]:
-            raise ValueError(f"session {session} is not after {self.sessions[-1]}")
-        self._renumber(session, rows)
-        if self._start + len(self.sessions) == self._capacity:
-            self._move(np.arange(len(self._listed)))
-        if len(self.sessions) == self.depth:
-            self._start += 1
-            self.sessions = self.sessions[1:]
-        ids = self._index.rows_of(rows)
-        column = self._start + len(self.sessions)
-        for field, buffer in self._buffers.items():
-            buffer[column] = np.nan
-            buffer[column, ids] = rows[field].cast(pl.Float32).to_numpy()
-        self.sessions = (*self.sessions, session)
-        self._listed[ids] = session.toordinal()
-
-    def view(self, field: str) -> Matrix:
-        """One field as (contracts, sessions), float32, without a copy."""
-        return self._buffers[field][self._start : self._start + len(self.sessions)].T
-
     @property
-    def _capacity(self) -> int:
-        return self.depth + _SLACK
+    def sessions(self) -> tuple[date, ...]:
+        """The sessions of the window, ascending."""
+        return tuple(column.session for column in self.columns)
 
-    def _buffer(self, contracts: int) -> Matrix:
-        return np.empty((self._capacity, contracts), np.float32)
+    def advance(self, session: date, rows: pl.DataFrame) -> None:
+        """Add one session: a frame with the contract columns and ``volume open_interest iv delta mid``."""
+        if self.columns and session <= self.columns[-1].session:
+            raise ValueError(f"session {session} is not after {self.columns[-1].session}")
+        ids = self.index.add(rows)
+        values = np.full((len(FIELDS), len(self.index)), np.nan, np.float32)
+        for line, field in enumerate(FIELDS):
+            _scatter(rows[field].cast(pl.Float32).fill_null(np.nan).to_numpy(), ids, values[line])
+        listed = np.zeros(len(self.index), np.int32)
+        listed[: len(self.last_listed)] = self.last_listed
+        listed[ids] = session.toordinal()
+        self.last_listed = listed
+        self.columns = (*self.columns, Column(session, values))[-self.depth :]
+        if (listed < self.columns[0].session.toordinal()).mean() > _GONE_SHARE:
+            self._pack()
 
-    def _renumber(self, session: date, rows: pl.DataFrame) -> None:
-        """Take in contracts not seen before, and let go of those that no session of the coming window lists."""
-        kept_sessions = (*self.sessions, session)[-self.depth :]
-        alive = self._listed >= kept_sessions[0].toordinal()
-        unknown = self._index.rows_of(rows) < 0
-        # A contract about to leave may be listed again by this very session.
-        alive[self._index.rows_of(rows)[~unknown]] = True
-        if alive.all() and not unknown.any():
-            return
-        fresh = rows.filter(pl.Series(unknown)).select(CONTRACT_SCHEMA.names())
-        old = self.contracts.with_columns(_row=pl.Series(np.arange(len(alive)))).filter(pl.Series(alive))
-        merged = pl.concat([old, fresh.with_columns(_row=pl.lit(-1, pl.Int64))]).sort(SORT_KEY)
-        self.contracts = merged.drop("_row")
-        self._index = ContractIndex(self.contracts)
-        self._move(merged["_row"].to_numpy())
+    def listed(self) -> Ids:
+        """The ids of the contracts that some session of the window lists, by root, expiry, strike and right."""
+        if not self.columns:
+            return np.empty(0, np.int32)
+        order = self.index.order
+        return order[self.last_listed[order] >= self.columns[0].session.toordinal()]
 
-    def _move(self, rows: npt.NDArray[np.int64]) -> None:
-        """Copy the window to the front of new buffers, with the contracts in a new order; -1 is a new contract."""
-        new = rows < 0
-        source = np.where(new, 0, rows)
-        held = len(self.sessions)
-        for field, buffer in self._buffers.items():
-            moved = self._buffer(len(rows))
-            for column in range(held if len(self._listed) else 0):
-                np.take(buffer[self._start + column], source, out=moved[column])
-            moved[:held, new] = np.nan
-            self._buffers[field] = moved
-        listed = self._listed[source] if len(self._listed) else np.zeros(len(rows), np.int64)
-        self._listed = np.where(new, 0, listed)
-        self._start = 0
+    def _pack(self) -> None:
+        """Let go of the contracts that have left the window, and number the others anew."""
+        ids = self.listed()
+        self.columns = tuple(
+            Column(column.session, np.stack([_taken(line, ids) for line in column.values])) for column in self.columns
+        )
+        self.last_listed = self.last_listed[ids]
+        self.index = ContractIndex(self.index.contracts[ids])
+
+
+def gather(columns: Sequence[Column], field: str, ids: Ids) -> Matrix:
+    """One field of some contracts as (contracts, sessions), float32."""
+    matrix = np.empty((len(columns), len(ids)), np.float32)
+    for line, column in enumerate(columns):
+        _take(column.values[FIELDS.index(field)], ids, matrix[line])
+    return matrix.T
+
+
+def _taken(line: npt.NDArray[np.float32], ids: Ids) -> npt.NDArray[np.float32]:
+    out = np.empty(len(ids), np.float32)
+    _take(line, ids, out)
+    return out
+
+
+@numba.njit(nogil=True, cache=True)
+def _scatter(values: npt.NDArray[np.float32], ids: Ids, out: npt.NDArray[np.float32]) -> None:
+    for row in range(ids.shape[0]):
+        out[ids[row]] = values[row]
+
+
+@numba.njit(nogil=True, cache=True)
+def _take(line: npt.NDArray[np.float32], ids: Ids, out: npt.NDArray[np.float32]) -> None:
+    """Gather from one session's column, which ends before the contracts that were listed later."""
+    for row in range(ids.shape[0]):
+        out[row] = line[ids[row]] if ids[row] < line.shape[0] else np.nan

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from scanner import sessions
 from scanner.corporate_actions import Actions
-from scanner.panel import Panel
-from scanner.store.baseline import Baseline
+from scanner.panel import FIELDS, Matrix, Panel
+from scanner.store.baseline import Baseline, Column, gather
+from scanner.store.contract_index import Ids
 from scanner.store.summaries import UNDERLYING_ROWS, Summaries
 
 # A year of sessions: what the ranks of the underlying scope (iv_rank_252) look back on.
@@ -44,22 +46,27 @@ class History:
         known = self._sessions(source, before)[-UNDERLYING_DEPTH:]
         rows = [self._underlying_rows(source, session, names, before) for session in known]
         window = [session for session, part in zip(known, rows, strict=True) if part.height][-depth:]
-        baseline = self._baseline(source, names, window, before, depth)
-        history = pl.concat(rows, how="diagonal_relaxed") if rows else pl.DataFrame(schema=UNDERLYING_ROWS)
-        return _assemble(source, baseline, history)
+        resident = self._resident_for(source, names, window, before, depth)
+        if resident.panel is None or not _same(resident.rows, rows):
+            resident.rows = rows
+            resident.panel = _assemble(source, resident.baseline, rows)
+        return resident.panel
 
-    def _baseline(
+    def _resident_for(
         self, source: str, names: tuple[str, ...] | None, window: list[date], before: date, depth: int
-    ) -> Baseline:
+    ) -> _Resident:
         stamps = {session: self._summaries.stamp(source, session) for session in window}
         basis = self._actions.between(window[0], before) if window else Actions()
         known = self._resident.get((source, names, depth))
+        if known is not None and known.stamps == stamps and known.basis == basis:
+            return known
         baseline = known.baseline if known is not None and known.leads_to(stamps, basis) else Baseline(depth)
         for session in window:
-            if not baseline.sessions or session > baseline.sessions[-1]:
+            if not baseline.columns or session > baseline.columns[-1].session:
                 baseline.advance(session, self._contract_rows(source, session, names, before))
-        self._resident[(source, names, depth)] = _Resident(stamps, basis, baseline)
-        return baseline
+        resident = _Resident(stamps, basis, baseline)
+        self._resident[(source, names, depth)] = resident
+        return resident
 
     def _contract_rows(self, source: str, session: date, names: tuple[str, ...] | None, before: date) -> pl.DataFrame:
         actions = self._actions.between(session, before)
@@ -108,13 +115,20 @@ class History:
         return [day for day in self._summaries.sessions(source) if day < before and sessions.is_session(day)]
 
 
-@dataclass(frozen=True)
+def _same(one: list[pl.DataFrame], other: list[pl.DataFrame]) -> bool:
+    """Whether two lists hold the very same frames; those kept in memory are not copied."""
+    return len(one) == len(other) and all(a is b for a, b in zip(one, other, strict=True))
+
+
+@dataclass
 class _Resident:
-    """A baseline that is kept, with what it was made from."""
+    """A baseline that is kept, with what it was made from, and the panel last made of it."""
 
     stamps: Mapping[date, tuple[int, int]]
     basis: Actions
     baseline: Baseline
+    rows: list[pl.DataFrame] = field(default_factory=list)
+    panel: Panel | None = None
 
     def leads_to(self, stamps: Mapping[date, tuple[int, int]], basis: Actions) -> bool:
         """Whether it can be moved on to these sessions: all it would still hold is wanted, unchanged, on one basis."""
@@ -130,7 +144,24 @@ class _Resident:
         )
 
 
-def _assemble(source: str, baseline: Baseline, rows: pl.DataFrame) -> Panel:
+class ResidentPanel(Panel):
+    """A panel over a baseline: a matrix is gathered when it is first looked at, for few readers need them all."""
+
+    def __init__(self, columns: tuple[Column, ...], ids: Ids, **known: Any) -> None:
+        for name, value in {"_columns": columns, "_ids": ids, **known}.items():
+            object.__setattr__(self, name, value)
+
+    def __getattr__(self, name: str) -> Matrix:
+        """Gather a field. Called only for what is not there yet."""
+        if name not in FIELDS:
+            raise AttributeError(name)
+        matrix = gather(self.__dict__["_columns"], name, self.__dict__["_ids"])
+        object.__setattr__(self, name, matrix)
+        return matrix
+
+
+def _assemble(source: str, baseline: Baseline, parts: list[pl.DataFrame]) -> Panel:
+    rows = pl.concat(parts, how="diagonal_relaxed") if parts else pl.DataFrame(schema=UNDERLYING_ROWS)
     window = baseline.sessions
     underlyings = tuple(sorted(set(rows["underlying"])))
     placed = rows.filter(pl.col("session_date").is_in(list(window)))
@@ -140,15 +171,13 @@ def _assemble(source: str, baseline: Baseline, rows: pl.DataFrame) -> Panel:
     spot[line, column] = placed["spot"].to_numpy()
     oi_asof = np.full((len(underlyings), len(window)), "NaT", "datetime64[D]")
     oi_asof[line, column] = placed["oi_asof"].to_numpy()
-    return Panel(
+    ids = baseline.listed()
+    return ResidentPanel(
+        baseline.columns,
+        ids,
         source=source,
         sessions=window,
-        contracts=baseline.contracts,
-        volume=baseline.view("volume"),
-        open_interest=baseline.view("open_interest"),
-        iv=baseline.view("iv"),
-        delta=baseline.view("delta"),
-        mid=baseline.view("mid"),
+        contracts=baseline.index.contracts[ids],
         underlyings=underlyings,
         spot=spot,
         oi_asof=oi_asof,
