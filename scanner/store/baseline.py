@@ -17,7 +17,7 @@ import numpy.typing as npt
 import polars as pl
 
 from scanner.panel import CONTRACT_SCHEMA, FIELDS, Matrix
-from scanner.store.contract_index import ContractIndex, Ids
+from scanner.store.contract_index import ContractIndex, Ids, in_parts
 
 # A baseline is packed again once more than this share of its contracts has left the window.
 _GONE_SHARE = 0.5
@@ -59,9 +59,14 @@ class Baseline:
         if self.columns and session <= self.columns[-1].session:
             raise ValueError(f"session {session} is not after {self.columns[-1].session}")
         ids = self.index.add(rows)
-        values = np.full((len(FIELDS), len(self.index)), np.nan, np.float32)
-        for line, field in enumerate(FIELDS):
-            _scatter(rows[field].cast(pl.Float32).fill_null(np.nan).to_numpy(), ids, values[line])
+        values = np.empty((len(FIELDS), len(self.index)), np.float32)
+        given = [_plain(rows[field]) for field in FIELDS]
+
+        def fill(first: int, last: int) -> None:
+            for line in range(first, last):
+                _scatter(given[line], ids, values[line])
+
+        in_parts(fill, len(FIELDS), rows.height)
         listed = np.zeros(len(self.index), np.int32)
         listed[: len(self.last_listed)] = self.last_listed
         listed[ids] = session.toordinal()
@@ -87,6 +92,11 @@ class Baseline:
         self.index = ContractIndex(self.index.contracts[ids])
 
 
+def _plain(column: pl.Series) -> npt.NDArray[np.generic]:
+    """A column as numbers, NaN where null; no copy where there is no null."""
+    return (column.cast(pl.Float32).fill_null(np.nan) if column.null_count() else column).to_numpy()
+
+
 def gather(columns: Sequence[Column], field: str, ids: Ids) -> Matrix:
     """One field of some contracts as (contracts, sessions), float32."""
     matrix = np.empty((len(columns), len(ids)), np.float32)
@@ -102,7 +112,8 @@ def _taken(line: npt.NDArray[np.float32], ids: Ids) -> npt.NDArray[np.float32]:
 
 
 @numba.njit(nogil=True, cache=True)
-def _scatter(values: npt.NDArray[np.float32], ids: Ids, out: npt.NDArray[np.float32]) -> None:
+def _scatter(values: npt.NDArray[np.generic], ids: Ids, out: npt.NDArray[np.float32]) -> None:
+    out[:] = np.nan
     for row in range(ids.shape[0]):
         out[ids[row]] = values[row]
 

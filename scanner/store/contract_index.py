@@ -7,6 +7,10 @@ from one row to the next, and two sorted chains are joined in one pass over thei
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
 import numba
 import numpy as np
 import numpy.typing as npt
@@ -14,12 +18,22 @@ import polars as pl
 
 Keys = npt.NDArray[np.uint64]
 Ids = npt.NDArray[np.int32]
+Columns = tuple[
+    npt.NDArray[np.int64],
+    npt.NDArray[np.int64],
+    npt.NDArray[np.int32],
+    npt.NDArray[np.float64],
+    npt.NDArray[np.uint8],
+]
 
 # 20 bits of root, 16 of expiry (days since 1970), 27 of strike, 1 of right.
 _ROOT = np.uint64(44)
 _EXPIRY = np.uint64(28)
 _STRIKE = np.uint64(1)
 _LOW_BITS = np.uint64((1 << 44) - 1)
+_LAST = np.uint64((1 << 64) - 1)
+# Fewer rows than this are done before a second thread has begun.
+_WORTH_THREADS = 200_000
 
 
 class ContractIndex:
@@ -49,12 +63,14 @@ class ContractIndex:
 
     def rows_of(self, frame: pl.DataFrame) -> Ids:
         """The id of every row of a frame with ``root expiry strike right``; -1 where the contract is not known."""
-        keys, known = _pack(frame, self._roots)
-        places = _merge(self._keys, keys) if _ascends(keys) else _search(self._keys, keys)
-        ids = _looked_up(self._ids, places)
-        if not known.all():
-            ids[~known] = -1
-        return ids
+        bounds, ranks, *columns = _columns(frame, self._roots)
+        out = np.empty(frame.height, np.int32)
+
+        def find(first: int, last: int) -> None:
+            _find(self._keys, self._ids, bounds[first : last + 1], ranks[first:last], *columns, out)
+
+        in_parts(find, len(ranks), frame.height)
+        return out
 
     def add(self, rows: pl.DataFrame) -> Ids:
         """Number the contracts of a frame that have no id yet. Returns the id of every row."""
@@ -70,13 +86,12 @@ class ContractIndex:
     def _take_in(self, contracts: pl.DataFrame) -> None:
         first = len(self)
         self._rank_roots(contracts["root"])
-        fresh, _ = _pack(contracts, self._roots)
-        keys = np.concatenate([self._keys, fresh])
-        ids = np.concatenate([self._ids, np.arange(first, len(keys), dtype=np.int32)])
+        keys = _packed(*_columns(contracts, self._roots))
+        ids = np.arange(first, first + len(keys), dtype=np.int32)
         if not _ascends(keys):
             order = np.argsort(keys, kind="stable")
             keys, ids = keys[order], ids[order]
-        self._keys, self._ids = keys, ids
+        self._keys, self._ids = _merged(self._keys, self._ids, keys, ids)
         self._parts.append(contracts)
 
     def _rank_roots(self, column: pl.Series) -> None:
@@ -93,22 +108,28 @@ class ContractIndex:
         self._roots = roots
 
 
-def _pack(frame: pl.DataFrame, roots: list[str]) -> tuple[Keys, npt.NDArray[np.bool_]]:
-    """The key of every row, and whether its root is known at all."""
+def _columns(frame: pl.DataFrame, roots: list[str]) -> Columns:
+    """What keys are made of: where runs of one root begin, the rank of each (-1: not known), expiry, strike, right."""
     starts, texts = _root_runs(frame["root"])
     rank = {root: number for number, root in enumerate(roots)}
-    ranks = np.array([rank.get(text, -1) for text in texts], np.int64)
-    ends = np.append(starts[1:], frame.height)
-    known = np.ones(frame.height, np.bool_) if (ranks >= 0).all() else np.repeat(ranks >= 0, ends - starts)
-    keys = _packed(
-        starts,
-        ends,
-        np.maximum(ranks, 0).astype(np.uint64),
+    return (
+        np.append(starts, frame.height),
+        np.array([rank.get(text, -1) for text in texts], np.int64),
         frame["expiry"].to_physical().to_numpy(),
         frame["strike"].to_numpy(),
         frame["right"].to_physical().to_numpy(),
     )
-    return keys, known
+
+
+def in_parts(work: Callable[[int, int], None], items: int, rows: int) -> None:
+    """Call ``work(first, last)`` over all items, in as many threads as there are processors where it is worth it."""
+    workers = min(os.cpu_count() or 1, items) if rows >= _WORTH_THREADS else 1
+    if workers < 2:
+        work(0, items)
+        return
+    ends = [items * part // workers for part in range(workers + 1)]
+    with ThreadPoolExecutor(workers) as pool:
+        list(pool.map(work, ends[:-1], ends[1:]))
 
 
 def _root_runs(column: pl.Series) -> tuple[npt.NDArray[np.int64], list[str]]:
@@ -133,22 +154,54 @@ def _run_starts(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
     return starts[:count].copy()
 
 
+@numba.njit(nogil=True, cache=True, inline="always")
+def _key(root: np.uint64, expiry: np.int32, strike: np.float64, right: np.uint8) -> np.uint64:
+    thousandths = np.uint64(np.rint(strike * 1000.0))
+    return root << _ROOT | np.uint64(expiry) << _EXPIRY | thousandths << _STRIKE | np.uint64(right)
+
+
 @numba.njit(nogil=True, cache=True)
 def _packed(
-    starts: npt.NDArray[np.int64],
-    ends: npt.NDArray[np.int64],
-    ranks: npt.NDArray[np.uint64],
+    bounds: npt.NDArray[np.int64],
+    ranks: npt.NDArray[np.int64],
     expiry: npt.NDArray[np.int32],
     strike: npt.NDArray[np.float64],
     right: npt.NDArray[np.uint8],
 ) -> Keys:
     keys = np.empty(expiry.shape[0], np.uint64)
-    for run in range(starts.shape[0]):
-        root = ranks[run] << _ROOT
-        for row in range(starts[run], ends[run]):
-            thousandths = np.uint64(np.rint(strike[row] * 1000.0))
-            keys[row] = root | np.uint64(expiry[row]) << _EXPIRY | thousandths << _STRIKE | np.uint64(right[row])
+    for run in range(ranks.shape[0]):
+        root = np.uint64(ranks[run])
+        for row in range(bounds[run], bounds[run + 1]):
+            keys[row] = _key(root, expiry[row], strike[row], right[row])
     return keys
+
+
+@numba.njit(nogil=True, cache=True)
+def _find(
+    known: Keys,
+    ids: Ids,
+    bounds: npt.NDArray[np.int64],
+    ranks: npt.NDArray[np.int64],
+    expiry: npt.NDArray[np.int32],
+    strike: npt.NDArray[np.float64],
+    right: npt.NDArray[np.uint8],
+    out: Ids,
+) -> None:
+    """The id of every row: a step forward among the known keys where the rows ascend, a search where they do not."""
+    place, last = np.int64(0), _LAST
+    for run in range(ranks.shape[0]):
+        if ranks[run] < 0:
+            out[bounds[run] : bounds[run + 1]] = -1
+            continue
+        root = np.uint64(ranks[run])
+        for row in range(bounds[run], bounds[run + 1]):
+            key = _key(root, expiry[row], strike[row], right[row])
+            if key < last:
+                place = np.searchsorted(known, key)
+            last = key
+            while place < known.shape[0] and known[place] < key:
+                place += 1
+            out[row] = ids[place] if place < known.shape[0] and known[place] == key else -1
 
 
 @numba.njit(nogil=True, cache=True)
@@ -160,30 +213,15 @@ def _ascends(keys: Keys) -> bool:
 
 
 @numba.njit(nogil=True, cache=True)
-def _merge(known: Keys, keys: Keys) -> Ids:
-    """The place of each key among the known ones, both ascending; -1 where it is not among them."""
-    places = np.empty(keys.shape[0], np.int32)
-    place = 0
-    for row in range(keys.shape[0]):
-        while place < known.shape[0] and known[place] < keys[row]:
-            place += 1
-        places[row] = place if place < known.shape[0] and known[place] == keys[row] else -1
-    return places
-
-
-@numba.njit(nogil=True, cache=True)
-def _search(known: Keys, keys: Keys) -> Ids:
-    """As :func:`_merge`, for keys in any order."""
-    places = np.empty(keys.shape[0], np.int32)
-    for row in range(keys.shape[0]):
-        place = np.searchsorted(known, keys[row])
-        places[row] = place if place < known.shape[0] and known[place] == keys[row] else -1
-    return places
-
-
-@numba.njit(nogil=True, cache=True)
-def _looked_up(ids: Ids, places: Ids) -> Ids:
-    found = np.empty(places.shape[0], np.int32)
-    for row in range(places.shape[0]):
-        found[row] = ids[places[row]] if places[row] >= 0 else -1
-    return found
+def _merged(keys: Keys, ids: Ids, more: Keys, more_ids: Ids) -> tuple[Keys, Ids]:
+    """Two ascending lists of keys as one, with their ids."""
+    out, out_ids = np.empty(len(keys) + len(more), np.uint64), np.empty(len(keys) + len(more), np.int32)
+    one = other = 0
+    for place in range(len(out)):
+        if other == len(more) or (one < len(keys) and keys[one] <= more[other]):
+            out[place], out_ids[place] = keys[one], ids[one]
+            one += 1
+        else:
+            out[place], out_ids[place] = more[other], more_ids[other]
+            other += 1
+    return out, out_ids

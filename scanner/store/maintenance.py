@@ -173,10 +173,9 @@ def count(plan: dict[str, dict[date, list[str]]]) -> int:
 
 def _snapshot_problem(store: Store, path: Path) -> str | None:
     try:
-        for item in store.snapshots.footer(path):
-            chain = store.snapshots.load([item])
-            if chain.height != item.rows or fingerprint(chain) != item.fingerprint:
-                return f"{path} is damaged: {item.underlying} is not what was written"
+        chains = store.snapshots.footer(path)
+        if fingerprint(store.snapshots.load(chains)) != chains[0].fingerprint:
+            return f"{path} is damaged: it does not hold what was written"
     except StoreError as error:
         return str(error)
     return None

@@ -1,7 +1,7 @@
 """Chains exactly as received: append-only zstd Parquet, one file for each scan and session.
 
-A file is written under a temporary name and renamed, so it is whole or absent. Its footer lists the chains inside, each
-with a fingerprint of its content, which is how importing the same recording twice changes nothing.
+A file is written under a temporary name and renamed, so it is whole or absent. Its footer lists the chains inside and
+holds a fingerprint of the content, which is how importing the same recording twice changes nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from scanner.store.files import folder_name, from_folder_name, write_atomically
 
 log = logging.getLogger(__name__)
 
-_FOOTER_KEY = "scanner.chains"
+_FOOTER_KEY = "scanner.snapshot"
 _SUFFIX = ".parquet"
 # Rows of one row group: small enough that reading one underlying of a market-wide file skips nearly all of it.
 _ROW_GROUP = 131_072
@@ -32,7 +32,7 @@ _ROW_GROUP = 131_072
 
 @dataclass(frozen=True, slots=True)
 class StoredChain:
-    """One chain inside a snapshot file, as its footer tells it."""
+    """One chain inside a snapshot file, as its footer tells it; ``fingerprint`` is that of the whole file."""
 
     source: str
     session_date: date
@@ -62,7 +62,7 @@ class Snapshots:
             path = self.path(str(source), session, scan_id)
             if path.exists():
                 raise StoreError(f"scan {scan_id} has already stored {source} {session} at {path}")
-            self._write_file(path, part, describe(part))
+            self._write_file(path, part, _described(part, fingerprint(part)))
             written.append(path)
         return written
 
@@ -71,14 +71,13 @@ class Snapshots:
 
         Raises StoreError where the file cannot be written.
         """
-        (entry,) = describe(chain)
-        source, session, underlying = chain.select("source", "session_date", "underlying").row(0)
-        quote_time = datetime.fromisoformat(entry["quote_time"])
+        digest = fingerprint(chain)
+        source, session, underlying, quoted = chain.select("source", "session_date", "underlying", "quote_time").row(0)
         for known in self.chains(source, session, [underlying]):
-            if known.fingerprint == entry["fingerprint"] and known.quote_time == quote_time:
+            if known.fingerprint == digest and known.quote_time == quoted:
                 return False
-        scan_id = f"{name}-{underlying}-{quote_time:%Y%m%dT%H%M%SZ}-{entry['fingerprint'][:12]}"
-        self._write_file(self.path(source, session, scan_id), chain, [entry])
+        scan_id = f"{name}-{underlying}-{quoted:%Y%m%dT%H%M%SZ}-{digest[:12]}"
+        self._write_file(self.path(source, session, scan_id), chain, _described(chain, digest))
         return True
 
     def path(self, source: str, session: date, scan_id: str) -> Path:
@@ -89,7 +88,7 @@ class Snapshots:
         return self.folder / folder_name(source) / session.isoformat()
 
     @staticmethod
-    def _write_file(path: Path, chain: pl.DataFrame, described: list[dict[str, Any]]) -> None:
+    def _write_file(path: Path, chain: pl.DataFrame, described: dict[str, Any]) -> None:
         footer = json.dumps(described)
 
         def write(handle: IO[bytes]) -> None:
@@ -147,7 +146,7 @@ class Snapshots:
             described = json.loads(pl.read_parquet_metadata(path)[_FOOTER_KEY])
         except (pl.exceptions.PolarsError, OSError, KeyError, ValueError) as error:
             raise damaged(path, error) from error
-        chains = tuple(_stored_chain(path, item) for item in described)
+        chains = tuple(_stored_chains(path, described))
         self._footers[path] = (stamp, chains)
         return chains
 
@@ -196,23 +195,16 @@ def damaged(path: Path, error: Exception) -> StoreError:
     return StoreError(f"{path} is damaged ({' '.join(str(error).split())[:120]}); `scanner store verify` sets it aside")
 
 
-def describe(chain: pl.DataFrame) -> list[dict[str, Any]]:
-    """What a footer says of the chains in a frame: one entry for each underlying and quote time."""
-    entries = []
-    for (source, session, underlying, quote_time), part in chain.partition_by(
-        "source", "session_date", "underlying", "quote_time", as_dict=True, maintain_order=True
-    ).items():
-        entries.append(
-            {
-                "source": source,
-                "session_date": session.isoformat(),
-                "underlying": underlying,
-                "quote_time": quote_time.isoformat(),
-                "rows": part.height,
-                "fingerprint": fingerprint(part),
-            }
-        )
-    return entries
+def _described(chain: pl.DataFrame, digest: str) -> dict[str, Any]:
+    """What a footer says of a frame: one entry for each underlying and quote time."""
+    source, session = chain.select("source", "session_date").row(0)
+    entries = chain.group_by("underlying", "quote_time", maintain_order=True).len().iter_rows()
+    return {
+        "source": source,
+        "session_date": session.isoformat(),
+        "fingerprint": digest,
+        "chains": [[underlying, quoted.isoformat(), rows] for underlying, quoted, rows in entries],
+    }
 
 
 def fingerprint(chain: pl.DataFrame) -> str:
@@ -240,17 +232,19 @@ def _buffers(column: pl.Series) -> Iterator[bytes | memoryview]:
             yield memoryview(buffer)
 
 
-def _stored_chain(path: Path, item: dict[str, Any]) -> StoredChain:
-    return StoredChain(
-        source=item["source"],
-        session_date=date.fromisoformat(item["session_date"]),
-        scan_id=from_folder_name(path.stem),
-        underlying=item["underlying"],
-        quote_time=datetime.fromisoformat(item["quote_time"]),
-        rows=item["rows"],
-        fingerprint=item["fingerprint"],
-        path=path,
-    )
+def _stored_chains(path: Path, described: dict[str, Any]) -> Iterator[StoredChain]:
+    session, scan_id = date.fromisoformat(described["session_date"]), from_folder_name(path.stem)
+    for underlying, quoted, rows in described["chains"]:
+        yield StoredChain(
+            source=described["source"],
+            session_date=session,
+            scan_id=scan_id,
+            underlying=underlying,
+            quote_time=datetime.fromisoformat(quoted),
+            rows=rows,
+            fingerprint=described["fingerprint"],
+            path=path,
+        )
 
 
 def _folders(folder: Path) -> list[Path]:
