@@ -63,11 +63,11 @@ class ContractIndex:
 
     def rows_of(self, frame: pl.DataFrame) -> Ids:
         """The id of every row of a frame with ``root expiry strike right``; -1 where the contract is not known."""
-        bounds, ranks, *columns = _columns(frame, self._roots)
+        bounds, ranks, expiry, strike, right = _columns(frame, self._roots)
         out = np.empty(frame.height, np.int32)
 
         def find(first: int, last: int) -> None:
-            _find(self._keys, self._ids, bounds[first : last + 1], ranks[first:last], *columns, out)
+            _find(self._keys, self._ids, bounds[first : last + 1], ranks[first:last], expiry, strike, right, out)
 
         in_parts(find, len(ranks), frame.height)
         return out
