@@ -117,7 +117,7 @@ def scan(
     return replace(
         result,
         scan=replace(result.scan, finished_at=clock()),
-        errors=tuple(problems),
+        errors=(*problems, *result.errors),
         notes=(*received.notes, *memory.notes, *result.notes),
     )
 
@@ -349,6 +349,7 @@ def conclude(
         alerts=updated.alerts,
         not_judged=tuple(not_judged),
         underlyings=judged.frames["underlying"],
+        errors=updated.problems,
         held_back=updated.held_back_counts,
         notes=tuple(_distrusted(judged.verdicts)),
     )

@@ -21,6 +21,7 @@ from alert_samples import (
     frames,
     scan,
 )
+from sqlalchemy import event
 
 from scanner.alerts.episodes import EventKind
 from scanner.alerts.model import NotJudged, Severity, Status
@@ -287,6 +288,28 @@ def test_simulated_and_real_markets_never_share_an_episode(state):
     )
     assert simulated.events[0].kind is EventKind.new
     assert simulated.alerts[0].alert_id != real.alerts[0].alert_id
+
+
+def test_alerts_are_told_even_when_the_disk_is_full(state):
+    """SQLite's own page limit raises the very error that a full disk does."""
+    judge(state, at(THURSDAY, 14), finding())
+
+    def limit(connection, _record) -> None:
+        connection.execute("PRAGMA max_page_count = 1")
+
+    event.listen(state.engine, "connect", limit)
+    crowd = [
+        finding(rule_id="crowd", identity=f"{number}", calibrated=False, evidence={}, message="x" * 200)
+        for number in range(500)
+    ]
+    result = judge(state, at(THURSDAY, 15), finding(), *crowd, rules=(*RULES, SampleRule("crowd")))
+    event.remove(state.engine, "connect", limit)
+    assert [(item.stage, item.code) for item in result.problems] == [("store", "not_stored")]
+    assert "the disk is full" in result.problems[0].message
+    assert (len(result.alerts), result.held_back_counts) == (20, {"alert budget": 481})
+    assert result.alerts[0].status is Status.ongoing
+    with state.read() as ledger:
+        assert [item.last_seen for item in ledger.alerts()] == [at(THURSDAY, 14)]
 
 
 def test_without_a_state_every_finding_is_new():

@@ -99,6 +99,11 @@ def test_what_was_held_back_not_judged_or_left_out_is_said_with_its_reason():
     assert "Left out: XYZ (source, rate_limited): HTTP 429; try again in a minute" in text
 
 
+def test_what_failed_of_the_scan_itself_is_said():
+    text = shown(result(errors=(ScanProblem("", "store", "not_stored", "the disk is full"),)))
+    assert "Failed: store: the disk is full" in text
+
+
 def test_many_reasons_not_to_judge_are_cut_short_and_counted():
     many = tuple(NotJudged("rule", "GOOG", (f"reason {number}",), 1) for number in range(10))
     text = shown(result(not_judged=many))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from scanner.alerts.model import Alert, HeldBack, NotJudged, ScanMeta
 from scanner.alerts.selection import Reason, Standing, Weight, admit, passing
 from scanner.alerts.surroundings import Frames
 from scanner.alerts.terms import Cooldown, RuleBook, RuleTerms
+from scanner.errors import ScanProblem, StoreError
 
 if TYPE_CHECKING:
     from scanner.store.state import State
@@ -28,12 +29,13 @@ class AlertUpdate:
     """What one scan did to the alerts.
 
     ``alerts`` are those this scan raised, updated or closed, strongest first; ``held_back`` the findings that became
-    none; ``events`` one thing that happened to each alert.
+    none; ``events`` one thing that happened to each alert; ``problems`` say what could not be kept.
     """
 
     alerts: tuple[Alert, ...]
     held_back: tuple[HeldBack, ...]
     events: tuple[Event, ...]
+    problems: tuple[ScanProblem, ...] = ()
 
     @property
     def held_back_counts(self) -> dict[str, int]:
@@ -86,8 +88,8 @@ def update(
     ``findings`` and ``frames`` are described in :mod:`scanner.alerts.drafts`; ``budget`` is how many new alerts a
     session may raise, ``cooldown`` for how many sessions an identity may stay silent where its rule does not say,
     ``resend`` after how long an ongoing alert is sent again (None: never). Without a ``state`` nothing is remembered
-    and every finding is new. Judging a moment again gives the same alerts, not more of them.
-    Raises StoreError where the state cannot be read or written.
+    and every finding is new. Judging a moment again gives the same alerts, not more of them. Where the state fails (a
+    full disk, another writer that does not end) the alerts are told all the same, and the problem with them.
     """
     book = RuleBook(rules, Cooldown(cooldown))
     made = drafts(findings, book, scan, frames)
@@ -100,13 +102,20 @@ def update(
 
     if state is None:
         return step(Known()).update
-    with state.write() as ledger:
-        known = Known(ledger.episodes(scan.as_of, scan.session_date, scan.simulated), ledger.sightings(scan.simulated))
-        taken = step(known)
-        ledger.save_episodes(taken.episodes, taken.update.events, scan.as_of, scan.id)
-        ledger.replace_sightings(taken.forgotten, taken.sightings)
-        ledger.flag(flagged_contracts(taken.update.events, frames.get("contract"), scan))
-        ledger.save_left_out(scan.id, taken.update.held_back, left_out)
+    known = Known()
+    try:
+        with state.write() as ledger:
+            known = Known(
+                ledger.episodes(scan.as_of, scan.session_date, scan.simulated), ledger.sightings(scan.simulated)
+            )
+            taken = step(known)
+            ledger.save_episodes(taken.episodes, taken.update.events, scan.as_of, scan.id)
+            ledger.replace_sightings(taken.forgotten, taken.sightings)
+            ledger.flag(flagged_contracts(taken.update.events, frames.get("contract"), scan))
+            ledger.save_left_out(scan.id, taken.update.held_back, left_out)
+    except StoreError as error:
+        problem = ScanProblem("", "store", "not_stored", f"{error} The alerts of this scan are told, but not kept.")
+        return replace(step(known).update, problems=(problem,))
     return taken.update
 
 

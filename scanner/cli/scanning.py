@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from scanner.outputs.result import ScanResult
     from scanner.ruleset import Rule
     from scanner.sources.base import Source
+    from scanner.store.state import State
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +45,19 @@ def scan_once(
         written = _write_outputs(result, settings)
         result = replace(result, errors=(*problems, *memory.problems, *result.errors, *written))
         if memory.state is not None:
-            with memory.state.write() as ledger:
-                ledger.save_run(result.scan, result.errors, result.held_back)
+            result = _remember_run(memory.state, result)
+    return result
+
+
+def _remember_run(state: State, result: ScanResult) -> ScanResult:
+    """Store that the scan took place; where that fails, the result says so and stands."""
+    from scanner.errors import StoreError
+
+    try:
+        with state.write() as ledger:
+            ledger.save_run(result.scan, result.errors, result.held_back)
+    except StoreError as error:
+        return replace(result, errors=(*result.errors, ScanProblem("", "store", "not_stored", str(error))))
     return result
 
 

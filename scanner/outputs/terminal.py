@@ -313,7 +313,6 @@ def _not_judged(items: Sequence[NotJudged]) -> Iterator[Text]:
 
 
 def _problem(problem: ScanProblem) -> Text:
-    line = Text("Left out: ", style="red")
-    return line.append(
-        printable(f"{problem.symbol} ({problem.stage}, {problem.code}): {problem.message}"), style="default"
-    )
+    line = Text("Left out: " if problem.symbol else "Failed: ", style="red")
+    place = f"{problem.symbol} ({problem.stage}, {problem.code})" if problem.symbol else problem.stage
+    return line.append(printable(f"{place}: {problem.message}"), style="default")
