@@ -1,10 +1,11 @@
-"""Write the generated references in ``docs/``; ``tests/test_docs.py`` checks that they are fresh.
+"""Write the generated references in ``docs/`` and the schema of rules; tests check that they are fresh.
 
 python tools/write_docs.py
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,9 +15,13 @@ from typer.testing import CliRunner
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from scanner import ruleset
 from scanner.cli.main import app
+from scanner.ruleset import reference
+from scanner.ruleset.schema import rule_schema
 
-DOCS = Path(__file__).parents[1] / "docs"
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
 
 
 def commands() -> str:
@@ -40,6 +45,21 @@ def commands() -> str:
     return "\n".join(parts)
 
 
+def fields() -> str:
+    """``docs/fields.md``: the field dictionary."""
+    return reference.fields_page()
+
+
+def rules() -> str:
+    """``docs/rules.md``: the language of rules, the lint, and the shipped rules."""
+    return reference.rules_page(ruleset.load([ROOT / "rules"]).rules)
+
+
+def schema() -> str:
+    """``rules/rule.schema.json``: what editors check rule files with."""
+    return json.dumps(rule_schema(), indent=2) + "\n"
+
+
 def helps() -> Iterator[tuple[str, str]]:
     """Every command's path and help text, in the order of the help."""
     for path in _paths(app, ()):
@@ -60,3 +80,6 @@ def _paths(group: typer.Typer, above: tuple[str, ...]) -> Iterator[tuple[str, ..
 
 if __name__ == "__main__":
     (DOCS / "commands.md").write_text(commands(), "utf-8")
+    (DOCS / "fields.md").write_text(fields(), "utf-8")
+    (DOCS / "rules.md").write_text(rules(), "utf-8")
+    (ROOT / "rules" / "rule.schema.json").write_text(schema(), "utf-8")

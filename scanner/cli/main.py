@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from scanner import __version__
-from scanner.cli import alerts, chain, demo, importing, replay, run, scan, store, watchlist
+from scanner.cli import alerts, chain, demo, importing, replay, rules, run, scan, store, watchlist
 from scanner.errors import ScannerError
 
 app = typer.Typer(
@@ -45,6 +45,7 @@ app.command("replay")(replay.command)
 app.add_typer(alerts.app, name="alerts")
 app.command("watchlist")(watchlist.command)
 app.add_typer(store.app, name="store")
+app.add_typer(rules.app, name="rules")
 
 
 def main() -> None:

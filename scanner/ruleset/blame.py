@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import cast
 
 import polars as pl
 
@@ -28,7 +29,7 @@ def missing_fields(condition: Condition, unknown: pl.DataFrame) -> dict[str | No
 
 def _decisive(condition: Condition, unknown: pl.DataFrame) -> dict[str | None, list[str]]:
     causes: dict[str, pl.Expr] = {}
-    for cause, decided in _causes(condition, pl.lit(True)):
+    for cause, decided in _causes(condition):
         causes[cause] = causes[cause] | decided if cause in causes else decided
     key = pl.col("underlying").cast(pl.String) if "underlying" in unknown.columns else pl.lit(None, pl.String)
     flags = unknown.lazy().select(key.alias("underlying"), **{f"cause {n}": e for n, e in enumerate(causes.values())})
@@ -37,19 +38,18 @@ def _decisive(condition: Condition, unknown: pl.DataFrame) -> dict[str | None, l
     return {row[0]: [name for name, hit in zip(names, row[1:], strict=True) if hit] for row in table.iter_rows()}
 
 
-def _causes(node: Condition, above: pl.Expr) -> Iterator[tuple[str, pl.Expr]]:
+def _causes(node: Condition, above: pl.Expr | None = None) -> Iterator[tuple[str, pl.Expr]]:
     """Each possible cause below a node, with the rows in which it and everything above it is unknown."""
-    unknown = above & compiled.condition(node).is_null()
+    unknown = compiled.condition(node).is_null()
+    if above is not None:
+        unknown &= above
     if not isinstance(node, ATOMS):
         for part in children(node):
-            yield from _causes(part, unknown)  # type: ignore[arg-type]  # the parts of a condition are conditions
+            yield from _causes(cast("Condition", part), unknown)
         return
-    looked_at = references(node)
-    for reference in looked_at:
-        yield reference.column, unknown & pl.col(reference.column).is_null()
-    complete = (
-        pl.all_horizontal(pl.col(reference.column).is_not_null() for reference in looked_at)
-        if looked_at
-        else pl.lit(True)
-    )
-    yield f"{node.text} {NO_RESULT}", unknown & complete
+    columns = [reference.column for reference in references(node)]
+    for column in columns:
+        yield column, unknown & pl.col(column).is_null()
+    if columns:
+        complete = pl.all_horizontal(pl.col(column).is_not_null() for column in columns)
+        yield f"{node.text} {NO_RESULT}", unknown & complete

@@ -76,7 +76,16 @@ def operand(node: object) -> pl.Expr:
 
 
 def _float(node: object) -> pl.Expr:
-    return pl.lit(float(node.value)) if isinstance(node, Number) else operand(node).cast(pl.Float64)
+    return _column_of(node.value) if isinstance(node, Number) else operand(node).cast(pl.Float64)
+
+
+def _column_of(value: float) -> pl.Expr:
+    """A number as a whole column, for arithmetic.
+
+    A literal would do, but where a condition is the same in every row polars 2.1 takes the result of an operation
+    between a literal and it for one row (``pl.lit(0) == -pl.when(mask).then(0)`` has length 1).
+    """
+    return pl.repeat(float(value), pl.len(), dtype=pl.Float64)
 
 
 def _calculated(node: Negative | Arithmetic | Call) -> pl.Expr:
@@ -116,6 +125,8 @@ def _compare(sign: str, left: object, right: object) -> pl.Expr:
 
 def _side(node: object, other: object) -> pl.Expr:
     """One side of a comparison; a quoted date takes the dtype of the field it is compared with."""
+    if isinstance(node, Number) and isinstance(other, (Negative, Arithmetic, Call)):
+        return _column_of(node.value)
     if isinstance(node, Text) and isinstance(other, FieldReference):
         if other.field.kind is Kind.date:
             return pl.lit(datetime.date.fromisoformat(node.value))

@@ -139,7 +139,8 @@ def _scalar(node: ScalarNode, place: Place) -> Scalar:
 
 def _atom(kind: str, text: str) -> Atom:
     if kind == "int":
-        return int(text.replace("_", ""), 0) if text.lstrip("+-0_") else 0
+        digits = text.replace("_", "")
+        return int(digits, 0 if digits.lstrip("+-")[:2] in ("0o", "0x") else 10)
     if kind == "float":
         return float(text.replace("_", "").replace(".inf", "inf").replace(".nan", "nan").replace(".NaN", "nan"))
     if kind == "bool":

@@ -245,6 +245,7 @@ def parse_condition(text: str, names: Names) -> Condition:
 
 def parse(text: str, names: Names) -> Node:
     """Parse an expression of either sort. Raises ExpressionError."""
+    text = text.replace("\n", " ")
     tree = _syntax(text)
     node = _Translator(text, names).translate(tree.body, 0)
     if sum(1 for _ in walk(node)) > MAX_NODES:
@@ -367,7 +368,9 @@ class _Translator:
             raise ExpressionError(f"a rule of scope {own} does not see {qualifier!r}", offset, mend)
         known = fields.of(qualifier)
         if name not in known:
-            mend = nearest(name, known, f"`scanner rules fields --scope {qualifier}` lists them")
+            qualified = [f"{qualifier}.{known_name}" for known_name in known]
+            otherwise = f"`scanner rules fields --scope {qualifier}` lists them"
+            mend = nearest(f"{qualifier}.{name}", qualified, otherwise)
             raise ExpressionError(f"unknown field {qualifier}.{name}", offset, mend)
         return FieldReference(known[name], qualifier, offset)
 

@@ -78,7 +78,10 @@ def parse_message(text: str, names: Names, *, has_drivers: bool) -> Message:
 
 
 def _reference(name: str, text: str, names: Names) -> FieldReference:
-    node = parse(name, Names(names.scope))
+    try:
+        node = parse(name, Names(names.scope))
+    except ExpressionError as error:
+        raise ExpressionError(str(error), text.find("{" + name), error.mend) from error
     if not isinstance(node, FieldReference):
         raise ExpressionError(f"{{{name}}} is not a field", text.find("{" + name))
     return node
