@@ -24,6 +24,14 @@ _TRUTH = {"true": True, "false": False}
 Atom = str | int | float | bool | None
 
 
+class _Composer(YAML):
+    """The library's own reader, without the search for plug-ins on the disk that it makes for every document."""
+
+    def official_plug_ins(self) -> list[str]:
+        """None are wanted."""
+        return []
+
+
 class DocumentError(Exception):
     """A text is not a YAML document of plain data; ``place`` says where."""
 
@@ -77,7 +85,7 @@ def parse(text: str) -> Value:
     if len(text) > MAX_CHARACTERS:
         raise DocumentError(f"the file has more than {MAX_CHARACTERS:,} characters; split it")
     try:
-        node = YAML(typ="safe", pure=True).compose(text)
+        node = _Composer(typ="safe", pure=True).compose(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Place(mark.line + 1, mark.column + 1) if mark else Place()
