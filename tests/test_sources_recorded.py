@@ -113,6 +113,16 @@ def test_quotes_that_each_have_a_time_of_their_own_are_one_chain_at_the_newest_o
     assert recorded.chain["quote_time"].unique().to_list() == [utc(2025, 9, 4, 14, 30, 39)]
 
 
+def test_snapshots_of_different_contracts_stay_apart(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        *(f"2025-09-04T{14 + strike % 2}:30:00Z,ABC,2025-09-12,{strike},C,1.50,10,100" for strike in range(200, 220)),
+        header="quote_time,underlying,expiry,strike,right,last,volume,open_interest",
+    )
+    heights = [one.chain.height for one in read_recorded(path) if one.chain is not None]
+    assert heights == [10, 10]
+
+
 def test_an_index_traded_overnight_is_of_the_session_ahead(tmp_path: Path) -> None:
     payload = json.loads((CHAINS / "cboe-index.json").read_text("utf-8"))
     payload["timestamp"] = "2026-07-17 01:30:00"
@@ -514,6 +524,22 @@ def test_lines_with_too_many_or_too_few_fields_are_refused_and_blank_ones_passed
     ]
 
 
+def test_a_line_cut_off_before_its_last_fields_is_refused_even_where_no_other_is_uneven(tmp_path: Path) -> None:
+    path = write(tmp_path, ROW, "2025-09-04,ABC,2025-09-12,240,C,1.0,1.1,7")
+    (recorded,) = read_recorded(path)
+    assert recorded.chain is not None
+    assert recorded.chain.height == 1
+    assert refused([recorded]) == [(3, "8 fields where the header has 9; row refused", 1)]
+
+
+def test_a_long_line_does_not_make_up_for_a_short_one(tmp_path: Path) -> None:
+    path = write(tmp_path, ROW, "2025-09-04,ABC,2025-09-12,240,C,1.0,1.1,7", f"{ROW},8".replace("235", "245"))
+    (recorded,) = read_recorded(path)
+    assert recorded.chain is not None
+    assert recorded.chain["contract"].to_list() == ["ABC250912C00235000"]
+    assert [line for line, _, _ in refused([recorded])] == [3, 4]
+
+
 def test_quoted_fields_may_hold_commas_and_line_ends() -> None:
     (recorded,) = read("quoted-fields.csv")
     assert recorded.chain is not None
@@ -676,6 +702,39 @@ def test_a_file_larger_than_memory_allows_is_read_in_passes_and_comes_out_the_sa
     assert volumes == {day: sum(day * 1000 + strike for strike in range(200, 230)) for day in (2, 3, 4, 5)}
     line = 51 if name.endswith("parquet") else 52
     assert refused(recorded) == [(line, "volume 'few' is not a number; left out", 1)]
+
+
+@pytest.mark.parametrize(("by_contract", "readings"), [(False, 3), (True, 4)], ids=["by session", "by contract"])
+def test_no_more_rows_are_held_than_allowed_and_no_more_passes_made_than_that_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_contract: bool, readings: int
+) -> None:
+    """By session one chain is open at a time; by contract all four are, and only two of them fit at once."""
+    keys = [(day, strike) for day in (2, 3, 4, 5) for strike in range(200, 230)]
+    keys.sort(key=lambda key: key[by_contract])
+    path = write(tmp_path, *(f"2025-09-0{day},ABC,2025-09-12,{strike},C,1.5,1.6,7,100" for day, strike in keys))
+    monkeypatch.setattr(reading, "BLOCK_BYTES", 256)
+    monkeypatch.setattr(reader, "OPEN_ROWS", 70)
+    begun = []
+    read_blocks = reading.text_blocks
+
+    def counted(*arguments: object) -> object:
+        begun.append(1)
+        return read_blocks(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(reading, "text_blocks", counted)
+    assert len(list(read_recorded(path))) == 4
+    assert len(begun) == readings
+
+
+def test_a_quoted_line_end_never_parts_a_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [f'2025-09-04,ABC,2025-09-12,{strike},C,1.5,1.6,{strike},100,"a\nb"' for strike in range(200, 240)]
+    path = write(tmp_path, *rows, header=f"{HEADER},note")
+    for block_bytes in (50, 64, 100, 333):
+        monkeypatch.setattr(reading, "BLOCK_BYTES", block_bytes)
+        (recorded,) = read_recorded(path)
+        assert recorded.refusals == ()
+        assert recorded.chain is not None
+        assert recorded.chain["volume"].sum() == sum(range(200, 240))
 
 
 # Properties
