@@ -147,7 +147,8 @@ def parse_osi_column(symbols: pl.Series) -> pl.DataFrame:
             root=pl.col("contract").str.extract(_OSI_COLUMN, 1),
             expiry=("20" + date_digits).str.to_date("%Y%m%d", strict=False),
             right=pl.col("contract").str.extract(_OSI_COLUMN, 3).cast(pl.Enum(["C", "P"])),
-            strike=pl.col("contract").str.extract(_OSI_COLUMN, 4).cast(pl.Int64) / 1000,
+            # Dividing a column by a constant multiplies by its reciprocal; rounding makes 65710 the same 65.71 as text.
+            strike=(pl.col("contract").str.extract(_OSI_COLUMN, 4).cast(pl.Int64) / 1000).round(3),
         )
     )
     readable = pl.col("expiry").is_not_null()

@@ -108,3 +108,9 @@ def test_a_root_tells_underlying_settlement_style_and_whether_it_is_standard(
 
 def test_a_mini_stands_for_ten_shares():
     assert symbology.root_info("AAPL7").multiplier == 10
+
+
+def test_strikes_read_from_a_column_are_those_that_text_gives() -> None:
+    symbols = [f"ABC250912C{thousandths:08d}" for thousandths in range(5, 1_000_000, 5)]
+    expected = [thousandths / 1000 for thousandths in range(5, 1_000_000, 5)]
+    assert symbology.parse_osi_column(pl.Series(symbols))["strike"].to_list() == expected
