@@ -7,7 +7,7 @@ from datetime import date
 import numpy as np
 import polars as pl
 from built_chains import built_chain
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scanner.panel import CONTRACT_SCHEMA, Panel
@@ -63,6 +63,7 @@ def _frame(contracts: list[tuple[str, date, int, str]]) -> pl.DataFrame:
     ).sort("root", "expiry", "strike", "right")
 
 
+@settings(deadline=None)
 @given(held=_CONTRACTS, asked=_CONTRACTS)
 def test_ids_agree_with_a_plain_dictionary(
     held: list[tuple[str, date, int, str]], asked: list[tuple[str, date, int, str]]

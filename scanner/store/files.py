@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 from uuid import uuid4
 
 from scanner.errors import StoreError
+
+if TYPE_CHECKING:
+    import polars as pl
 
 TEMPORARY_SUFFIX = ".part"
 
@@ -30,10 +34,20 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
             os.fsync(handle.fileno())
         temporary.replace(path)
         _sync_folder(path.parent)
-    except OSError as error:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
-        raise unwritable(path, error) from error
+        if isinstance(error, OSError):
+            raise unwritable(path, error) from error
+        raise
+
+
+def write_parquet(path: Path, frame: pl.DataFrame, **options: Any) -> None:
+    """Write a frame as zstd Parquet, atomically. Raises StoreError as :func:`write_atomically` does."""
+    # Built in memory first: polars hides the reason why a file cannot be written.
+    built = io.BytesIO()
+    frame.write_parquet(built, compression="zstd", compression_level=1, **options)
+    write_atomically(path, lambda handle: handle.write(built.getbuffer()))
 
 
 def unwritable(path: Path, error: OSError) -> StoreError:

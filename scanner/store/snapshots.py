@@ -13,14 +13,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from scanner import chain as chain_module
 from scanner.errors import StoreError
-from scanner.store.files import folder_name, from_folder_name, write_atomically
+from scanner.store.files import folder_name, from_folder_name, write_parquet
 
 log = logging.getLogger(__name__)
 
@@ -89,18 +89,7 @@ class Snapshots:
 
     @staticmethod
     def _write_file(path: Path, chain: pl.DataFrame, described: dict[str, Any]) -> None:
-        footer = json.dumps(described)
-
-        def write(handle: IO[bytes]) -> None:
-            chain.write_parquet(
-                handle,
-                compression="zstd",
-                compression_level=1,
-                row_group_size=_ROW_GROUP,
-                metadata={_FOOTER_KEY: footer},
-            )
-
-        write_atomically(path, write)
+        write_parquet(path, chain, row_group_size=_ROW_GROUP, metadata={_FOOTER_KEY: json.dumps(described)})
 
     def sources(self) -> list[str]:
         """Every source that has snapshots."""

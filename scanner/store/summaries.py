@@ -13,13 +13,12 @@ import logging
 from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
-from typing import IO
 
 import polars as pl
 
 from scanner.chain import INSTANT, SORT_KEY
 from scanner.panel import CONTRACT_SCHEMA
-from scanner.store.files import folder_name, from_folder_name, write_atomically
+from scanner.store.files import folder_name, from_folder_name, write_parquet
 
 CONTRACT_ROWS = pl.Schema(
     [
@@ -72,8 +71,8 @@ class Summaries:
             [kept_underlyings, _shaped(underlyings, UNDERLYING_ROWS, extra=True)], how="diagonal_relaxed"
         ).sort("underlying")
         # The underlying rows go last: a session counts as summarised only once they are there.
-        self._write_file(self._path(source, session, "contracts"), contracts)
-        self._write_file(self._path(source, session, "underlyings"), underlyings)
+        write_parquet(self._path(source, session, "contracts"), contracts)
+        write_parquet(self._path(source, session, "underlyings"), underlyings)
         self._damaged.discard(self._path(source, session, "contracts").parent)
 
     def contracts(self, source: str, session: date, underlyings: Iterable[str] | None = None) -> pl.DataFrame:
@@ -131,13 +130,6 @@ class Summaries:
         if schema is UNDERLYING_ROWS:
             self._underlyings[path] = (stamp, frame)
         return frame
-
-    @staticmethod
-    def _write_file(path: Path, frame: pl.DataFrame) -> None:
-        def write(handle: IO[bytes]) -> None:
-            frame.write_parquet(handle, compression="zstd", compression_level=1)
-
-        write_atomically(path, write)
 
 
 def _short(error: Exception) -> str:
