@@ -170,6 +170,14 @@ def test_adjusted_contracts_are_not_priced() -> None:
     assert priced["delta"].null_count() == priced.height
 
 
+def test_a_contract_without_a_strike_to_speak_of_harms_no_other() -> None:
+    frame = quoted_chain().with_columns(strike=pl.when(pl.col("strike") == 70).then(0.0).otherwise("strike"))
+    priced = price_chain(frame, CURVE).contracts
+    broken = priced.filter(pl.col("strike") == 0)
+    assert broken["iv_reason"].to_list() == ["nonstandard"] * broken.height
+    assert (priced.filter("otm", pl.col("strike").is_between(90, 110))["iv"] - 0.3).abs().max() < 1e-3
+
+
 def test_an_in_the_money_contract_with_wide_quotes_takes_its_twins_volatility_and_says_so() -> None:
     frame = change(quoted_chain(), 80.0, "C", bid=19.0, ask=22.0)
     priced = price_chain(frame, CURVE).contracts

@@ -100,9 +100,10 @@ def read(chain: pl.DataFrame, offsets: NDArray[np.int64], curve: Curve, dividend
     )
     bid, ask = _floats(chain["bid"]), _floats(chain["ask"])
     price, traded = _prices(chain, bid, ask, expiries, offsets)
+    strike = _floats(chain["strike"])
     book = Book(
         sign=np.where(chain["right"].to_physical().to_numpy() == 0, 1, -1).astype(np.int8),
-        strike=_floats(chain["strike"]),
+        strike=np.where(strike > 0, strike, np.nan),
         bid=bid,
         ask=ask,
         price=price,
@@ -191,7 +192,7 @@ def _forbid(book: Book, chain: pl.DataFrame, quote_time: NDArray[np.int64], late
     newest = book.expiries.select("underlying", latest=latest).select(pl.col("latest").max().over("underlying"))
     counts = np.diff(book.known.offsets)
     conditions = {
-        "nonstandard": chain["nonstandard"].to_numpy(),
+        "nonstandard": chain["nonstandard"].to_numpy() | np.isnan(book.strike),
         "expired": book.years <= 0,
         "no_quote": np.isnan(book.price) & ~(book.bid > book.ask),
         "crossed": book.bid > book.ask,

@@ -20,6 +20,7 @@ from scanner.errors import PricingError
 from scanner.pricing import forward, smile, volatility
 from scanner.pricing.book import WORDS, Book, Floats, find_expiries, read
 from scanner.pricing.curve import Curve, built_in
+from scanner.pricing.standing import Standing, stand
 
 Side = Literal["mid", "bid", "ask"]
 Values = Floats | pl.Series
@@ -82,52 +83,37 @@ def _price(chain: pl.DataFrame, book: Book, use_vendor_iv: bool, sides: Sequence
     points = np.where(found.source == volatility.TWIN, np.nan, found.iv)
     by_expiry = (forwards.forward, volatility.pivots(book, forwards), book.known.years)
     smiles = smile.fit(book.known.offsets, book.sign, book.strike, points, found.uncertainty, *by_expiry)
-    columns = _price_columns(chain, book) | _moneyness_columns(chain, book, market, smiles.atm)
-    columns["iv"] = found.iv
+    columns = _price_columns(chain, book) | {"iv": found.iv}
     for side, prices in (("bid", book.bid), ("ask", book.ask)):
         asked = side in sides
         columns[f"iv_{side}"] = volatility.of_quotes(book, market, prices) if asked else _nothing(chain.height)
     columns |= {
         "iv_reason": _words(book.reason, WORDS),
         "iv_source": _words(found.source, volatility.SOURCES),
-        "iv_excess": found.iv - smiles.others,
     }
     columns |= volatility.greeks(book, market, found.iv)._asdict()
+    columns |= _standing_columns(stand(book, forwards, smiles, found.iv))
     contracts = chain.with_columns(_column(name, values) for name, values in columns.items())
     return PricedChain(contracts, _expiry_frame(book, forwards, smiles), _underlying_frame(book, smiles))
 
 
 def _price_columns(chain: pl.DataFrame, book: Book) -> dict[str, Values]:
     """Calendar and price columns."""
-    basis = np.where(book.traded, 2, np.where(np.isnan(book.price), 0, 1)).astype(np.uint8)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        spread = np.where(book.traded, np.nan, 2.0 * book.half_spread / book.price)
+    basis = np.where(book.traded, 2, ~np.isnan(book.price)).astype(np.uint8)
     return {
         "dte": (chain["expiry"] - chain["session_date"]).dt.total_days().cast(pl.Int32),
         "years": book.years,
         "mid": book.price,
         "price_basis": _words(basis, (None, "mid", "last")),
-        "spread_pct": spread,
     }
 
 
-def _moneyness_columns(chain: pl.DataFrame, book: Book, market: volatility.Market, atm: Floats) -> dict[str, Values]:
-    """Where the strike stands to the forward and the spot."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        moneyness = np.log(book.strike / market.forward)
-        deviations = moneyness / book.by_row(atm * np.sqrt(book.known.years))
-        spot = chain["spot"].fill_null(np.nan).to_numpy()
-        distance = book.sign * (book.strike - spot) / spot
-    beyond = pl.Series(book.sign * (book.strike - market.forward) > 0)
-    unknown = pl.Series(np.isnan(market.forward))
-    return {
-        "forward": market.forward,
-        "discount": np.where(np.isnan(market.forward), np.nan, market.discount),
-        "moneyness": moneyness,
-        "moneyness_sd": deviations,
-        "otm": pl.select(pl.when(~unknown).then(beyond)).to_series(),
-        "otm_pct": distance,
-    }
+def _standing_columns(standing: Standing) -> dict[str, Values]:
+    """The columns of the standing, in the order of the field dictionary; 0 and 1 become booleans."""
+    columns: dict[str, Values] = standing._asdict()
+    flags = pl.Series(standing.otm)
+    columns["otm"] = (flags == 1).set(flags == 2, None)
+    return columns
 
 
 def _expiry_frame(book: Book, forwards: forward.Forwards, smiles: smile.Smiles) -> pl.DataFrame:

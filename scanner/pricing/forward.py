@@ -35,6 +35,8 @@ _ROUNDS = 3
 _MAX_STEPS = 8
 # A forward is found when the next step is this small a share of its standard error.
 _SETTLED = 0.05
+# Premiums follow the spot by a fraction only.
+_SAME_SPOT = 0.5
 _MAD_TO_DEVIATION = 1.4826
 _BISQUARE = 4.685
 # Standard deviations, as shares of the spot: how far an expiry may stand off the carry line (dividends come in lumps,
@@ -218,6 +220,7 @@ def _fit_parity(
     rate: Floats,
     exercised: Flags,
     spot: Floats,
+    tried_spot: Floats,
     forward: Floats,
     error: Floats,
     residual: Floats,
@@ -225,9 +228,13 @@ def _fit_parity(
     """Parity forward of each expiry; for American style less the early-exercise premiums that belong to it.
 
     A forward is consistent where parity, less the premiums at the yield it implies, gives it back: a root, found by the
-    secant method, because simple repetition creeps where the yield is large.
+    secant method, because simple repetition creeps where the yield is large. What was found for a spot stands while the
+    spot moves by less than matters.
     """
     for group in range(first, last):
+        if abs(spot[group] - tried_spot[group]) < _SAME_SPOT * error[group]:
+            continue
+        tried_spot[group] = spot[group]
         start, stop = offsets[group], offsets[group + 1]
         calls = start + np.flatnonzero(chosen[start:stop])
         if calls.shape[0] == 0:
@@ -247,7 +254,7 @@ def _fit_parity(
                     break
                 slope = (gap - gap_before) / (at - before)
                 following = at - gap / slope if -2.0 < slope < -0.05 else level
-                before, gap_before, at = at, gap, following
+                before, gap_before, at = at, gap, min(max(following, 0.5 * level), 2.0 * level)
         known = level > 0.0
         forward[group] = level if known else math.nan
         error[group] = uncertain if known else math.nan
@@ -368,12 +375,14 @@ def fit(expiries: Expiries, sign: Signs, strike: Floats, price: Floats, half_spr
     groups = years.shape[0]
     chosen, premium = np.zeros(sign.shape, np.bool_), np.zeros(sign.shape)
     over_groups(_choose_pairs, offsets, sign, strike, price, half_spread, years, rate, chosen)
-    parity, error, residual = np.empty(groups), np.empty(groups), np.empty(groups)
+    parity, error, residual, tried_spot = (np.full(groups, np.nan) for _ in range(4))
     line_spot = spot.copy()
     out = Forwards(np.empty(groups), np.empty(groups), np.empty(groups), np.empty(groups, np.int8), residual)
     for _ in range(_ROUNDS if exercised.any() else 1):
         pairs = (chosen, strike, price, half_spread, premium)
-        over_groups(_fit_parity, offsets, *pairs, years, rate, exercised, line_spot, parity, error, residual)
+        over_groups(
+            _fit_parity, offsets, *pairs, years, rate, exercised, line_spot, tried_spot, parity, error, residual
+        )
         carried = (out.forward, out.spot, out.dividend_yield, out.source, line_spot)
         over_groups(_lean_on_carry, underlying_offsets, order, years, rate, spot, parity, error, *carried)
     return out

@@ -35,13 +35,24 @@ class Smiles(NamedTuple):
 
 
 @numba.njit(nogil=True, cache=True)
+def _median(values: Floats, count: int) -> float:
+    """Median of the first few values, which it sorts in place."""
+    for i in range(1, count):
+        value, j = values[i], i
+        while j > 0 and values[j - 1] > value:
+            values[j] = values[j - 1]
+            j -= 1
+        values[j] = value
+    return float(0.5 * (values[(count - 1) // 2] + values[count // 2]))
+
+
+@numba.njit(nogil=True, cache=True)
 def _neighbour_medians(x: Floats, y: Floats) -> Floats:
     """Each point as its neighbours see it: the median of the lines through one neighbour on each side."""
     count = x.shape[0]
     seen = np.empty(count)
     lines = np.empty(_SIDES * _SIDES)
     for i in range(count):
-        # At an end the lines run through two points of the one side that there is.
         low = max(i - _SIDES, 0)
         high = min(i + _SIDES, count - 1)
         found = 0
@@ -50,10 +61,10 @@ def _neighbour_medians(x: Floats, y: Floats) -> Floats:
                 lines[found] = y[a] + (y[b] - y[a]) * (x[i] - x[a]) / (x[b] - x[a])
                 found += 1
         if found > 0:
-            seen[i] = np.median(lines[:found])
+            seen[i] = _median(lines, found)
         else:
-            near = y[low : high + 1]
-            seen[i] = np.median(near)
+            # An end has neighbours on one side only, and is judged by their level.
+            seen[i] = np.median(y[low : high + 1])
     return seen
 
 
@@ -180,15 +191,19 @@ def _fit_groups(
             atm[group] = money
             put_25[group] = _at_delta(-1.0, money, years[group], x, y, weights)
             call_25[group] = _at_delta(1.0, money, years[group], x, y, weights)
+        place, fitted, fitted_at = 0, math.nan, math.nan
         for row in range(start, stop):
             if not volatility[row] > 0.0:
                 continue
-            at = math.log(strike[row] / forward[group])
-            place = int(np.searchsorted(x, at))
-            own = place if place < count and x[place] == at else -1
-            if count - (own >= 0) >= _LEAST_OTHERS:
-                fitted = _evaluate(at, x, y, weights, own)
-                others[row] = fitted if fitted > 0.0 else math.nan
+            # A call and a put of one strike ask the same question.
+            if strike[row] != fitted_at:
+                at, fitted_at = math.log(strike[row] / forward[group]), strike[row]
+                while place < count and x[place] < at:
+                    place += 1
+                own = place if place < count and x[place] == at else -1
+                enough = count - (own >= 0) >= _LEAST_OTHERS
+                fitted = _evaluate(at, x, y, weights, own) if enough else math.nan
+            others[row] = fitted if fitted > 0.0 else math.nan
 
 
 def fit(
