@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from scanner import pipeline
+from scanner import pipeline, sessions
 from scanner.alerts.model import Confirmation
 from scanner.cli import common, opening
 from scanner.errors import ScanProblem
@@ -66,11 +66,12 @@ def confirm_once(settings: Settings, sources: Sequence[Source], symbols: tuple[s
 
     Nothing is fetched where nothing waits, so that the job may run all day.
     """
-    from scanner.alerts import confirmation
+    from scanner.alerts import confirmation, matching
 
     now = common.right_now()
     with opening.open_memory(settings.store.path) as memory:
         assert memory.state is not None
+        assert memory.store is not None
         with memory.state.read() as ledger:
             waiting = {item.underlying for item in ledger.flagged(outcome=Confirmation.pending)}
         wanted = tuple(symbol for symbol in symbols if symbol in waiting)
@@ -79,7 +80,10 @@ def confirm_once(settings: Settings, sources: Sequence[Source], symbols: tuple[s
         received = pipeline.receive(sources, pipeline.Request(wanted, None, now, "confirm"))
         if received.chain is None:
             return Confirmed((), tuple(received.problems))
-        report = confirmation.confirm(memory.state, received.chain, now)
+        source, session = received.chain["source"][0], sessions.session_of(now)
+        panel = memory.store.history.panel(source, list(wanted), session, pipeline.PANEL_SESSIONS)
+        matched = matching.matched_by(panel, received.chain)
+        report = confirmation.confirm(memory.state, received.chain, now, matched)
     sentences = [
         f"{event.alert.alert_id[:10]} {event.alert.title}: {event.alert.confirmation}" for event in report.events
     ]
