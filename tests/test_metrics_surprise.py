@@ -93,9 +93,7 @@ def panel() -> Panel:
 
 @pytest.fixture(scope="module")
 def model(panel: Panel) -> surprise.VolumeModel:
-    fitted = surprise.fit(panel)
-    assert fitted is not None
-    return fitted
+    return surprise.fit(panel)
 
 
 def test_expected_volume_is_the_laws_mean_within_a_third(model: surprise.VolumeModel, panel: Panel) -> None:
@@ -130,7 +128,6 @@ def test_a_drip_is_seen_by_the_five_session_build_up_and_not_by_its_last_day() -
     row = 3
     quiet.volume[row, -4:] = 60
     fitted = surprise.fit(quiet)
-    assert fitted is not None
     volume = draw(np.random.default_rng(4), mean_volume(quiet.contracts))
     volume[row] = 60
     scored = fitted.score(chain_of(quiet, volume), quiet)
@@ -165,12 +162,25 @@ def test_scoring_keeps_rows_order_and_other_columns(model: surprise.VolumeModel,
     assert model.score(chain, panel).select(chain.columns).equals(chain)
 
 
-def test_a_panel_without_sessions_gives_no_model() -> None:
-    assert surprise.fit(Panel.empty()) is None
+def test_without_any_history_the_built_in_prior_judges_and_says_so(panel: Panel) -> None:
+    volume = mean_volume(panel.contracts).round()
+    volume[7] = 4000
+    nothing = Panel.empty()
+    scored = surprise.fit(nothing).score(chain_of(panel, volume), nothing)
+    assert scored["baseline_kind"].unique().to_list() == ["prior"]
+    assert scored["combined_surprise"].arg_max() == 7
+    assert scored["volume_surprise"][7] > 2
+    assert scored["volume_avg_20"].null_count() == scored.height
+
+
+def test_a_name_with_nine_sessions_is_judged_by_the_prior_and_with_ten_more_by_its_own_history() -> None:
+    for sessions, kind in ((9, "prior"), (SESSIONS, "own")):
+        short = remembered(sessions=sessions)
+        scored = surprise.fit(short).score(chain_of(short, mean_volume(short.contracts).round()), short)
+        assert scored["baseline_kind"].unique().to_list() == [kind]
 
 
 def test_the_same_panel_gives_the_same_surprises(panel: Panel, model: surprise.VolumeModel) -> None:
     again = surprise.fit(panel)
-    assert again is not None
     chain = chain_of(panel, draw(np.random.default_rng(9), mean_volume(panel.contracts)))
     assert again.score(chain, panel).equals(model.score(chain, panel))

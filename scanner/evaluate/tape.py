@@ -169,4 +169,5 @@ class Tape:
             iv=column(self.iv),
             delta=column(self.delta),
             mid=column(self.price),
+            last=column(self.price),
         )

@@ -48,6 +48,46 @@ def score(parts: pl.DataFrame) -> pl.Series:
     return pl.select(pl.when(known).then(filled)).to_series().alias("score")
 
 
+def multi_leg_suspects(contracts: pl.DataFrame) -> pl.Series:
+    """Whether an equal size traded in another unusual contract of the same underlying; a tag, no verdict.
+
+    Equal means within 1 % and at least 100 lots, both rarer than one in ten: two legs of one spread. Null where the
+    volume or the surprise is not known.
+    """
+    rows = contracts.select("underlying", "volume", "combined_surprise").with_row_index("_row")
+    legs = rows.filter((pl.col("volume") >= 100) & (pl.col("combined_surprise") >= 1.0)).sort("underlying", "volume")
+    close = (pl.col("volume").shift(-1) <= pl.col("volume") * 1.01) & (
+        pl.col("underlying").shift(-1) == pl.col("underlying")
+    )
+    above = legs.select(close.fill_null(value=False)).to_series()
+    suspects = legs.filter(above | above.shift(1, fill_value=False))["_row"]
+    known = contracts["volume"].is_not_null() & contracts["combined_surprise"].is_not_null()
+    tagged = rows["_row"].is_in(suspects.implode())
+    return pl.select(pl.when(known).then(tagged)).to_series().alias("multi_leg_suspect")
+
+
+def roll_suspects(contracts: pl.DataFrame) -> pl.Series:
+    """Whether a contract looks like a leg of a position rolled from an expiry of the next nine days to a later one.
+
+    Both legs have the same root, right and strike, at least 50 lots each, sizes within a quarter of each other, and are
+    both rarer than one in ten; the near leg's volume fits into its open interest, so that it can be a closing.
+    """
+    key = ["root", "strike", "right"]
+    days = (pl.col("expiry") - pl.col("session_date")).dt.total_days()
+    legs = contracts.with_row_index("_row").filter((pl.col("volume") >= 50) & (pl.col("combined_surprise") >= 1.0))
+    near = legs.filter((days <= 9) & (pl.col("volume") <= 1.1 * pl.col("open_interest")))
+    pairs = near.select(*key, near="_row", size="volume", first="expiry").join(
+        legs.select(*key, "volume", "expiry", far="_row"), on=key
+    )
+    rolled = pairs.filter(
+        (pl.col("expiry") > pl.col("first"))
+        & (pl.col("volume") <= 1.25 * pl.col("size"))
+        & (pl.col("volume") >= 0.8 * pl.col("size"))
+    )
+    marked = pl.concat([rolled["near"], rolled["far"]]).unique()
+    return pl.Series("roll_suspect", np.isin(np.arange(contracts.height), marked.to_numpy()), dtype=pl.Boolean)
+
+
 def consolidate(contracts: pl.DataFrame, ladders: pl.DataFrame) -> pl.DataFrame:
     """One list of a session's alerts, strongest first: a run of neighbouring strikes of one expiry is one story.
 
@@ -56,17 +96,21 @@ def consolidate(contracts: pl.DataFrame, ladders: pl.DataFrame) -> pl.DataFrame:
     or the next listed strike belong to one alert, which names its five strongest. A contract's rank is its combined
     surprise, 1.5 higher for a new strike (a family of few contracts in which openings are told apart best, so it gets
     more than its share of the list); that of a ladder is its surprise less 0.5, for the runs of many lengths looked at.
-    Columns: ``underlying root expiry rank lead members``, ``lead`` the strongest contract, ``members`` all named.
+    Rolls (see :func:`roll_suspects`) are left out. Columns: ``underlying root expiry rank lead members``, ``lead`` the
+    strongest contract, ``members`` all named.
     """
-    in_ladder = ladders.select("members", _ladder=pl.col("ladder_surprise") - LADDER_CHARGE).explode("members")
+    charged = pl.col("ladder_surprise") - LADDER_CHARGE
+    in_ladder = ladders.select("members", _ladder=charged).explode("members", empty_as_null=True, keep_nulls=True)
     places = contracts.select(
         _group=pl.struct("root", "expiry").rle_id(), _strike=pl.struct("root", "expiry", "strike").rle_id()
     )
     raised = pl.when(pl.col("new_strike").fill_null(value=False)).then(NEW_STRIKE_RANK).otherwise(0.0)
+    rolls = roll_suspects(contracts)
     rows = (
         contracts.select("underlying", "root", "expiry", "contract", "volume", own=pl.col("combined_surprise") + raised)
         .hstack(places)
         .join(in_ladder, left_on="contract", right_on="members", how="left", maintain_order="left")
+        .filter(~rolls)
         .filter(((pl.col("own") >= LEAST_RANK) & (pl.col("volume") >= LEAST_LOTS)) | pl.col("_ladder").is_not_null())
         .with_columns(rank=pl.max_horizontal("own", "_ladder"))
     )

@@ -1,6 +1,7 @@
 """Surprise: how much volume a contract, and everything wider, should show now, and how rare it is to see this much."""
 
-from scanner.metrics.surprise.model import VolumeModel, fit
+from scanner.metrics.surprise.fitting import fit
+from scanner.metrics.surprise.model import VolumeModel
 from scanner.metrics.surprise.wider import (
     expiry_surprises,
     iv30_change_surprise,

@@ -13,8 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 TIER_EDGES = np.array([0.15, 0.5, 2.0, 8.0, 32.0, 128.0, 1024.0])
+WEEK_EDGES = np.array([2.0, 32.0, 256.0])
 EXPIRING_EDGES = np.array([2.0, 64.0])
-TIERS = len(TIER_EDGES) + 1 + len(EXPIRING_EDGES) + 1
+_WEEK = len(TIER_EDGES) + 1
+_EXPIRING = _WEEK + len(WEEK_EDGES) + 1
+TIERS = _EXPIRING + len(EXPIRING_EDGES) + 1
 KNOTS = 28
 _LEVELS = np.array(
     [0.5, 0.3, 0.2, 0.1, 0.05, 0.03, 0.02, 0.01, 0.005, 0.003, 0.002, 0.001, 0.0005, 0.0003, 0.0002, 0.0001]
@@ -23,13 +26,15 @@ _BEYOND = np.array([0.3, 0.6, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 7.0, 10.0])
 _SMALLEST_COUNT = 20
 _THIN_TIER = 400
 HIGHEST = 20.0
+_USUAL_SHAPE, _USUAL_WEIGHT = 0.1, 50.0
 
 
 def tier_of(mean: NDArray[np.float64], days: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Activity tier by expected volume; contracts on their last day have tiers of their own."""
+    """Activity tier by expected volume; contracts in their last week, and on their last day, have their own."""
     standing = np.searchsorted(TIER_EDGES, mean, side="right")
-    expiring = len(TIER_EDGES) + 1 + np.searchsorted(EXPIRING_EDGES, mean, side="right")
-    return np.where(days <= 0, expiring, standing)
+    week = _WEEK + np.searchsorted(WEEK_EDGES, mean, side="right")
+    expiring = _EXPIRING + np.searchsorted(EXPIRING_EDGES, mean, side="right")
+    return np.where(days <= 0, expiring, np.where(days <= 7, week, standing))
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,7 @@ def calibrate(raw: NDArray[np.float64], tier: NDArray[np.int64], tiers: int = TI
 
     A tier with fewer than 400 rows uses the map of all tiers together.
     """
-    pooled_tail = _tail(raw, shape=0.0, weight=0.0)
+    pooled_tail = _tail(raw, shape=_USUAL_SHAPE, weight=_USUAL_WEIGHT)
     everything = _knots(raw, pooled_tail)
     knots_raw, knots_calibrated = np.empty((tiers, KNOTS)), np.empty((tiers, KNOTS))
     rows = np.bincount(tier, minlength=tiers)

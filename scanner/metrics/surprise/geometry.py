@@ -94,8 +94,9 @@ class Market:
         The names of ``spot`` begin with those of the past; those after them are new.
         """
         last_spot, last_volatility = np.full(len(spot), np.nan), np.full(len(spot), _UNKNOWN_VOLATILITY)
-        last_spot[: len(self.log_spot)] = self.log_spot[:, -1]
-        last_volatility[: len(self.log_spot)] = self.volatility[:, -1]
+        if len(self.day):
+            last_spot[: len(self.log_spot)] = self.log_spot[:, -1]
+            last_volatility[: len(self.log_spot)] = self.volatility[:, -1]
         log_spot = np.log(np.where(spot > 0, spot, np.nan))
         log_spot = np.where(np.isnan(log_spot), last_spot, log_spot)
         volatility = at_the_money(places, iv, log_spot, places.expiry - day)

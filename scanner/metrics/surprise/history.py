@@ -14,7 +14,8 @@ from scanner.metrics.surprise.geometry import Market, Places, locate
 from scanner.panel import Panel
 
 _SESSIONS_A_YEAR = 252.0
-_WINDOW_WEIGHTS = {1: 0.6, 3: 0.15, 5: 0.25}
+_WINDOW_WEIGHTS = {1: 0.7, 3: 0.12, 5: 0.18}
+_AGREEMENT = 0.07
 
 
 @dataclass(frozen=True)
@@ -103,12 +104,28 @@ def build_up(earlier: NDArray[np.float32], today: NDArray[np.floating]) -> NDArr
 
 
 def combine(surprises: dict[int, NDArray[np.float64]], today: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The strongest of the windows, each charged for its share of the family; not yet a chance.
+    """The windows as one statistic, not yet a chance.
 
-    A build-up counts only for a contract that has traded today.
+    The strongest window counts in full, each charged for its share of the family; the others add a little of theirs, so
+    that a build-up that shows in all of them is rarer than one that shows in one. A build-up counts only for a contract
+    that has traded today.
     """
     parts = [np.maximum(values + np.log10(_WINDOW_WEIGHTS[window]), 0.0) for window, values in surprises.items()]
-    return np.where(today > 0, np.maximum.reduce(parts), 0.0)
+    strongest = np.maximum.reduce(parts)
+    return np.where(today > 0, strongest + _AGREEMENT * (np.sum(parts, axis=0) - strongest), 0.0)
+
+
+def bounded(
+    combined: NDArray[np.float64], surprises: dict[int, NDArray[np.float64]], today: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """A calibrated combination between what holds for any windows and what agreement can add.
+
+    At least the strongest window after its charge (Bonferroni, valid however the windows hang together); at most half a
+    decade rarer than the rarest window.
+    """
+    least = np.maximum.reduce([values + np.log10(_WINDOW_WEIGHTS[window]) for window, values in surprises.items()])
+    most = np.maximum.reduce(list(surprises.values())) + 0.5
+    return np.where(today > 0, np.clip(combined, np.maximum(least, 0.0), most), 0.0)
 
 
 def standardised_move(

@@ -11,6 +11,7 @@ _LOWEST, _HIGHEST = -7.0, 15.0
 _MEANS = 85
 _COUNTS = 141
 _COUNT_STEP = 0.11
+_RIDGE, _RIDGE_TO_CENTRE = 0.01, 10.0
 
 
 def expected(features: NDArray[np.float32], coefficients: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -19,26 +20,32 @@ def expected(features: NDArray[np.float32], coefficients: NDArray[np.float64]) -
 
 
 def fit_log_link(
-    features: NDArray[np.float32], counts: NDArray[np.float64], ridge: float = 0.01, iterations: int = 12
+    features: NDArray[np.float32],
+    counts: NDArray[np.float64],
+    centre: NDArray[np.float64] | None = None,
+    iterations: int = 12,
 ) -> NDArray[np.float64]:
     """Coefficients of a negative-binomial regression with log link, by iteratively reweighted least squares.
 
     The working dispersion is a constant (k = 0.4): it only sets how much a large count may weigh, and real counts have
-    no finite variance. One row's step is bounded for the same reason. ``ridge`` is the prior precision of every
-    coefficient. Starts from least squares of log(1 + count).
+    no finite variance. One row's step is bounded for the same reason. With a ``centre`` the coefficients are drawn
+    towards it, so that a history in which nothing ever happened to a covariate does not unlearn what it means. Starts
+    from least squares of log(1 + count).
     """
+    ridge = _RIDGE if centre is None else _RIDGE_TO_CENTRE
     penalty = ridge * np.eye(features.shape[1])
+    pull = np.zeros(features.shape[1]) if centre is None else ridge * centre
     start = (
         (features.T @ features).astype(np.float64) + 1e-4 * ridge * len(features) * np.eye(features.shape[1]) + penalty
     )
-    coefficients = np.linalg.solve(start, features.T @ (1.2 * np.log1p(counts)).astype(np.float32))
+    coefficients = np.linalg.solve(start, features.T @ (1.2 * np.log1p(counts)).astype(np.float32) + pull)
     for _ in range(iterations):
         linear = np.clip(features @ coefficients.astype(np.float32), _LOWEST, _HIGHEST).astype(np.float64)
         mean = np.exp(linear)
         weight = (mean / (1.0 + mean / 0.4)).astype(np.float32)
         target = (linear + np.clip((counts - mean) / mean, -1.0, 20.0)).astype(np.float32)
         weighted = features * weight[:, None]
-        step = np.linalg.solve((weighted.T @ features).astype(np.float64) + penalty, weighted.T @ target)
+        step = np.linalg.solve((weighted.T @ features).astype(np.float64) + penalty, weighted.T @ target + pull)
         moved = float(np.abs(step - coefficients).max())
         coefficients = step
         if moved < 1e-3:

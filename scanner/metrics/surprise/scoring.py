@@ -14,6 +14,7 @@ from scanner.metrics.surprise import features
 from scanner.metrics.surprise.calibration import tier_of
 from scanner.metrics.surprise.geometry import Places, locate
 from scanner.metrics.surprise.history import (
+    bounded,
     build_up,
     combine,
     log_open_interest,
@@ -21,6 +22,7 @@ from scanner.metrics.surprise.history import (
     window_activity,
 )
 from scanner.metrics.surprise.regression import expected
+from scanner.metrics.surprise.time_of_day import share_of_volume
 from scanner.panel import Panel
 
 if TYPE_CHECKING:
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
 GOOD_SESSIONS = 10
 _PRIOR_VOLUME = 5.0
 _NOT_KNOWN = "volume not known"
-_NO_HISTORY = "no history and no built-in prior"
 
 
 @dataclass(frozen=True)
@@ -83,17 +84,17 @@ class Today:
             log_price,
         )
         base = model.base[np.minimum(places.underlying, len(model.base) - 1), cell]
-        own = np.where(rows >= 0, model.memory.states[np.maximum(rows, 0), -1, features.OWN_LONG], np.float32(0))
-        predicted = np.log1p(np.expm1(np.maximum(base + own, 0)) * elapsed) if elapsed < 1 else base + own
+        now = _remembered(model.memory.states, rows, -1)
+        share = share_of_volume(elapsed, places.expiry - day)
+        predicted = np.log1p(np.expm1(np.maximum(base + now[:, features.OWN_LONG], 0)) * share)
         volume = _numbers(contracts, "volume")
-        short = np.where(rows >= 0, model.memory.states[np.maximum(rows, 0), -1, features.OWN_SHORT], np.float32(0))
         of_name, of_expiry, beside, _ = features.activity(
             places.group,
             places.call,
             places.underlying,
             predicted.astype(np.float32),
             np.log1p(volume).astype(np.float32),
-            short,
+            now[:, features.OWN_SHORT],
             len(names),
         )
         return cls(
@@ -119,11 +120,10 @@ class Today:
         """The regression's rows for a window that ends now."""
         sessions = len(panel.sessions)
         anchor = max(sessions - window + 1, 0)
-        listed, at = self.rows >= 0, np.maximum(self.rows, 0)
-        states = np.where(listed[:, None], model.memory.states[at, anchor], np.float32(0))
+        states = _remembered(model.memory.states, self.rows, anchor)
         at_start = self.open_interest
         if window > 1:
-            at_start = np.where(listed, panel.open_interest[at, anchor], np.nan)
+            at_start = _taken(panel.open_interest[:, anchor], self.rows) if anchor < sessions else at_start
         extra = len(self.names) - len(panel.underlyings)
         activity = np.vstack([model.memory.activity, np.zeros((extra, sessions))])
         x = np.empty((len(self.rows), features.COUNT), np.float32)
@@ -178,14 +178,16 @@ def score(
     tier = np.empty(0, np.int64)
     surprises = {}
     for window, part in model.windows.items():
-        elapsed_share = (window - 1 + elapsed) / window
+        window_share = (window - 1 + share_of_volume(elapsed, expiring)) / window
         x = today.design(model, panel, window)
-        window_mean = expected(x, part.coefficients) * elapsed_share
+        window_mean = expected(x, part.coefficients) * window_share
         if window == 1:
             mean, tier = window_mean, tier_of(window_mean, expiring)
         raw = part.raw(x, window_mean, today.count(panel, window))
         surprises[window] = part.calibration.apply(raw, tier)
-    combined = model.combination.apply(combine(surprises, np.nan_to_num(today.volume)), tier)
+    traded = np.nan_to_num(today.volume)
+    combined = model.learned.combination.apply(combine(surprises, traded), tier)
+    combined = bounded(combined, surprises, traded)
     good = np.append(model.good_sessions, np.zeros(len(today.names) - len(panel.underlyings), np.int64))
     own = (good[today.places.underlying] >= GOOD_SESSIONS) & (model.kind == "own")
     usual = np.expm1(np.maximum(today.predicted, 0.0)).astype(np.float64)
@@ -224,7 +226,7 @@ def _columns(
 
 def _past_volume(panel: Panel, today: Today) -> list[pl.Series]:
     """Plain averages of the contract's own past, null where it has none, and whether it is newly listed."""
-    listed, at = today.rows >= 0, np.maximum(today.rows, 0)
+    listed = today.rows >= 0
     recent = panel.volume[:, -20:]
     known = np.isfinite(recent)
 
@@ -233,25 +235,44 @@ def _past_volume(panel: Panel, today: Today) -> list[pl.Series]:
         total = np.where(known[:, -last:], recent[:, -last:], 0.0).sum(axis=1)
         return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
-    ordered = np.sort(recent, axis=1)
-    count = known.sum(axis=1)
-    last = np.maximum(count - 1, 0)
-    row = np.arange(len(ordered))
-    median = np.where(count > 0, (ordered[row, last // 2] + ordered[row, (last + 1) // 2]) / 2, np.nan)
-    sessions = np.isfinite(panel.volume).sum(axis=1)
-    absent_before = ~np.isfinite(panel.volume[:, -1])[at] | ~listed
-    traded_before = np.isin(today.places.underlying, today.places.underlying[~absent_before])
-
     def column(name: str, values: NDArray[np.float64]) -> pl.Series:
-        return pl.Series(name, np.where(listed, values[at], np.nan)).fill_nan(None)
+        return pl.Series(name, _taken(values, today.rows)).fill_nan(None)
 
+    sessions = np.zeros(len(listed), np.int64)
+    sessions[listed] = np.isfinite(panel.volume).sum(axis=1)[today.rows[listed]]
+    before = np.isfinite(_taken(panel.volume[:, -1], today.rows)) if panel.sessions else np.zeros(len(listed), bool)
+    name_before = pl.Series(np.isin(today.places.underlying, today.places.underlying[before]), dtype=pl.Boolean)
     return [
         column("volume_avg_5", mean(5)),
         column("volume_avg_20", mean(20)),
-        column("volume_median_20", median),
-        pl.Series("history_sessions", np.where(listed, sessions[at], 0), dtype=pl.Int64),
-        pl.Series("new_strike", absent_before, dtype=pl.Boolean).set(~pl.Series(traded_before), None),
+        column("volume_median_20", _median(recent)),
+        pl.Series("history_sessions", sessions),
+        pl.Series("new_strike", ~before, dtype=pl.Boolean).set(~name_before, None),
     ]
+
+
+def _median(recent: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Median of each row, its NaNs left out; NaN where all are."""
+    if not recent.shape[1]:
+        return np.full(len(recent), np.nan)
+    ordered, count = np.sort(recent, axis=1), np.isfinite(recent).sum(axis=1)
+    row, last = np.arange(len(ordered)), np.maximum(count - 1, 0)
+    return np.where(count > 0, (ordered[row, last // 2] + ordered[row, (last + 1) // 2]) / 2, np.nan)
+
+
+def _remembered(states: NDArray[np.float32], rows: NDArray[np.int32], anchor: int) -> NDArray[np.float32]:
+    """What was known of each row before a session; nothing of a contract that is not in the panel."""
+    result = np.zeros((len(rows), features.STATES), np.float32)
+    listed = rows >= 0
+    result[listed] = states[rows[listed], anchor]
+    return result
+
+
+def _taken(values: NDArray[np.floating], rows: NDArray[np.int32]) -> NDArray[np.float64]:
+    """Values of the panel's rows; NaN for a contract that is not in it."""
+    result = np.full(len(rows), np.nan)
+    result[rows >= 0] = values[rows[rows >= 0]]
+    return result
 
 
 def _numbers(contracts: pl.DataFrame, column: str) -> NDArray[np.float64]:

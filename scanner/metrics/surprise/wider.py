@@ -68,7 +68,7 @@ def strike_surprises(model: VolumeModel, contracts: pl.DataFrame) -> pl.DataFram
     key = ["underlying", "root", "expiry", "strike"]
     number = contracts.select(pl.struct("root", "expiry", "strike").rle_id()).to_series().to_numpy()
     raw = both_rights(contracts["volume_surprise"].fill_null(0.0).to_numpy(), number)
-    surprise = model.strike.apply(raw, np.zeros(len(raw), np.int64))
+    surprise = model.learned.strike.apply(raw, np.zeros(len(raw), np.int64))
     strikes = contracts.group_by(key, maintain_order=True).agg(known=pl.col("volume_surprise").is_not_null().any())
     judged = strikes["known"].to_numpy()
     return strikes.select(key).with_columns(_nullable("volume_surprise", surprise, judged))

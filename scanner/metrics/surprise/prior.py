@@ -1,0 +1,69 @@
+"""What came with the package: a model learnt once from many short histories, for names that have none of their own.
+
+The file holds fitted numbers only (coefficients, tail tables, calibration knots, mean log volumes of buckets), no
+contract and no session. ``python -m scanner.evaluate.make_prior`` makes it.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from scanner.metrics.surprise.calibration import Calibration
+from scanner.metrics.surprise.features import WINDOWS
+from scanner.metrics.surprise.model import Learned, WindowModel
+from scanner.metrics.surprise.regression import TailShape
+
+_FILE = "prior.npz"
+_SINGLE = ("combination", "ladder", "strike")
+
+
+@lru_cache(maxsize=1)
+def load() -> tuple[Learned, NDArray[np.float32]]:
+    """The built-in model and the usual log volume of every bucket, shape (CELLS,)."""
+    with resources.files(__package__).joinpath(_FILE).open("rb") as file, np.load(file, allow_pickle=False) as kept:
+        values = {name: kept[name] for name in kept.files}
+    windows = {
+        window: WindowModel(
+            values[f"coefficients_{window}"],
+            values[f"tail_{window}"].astype(np.float32),
+            TailShape(values[f"start_{window}"], values[f"shape_{window}"]),
+            _calibration(values, f"window_{window}"),
+        )
+        for window in WINDOWS
+    }
+    columns = ("tier", "nominal", "rows", "flagged", "realised")
+    realised = pl.DataFrame({name: values[f"realised_{name}"] for name in columns})
+    combination, ladder, strike = (_calibration(values, name) for name in _SINGLE)
+    return Learned(windows, combination, ladder, strike, realised), values["base"].astype(np.float32)
+
+
+def _calibration(values: dict[str, NDArray[np.float64]], name: str) -> Calibration:
+    return Calibration(values[f"{name}_raw"], values[f"{name}_calibrated"], values[f"{name}_rows"].astype(np.int64))
+
+
+def save(path: Path, learned: Learned, base: NDArray[np.float32]) -> None:
+    """Write a model as the built-in one; tail tables are rounded to what half precision holds."""
+    values: dict[str, NDArray[np.generic]] = {"base": base.astype(np.float16)}
+    for window, model in learned.windows.items():
+        values[f"coefficients_{window}"] = model.coefficients
+        values[f"tail_{window}"] = model.tail.astype(np.float16)
+        values[f"start_{window}"], values[f"shape_{window}"] = model.shape.start, model.shape.coefficients
+        values |= _parts(f"window_{window}", model.calibration)
+    for name in _SINGLE:
+        values |= _parts(name, getattr(learned, name))
+    values |= {f"realised_{name}": learned.realised[name].to_numpy() for name in learned.realised.columns}
+    np.savez_compressed(path, allow_pickle=False, **values)
+
+
+def _parts(name: str, calibration: Calibration) -> dict[str, NDArray[np.generic]]:
+    return {
+        f"{name}_raw": calibration.raw,
+        f"{name}_calibrated": calibration.calibrated,
+        f"{name}_rows": calibration.rows,
+    }
