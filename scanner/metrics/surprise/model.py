@@ -93,6 +93,7 @@ class VolumeModel:
         ``elapsed`` is the share of the session that is over. Adds ``volume_expected volume_usual`` (before it is known
         how busy the day is) ``volume_multiple volume_surprise volume_surprise_3 volume_surprise_5 combined_surprise``
         (the three windows as one calibrated statement) ``volume_q baseline_kind surprise_reason history_sessions
-        volume_avg_5 volume_avg_20 volume_median_20 new_strike``. Null, with the reason, where the volume is not known.
+        volume_avg_5 volume_avg_20 volume_median_20 new_strike multi_leg_suspect``. Null, with the reason, where the
+        volume is not known.
         """
         return score(self, contracts, panel, elapsed, events)

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from scanner.metrics.selection import benjamini_hochberg
+from scanner.metrics.selection import benjamini_hochberg, multi_leg_suspects
 from scanner.metrics.surprise import features
 from scanner.metrics.surprise.calibration import tier_of
 from scanner.metrics.surprise.geometry import Places, locate
@@ -191,9 +191,8 @@ def score(
     good = np.append(model.good_sessions, np.zeros(len(today.names) - len(panel.underlyings), np.int64))
     own = (good[today.places.underlying] >= GOOD_SESSIONS) & (model.kind == "own")
     usual = np.expm1(np.maximum(today.predicted, 0.0)).astype(np.float64)
-    return _columns(contracts, today.volume, mean, usual, surprises, combined, own).with_columns(
-        _past_volume(panel, today)
-    )
+    scored = _columns(contracts, today.volume, mean, usual, surprises, combined, own)
+    return scored.with_columns(_past_volume(panel, today)).with_columns(multi_leg_suspects(scored))
 
 
 def _columns(

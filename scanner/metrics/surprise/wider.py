@@ -47,14 +47,12 @@ def underlying_surprises(model: VolumeModel, contracts: pl.DataFrame, panel: Pan
     whole = _totals(model, panel, every, places.underlying, names)
     back = _totals(model, panel, days > BACK_END_DAYS, places.underlying, names)
     puts = _totals(model, panel, np.broadcast_to(~places.call[:, None], days.shape), places.underlying, names)
-    judged = today["known"].to_numpy() & (rows >= 0)
-    judged &= np.where(rows >= 0, model.good_sessions[np.maximum(rows, 0)], 0) >= GOOD_SESSIONS
-    at = np.maximum(rows, 0)
+    judged = today["known"].to_numpy() & (_at(model.good_sessions, rows, 0) >= GOOD_SESSIONS)
     columns = {
-        "volume_surprise": total_surprise(*whole, today["total"].to_numpy(), today["usual"].to_numpy(), at),
-        "back_end_surprise": total_surprise(*back, today["back"].to_numpy(), today["back_usual"].to_numpy(), at),
+        "volume_surprise": total_surprise(*whole, today["total"].to_numpy(), today["usual"].to_numpy(), rows),
+        "back_end_surprise": total_surprise(*back, today["back"].to_numpy(), today["back_usual"].to_numpy(), rows),
         "put_call_surprise": put_share_surprise(
-            puts[0], whole[0], today["puts"].to_numpy(), today["total"].to_numpy(), at
+            puts[0], whole[0], today["puts"].to_numpy(), today["total"].to_numpy(), rows
         ),
     }
     return today.select("underlying").with_columns(_nullable(name, values, judged) for name, values in columns.items())
@@ -88,10 +86,16 @@ def expiry_surprises(model: VolumeModel, contracts: pl.DataFrame, panel: Panel) 
     at = today.join(past, on=key, how="left", maintain_order="left")["entity"].fill_null(-1).to_numpy()
     totals = _totals(model, panel, np.ones(panel.volume.shape, bool), places.group, len(firsts))
     name = panel.underlying_rows(today["underlying"])
-    judged = today["known"].to_numpy() & (name >= 0)
-    judged &= np.where(name >= 0, model.good_sessions[np.maximum(name, 0)], 0) >= GOOD_SESSIONS
+    judged = today["known"].to_numpy() & (_at(model.good_sessions, name, 0) >= GOOD_SESSIONS)
     surprise = total_surprise(*totals, today["total"].to_numpy(), today["usual"].to_numpy(), at)
     return today.select(key).with_columns(_nullable("volume_surprise", surprise, judged))
+
+
+def _at(values: NDArray[np.generic], index: NDArray[np.integer], missing: float) -> NDArray[np.float64]:
+    """Values at each index; ``missing`` where it is -1."""
+    result = np.full(len(index), missing, np.float64)
+    result[index >= 0] = values[index[index >= 0]]
+    return result
 
 
 def _nullable(name: str, values: NDArray[np.float64], judged: NDArray[np.bool_]) -> pl.Series:
@@ -135,7 +139,7 @@ def total_surprise(
     known = np.isfinite(residual)
     edges, spreads = _spread_by_size(residual[known], usual[known])
     past = residual[known] / spreads[np.searchsorted(edges, usual[known])]
-    mine = np.where(entity >= 0, centre[np.maximum(entity, 0), -1], 0.0)
+    mine = _at(centre[:, -1], entity, 0.0)
     now = np.log1p(today) - np.log1p(today_usual) - mine
     return tail_surprise(now / spreads[np.searchsorted(edges, today_usual)], past)
 
@@ -206,7 +210,9 @@ def put_share_surprise(
     """
     from scipy.special import betainc
 
-    share = np.where(total > 0, puts / np.where(total > 0, total, 1.0), np.nan)[entity]
+    share = np.full((len(entity), total.shape[1]), np.nan)
+    past = np.where(total > 0, puts / np.where(total > 0, total, 1.0), np.nan)
+    share[entity >= 0] = past[entity[entity >= 0]]
     known = np.isfinite(share)
     count = known.sum(axis=1)
     centre = (np.where(known, share, 0.0).sum(axis=1) + 0.45) / (count + 1)
