@@ -9,13 +9,16 @@ from pathlib import Path
 
 import pytest
 import typer
-from alert_samples import FRIDAY, GOOG_235, THURSDAY, SampleRule, at, finding, findings, frames, scan
+from alert_samples import FRIDAY, GOOG_235, THURSDAY, SampleRule, alert, at, finding, findings, frames, scan
 from typer.testing import CliRunner
 
 from scanner.alerts.confirmation import confirm
+from scanner.alerts.model import Status
 from scanner.alerts.update import update
-from scanner.cli import alerts, watchlist
+from scanner.cli import alerts, scanning, watchlist
+from scanner.config import Outputs, Settings, WatchlistOutput
 from scanner.errors import StoreError, UsageError
+from scanner.outputs.result import ScanResult
 from scanner.store.state import State
 
 PUT_CALL = finding(
@@ -134,3 +137,16 @@ def test_the_scoreboard_says_how_each_rule_has_done(store):
         ("call-buildup", "1", ""),
         ("put-call-jump", "1", ""),
     ]
+
+
+def test_the_configured_watchlist_keeps_what_earlier_scans_of_the_session_raised(store):
+    """The scan at hand found only a new contract; the two alerts stored before it stay on the session's list."""
+    folder = store / "lists"
+    settings = Settings(outputs=Outputs(watchlist=WatchlistOutput(path=folder)))
+    newcomer = alert(alert_id="f" * 16, contract="AAPL250912C00240000", underlying="AAPL", strike=240.0)
+    closed = alert(alert_id="e" * 16, contract="MSFT250912C00500000", underlying="MSFT", status=Status.closed)
+    result = ScanResult(scan(at(THURSDAY, 21)), (newcomer, closed))
+    with State.open(store) as state:
+        assert scanning._write_outputs(result, settings, state) == []
+    rows = list(csv.DictReader((folder / "watchlist-2025-09-04.csv").open(newline="")))
+    assert {row["symbol"] for row in rows} == {"AAPL250912C00240000", GOOG_235, "NVDA"}

@@ -109,6 +109,15 @@ def test_alerts_come_newest_session_first_and_can_be_narrowed(state):
         assert [alert.alert_id for alert in ledger.alerts(limit=1)] == [new]
 
 
+def test_a_sessions_alerts_are_those_last_seen_in_it(state):
+    old = raise_alert(state)
+    raise_alert(state, at(MONDAY, 20))
+    with state.read() as ledger:
+        assert [alert.alert_id for alert in ledger.session_alerts(THURSDAY, simulated=False)] == [old]
+        assert ledger.session_alerts(THURSDAY, simulated=True) == []
+        assert ledger.session_alerts(FRIDAY, simulated=False) == []
+
+
 def test_a_run_is_kept_with_what_was_left_out(state):
     problem = ScanProblem("XYZ", "source", "rate_limited", "HTTP 429")
     unknown = NotJudged("call-buildup", "GOOG", ("building history: 3 of 10 sessions",), 2610)

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from scanner import pipeline, sessions
-from scanner.alerts.model import Confirmation
+from scanner.alerts.model import Alert, Confirmation, ScanMeta, Status
 from scanner.cli import common, opening
 from scanner.errors import ScanProblem
 
@@ -42,7 +42,7 @@ def scan_once(
     request = pipeline.Request(symbols, as_of, now, f"{now:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}")
     with opening.open_memory_if_possible(settings.store.path) as memory:
         result = pipeline.scan(request, sources, rules, settings, memory.store, memory.state, clock=common.right_now)
-        written = _write_outputs(result, settings)
+        written = _write_outputs(result, settings, memory.state)
         result = replace(result, errors=(*problems, *memory.problems, *result.errors, *written))
         if memory.state is not None:
             result = _remember_run(memory.state, result)
@@ -90,8 +90,11 @@ def confirm_once(settings: Settings, sources: Sequence[Source], symbols: tuple[s
     return Confirmed((*sentences, f"{report.waiting} flagged sessions still wait"), tuple(received.problems))
 
 
-def _write_outputs(result: ScanResult, settings: Settings) -> list[ScanProblem]:
-    """Write what the configuration names; what cannot be written is a problem, and the scan stands."""
+def _write_outputs(result: ScanResult, settings: Settings, state: State | None) -> list[ScanProblem]:
+    """Write what the configuration names; what cannot be written is a problem, and the scan stands.
+
+    The watchlist is that of the session so far: what earlier scans of it raised stays on it until it closes.
+    """
     from scanner.errors import ScannerError
     from scanner.outputs import watchlist
 
@@ -99,9 +102,16 @@ def _write_outputs(result: ScanResult, settings: Settings) -> list[ScanProblem]:
     if wanted is None:
         return []
     try:
-        watchlist.write(
-            result.alerts, wanted.path, f"watchlist-{result.scan.session_date}", watchlist.Dialect(wanted.dialect)
-        )
+        listed = {} if state is None else _standing(state, result.scan)
+        listed |= {alert.alert_id: alert for alert in result.alerts}
+        current = [alert for alert in listed.values() if alert.status is not Status.closed]
+        name = f"watchlist-{result.scan.session_date}"
+        watchlist.write(current, wanted.path, name, watchlist.Dialect(wanted.dialect))
     except ScannerError as error:
         return [ScanProblem("", "outputs", "not_written", str(error))]
     return []
+
+
+def _standing(state: State, scan: ScanMeta) -> dict[str, Alert]:
+    with state.read() as ledger:
+        return {alert.alert_id: alert for alert in ledger.session_alerts(scan.session_date, scan.simulated)}

@@ -167,6 +167,15 @@ class Ledger:
                 break
         return found[:limit]
 
+    def session_alerts(self, session: date, simulated: bool) -> list[Alert]:
+        """The alerts whose newest update lies in a session, of the real or the simulated market."""
+        rows = self._session.scalars(
+            select(AlertRow)
+            .where(AlertRow.session_date == session, AlertRow.simulated == simulated)
+            .order_by(AlertRow.alert_id)
+        )
+        return [Alert.from_dict(row.document) for row in rows]
+
     def alert(self, alert_id: str) -> Alert | None:
         """One alert as it stands now; the id may be shortened as long as it stays unique."""
         rows = self._session.scalars(
