@@ -22,7 +22,6 @@ from scanner.metrics import contract, earnings, expiry, ladder, market, strike, 
 from scanner.outputs.result import ScanResult
 from scanner.panel import Panel
 from scanner.pricing import price_chain
-from scanner.store.snapshots import fingerprint
 from scanner.store.summaries import CONTRACT_ROWS
 
 if TYPE_CHECKING:
@@ -199,20 +198,14 @@ class Memory:
             return []
         try:
             with self.store.writing():
-                fresh = [part for part in self.chain.partition_by("underlying") if not _is_stored(self.store, part)]
+                kept = self.store.snapshots
+                fresh = [part for part in self.chain.partition_by("underlying") if not kept.holds(part)]
                 if fresh:
-                    self.store.snapshots.write(pl.concat(fresh), scan_id)
+                    kept.write(pl.concat(fresh), scan_id)
                 self.store.catch_up()
         except StoreError as error:
             return [ScanProblem("", "store", "not_stored", str(error))]
         return []
-
-
-def _is_stored(store: Store, chain: pl.DataFrame) -> bool:
-    """Whether these very quotes of one underlying are in the store: the same file read again, a market at rest."""
-    source, session, name, quoted = chain.select("source", "session_date", "underlying", "quote_time").row(0)
-    listed = store.snapshots.chains(source, session, [name])
-    return any(item.quote_time == quoted and item.fingerprint == fingerprint(chain) for item in listed)
 
 
 def _foreign_history(store: Store, panel: Panel, source: str, names: list[str], session: date) -> Iterator[str]:

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from scanner import chain, sessions
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A chain as an import meets it, out of no file."""
+
+    chain: pl.DataFrame | None
+    path: Path = Path("built")
+    refusals: tuple[object, ...] = ()
+    notes: tuple[str, ...] = ()
+
 
 STRIKES = (90.0, 95.0, 100.0, 105.0, 110.0)
 

@@ -19,8 +19,7 @@ from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import polars as pl
-from built_chains import built_chain
+from built_chains import Recorded, built_chain
 
 from scanner import sessions
 from scanner.store import maintenance
@@ -30,15 +29,6 @@ from scanner.store.store import Store
 DAYS = sessions.sessions_between(date(2026, 3, 2), date(2026, 8, 14))
 STRIKES = [50.0 + i for i in range(100)]
 PER_WRITER = 6
-
-
-@dataclass
-class Recorded:
-    """A built chain, as a file would give it."""
-
-    chain: pl.DataFrame
-    path: Path = Path("built")
-    refusals: tuple[object, ...] = ()
 
 
 @dataclass

@@ -9,6 +9,7 @@ import json
 from datetime import date
 from pathlib import Path
 
+import polars as pl
 import pytest
 from built_chains import built_chain
 from typer.testing import CliRunner, Result
@@ -127,3 +128,11 @@ def test_nothing_but_data_goes_to_stdout_and_no_progress_without_a_terminal(fold
     result = run("import", folder, "--store", tmp_path / "store", "--format", "json")
     assert document(result)["schema"] == 1
     assert result.stderr == ""
+
+
+def test_unknown_columns_are_reported_and_ignored(tmp_path: Path) -> None:
+    path = tmp_path / "more.csv"
+    path.write_text(built_chain(DAYS[0]).select(*COLUMNS, colour=pl.lit("red")).write_csv(), "utf-8")
+    result = run("import", path, "--store", tmp_path / "store")
+    assert result.exit_code == 0
+    assert "unknown columns ignored: colour (1 chains)" in " ".join(result.stdout.split())

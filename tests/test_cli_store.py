@@ -6,13 +6,11 @@ import json
 import sqlite3
 import subprocess
 import sys
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-import polars as pl
 import pytest
-from built_chains import built_chain
+from built_chains import Recorded, built_chain
 from typer.testing import CliRunner, Result
 
 from scanner import sessions
@@ -23,13 +21,6 @@ from scanner.store.state import FILE_NAME, State
 from scanner.store.store import Store
 
 DAYS = sessions.sessions_between(date(2026, 8, 3), date(2026, 8, 5))
-
-
-@dataclass
-class Recorded:
-    chain: pl.DataFrame | None
-    path: Path = Path("built")
-    refusals: tuple[object, ...] = ()
 
 
 @pytest.fixture

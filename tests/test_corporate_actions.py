@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
-from built_chains import built_chain
+from built_chains import Recorded, built_chain
 
 from scanner import quality
 from scanner.corporate_actions import Actions, Rename, Split, read_renames
@@ -24,13 +23,6 @@ EXPIRIES = (date(2014, 7, 18), date(2014, 10, 17))
 # AAPL closed at 645.57 on 2014-06-06 and opened on the 7:1 basis on 2014-06-09. The clearing house divided strikes
 # and rounded to the cent: 630 -> 90.00, 645 -> 92.14, 650 -> 92.86, 700 -> 100.00.
 OLD_STRIKES, NEW_STRIKES = (630.0, 645.0, 650.0, 700.0), (90.0, 92.14, 92.86, 100.0)
-
-
-@dataclass
-class Recorded:
-    chain: pl.DataFrame | None
-    path: Path = Path("built")
-    refusals: tuple[object, ...] = ()
 
 
 def store_told_of(folder: Path, events: str = "", renames: str = "") -> Store:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
-from built_chains import built_chain, sessions_noon
+from built_chains import Recorded, built_chain, sessions_noon
 
 from scanner import quality, sessions
 from scanner.chain import INSTANT
@@ -18,13 +17,6 @@ from scanner.store.importing import ImportReport, import_chains
 from scanner.store.store import Store
 
 DAYS = sessions.sessions_between(date(2026, 8, 3), date(2026, 8, 14))
-
-
-@dataclass
-class Recorded:
-    chain: pl.DataFrame | None
-    path: Path = Path("built")
-    refusals: tuple[object, ...] = ()
 
 
 def panel_of(folder: Path, *chains: pl.DataFrame) -> Panel:

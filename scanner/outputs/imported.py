@@ -88,6 +88,7 @@ def document(report: ImportReport) -> dict[str, Any]:
         ],
         "refused": list(report.refused),
         "refused_files": [str(path) for path in report.refused_files],
+        "notes": [{"note": note, "chains": chains} for note, chains in sorted(report.notes.items())],
     }
 
 
@@ -125,6 +126,10 @@ def print_report(report: ImportReport, to: Console) -> None:
     for item in found:
         off = " ".join(item.switches_off)
         to.print(printable(f"  {item.underlying} {item.when}: {item.check} ({off} off): {item.reason}"), soft_wrap=True)
+    if report.notes:
+        to.print("\nNoted:")
+    for note, chains in sorted(report.notes.items()):
+        to.print(printable(f"  {note} ({chains:,} chains)"), soft_wrap=True)
     if report.refused:
         to.print("\nRefused:")
     for refusal in report.refused[:_REFUSALS_SHOWN]:

@@ -6,6 +6,7 @@ is passed over, and every session from the earliest new one on is derived anew.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,6 +38,11 @@ class Recorded(Protocol):
         """What was left out, each a sentence with its place."""
         ...
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was assumed, mended or ignored, each a sentence."""
+        ...
+
 
 @dataclass
 class ImportReport:
@@ -49,6 +55,8 @@ class ImportReport:
     refused: list[str] = field(default_factory=list)
     refused_files: list[Path] = field(default_factory=list)
     derived: list[Derived] = field(default_factory=list)
+    notes: Counter[str] = field(default_factory=Counter)
+    """What was assumed, mended or ignored, and in how many chains."""
 
     @property
     def nothing_taken(self) -> bool:
@@ -118,6 +126,7 @@ def import_chains(
     with store.writing():
         for item in recorded:
             report.refused += [str(refusal) for refusal in item.refusals]
+            report.notes.update(item.notes)
             if item.chain is not None:
                 taken.add(item.path)
                 _take(store, item.chain, report)

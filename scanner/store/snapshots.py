@@ -72,13 +72,19 @@ class Snapshots:
         Raises StoreError where the file cannot be written.
         """
         digest = fingerprint(chain)
-        source, session, underlying, quoted = chain.select("source", "session_date", "underlying", "quote_time").row(0)
-        for known in self.chains(source, session, [underlying]):
-            if known.fingerprint == digest and known.quote_time == quoted:
-                return False
+        if self.holds(chain, digest):
+            return False
+        source, session, underlying, quoted = _identity(chain)
         scan_id = f"{name}-{underlying}-{quoted:%Y%m%dT%H%M%SZ}-{digest[:12]}"
         self._write_file(self.path(source, session, scan_id), chain, _described(chain, digest))
         return True
+
+    def holds(self, chain: pl.DataFrame, digest: str | None = None) -> bool:
+        """Whether these very quotes of one underlying are stored: the same file read again, a market at rest."""
+        source, session, underlying, quoted = _identity(chain)
+        digest = digest or fingerprint(chain)
+        listed = self.chains(source, session, [underlying])
+        return any(known.fingerprint == digest and known.quote_time == quoted for known in listed)
 
     def path(self, source: str, session: date, scan_id: str) -> Path:
         """Where one scan's chains of one source and session are kept."""
@@ -194,6 +200,12 @@ def _described(chain: pl.DataFrame, digest: str) -> dict[str, Any]:
         "fingerprint": digest,
         "chains": [[underlying, quoted.isoformat(), rows] for underlying, quoted, rows in entries],
     }
+
+
+def _identity(chain: pl.DataFrame) -> tuple[str, date, str, datetime]:
+    """What a chain of one underlying is stored under: source, session, underlying and the time of its quotes."""
+    source, session, underlying, quoted = chain.select("source", "session_date", "underlying", "quote_time").row(0)
+    return source, session, underlying, quoted
 
 
 def fingerprint(chain: pl.DataFrame) -> str:
