@@ -203,7 +203,7 @@ def _contract() -> tuple[Field, ...]:
     s = "contract"
     iv_reasons = (
         "no_bid", "crossed", "below_intrinsic", "above_bound", "expired", "stale", "no_forward", "unidentifiable",
-        "nonstandard", "no_quote",
+        "nonstandard", "no_quote", "vendor",
     )  # fmt: skip
     return (
         _text(s, "source", "the vendor or file format the row came from"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from quoted_chains import EXPIRIES, RATE, SESSION, SPOT, quoted_chain, years_to
 
 from scanner import chain as contract_columns
 from scanner.errors import PricingError
+from scanner.fields import FIELDS
 from scanner.pricing import REASONS, price_chain
 from scanner.pricing.curve import flat
 from scanner.sources.files import read_recorded
@@ -258,6 +260,11 @@ def test_bid_and_ask_volatilities_stand_on_both_sides_and_are_left_out_where_not
     assert alone["iv"].to_list() == price_chain(frame, CURVE).contracts["iv"].to_list()
 
 
+def test_the_reasons_are_those_the_field_dictionary_knows() -> None:
+    field = next(field for field in FIELDS if (field.scope, field.name) == ("contract", "iv_reason"))
+    assert set(field.choices) == set(REASONS)
+
+
 def test_rows_come_back_in_the_order_they_were_given() -> None:
     ordered = quoted_chain()
     shuffled = ordered.sample(fraction=1.0, shuffle=True, seed=3)
@@ -275,6 +282,22 @@ def test_an_underlying_is_priced_the_same_alone_and_among_others() -> None:
         alone = price_chain(one, CURVE)
         assert together.contracts.filter(pl.col("underlying") == name).equals(alone.contracts)
         assert together.expiries.filter(pl.col("underlying") == name).equals(alone.expiries)
+
+
+def test_a_market_shared_among_threads_is_priced_like_its_parts_also_from_several_threads_at_once() -> None:
+    one, index = quoted_chain(), quoted_chain(root="SPXW", american=False)
+    names = pl.DataFrame({"name": [f"A{number:03d}" for number in range(400)]})
+    many = one.join(names, how="cross").with_columns(
+        root=pl.col("name"), underlying=pl.col("name"), contract=pl.col("contract").str.replace("ABC", pl.col("name"))
+    )
+    market = pl.concat([many.drop("name"), index]).sort("root", "expiry", "strike", "right")
+    alone = [price_chain(chain, CURVE).contracts["iv"].to_list() for chain in (one, index)]
+    with ThreadPoolExecutor(3) as pool:
+        for priced in pool.map(lambda _: price_chain(market, CURVE), range(3)):
+            volatilities = {name: rows["iv"].to_list() for (name,), rows in priced.contracts.group_by("root")}
+            assert volatilities.pop("SPXW") == alone[1]
+            assert len(volatilities) == 400
+            assert all(values == alone[0] for values in volatilities.values())
 
 
 def test_a_chain_without_rows_is_priced_to_frames_without_rows() -> None:
