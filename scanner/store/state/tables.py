@@ -1,7 +1,7 @@
 """The tables of the state: runs, alerts with every update, what was held back or not judged, confirmations, jobs.
 
 One declaration for SQLite and PostgreSQL. Instants are stored in UTC. ``document`` columns hold the stable JSON of
-INTERFACE (an alert, a scan); what is queried stands beside them in columns of its own.
+``--format json`` (an alert, a scan); what is queried stands beside them in columns of its own.
 """
 
 from __future__ import annotations
