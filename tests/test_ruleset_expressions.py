@@ -6,8 +6,11 @@ random conditions and random rows with nulls, NaN and infinities.
 
 from __future__ import annotations
 
+import json
 import math
 import operator
+import subprocess
+import sys
 from typing import Any
 
 import polars as pl
@@ -334,6 +337,32 @@ fragments = st.sampled_from(WORDS.split())
 def test_any_sequence_of_words_is_parsed_or_refused(text: str) -> None:
     outcome = attempt(text)
     assert isinstance(outcome, (str, list))
+
+
+WATCHED = """
+import sys, json
+from scanner.ruleset.expressions import ExpressionError, Names, parse
+from scanner.ruleset.document import DocumentError, parse as document
+def attempt(read, text, *names):
+    try: read(text, *names)
+    except (ExpressionError, DocumentError): pass
+texts, seen, on = json.load(sys.stdin), [], False
+attempt(parse, "volume > 1 and", Names("contract")); attempt(document, "a: [b, {c: d}]"); attempt(document, "a: [")
+sys.addaudithook(lambda event, arguments: seen.append(event) if on else None)
+on = True
+for text in texts: attempt(parse, text, Names("contract")); attempt(document, text); attempt(document, "when: " + text)
+on = False
+print(*sorted(set(seen)))
+"""
+
+
+def test_no_condition_opens_a_file_or_reaches_evaluation() -> None:
+    """Python's own audit events tell: its parser is asked for a syntax tree (`compile`), and nothing else happens."""
+    texts = [*REFUSED, *ACCEPTED, "!!python/object/apply:os.system [true]", "!include /etc/passwd", "*anchor", "<<: *a"]
+    ran = subprocess.run(
+        [sys.executable, "-c", WATCHED], input=json.dumps(texts), capture_output=True, text=True, check=True
+    )
+    assert set(ran.stdout.split()) == {"compile"}
 
 
 def attempt(text: str) -> str | list[str]:
