@@ -19,13 +19,11 @@ def benjamini_hochberg(surprise: NDArray[np.float64]) -> NDArray[np.float64]:
 
     q is the smallest false-discovery rate at which the row, and all rarer ones, would be flagged.
     """
-    q = np.full(len(surprise), np.nan)
-    judged = np.flatnonzero(np.isfinite(surprise))
-    if not len(judged):
-        return q
-    order = judged[np.argsort(-surprise[judged], kind="stable")]
-    rank = np.arange(1, len(order) + 1)
-    raw = np.minimum(10.0 ** -surprise[order] * len(order) / rank, 1.0)
+    q = np.where(np.isfinite(surprise), 1.0, np.nan)
+    tests = len(surprise) - int(np.isnan(q).sum())
+    below_one = np.flatnonzero(surprise > 0)  # a chance of 1 ranks last and has the q-value 1
+    order = below_one[np.argsort(-surprise[below_one])]
+    raw = np.minimum(10.0 ** -surprise[order] * tests / np.arange(1, len(order) + 1), 1.0)
     q[order] = np.minimum.accumulate(raw[::-1])[::-1]
     return q
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 TIER_EDGES = np.array([0.15, 0.5, 2.0, 8.0, 32.0, 128.0, 1024.0])
@@ -29,12 +30,53 @@ HIGHEST = 20.0
 _USUAL_SHAPE, _USUAL_WEIGHT = 0.1, 50.0
 
 
-def tier_of(mean: NDArray[np.float64], days: NDArray[np.integer]) -> NDArray[np.int64]:
+@njit(cache=True, nogil=True)
+def tier_at(mean: float, days: int) -> int:  # pragma: no cover - compiled
     """Activity tier by expected volume; contracts in their last week, and on their last day, have their own."""
-    standing = np.searchsorted(TIER_EDGES, mean, side="right")
-    week = _WEEK + np.searchsorted(WEEK_EDGES, mean, side="right")
-    expiring = _EXPIRING + np.searchsorted(EXPIRING_EDGES, mean, side="right")
-    return np.where(days <= 0, expiring, np.where(days <= 7, week, standing))
+    if days <= 0:
+        return _EXPIRING + _above(EXPIRING_EDGES, mean)
+    return _WEEK + _above(WEEK_EDGES, mean) if days <= 7 else _above(TIER_EDGES, mean)
+
+
+@njit(cache=True, nogil=True)
+def _above(edges: NDArray[np.float64], value: float) -> int:  # pragma: no cover - compiled
+    count = 0
+    while count < len(edges) and value >= edges[count]:
+        count += 1
+    return count
+
+
+@njit(cache=True, nogil=True)
+def tier_of(mean: NDArray[np.float64], days: NDArray[np.int64]) -> NDArray[np.int64]:  # pragma: no cover - compiled
+    """:func:`tier_at` for every row."""
+    result = np.empty(len(mean), np.int64)
+    for i in range(len(mean)):
+        result[i] = tier_at(mean[i], days[i])
+    return result
+
+
+@njit(cache=True, nogil=True)
+def calibrated_at(raw: NDArray[np.float64], calibrated: NDArray[np.float64], value: float) -> float:  # pragma: no cover
+    """The calibrated surprise of a raw one by a tier's knots; 0 stays 0, beyond the last knot its value holds."""
+    if value <= 0:
+        return 0.0
+    place = np.searchsorted(raw, value)
+    if place == 0:
+        return float(calibrated[0])
+    if place == len(raw):
+        return float(calibrated[-1])
+    share = (value - raw[place - 1]) / (raw[place] - raw[place - 1])
+    return float(calibrated[place - 1] + share * (calibrated[place] - calibrated[place - 1]))
+
+
+@njit(cache=True, nogil=True)
+def _apply(
+    knots: NDArray[np.float64], calibrated: NDArray[np.float64], raw: NDArray[np.float64], tier: NDArray[np.int64]
+) -> NDArray[np.float64]:  # pragma: no cover - compiled
+    result = np.empty(len(raw))
+    for i in range(len(raw)):
+        result[i] = calibrated_at(knots[tier[i]], calibrated[tier[i]], raw[i])
+    return result
 
 
 @dataclass(frozen=True)
@@ -50,11 +92,7 @@ class Calibration:
 
     def apply(self, raw: NDArray[np.float64], tier: NDArray[np.int64]) -> NDArray[np.float64]:
         """Calibrated surprise of each raw one in its tier."""
-        result = np.zeros(len(raw))
-        for number in np.unique(tier[raw > 0]):
-            rows = np.flatnonzero((tier == number) & (raw > 0))
-            result[rows] = np.interp(raw[rows], self.raw[number], self.calibrated[number])
-        return result
+        return np.asarray(_apply(self.raw, self.calibrated, raw, tier))
 
 
 def calibrate(raw: NDArray[np.float64], tier: NDArray[np.int64], tiers: int = TIERS) -> Calibration:

@@ -127,6 +127,39 @@ def shrink_base(count: NDArray[np.float64], total: NDArray[np.float64]) -> NDArr
 
 
 @njit(cache=True, nogil=True)
+def usual(
+    cell: NDArray[np.int16],
+    underlying: NDArray[np.int32],
+    expiry: NDArray[np.int32],
+    day: int,
+    table: NDArray[np.float32],
+    states: NDArray[np.float32],
+    share: NDArray[np.float64],
+    base: NDArray[np.float32],
+    predicted: NDArray[np.float32],
+) -> None:  # pragma: no cover - compiled
+    """Fill the base of every row and the log volume usual by now: base and own long average, times the day's share.
+
+    ``states`` (rows, windows, 7) has today's window first; ``share`` is for contracts that live on and that expire.
+    """
+    for i in range(len(cell)):
+        base[i] = table[min(underlying[i], len(table) - 1), cell[i]]
+        whole = max(base[i] + states[i, 0, OWN_LONG], 0.0)
+        part = share[1] if expiry[i] <= day else share[0]
+        predicted[i] = whole if part >= 1.0 else np.log1p(np.expm1(whole) * part)
+
+
+@njit(cache=True, nogil=True)
+def log_volume(volume: NDArray[np.float64]) -> NDArray[np.float32]:  # pragma: no cover - compiled
+    """log(1 + volume); most are 0."""
+    result = np.zeros(len(volume), np.float32)
+    for i in range(len(volume)):
+        if volume[i] != 0.0:
+            result[i] = np.log1p(volume[i])
+    return result
+
+
+@njit(cache=True, nogil=True)
 def activity(
     group: NDArray[np.int32],
     call: NDArray[np.bool_],

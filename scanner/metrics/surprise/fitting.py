@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from scanner.metrics.surprise import features, prior
 from scanner.metrics.surprise.calibration import Calibration, calibrate, tier_of
+from scanner.metrics.surprise.combination import bounded, combine
 from scanner.metrics.surprise.geometry import Places
-from scanner.metrics.surprise.history import Layout, Memory, bounded, combine, design_of, recall
+from scanner.metrics.surprise.history import Layout, Memory, design_of, recall
 from scanner.metrics.surprise.model import Learned, VolumeModel, WindowModel
 from scanner.metrics.surprise.regression import (
     TailShape,
@@ -119,17 +120,17 @@ def learn(
         for session in range(layout.sessions):
             _hold_out(layout, past, fits, session, split(session, 1 - half), held)
     tier = tier_of(np.concatenate(held.mean), np.concatenate(held.days))
-    windows, surprises = {}, {}
-    for window in features.WINDOWS:
+    windows, surprises = {}, np.empty((len(features.WINDOWS), len(tier)))
+    for number, window in enumerate(features.WINDOWS):
         raw = np.concatenate(held.raw[window])
         calibration = calibrate(raw, tier)
-        surprises[window] = calibration.apply(raw, tier)
+        surprises[number] = calibration.apply(raw, tier)
         windows[window] = WindowModel(*_mean_of([fits[window] for fits in fitted]), calibration)
     today = np.concatenate(held.today)
     together = combine(surprises, today)
     combination = calibrate(together, tier)
     combined = bounded(combination.apply(together, tier), surprises, today)
-    ladder, strike = _neighbour_calibrations(layout.places, held.rows, combined, surprises[1])
+    ladder, strike = _neighbour_calibrations(layout.places, held.rows, combined, surprises[0])
     return Learned(windows, combination, ladder, strike, record(combined, tier))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -44,22 +45,46 @@ class Places:
     def of(cls, contracts: pl.DataFrame, underlyings: tuple[str, ...]) -> Places:
         """Coordinates of a frame with ``underlying root expiry strike right``; an unknown underlying is -1."""
         numbered = dict(zip(underlyings, range(len(underlyings)), strict=True))
-        names = contracts["underlying"].replace_strict(numbered, default=-1, return_dtype=pl.Int32)
-        begins = contracts.select(
-            (pl.col("root") != pl.col("root").shift(1)) | (pl.col("expiry") != pl.col("expiry").shift(1))
-        ).to_series()
-        return cls(
-            names.to_numpy(),
-            np.log(np.maximum(contracts["strike"].to_numpy(), 1e-3)),
-            (contracts["right"] == "C").to_numpy(),
-            contracts["expiry"].to_physical().to_numpy(),
-            begins.fill_null(value=False).cum_sum().cast(pl.Int32).to_numpy(),
-        )
+        names = contracts["underlying"].replace_strict(numbered, default=-1, return_dtype=pl.Int32).to_numpy()
+        strike = contracts["strike"].to_numpy()
+        expiry = contracts["expiry"].to_physical().to_numpy()
+        call = (contracts["right"] == "C").to_numpy()
+        return cls(names, np.log(np.maximum(strike, 1e-3)), call, expiry, groups_of(names, expiry, strike))
+
+    def place(self, contracts: pl.DataFrame, rows: NDArray[np.int32], underlyings: tuple[str, ...]) -> Places:
+        """Coordinates of a chain whose known rows are these places' ``rows``; only the unknown ones (-1) are read."""
+        if len(rows) == len(self.call) and np.array_equal(rows, np.arange(len(rows))):
+            return self
+        fresh = np.flatnonzero(rows < 0)
+        new = Places.of(contracts[fresh], underlyings)
+
+        def joined(known: NDArray[Any], added: NDArray[Any]) -> NDArray[Any]:
+            values = known[np.maximum(rows, 0)] if len(known) else np.empty(len(rows), known.dtype)
+            values[fresh] = added
+            return values
+
+        names, expiry = joined(self.underlying, new.underlying), joined(self.expiry, new.expiry)
+        log_strike = joined(self.log_strike, new.log_strike)
+        return Places(names, log_strike, joined(self.call, new.call), expiry, groups_of(names, expiry, log_strike))
 
     def strike_numbers(self, rows: NDArray[np.int64] | slice = slice(None)) -> NDArray[np.int64]:
         """Numbers from 0, ascending, of the (root, expiry, strike) that each of the given rows belongs to."""
         group, strike = self.group[rows], self.log_strike[rows]
         return np.cumsum((np.diff(group, prepend=-1) != 0) | (np.diff(strike, prepend=-np.inf) != 0)) - 1
+
+
+def groups_of(
+    underlying: NDArray[np.int32], expiry: NDArray[np.int32], strike: NDArray[np.float64]
+) -> NDArray[np.int32]:
+    """Number of the (root, expiry) of every row of a frame sorted by root, expiry and strike.
+
+    A new one begins where the underlying or the expiry changes, and where the strike falls (another root).
+    """
+    if not len(strike):
+        return np.empty(0, np.int32)
+    begins = np.zeros(len(strike), bool)
+    begins[1:] = (np.diff(underlying) != 0) | (np.diff(expiry) != 0) | (np.diff(strike) < 0)
+    return np.cumsum(begins, dtype=np.int32)
 
 
 @dataclass(frozen=True)

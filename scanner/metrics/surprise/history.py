@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import polars as pl
+from numba import njit
 from numpy.typing import NDArray
 
 from scanner.metrics.surprise import features
@@ -14,8 +16,6 @@ from scanner.metrics.surprise.geometry import Market, Places, locate
 from scanner.panel import Panel
 
 _SESSIONS_A_YEAR = 252.0
-_WINDOW_WEIGHTS = {1: 0.7, 3: 0.12, 5: 0.18}
-_AGREEMENT = 0.07
 
 
 @dataclass(frozen=True)
@@ -64,9 +64,10 @@ class Layout:
         return len(self.panel.sessions)
 
     def target(self, session: int, window: int) -> NDArray[np.float64]:
-        """What a window ending with a session is judged by; see :func:`build_up`. NaN where the volume is unknown."""
-        volume = self.panel.volume[:, max(session - window + 1, 0) : session + 1]
-        return build_up(volume[:, :-1], volume[:, -1])
+        """What a window ending with a session is judged by; see :func:`build_up_at`."""
+        volume = self.panel.volume
+        before = np.ascontiguousarray(volume[:, max(session - 4, 0) : session])
+        return np.asarray(build_up(before, window, np.ascontiguousarray(volume[:, session])))
 
     def seasoned(self, session: int, sessions: int) -> NDArray[np.bool_]:
         """Contracts whose underlying has at least so many sessions before this one, shape (contracts,)."""
@@ -89,43 +90,38 @@ class Layout:
         return standardised_move(log_return, self.market.volatility[:, session], window)
 
 
-def build_up(earlier: NDArray[np.float32], today: NDArray[np.floating]) -> NDArray[np.float64]:
-    """The volume of today and earlier sessions, shape (rows, window - 1), less the largest single session.
+@njit(cache=True, nogil=True)
+def build_up_at(earlier: NDArray[np.float32], window: int, today: float) -> float:  # pragma: no cover - compiled
+    """What a window that ends today is judged by; ``earlier`` holds the volumes before today, newest last.
 
-    A window of one session is its volume. A longer one leaves its largest session out, so that it measures what went on
-    over several sessions and one block does not echo in it for days. NaN where today is unknown.
+    A window of one session is its volume. One of three leaves its largest session out and one of five its two largest:
+    so it measures what went on over several sessions, and a block does not echo in it for days. An unknown session
+    counts as none.
     """
-    if earlier.shape[1] == 0:
-        return np.asarray(today, np.float64)
-    left_out = (earlier.shape[1] + 1) // 2 if earlier.shape[1] > 2 else 1
-    past = np.where(np.isfinite(earlier), earlier, 0.0).astype(np.float64)
-    ordered = np.sort(np.column_stack([past, today]), axis=1)
-    return np.asarray(ordered[:, : ordered.shape[1] - left_out].sum(axis=1))
+    if window == 1:
+        return today if np.isfinite(today) else 0.0
+    total = largest = second = 0.0
+    for step in range(window):
+        value = today if step == 0 else (earlier[-step] if step <= len(earlier) else 0.0)
+        if not np.isfinite(value):
+            continue
+        total += value
+        if value > largest:
+            largest, second = value, largest
+        elif value > second:
+            second = value
+    return total - largest - (second if window == 5 else 0.0)
 
 
-def combine(surprises: dict[int, NDArray[np.float64]], today: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The windows as one statistic, not yet a chance.
-
-    The strongest window counts in full, each charged for its share of the family; the others add a little of theirs, so
-    that a build-up that shows in all of them is rarer than one that shows in one. A build-up counts only for a contract
-    that has traded today.
-    """
-    parts = [np.maximum(values + np.log10(_WINDOW_WEIGHTS[window]), 0.0) for window, values in surprises.items()]
-    strongest = np.maximum.reduce(parts)
-    return np.where(today > 0, strongest + _AGREEMENT * (np.sum(parts, axis=0) - strongest), 0.0)
-
-
-def bounded(
-    combined: NDArray[np.float64], surprises: dict[int, NDArray[np.float64]], today: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """A calibrated combination between what holds for any windows and what agreement can add.
-
-    At least the strongest window after its charge (Bonferroni, valid however the windows hang together); at most half a
-    decade rarer than the rarest window.
-    """
-    least = np.maximum.reduce([values + np.log10(_WINDOW_WEIGHTS[window]) for window, values in surprises.items()])
-    most = np.maximum.reduce(list(surprises.values())) + 0.5
-    return np.where(today > 0, np.clip(combined, np.maximum(least, 0.0), most), 0.0)
+@njit(cache=True, nogil=True)
+def build_up(
+    earlier: NDArray[np.float32], window: int, today: NDArray[np.float32]
+) -> NDArray[np.float64]:  # pragma: no cover - compiled
+    """:func:`build_up_at` for every row; ``earlier`` has shape (rows, sessions before today, at most four)."""
+    result = np.empty(len(today))
+    for i in range(len(today)):
+        result[i] = build_up_at(earlier[i], window, today[i])
+    return result
 
 
 def standardised_move(
@@ -186,6 +182,84 @@ def recall(layout: Layout, base: NDArray[np.float32]) -> Memory:
         )
         activity[:, session] = busy[:names]
     return Memory(base, states, predicted, of_name, of_expiry, beside, activity)
+
+
+@dataclass(frozen=True)
+class Recent:
+    """What scoring needs of the past of every contract, laid out for one pass; shape (contracts, ...).
+
+    ``states`` (w, 7) known before each window begins, ``volume`` the last four sessions (newest last, NaN unknown),
+    ``log_open_interest`` (w,) as each window begins (NaN for the window of today alone), ``averages`` of 5 and 20
+    sessions and the median of 20, ``sessions`` known, ``listed`` in the last session.
+    """
+
+    states: NDArray[np.float32]
+    volume: NDArray[np.float32]
+    log_open_interest: NDArray[np.float32]
+    averages: NDArray[np.float32]
+    sessions: NDArray[np.int32]
+    listed: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, layout: Layout, memory: Memory) -> Recent:
+        """Cut what is needed out of the past."""
+        volume, interest = layout.panel.volume, layout.panel.open_interest
+        rows, sessions = volume.shape
+        anchors = [max(sessions - window + 1, 0) for window in features.WINDOWS]
+        last = np.full((rows, 4), np.nan, np.float32)
+        last[:, 4 - min(sessions, 4) :] = volume[:, max(sessions - 4, 0) :]
+        start = np.full((rows, len(anchors)), np.nan, np.float32)
+        for number, anchor in enumerate(anchors):
+            if anchor < sessions:
+                start[:, number] = np.log1p(interest[:, anchor])
+        known = np.isfinite(volume)
+        return cls(
+            np.ascontiguousarray(memory.states[:, anchors]),
+            last,
+            start,
+            np.column_stack([_mean(volume[:, -5:]), _mean(volume[:, -20:]), _median(volume[:, -20:])]),
+            known.sum(axis=1).astype(np.int32),
+            known[:, -1] if sessions else np.zeros(rows, bool),
+        )
+
+    def take(self, rows: NDArray[np.int32]) -> Recent:
+        """The same for the rows of a chain; nothing is known of a contract that is not in the panel (row -1)."""
+        if len(rows) == len(self.volume) and np.array_equal(rows, np.arange(len(rows))):
+            return self
+        return Recent(
+            _rows(self.states, rows, 0.0),
+            _rows(self.volume, rows, np.nan),
+            _rows(self.log_open_interest, rows, np.nan),
+            _rows(self.averages, rows, np.nan),
+            _rows(self.sessions, rows, 0),
+            _rows(self.listed, rows, 0),
+        )
+
+
+def _rows(values: NDArray[Any], rows: NDArray[np.int32], missing: float) -> NDArray[Any]:
+    """The given rows of an array; ``missing`` for row -1."""
+    result = np.full((len(rows), *values.shape[1:]), missing, values.dtype)
+    known = rows >= 0
+    result[known] = values[rows[known]]
+    return result
+
+
+def _mean(recent: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Mean of each row, its NaNs left out; NaN where all are."""
+    known = np.isfinite(recent)
+    count = known.sum(axis=1)
+    total = np.where(known, recent, 0.0).sum(axis=1, dtype=np.float64)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(np.float32)
+
+
+def _median(recent: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Median of each row, its NaNs left out; NaN where all are."""
+    if not recent.shape[1]:
+        return np.full(len(recent), np.nan, np.float32)
+    ordered, count = np.sort(recent, axis=1), np.isfinite(recent).sum(axis=1)
+    row, last = np.arange(len(ordered)), np.maximum(count - 1, 0)
+    middle = (ordered[row, last // 2] + ordered[row, (last + 1) // 2]) / 2
+    return np.where(count > 0, middle, np.nan).astype(np.float32)
 
 
 def window_activity(

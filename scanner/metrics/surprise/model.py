@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from scanner.metrics.surprise.calibration import Calibration
-from scanner.metrics.surprise.history import Layout, Memory, recall
-from scanner.metrics.surprise.regression import TailShape, interpolate_tail
+from scanner.metrics.surprise.features import WINDOWS
+from scanner.metrics.surprise.history import Layout, Memory, Recent, recall
+from scanner.metrics.surprise.regression import TailShape
 from scanner.metrics.surprise.scoring import score
 from scanner.panel import Panel
 
@@ -23,10 +25,6 @@ class WindowModel:
     tail: NDArray[np.float32]
     shape: TailShape
     calibration: Calibration
-
-    def raw(self, x: NDArray[np.float32], mean: NDArray[np.float64], count: NDArray[np.float64]) -> NDArray[np.float64]:
-        """What the count model says of counts, before calibration."""
-        return self.shape.bend(x, interpolate_tail(self.tail, mean, count))
 
 
 @dataclass(frozen=True)
@@ -47,6 +45,32 @@ class Learned:
 
 
 @dataclass(frozen=True)
+class Tables:
+    """What was learnt as arrays over the windows; see :func:`scanner.metrics.surprise.kernel.judge` for the shapes."""
+
+    coefficients: NDArray[np.float32]
+    tails: NDArray[np.float32]
+    starts: NDArray[np.float64]
+    shapes: NDArray[np.float32]
+    knots: NDArray[np.float64]
+    calibrated: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, learned: Learned) -> Tables:
+        """Stack the windows, and the combination's calibration after theirs."""
+        windows = [learned.windows[window] for window in WINDOWS]
+        calibrations = [*(window.calibration for window in windows), learned.combination]
+        return cls(
+            np.stack([window.coefficients for window in windows]).astype(np.float32),
+            np.stack([window.tail for window in windows]),
+            np.stack([window.shape.start for window in windows]),
+            np.stack([window.shape.coefficients for window in windows]).astype(np.float32),
+            np.stack([calibration.raw for calibration in calibrations]),
+            np.stack([calibration.calibrated for calibration in calibrations]),
+        )
+
+
+@dataclass(frozen=True)
 class VolumeModel:
     """What was learnt, beside one panel's past.
 
@@ -59,6 +83,16 @@ class VolumeModel:
     base: NDArray[np.float32]
     layout: Layout
     memory: Memory
+
+    @cached_property
+    def recent(self) -> Recent:
+        """The past as scoring needs it."""
+        return Recent.of(self.layout, self.memory)
+
+    @cached_property
+    def tables(self) -> Tables:
+        """What was learnt, stacked for the kernel."""
+        return Tables.of(self.learned)
 
     @property
     def windows(self) -> dict[int, WindowModel]:

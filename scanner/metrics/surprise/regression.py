@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 _LOWEST, _HIGHEST = -7.0, 15.0
@@ -14,9 +16,23 @@ _COUNT_STEP = 0.11
 _RIDGE, _RIDGE_TO_CENTRE = 0.01, 10.0
 
 
+@njit(cache=True, nogil=True)
+def mean_at(linear: float) -> float:  # pragma: no cover - compiled
+    """The expected count of one row, from the linear part of the regression."""
+    return math.exp(min(max(linear, _LOWEST), _HIGHEST))
+
+
+@njit(cache=True, nogil=True)
+def _means(linear: NDArray[np.float32]) -> NDArray[np.float64]:  # pragma: no cover - compiled
+    result = np.empty(len(linear))
+    for i in range(len(linear)):
+        result[i] = mean_at(linear[i])
+    return result
+
+
 def expected(features: NDArray[np.float32], coefficients: NDArray[np.float64]) -> NDArray[np.float64]:
     """Expected counts, shape (rows,), of a design matrix (rows, features)."""
-    return np.exp(np.clip(features @ coefficients.astype(np.float32), _LOWEST, _HIGHEST).astype(np.float64))
+    return np.asarray(_means(features @ coefficients.astype(np.float32)))
 
 
 def fit_log_link(
@@ -117,17 +133,57 @@ def tail_table(dispersion: Dispersion) -> NDArray[np.float32]:
     return np.asarray(-np.log10(np.maximum(chance, 1e-290)), np.float32)
 
 
-def interpolate_tail(
-    table: NDArray[np.float32], mean: NDArray[np.float64], count: NDArray[np.floating]
-) -> NDArray[np.float64]:
-    """Read :func:`tail_table` at given means and counts, bilinear; beyond the grid, its edge."""
-    row = np.clip((np.log(mean) - _LOWEST) / (_HIGHEST - _LOWEST) * (_MEANS - 1), 0, _MEANS - 1.001)
-    column = np.clip(np.log1p(count) / _COUNT_STEP, 0, _COUNTS - 1.001)
-    i, j = row.astype(np.int64), column.astype(np.int64)
+@njit(cache=True, nogil=True)
+def tail_at(table: NDArray[np.float32], mean: float, count: float) -> float:  # pragma: no cover - compiled
+    """Read :func:`tail_table` at one mean and count, bilinear; beyond the grid, its edge."""
+    row = (math.log(mean) - _LOWEST) / (_HIGHEST - _LOWEST) * (_MEANS - 1)
+    row = min(max(row, 0.0), _MEANS - 1.001)
+    column = min(max(math.log1p(count) / _COUNT_STEP, 0.0), _COUNTS - 1.001)
+    i, j = int(row), int(column)
     a, b = row - i, column - j
     upper = table[i, j] * (1 - b) + table[i, j + 1] * b
     lower = table[i + 1, j] * (1 - b) + table[i + 1, j + 1] * b
-    return np.asarray(upper * (1 - a) + lower * a, np.float64)
+    return float(upper * (1 - a) + lower * a)
+
+
+@njit(cache=True, nogil=True)
+def interpolate_tail(
+    table: NDArray[np.float32], mean: NDArray[np.float64], count: NDArray[np.float64]
+) -> NDArray[np.float64]:  # pragma: no cover - compiled
+    """:func:`tail_at` for every row."""
+    result = np.empty(len(mean))
+    for i in range(len(mean)):
+        result[i] = tail_at(table, mean[i], count[i])
+    return result
+
+
+@njit(cache=True, nogil=True)
+def bend_at(
+    first: float, second: float, start: NDArray[np.float64], raw: float
+) -> float:  # pragma: no cover - compiled
+    """A raw surprise through a row's own two chances, given as the linear parts of their logistic regressions."""
+    low = max(_surprise_of(first), 0.05)
+    high = max(_surprise_of(second), low + 0.25)
+    if raw < start[0]:
+        return float(raw * low / start[0])
+    return float(low + (raw - start[0]) * (high - low) / (start[1] - start[0]))
+
+
+@njit(cache=True, nogil=True)
+def _surprise_of(linear: float) -> float:  # pragma: no cover - compiled
+    """-log10 of a logistic regression's chance, the chance kept between one in 1.2 million and 95 %."""
+    bounded = min(max(linear, -14.0), 3.0)
+    return math.log1p(math.exp(-bounded)) / 2.302585092994046
+
+
+@njit(cache=True, nogil=True)
+def _bend(
+    linear: NDArray[np.float32], start: NDArray[np.float64], raw: NDArray[np.float64]
+) -> NDArray[np.float64]:  # pragma: no cover - compiled
+    result = np.empty(len(raw))
+    for i in range(len(raw)):
+        result[i] = bend_at(linear[i, 0], linear[i, 1], start, raw[i])
+    return result
 
 
 TAIL_SHARES = (0.03, 0.004)
@@ -146,13 +202,7 @@ class TailShape:
 
     def bend(self, features: NDArray[np.float32], raw: NDArray[np.float64]) -> NDArray[np.float64]:
         """The raw surprise with each contract-day's own tail: straight lines through its two chances and on."""
-        linear = (features @ self.coefficients.T.astype(np.float32)).astype(np.float64)
-        chance = np.logaddexp(0.0, -np.clip(linear, -14.0, 3.0)) / np.log(10.0)
-        first = np.maximum(chance[:, 0], 0.05)
-        second = np.maximum(chance[:, 1], first + 0.25)
-        slope = (second - first) / (self.start[1] - self.start[0])
-        low = raw * first / self.start[0]
-        return np.asarray(np.where(raw < self.start[0], low, first + (raw - self.start[0]) * slope))
+        return np.asarray(_bend(features @ self.coefficients.T.astype(np.float32), self.start, raw))
 
 
 def fit_tail_shape(features: NDArray[np.float32], raw: NDArray[np.float64]) -> TailShape:
