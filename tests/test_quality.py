@@ -232,3 +232,9 @@ def test_a_feed_that_changed_its_shape_for_good_is_the_new_normal_after_five_ses
     narrow = [built_chain(day, strikes=[100.0, 105.0]) for day in DAYS[1:8]]
     assert judge(narrow[0], panel_of(tmp_path / "early", wide)) == {("incomplete", "all")}
     assert judge(narrow[-1], panel_of(tmp_path / "late", wide, *narrow[:-1])) == set()
+
+
+def test_a_listing_of_long_ago_tells_nothing_of_today(tmp_path: Path) -> None:
+    wide = built_chain(date(2026, 3, 2))
+    narrow = built_chain(DAYS[0], strikes=[100.0, 105.0])
+    assert judge(narrow, panel_of(tmp_path, wide)) == set()
