@@ -71,7 +71,7 @@ def _say(item: Recorded) -> None:
 def kill_writers(folder: Path, kills: int, seed: int) -> Outcome:
     """Start writers one after the other and kill them, until so many have been killed in their work."""
     chance, outcome, number = random.Random(seed), Outcome(), 0
-    longest = 1.0
+    longest = 0.0
     while outcome.kills < kills:
         command = [sys.executable, __file__, "--write", str(folder), str(number)]
         number += 1
@@ -80,13 +80,14 @@ def kill_writers(folder: Path, kills: int, seed: int) -> Outcome:
             writer.stdout.readline()
             began = time.monotonic()
             try:
-                writer.wait(chance.uniform(0, longest))
+                # The first writer is left alone: how long it takes is how long the others may live.
+                writer.wait(chance.uniform(0, longest) if longest else None)
             except subprocess.TimeoutExpired:
                 writer.send_signal(signal.SIGKILL)
                 outcome.kills += 1
             else:
                 outcome.finished += 1
-                longest = 0.9 * longest + 0.1 * (time.monotonic() - began)
+                longest = max(longest, time.monotonic() - began)
             outcome.said |= {line for line in writer.stdout.read().splitlines() if line.startswith(("scan", "import"))}
     return outcome
 
