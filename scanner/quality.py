@@ -79,7 +79,7 @@ def judge(
     """
     found = [
         (name, "empty", "all", f"{name}: the source returned no contracts", "")
-        for name in sorted(set(expected) - set(chain["underlying"]))
+        for name in sorted(set(expected) - set(chain["underlying"].unique()))
     ]
     if chain.height:
         for row in evidence.gather(chain, panel, previous).iter_rows(named=True):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from uuid import uuid4
 
 import numba
 import numpy as np
@@ -36,6 +37,8 @@ class Baseline:
 
     def __init__(self, depth: int) -> None:
         self.depth = depth
+        # Ids mean the same as long as this does: it changes when contracts are numbered anew.
+        self.generation = uuid4().hex
         self.columns: tuple[Column, ...] = ()
         self.index = ContractIndex(pl.DataFrame(schema=CONTRACT_SCHEMA))
         # The ordinal of the newest session that listed each contract.
@@ -85,6 +88,7 @@ class Baseline:
     def _pack(self) -> None:
         """Let go of the contracts that have left the window, and number the others anew."""
         ids = self.listed()
+        self.generation = uuid4().hex
         self.columns = tuple(
             Column(column.session, np.stack([_taken(line, ids) for line in column.values])) for column in self.columns
         )

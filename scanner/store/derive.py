@@ -68,7 +68,7 @@ class Deriver:
         listed, chain, earlier = self._newest(source, session, sorted(set(underlyings)))
         if not listed:
             return []
-        panel = self.history.panel(source, listed, session, self.depth)
+        panel = self.history.panel(source, listed, session, self.depth, remember=False)
         verdicts = quality.judge(chain, panel, earlier, now=chain.select(pl.col("quote_time").max()).item())
         trusted, _ = quality.apply(chain, verdicts)
         final = {name: _is_final(items[-1]) for name, items in listed.items()}

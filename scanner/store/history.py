@@ -15,10 +15,13 @@ from scanner.corporate_actions import Actions
 from scanner.panel import FIELDS, Matrix, Panel
 from scanner.store.baseline import Baseline, Column, gather
 from scanner.store.contract_index import Ids
+from scanner.store.resident import BaselineFiles, Kept
 from scanner.store.summaries import UNDERLYING_ROWS, Summaries
 
 # A year of sessions: what the ranks of the underlying scope (iv_rank_252) look back on.
 UNDERLYING_DEPTH = 252
+# Fewer sessions than this are read as fast as a kept baseline.
+_WORTH_KEEPING = 5
 # Underlying rows kept in memory: frames of a few rows each, one for each session and set of names asked for.
 _ROWS_KEPT = 5_000
 
@@ -29,41 +32,61 @@ class History:
     Numbers of another ``calculation_version`` are left out of a panel until they are computed again.
     """
 
-    def __init__(self, summaries: Summaries, calculation_version: str, actions: Actions) -> None:
+    def __init__(
+        self, summaries: Summaries, calculation_version: str, actions: Actions, files: BaselineFiles | None = None
+    ) -> None:
+        self._files = files
         self._summaries = summaries
         self._version = calculation_version
         self._actions = actions
         self._resident: dict[tuple[str, tuple[str, ...] | None, int], _Resident] = {}
         self._rows: dict[tuple[Hashable, ...], pl.DataFrame] = {}
 
-    def panel(self, source: str, underlyings: Iterable[str] | None, before: date, depth: int = 60) -> Panel:
+    def panel(
+        self, source: str, underlyings: Iterable[str] | None, before: date, depth: int = 60, remember: bool = True
+    ) -> Panel:
         """What ``source`` held of some underlyings (None: of all) in the ``depth`` sessions before a date.
 
         Splits and renames up to ``before`` are applied. Depends on nothing at or after ``before``, so that a replay
-        sees what a scan saw.
+        sees what a scan saw. ``remember`` keeps the baseline on disk for the next process.
         """
         names = None if underlyings is None else tuple(sorted(set(underlyings)))
         known = self._sessions(source, before)[-UNDERLYING_DEPTH:]
         rows = [self._underlying_rows(source, session, names, before) for session in known]
         window = [session for session, part in zip(known, rows, strict=True) if part.height][-depth:]
-        resident = self._resident_for(source, names, window, before, depth)
+        resident = self._resident_for(source, names, window, before, depth, remember=remember)
         if resident.panel is None or not _same(resident.rows, rows):
             resident.rows = rows
             resident.panel = _assemble(source, resident.baseline, rows)
         return resident.panel
 
     def _resident_for(
-        self, source: str, names: tuple[str, ...] | None, window: list[date], before: date, depth: int
+        self,
+        source: str,
+        names: tuple[str, ...] | None,
+        window: list[date],
+        before: date,
+        depth: int,
+        *,
+        remember: bool,
     ) -> _Resident:
         stamps = {session: self._summaries.stamp(source, session) for session in window}
         basis = self._actions.between(window[0], before) if window else Actions()
+        kept = Kept(source, names, depth, f"{self._version} {basis}")
+        files = self._files if remember and len(window) >= _WORTH_KEEPING else None
         known = self._resident.get((source, names, depth))
+        if known is None and files is not None:
+            loaded = files.load(kept)
+            known = None if loaded is None else _Resident(loaded[0], basis, loaded[1])
         if known is not None and known.stamps == stamps and known.basis == basis:
+            self._resident[(source, names, depth)] = known
             return known
         baseline = known.baseline if known is not None and known.leads_to(stamps, basis) else Baseline(depth)
         for session in window:
             if not baseline.columns or session > baseline.columns[-1].session:
                 baseline.advance(session, self._contract_rows(source, session, names, before))
+        if files is not None:
+            files.save(kept, stamps, baseline)
         resident = _Resident(stamps, basis, baseline)
         self._resident[(source, names, depth)] = resident
         return resident

@@ -6,6 +6,7 @@ derived from it is made again from what is whole.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -16,7 +17,7 @@ from scanner.errors import StoreError
 from scanner.store.derive import Derived
 from scanner.store.files import TEMPORARY_SUFFIX, unwritable
 from scanner.store.snapshots import fingerprint
-from scanner.store.store import Store
+from scanner.store.store import BASELINES_FOLDER, Store
 
 SET_ASIDE = "set-aside"
 SOURCE_COLUMNS = (
@@ -205,6 +206,7 @@ def rebuild(
 ) -> list[Derived]:
     """Make every summary anew from the snapshots. Sessions whose snapshots are pruned keep the summary they have."""
     with store.writing():
+        shutil.rmtree(store.path / BASELINES_FOLDER, ignore_errors=True)
         for path in store.summaries.files():
             if store.summaries.problem(path) is not None:
                 set_aside(store, path)

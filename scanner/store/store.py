@@ -18,6 +18,7 @@ from scanner.store.derive import Derived, Deriver, Summarise, raw_summary
 from scanner.store.files import unwritable, write_atomically
 from scanner.store.history import History
 from scanner.store.locks import WriteLock
+from scanner.store.resident import BaselineFiles
 from scanner.store.snapshots import Snapshots
 from scanner.store.summaries import Summaries
 
@@ -25,6 +26,7 @@ LAYOUT = 1
 # Tables that `scanner import` keeps in the store, so that every later panel knows of them.
 EVENTS_FILE = "events.csv"
 RENAMES_FILE = "renames.csv"
+BASELINES_FOLDER = "baselines"
 # Seconds a writer waits for another one. A scan's write takes well under a second; an import may take minutes.
 LOCK_PATIENCE = 10.0
 DEFAULT_DEPTH = 60
@@ -108,7 +110,8 @@ class Store:
         self._act_on(_actions(self.path))
 
     def _act_on(self, actions: Actions) -> None:
-        self.history = History(self.summaries, self._version, actions)
+        files = None if self.read_only else BaselineFiles(self.path / BASELINES_FOLDER)
+        self.history = History(self.summaries, self._version, actions, files)
         self._deriver = Deriver(
             self.snapshots, self.summaries, self.history, self._summarise, self._version, DEFAULT_DEPTH, actions
         )
