@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-import polars as pl
 import pytest
-from built_chains import built_chain
+from built_chains import Recorded, built_chain
 
 from scanner import sessions
 from scanner.errors import StoreError
@@ -17,13 +15,6 @@ from scanner.store.importing import ImportReport, import_chains
 from scanner.store.store import Store
 
 DAYS = sessions.sessions_between(date(2026, 8, 3), date(2026, 8, 7))
-
-
-@dataclass
-class Recorded:
-    chain: pl.DataFrame | None
-    path: Path = Path("built")
-    refusals: tuple[object, ...] = ()
 
 
 @pytest.fixture

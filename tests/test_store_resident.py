@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
-from built_chains import built_chain
+from built_chains import Recorded, built_chain
 
 from scanner import sessions
 from scanner.panel import FIELDS, Panel
@@ -18,13 +17,6 @@ from scanner.store.resident import MOST_KEPT
 from scanner.store.store import Store
 
 DAYS = sessions.sessions_between(date(2026, 7, 6), date(2026, 7, 24))
-
-
-@dataclass
-class Recorded:
-    chain: pl.DataFrame | None
-    path: Path = Path("built")
-    refusals: tuple[object, ...] = ()
 
 
 def chains(days: list[date]) -> list[pl.DataFrame]:
