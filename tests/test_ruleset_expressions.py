@@ -357,12 +357,15 @@ print(*sorted(set(seen)))
 
 
 def test_no_condition_opens_a_file_or_reaches_evaluation() -> None:
-    """Python's own audit events tell: its parser is asked for a syntax tree (`compile`), and nothing else happens."""
+    """Python's own audit events tell: its parser is asked for a syntax tree (`compile`), its libraries look at frames
+    and attributes of their own, and nothing is opened, imported, executed or started."""
     texts = [*REFUSED, *ACCEPTED, "!!python/object/apply:os.system [true]", "!include /etc/passwd", "*anchor", "<<: *a"]
     ran = subprocess.run(
         [sys.executable, "-c", WATCHED], input=json.dumps(texts), capture_output=True, text=True, check=True
     )
-    assert set(ran.stdout.split()) == {"compile"}
+    harmless = {"compile", "sys._getframe", "object.__getattr__"}
+    assert "compile" in ran.stdout
+    assert set(ran.stdout.split()) - harmless == set()
 
 
 def attempt(text: str) -> str | list[str]:
