@@ -140,6 +140,7 @@ def test_options_quoted_at_their_expiry_are_expired() -> None:
     frame = quoted_chain(expiries=(SESSION, *EXPIRIES))
     priced = price_chain(frame, CURVE).contracts.filter(pl.col("expiry") == SESSION)
     assert priced["iv_reason"].unique().to_list() == ["expired"]
+    assert priced["years"].unique().to_list() == [0.0]
     assert priced["iv"].null_count() == priced.height
 
 
@@ -169,7 +170,15 @@ def test_without_spot_and_without_pairs_there_is_no_forward() -> None:
 def test_adjusted_contracts_are_not_priced() -> None:
     priced = price_chain(quoted_chain().with_columns(nonstandard=True), CURVE).contracts
     assert priced["iv_reason"].unique().to_list() == ["nonstandard"]
-    assert priced["delta"].null_count() == priced.height
+    assert priced.select("forward", "delta", "moneyness").null_count().row(0) == (priced.height,) * 3
+
+
+def test_adjusted_contracts_change_nothing_for_the_others_of_the_underlying() -> None:
+    adjusted = quoted_chain(root="ABC1").with_columns(underlying=pl.lit("ABC"))
+    alone = price_chain(quoted_chain(), CURVE)
+    together = price_chain(pl.concat([quoted_chain(), adjusted]), CURVE)
+    assert together.contracts.filter(pl.col("root") == "ABC").equals(alone.contracts)
+    assert together.underlyings.equals(alone.underlyings)
 
 
 def test_a_contract_without_a_strike_to_speak_of_harms_no_other() -> None:

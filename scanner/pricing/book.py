@@ -88,6 +88,8 @@ def read(chain: pl.DataFrame, offsets: NDArray[np.int64], curve: Curve, dividend
     expiry_years = (instant - latest) / _YEAR
     rate = _rates(expiries["session_date"], curve, expiry_years)
     spot = expiries["spot"].fill_null(np.nan).to_numpy(writable=True)
+    # An adjusted contract delivers something else than the share, and has no forward of the share's.
+    spot[expiries["nonstandard"].to_numpy()] = np.nan
     if dividends is not None:
         spot = spot - _dividends_ahead(expiries, dividends, rate)
     known = Expiries(

@@ -13,7 +13,6 @@ from typing import Literal
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
 from scanner.chain import SORT_KEY
 from scanner.errors import PricingError
@@ -102,7 +101,7 @@ def _price_columns(chain: pl.DataFrame, book: Book) -> dict[str, Values]:
     basis = np.where(book.traded, 2, ~np.isnan(book.price)).astype(np.uint8)
     return {
         "dte": (chain["expiry"] - chain["session_date"]).dt.total_days().cast(pl.Int32),
-        "years": book.years,
+        "years": np.maximum(book.years, 0.0),
         "mid": book.price,
         "price_basis": _words(basis, (None, "mid", "last")),
     }
@@ -120,19 +119,15 @@ def _expiry_frame(book: Book, forwards: forward.Forwards, smiles: smile.Smiles) 
     """One row an expiry."""
     known = ~np.isnan(forwards.forward)
     discount = np.where(known, book.discount, np.nan)
-    with np.errstate(invalid="ignore"):
-        half_deviation = 0.5 * smiles.atm * np.sqrt(book.known.years)
-    # A straddle struck at the forward costs discount x forward x 2 (2 N(deviation / 2) - 1).
-    straddle = discount * 2.0 * (2.0 * ndtr(half_deviation) - 1.0)
     values: dict[str, Values] = {
-        "years": book.known.years,
+        "years": np.maximum(book.known.years, 0.0),
         "forward": forwards.forward,
         "discount": discount,
         "forward_source": _words(forwards.source, (None, "parity", "spot")),
         "parity_residual": forwards.residual,
         "atm_iv": smiles.atm,
         "skew_25d": smiles.put_25 - smiles.call_25,
-        "expected_move_pct": straddle,
+        "expected_move_pct": discount * smiles.straddle,
     }
     frame = book.expiries.select("underlying", "root", "expiry", "dte").with_columns(
         _column(name, column) for name, column in values.items()

@@ -55,7 +55,7 @@ class Expiries(NamedTuple):
     """What the fit must know of each expiry: arrays of one length, in the rows' order.
 
     ``offsets`` (one more) are the row ranges; ``underlying_order`` the expiries by underlying, whose ranges in it are
-    ``underlying_offsets``. ``spot`` is NaN where unknown, and less the value of known dividends.
+    ``underlying_offsets``. ``spot`` is NaN where unknown or of no use, and less the value of known dividends.
     """
 
     offsets: Offsets
@@ -330,9 +330,9 @@ def _lean_on_carry(
             if parity[group] > 0.0 and years[group] < nearest:
                 nearest, stand_in = years[group], parity[group] * math.exp(-rate[group] * years[group])
         level, noise = np.full(members.shape[0], math.nan), np.ones(members.shape[0])
-        known = True
+        known = False
         for i, group in enumerate(members):
-            known = known and given_spot[group] > 0.0
+            known = known or given_spot[group] > 0.0
             base = given_spot[group] if given_spot[group] > 0.0 else stand_in
             if parity[group] > 0.0 and base > 0.0 and years[group] > 0.0:
                 level[i] = math.log(parity[group] / base) - rate[group] * years[group]

@@ -26,11 +26,15 @@ _FLOOR = 0.002
 
 
 class Smiles(NamedTuple):
-    """By expiry: volatility at the forward, at the 25-delta put and call. By row: the fit through the other strikes."""
+    """By expiry: volatility at the forward, at the 25-delta put and call; straddle. By row: fit through the others.
+
+    ``straddle`` is the undiscounted price of call and put struck at the forward, over the forward.
+    """
 
     atm: Floats
     put_25: Floats
     call_25: Floats
+    straddle: Floats
     others: Floats
 
 
@@ -162,11 +166,12 @@ def _fit_groups(
     atm: Floats,
     put_25: Floats,
     call_25: Floats,
+    straddle: Floats,
     others: Floats,
 ) -> None:
     for group in range(first, last):
         start, stop = offsets[group], offsets[group + 1]
-        atm[group], put_25[group], call_25[group] = math.nan, math.nan, math.nan
+        atm[group], put_25[group], call_25[group], straddle[group] = math.nan, math.nan, math.nan, math.nan
         others[start:stop] = math.nan
         if not (forward[group] > 0.0 and years[group] > 0.0):
             continue
@@ -189,6 +194,8 @@ def _fit_groups(
         bracketed = x[0] <= 0.0 <= x[-1] or nearest < 0.25 * money * math.sqrt(years[group])
         if bracketed and money > 0.0:
             atm[group] = money
+            # 2 (2 N(deviation / 2) - 1), with the normal distribution function in terms of the error function.
+            straddle[group] = 2.0 * math.erf(money * math.sqrt(years[group]) / (2.0 * math.sqrt(2.0)))
             put_25[group] = _at_delta(-1.0, money, years[group], x, y, weights)
             call_25[group] = _at_delta(1.0, money, years[group], x, y, weights)
         place, fitted, fitted_at = 0, math.nan, math.nan
@@ -223,7 +230,7 @@ def fit(
     calls' volatilities count, and below it the puts') and ``years``.
     """
     groups, rows = offsets.shape[0] - 1, sign.shape[0]
-    out = Smiles(np.empty(groups), np.empty(groups), np.empty(groups), np.empty(rows))
+    out = Smiles(np.empty(groups), np.empty(groups), np.empty(groups), np.empty(groups), np.empty(rows))
     over_groups(_fit_groups, offsets, sign, strike, volatility, uncertainty, forward, pivot, years, *out)
     return out
 
