@@ -70,6 +70,19 @@ def test_list_ends_with_2_where_there_is_no_rule(commands: Commands, tmp_path: P
     assert "no such file or folder" in ran.err
 
 
+def test_filters_and_overrides_of_ones_own_go_beside_the_shipped_rules(commands: Commands, tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    (mine / "filters").mkdir(parents=True)
+    (mine / "filters" / "known.yaml").write_text("rules: [iv-lift]\nwhen: underlying == 'GME'\nwhy: always\n")
+    (mine / "overrides.yaml").write_text("overrides: [{rules: [iv-crush], set: {severity: high}}]\n")
+    ran = commands("rules", "list", "--rules", "shipped", "--rules", mine, "--format", "json")
+    rules = {rule["id"]: rule for rule in json.loads(ran.out)["rules"]}
+    assert (ran.code, ran.err) == (0, "")
+    assert rules["iv-crush"]["severity"] == "high"
+    said = commands("rules", "explain", "iv-lift", "--rules", "shipped", "--rules", mine).out
+    assert "Left out by the filter known: always" in said
+
+
 def test_check_passes_a_sound_rule(commands: Commands, folder: Path) -> None:
     ran = commands("rules", "check", "--no-sample", "--rules", folder)
     assert ran.code == 0

@@ -92,7 +92,7 @@ def usable_rules(settings: Settings, *, strict: bool) -> tuple[list[Rule], list[
     """
     from scanner import resources, ruleset
 
-    loaded = ruleset.load(settings.rules or (resources.shipped_rules(),))
+    loaded = ruleset.load(resources.rule_paths(settings.rules), settings.watchlists)
     if loaded.problems and strict:
         raise RuleError("\n".join(str(problem) for problem in loaded.problems))
     rules = list(loaded.stable())

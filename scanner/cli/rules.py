@@ -247,7 +247,7 @@ def _load(rules: Sequence[Path] | None, config: Path | None) -> Loaded:
     from scanner.cli import common
 
     settings = common.settings_for(config, rules=rules)
-    return ruleset.load(settings.rules or (resources.shipped_rules(),), settings.watchlists)
+    return ruleset.load(resources.rule_paths(settings.rules), settings.watchlists)
 
 
 def _one_each(rules: Iterable[Rule]) -> list[Rule]:

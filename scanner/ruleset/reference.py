@@ -68,7 +68,8 @@ A rule that gave way to another is kept as `id`, `status: deprecated` and `repla
 
 `overrides.yaml` in a folder of rules changes `severity`, `status`, `limit`, `cooldown`, `for`, `needs` and `let` of named rules,
 everywhere, for some `underlyings`, or for a `watchlist`; `enabled: false` switches them off there. Files in `filters/`
-exclude what you want to hear no more of (see [filters](../rules/filters/README.md)).
+exclude what you want to hear no more of (see [filters](../rules/filters/README.md)). To use them with the shipped rules, name
+both: `rules: [shipped, my-rules]` in the configuration, or `--rules shipped --rules my-rules`.
 
 ## Tests
 
