@@ -9,7 +9,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from scanner import ruleset
+from scanner import fields, ruleset
+from scanner.fields import SCOPES
 
 RULE = """
 id: {id}
@@ -204,3 +205,30 @@ def test_the_shipped_rules_load_without_a_problem() -> None:
     assert {"call-buildup-at-one-strike", "put-buildup-at-one-strike", "strike-volume-spike"} <= {
         rule.id for rule in loaded.stable()
     }
+
+
+SHIPPED = ruleset.load([Path(__file__).parents[1] / "rules"]).rules
+
+
+@pytest.mark.parametrize("rows", [0, 1])
+def test_shipped_rules_judge_frames_that_hold_nothing_but_keys(rows: int) -> None:
+    """No value at all: nothing is flagged, nothing is called quiet, nothing breaks."""
+    frames = {
+        scope: pl.DataFrame(
+            {
+                name: pl.Series([None] * rows, dtype=fields.of(scope)[name].dtype)
+                for name in dict.fromkeys([*SCOPES[scope].keys, *(("underlying",) if scope != "market" else ())])
+            }
+        )
+        for scope in SCOPES
+    }
+    judged = ruleset.judge(SHIPPED, frames)
+    assert judged.findings.is_empty()
+    assert judged.not_judged["count"].sum() == rows * len(SHIPPED)
+
+
+def test_a_column_of_a_wrong_type_is_missing_and_breaks_nothing(judge: Any) -> None:
+    frame = contracts(volume=["many", "900", None], iv=[0.3, 0.3, 0.3])
+    judged = judge("volume >= 500 and iv > 0.2", {"contract": frame})
+    assert judged.findings["strike"].to_list() == [235.0]
+    assert judged.not_judged["count"].to_list() == [2]

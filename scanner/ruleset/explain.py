@@ -131,8 +131,8 @@ def trace(rule: Rule, frames: Mapping[str, pl.DataFrame], limit: int = 3) -> lis
     if rule.scope not in frames:
         return []
     parts = list(dict.fromkeys(atoms(rule.condition)))
-    if rule.needs_history:
-        parts.insert(0, _history_atom(rule))
+    if rule.history is not None:
+        parts.insert(0, rule.history)
     identity = [FieldReference(fields.of(rule.scope)[name]) for name in rule.identity]
     ranks = references(rule.rank_by) if rule.rank_by is not None else []
     rows = select_rows(rule.scope, frames, [*identity, *rule.fields, *ranks, HISTORY]).frame
@@ -153,18 +153,11 @@ def trace(rule: Rule, frames: Mapping[str, pl.DataFrame], limit: int = 3) -> lis
     return [_traced(rule, parts, rows.row(row, named=True), verdicts.row(row, named=True)) for row in chosen]
 
 
-def _history_atom(rule: Rule) -> Atom:
-    text = f"{HISTORY.column} >= {rule.needs_history}"
-    return Comparison((">=",), (HISTORY, Number(rule.needs_history)), text)
-
-
 def _traced(rule: Rule, parts: list[Atom], row: Mapping[str, object], verdict: Mapping[str, bool | None]) -> Traced:
     checked = tuple(
         Checked(part.text, {use.column: row[use.column] for use in references(part)}, verdict[str(number)])
         for number, part in enumerate(parts)
     )
     identity = " ".join(str(row[name]) for name in rule.identity)
-    whole = verdict["whole"]
-    if rule.needs_history and checked[0].verdict is not True:
-        whole = None
+    whole = None if rule.history is not None and checked[0].verdict is not True else verdict["whole"]
     return Traced(identity, whole, checked)

@@ -19,7 +19,6 @@ from scanner.ruleset import compile as compiled
 from scanner.ruleset import gates
 from scanner.ruleset.blame import NO_RESULT, missing_fields
 from scanner.ruleset.describe import describe, find_drivers, gather, wanted
-from scanner.ruleset.expressions import Condition
 from scanner.ruleset.model import Rule
 from scanner.ruleset.rows import HISTORY, Rows, available, select_rows
 
@@ -113,7 +112,7 @@ def _judge_scope(rules: Sequence[Rule], frames: Mapping[str, pl.DataFrame], outc
         for number, rule in enumerate(group):
             verdict = table[str(number)]
             if verdict.null_count():
-                _report_unknown(rule, rule.condition, rows, rows.frame.filter(verdict.is_null()), outcome)
+                _report_unknown(rule, rows, rows.frame.filter(verdict.is_null()), outcome)
             hits = rows.frame[verdict.arg_true()]
             if hits.height:
                 _report_findings(rule, rows, hits, frames, outcome)
@@ -121,9 +120,7 @@ def _judge_scope(rules: Sequence[Rule], frames: Mapping[str, pl.DataFrame], outc
 
 def _verdict(rule: Rule) -> pl.Expr:
     """True, false or unknown; false where the rule has no say, so that such rows count as neither."""
-    verdict = compiled.condition(rule.condition)
-    if rule.needs_history and rule.scope != "market":
-        verdict &= (pl.col(HISTORY.column) >= rule.needs_history).fill_null(value=False)
+    verdict = compiled.condition(rule.whole)
     if rule.only is not None:
         verdict &= pl.col("underlying").is_in(sorted(rule.only))
     if rule.excluding:
@@ -133,43 +130,27 @@ def _verdict(rule: Rule) -> pl.Expr:
 
 def _report_short_history(rules: Sequence[Rule], frames: Mapping[str, pl.DataFrame], outcome: _Outcome) -> None:
     """Say which underlyings have fewer good sessions than a rule needs; none of their rows is judged by it."""
-    needy = [rule for rule in rules if rule.needs_history and rule.scope != "market"]
-    if not needy:
+    needy = [rule for rule in rules if rule.needs_history]
+    known = frames.get("underlying")
+    if not needy or known is None or HISTORY.field.name not in known.columns:
         return
-    known = _history(frames)
-    most = max(rule.needs_history for rule in needy)
-    short = known.filter((pl.col("sessions") < most).fill_null(value=True))
+    known = known.select(pl.col("underlying").cast(pl.String), sessions=pl.col(HISTORY.field.name).cast(pl.Int64))
+    short = known.filter(pl.col("sessions") < max(rule.needs_history for rule in needy))
     if short.is_empty():
         return
     rows = frames[rules[0].scope].lazy().select(pl.col("underlying").cast(pl.String))
     counts = rows.group_by("underlying").len("rows").collect().join(short, on="underlying").sort("underlying")
     for rule in needy:
         for underlying, count, sessions in counts.iter_rows():
-            if not rule.applies_to(underlying):
-                continue
-            if sessions is None:
-                outcome.not_judged(rule, underlying, [f"no value for {HISTORY.column}"], count)
-            elif sessions < rule.needs_history:
+            if sessions < rule.needs_history and rule.applies_to(underlying):
                 reason = f"building history: {sessions} of {rule.needs_history} sessions"
                 outcome.not_judged(rule, underlying, [reason], count)
 
 
-def _history(frames: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-    """Sessions of history by underlying; null where it is not known."""
-    underlyings = frames.get("underlying")
-    if underlyings is not None and {"underlying", "history_sessions"} <= set(underlyings.columns):
-        return underlyings.select(
-            pl.col("underlying").cast(pl.String), sessions=pl.col("history_sessions").cast(pl.Int64)
-        )
-    names = [frame["underlying"].cast(pl.String).unique() for frame in frames.values() if "underlying" in frame.columns]
-    known = pl.concat(names).unique(maintain_order=True) if names else pl.Series("underlying", [], dtype=pl.String)
-    return pl.DataFrame({"underlying": known}).with_columns(sessions=pl.lit(None, pl.Int64))
-
-
-def _report_unknown(rule: Rule, condition: Condition, rows: Rows, unknown: pl.DataFrame, outcome: _Outcome) -> None:
+def _report_unknown(rule: Rule, rows: Rows, unknown: pl.DataFrame, outcome: _Outcome) -> None:
     whose = unknown["underlying"].to_list() if "underlying" in unknown.columns else [None] * unknown.height
     counts = Counter(whose)
-    for underlying, causes in missing_fields(condition, unknown).items():
+    for underlying, causes in missing_fields(rule.whole, unknown).items():
         reasons = [_why(cause, underlying, rows.absent, outcome.whys) for cause in causes]
         outcome.not_judged(rule, underlying, reasons, counts[underlying])
 

@@ -9,9 +9,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal, get_args
 
-from scanner.ruleset.expressions import Condition, FieldReference, Node, references
+from scanner.ruleset.expressions import Comparison, Condition, FieldReference, Node, Number, both, references
 from scanner.ruleset.message import Message
 from scanner.ruleset.problems import START, Place, Problem
+from scanner.ruleset.rows import HISTORY
 
 ScopeName = Literal["contract", "strike", "ladder", "expiry", "underlying", "market"]
 Severity = Literal["info", "notice", "high", "critical"]
@@ -92,6 +93,18 @@ class Rule:
     path: Path = Path()
     place: Place = START
     places: Mapping[str, Place] = field(default_factory=dict)
+
+    @cached_property
+    def history(self) -> Comparison | None:
+        """The history it needs, as a condition."""
+        if not self.needs_history:
+            return None
+        return Comparison((">=",), (HISTORY, Number(self.needs_history)), f"{HISTORY.column} >= {self.needs_history}")
+
+    @cached_property
+    def whole(self) -> Condition:
+        """Its condition together with the history it needs."""
+        return both([self.condition] if self.history is None else [self.history, self.condition])
 
     @cached_property
     def fields(self) -> tuple[FieldReference, ...]:

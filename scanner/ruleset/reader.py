@@ -144,7 +144,7 @@ class _Reader:
             return None
         names, parameters = self._names(scope)
         optional: dict[str, Any] = {
-            "needs_history": self._needs(),
+            "needs_history": self._needs(scope),
             "hold_scans": self._amount("for", _HOLD, lambda match: int(match[1]), "write `for: 2 scans`"),
             "cooldown": self._amount("cooldown", _COOLDOWN, _cooldown, "write `cooldown: 1 session` or `90 minutes`"),
             "identity": self._identity(scope),
@@ -231,9 +231,12 @@ class _Reader:
             return None
         return build(match)
 
-    def _needs(self) -> int | None:
+    def _needs(self, scope: str) -> int | None:
         entry = self.table.entries.get("needs")
         if entry is None:
+            return None
+        if scope == "market":
+            self._error("needs", "a rule of scope market needs no history: there is no underlying", "leave it out")
             return None
         if not isinstance(entry, Table):
             self._error("needs", "needs must be a mapping", "write `needs: {history_sessions: 10}`")
