@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import numpy as np
 import polars as pl
-from scipy.stats import false_discovery_control
+import pytest
+from scipy.stats import false_discovery_control, nbinom
 
+from scanner import symbology
 from scanner.metrics import selection
 
 
@@ -30,3 +34,105 @@ def test_stars_step_up_at_each_tenth_of_the_chance_from_one_in_a_hundred() -> No
 def test_the_score_takes_the_strongest_channel_in_full_and_a_quarter_of_the_rest() -> None:
     parts = pl.DataFrame({"volume": [4.0, None, 8.0], "skew": [2.0, None, 8.0]})
     assert selection.score(parts).to_list() == [56.2, None, 100.0]
+
+
+def chain(rows: list[tuple[str, int, float, str, int, float, bool]], session: date = date(2025, 9, 5)) -> pl.DataFrame:
+    """A scored chain from (underlying, days, strike, right, volume, combined surprise, new strike)."""
+    names = ["underlying", "days", "strike", "right", "volume", "combined_surprise", "new_strike"]
+    frame = pl.DataFrame(rows, schema=names, orient="row").with_columns(
+        root=pl.col("underlying"),
+        expiry=pl.lit(session) + pl.duration(days=pl.col("days")),
+        right=pl.col("right").cast(pl.Enum(["C", "P"])),
+        session_date=pl.lit(session),
+        open_interest=pl.lit(5000),
+    )
+    frame = frame.with_columns(contract=symbology.format_osi_column())
+    return frame.sort("root", "expiry", "strike", "right")
+
+
+NO_LADDERS = pl.DataFrame(schema={"members": pl.List(pl.String), "ladder_surprise": pl.Float64})
+
+
+def test_neighbouring_strikes_of_either_right_are_one_alert_and_another_expiry_is_another() -> None:
+    scored = chain(
+        [
+            ("AAA", 30, 100.0, "C", 900, 4.0, False),
+            ("AAA", 30, 100.0, "P", 800, 3.0, False),
+            ("AAA", 30, 105.0, "C", 700, 2.5, False),
+            ("AAA", 30, 110.0, "C", 3, 0.1, False),
+            ("AAA", 30, 115.0, "C", 600, 3.5, False),
+            ("AAA", 60, 105.0, "C", 500, 2.2, False),
+        ]
+    )
+    alerts = selection.consolidate(scored, NO_LADDERS)
+    assert alerts["rank"].to_list() == [4.0, 3.5, 2.2]
+    assert [len(members) for members in alerts["members"]] == [3, 1, 1]
+    assert alerts["lead"][0] == "AAA251005C00100000"
+
+
+def test_less_than_fifty_lots_are_no_alert_and_a_new_strike_ranks_higher() -> None:
+    scored = chain(
+        [
+            ("AAA", 30, 100.0, "C", 49, 6.0, False),
+            ("AAA", 60, 100.0, "C", 400, 3.0, False),
+            ("AAA", 90, 100.0, "C", 400, 2.0, True),
+        ]
+    )
+    assert selection.consolidate(scored, NO_LADDERS)["rank"].to_list() == [3.5, 3.0]
+
+
+def test_a_member_of_a_ladder_is_named_although_it_is_not_rare_alone() -> None:
+    scored = chain([("AAA", 30, 100.0, "C", 80, 1.4, False), ("AAA", 30, 105.0, "C", 90, 1.5, False)])
+    ladders = pl.DataFrame({"members": [scored["contract"].to_list()], "ladder_surprise": [3.4]})
+    alerts = selection.consolidate(scored, ladders)
+    assert alerts["rank"].to_list() == pytest.approx([2.9])
+    assert alerts["members"][0].to_list() == ["AAA251005C00105000", "AAA251005C00100000"]
+
+
+def test_equal_sizes_in_two_unusual_contracts_of_a_name_are_tagged_as_legs() -> None:
+    scored = chain(
+        [
+            ("AAA", 30, 100.0, "C", 1000, 3.0, False),
+            ("AAA", 60, 120.0, "P", 1008, 2.0, False),
+            ("AAA", 60, 130.0, "P", 1300, 2.0, False),
+            ("BBB", 30, 100.0, "C", 1000, 3.0, False),
+            ("BBB", 30, 105.0, "C", 1000, 0.2, False),
+        ]
+    )
+    assert selection.multi_leg_suspects(scored).to_list() == [True, True, False, False, False]
+
+
+def test_a_leg_without_a_known_volume_is_not_tagged_either_way() -> None:
+    scored = chain([("AAA", 30, 100.0, "C", 1000, 3.0, False)]).with_columns(volume=pl.lit(None, pl.Int64))
+    assert selection.multi_leg_suspects(scored).to_list() == [None]
+
+
+def test_a_roll_from_the_expiring_to_a_later_expiry_is_recognised_and_raises_no_alert() -> None:
+    scored = chain(
+        [
+            ("AAA", 3, 100.0, "C", 2000, 3.0, False),
+            ("AAA", 31, 100.0, "C", 2100, 4.0, False),
+            ("AAA", 31, 120.0, "C", 2100, 4.0, False),
+        ]
+    )
+    assert selection.roll_suspects(scored).to_list() == [True, True, False]
+    assert selection.consolidate(scored, NO_LADDERS)["lead"].to_list() == ["AAA251006C00120000"]
+
+
+def test_more_volume_than_open_interest_in_the_near_leg_is_no_roll() -> None:
+    scored = chain([("AAA", 3, 100.0, "C", 6000, 3.0, False), ("AAA", 31, 100.0, "C", 6000, 4.0, False)])
+    assert not selection.roll_suspects(scored).any()
+
+
+def test_scanning_often_does_not_alarm_more_often_than_the_stated_chance() -> None:
+    random = np.random.default_rng(4)
+    rate, days, looks = 20.0, 100_000, 13
+    level = random.gamma(0.2, rate / 0.2, days)
+    count, highest = np.zeros(days), np.zeros(days)
+    for look in range(1, looks + 1):
+        count += random.poisson(level / looks)
+        mean = rate * look / looks
+        highest = np.maximum(highest, -np.log10(nbinom.sf(count - 1, 0.2, 0.2 / (0.2 + mean))))
+    judged = selection.session_maximum(highest, np.full(days, np.nan), looks)
+    for nominal in (1e-2, 1e-3):
+        assert 0.6 < (judged >= -np.log10(nominal)).mean() / nominal < 1.4
