@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
@@ -96,8 +97,8 @@ def false_alarms(scored: list[pl.DataFrame], column: str, random: np.random.Gene
     frame = pl.concat(
         part.select(
             session=pl.col("session_date"),
-            tier=pl.col("volume_expected").cut(TIER_EDGES.tolist()).cast(pl.String),
-            days=pl.col("dte").cut([edge - 0.5 for edge in DAYS_EDGES]).cast(pl.String),
+            tier=_band(pl.col("volume_expected"), TIER_EDGES.tolist()),
+            days=_band(pl.col("dte"), list(DAYS_EDGES)),
             surprise=pl.col(column),
         )
         for part in scored
@@ -122,6 +123,15 @@ def false_alarms(scored: list[pl.DataFrame], column: str, random: np.random.Gene
                 rows.append((by, str(group), nominal, len(part), len(part) * nominal, *_interval(point, resampled)))
     names = ["by", "group", "nominal", "rows", "expected", "ratio", "low", "high"]
     return pl.DataFrame(rows, schema=names, orient="row")
+
+
+def _band(value: pl.Expr, edges: list[float]) -> pl.Expr:
+    """The band a value lies in, in words: "below 2", "2 to 8", "1024 and more"."""
+    band = pl.lit(f"below {edges[0]:g}")
+    for low, high in pairwise([*edges, None]):
+        words = f"{low:g} and more" if high is None else f"{low:g} to {high:g}"
+        band = pl.when(value >= low).then(pl.lit(words)).otherwise(band)
+    return band
 
 
 def confirmed(
