@@ -78,7 +78,7 @@ def normal_pdf(x: float) -> float:
 
 
 @inlined
-def _guessed_deviation(distance: float, share: float, price: float) -> float:
+def guessed_deviation(distance: float, share: float, price: float) -> float:
     """Total volatility to 4e-4, for abs(ln(forward/strike)) <= 2.5, up to 7 deviations out, and deviations to 6.
 
     ``share`` is the price over its bound, ``price`` the normalised one. Fitted by weighted least squares, iterated
@@ -122,7 +122,7 @@ def _solve_fast(
         x, root = -log(ratio), math.sqrt(ratio)
         share = (price[row] - factor * max(sign[row] * (f - k), 0.0)) / (factor * low)
         wanted = share * root
-        s = _guessed_deviation(x, share, wanted)
+        s = guessed_deviation(x, share, wanted)
 
         inverse = 1.0 / s
         h, t = x * inverse, 0.5 * s
