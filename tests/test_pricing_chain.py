@@ -375,7 +375,7 @@ def test_the_aapl_chain_agrees_with_the_vendors_volatilities(real_data: Path) ->
 @pytest.mark.realdata
 @pytest.mark.parametrize(("underlying", "sessions"), [("MOD", GOOD_MOD), ("SPY", GOOD_SPY)])
 def test_good_sessions_agree_with_the_vendors_volatilities(
-    real_data: Path, underlying: str, sessions: list[str]
+    real_data: Path, underlying: str, sessions: tuple[str, ...]
 ) -> None:
     """All sessions of an underlying together; the worst single one, MOD on 2026-07-29, has a median of 0.2504."""
     folder = real_data / DAILY / underlying
