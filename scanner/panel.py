@@ -10,16 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from scanner.chain import RIGHT
-
-if TYPE_CHECKING:
-    from scanner.store.contract_index import ContractIndex
+from scanner.contract_index import ContractIndex
 
 FIELDS = ("volume", "open_interest", "iv", "delta", "mid")
 CONTRACT_SCHEMA = pl.Schema(
@@ -89,6 +86,4 @@ class Panel:
 
     @cached_property
     def _index(self) -> ContractIndex:
-        from scanner.store.contract_index import ContractIndex
-
         return ContractIndex(self.contracts)

@@ -25,8 +25,8 @@ from sqlalchemy import event
 
 from scanner.alerts.episodes import EventKind
 from scanner.alerts.model import NotJudged, Severity, Status
-from scanner.alerts.terms import Cooldown
 from scanner.alerts.update import AlertUpdate, update
+from scanner.ruleset import Cooldown
 from scanner.store.state import State
 
 NVDA = {"identity": NVDA_130, "contract": NVDA_130, "underlying": "NVDA", "root": "NVDA", "strike": 130.0, "right": "P"}

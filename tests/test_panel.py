@@ -10,8 +10,8 @@ from built_chains import built_chain
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scanner.contract_index import ContractIndex
 from scanner.panel import CONTRACT_SCHEMA, Panel
-from scanner.store.contract_index import ContractIndex
 
 CHAIN = built_chain(date(2026, 8, 3))
 

@@ -15,32 +15,13 @@ import polars as pl
 
 from scanner.alerts.episodes import Draft
 from scanner.alerts.identity import Key
-from scanner.alerts.model import Alert, Baseline, Confirmation, ScanMeta, Severity, Status, plain
+from scanner.alerts.model import MARKET, Alert, Baseline, Confirmation, ScanMeta, Severity, Status, plain
 from scanner.alerts.rarity import Looked, Rarity, rarities
 from scanner.alerts.surroundings import Frames, Row, Surroundings, evidence_of
 from scanner.alerts.terms import RuleBook, RuleTerms
 
-# The market around a finding, kept with every alert so that it can be read, listed and confirmed on its own.
-CONTEXT = (
-    "spot",
-    "last",
-    "bid",
-    "ask",
-    "volume",
-    "open_interest",
-    "volume_expected",
-    "volume_multiple",
-    "volume_surprise",
-    "volume_q",
-    "premium",
-    "iv",
-    "iv_change",
-    "delta",
-    "dte",
-    "put_call_volume",
-    "history_sessions",
-    "multi_leg_suspect",
-)
+# What is kept with every alert, so that it can be read, listed and confirmed on its own.
+CONTEXT = (*MARKET, "history_sessions", "multi_leg_suspect")
 _OF_UNDERLYING = ("spot", "put_call_volume")
 
 

@@ -13,6 +13,26 @@ from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any, Self
 
+# The market around a finding; evidence carries it beside what the rule looked at, and the watchlist lists it.
+MARKET = (
+    "spot",
+    "last",
+    "bid",
+    "ask",
+    "volume",
+    "open_interest",
+    "volume_expected",
+    "volume_multiple",
+    "volume_surprise",
+    "volume_q",
+    "premium",
+    "iv",
+    "iv_change",
+    "delta",
+    "dte",
+    "put_call_volume",
+)
+
 
 class Severity(StrEnum):
     """How much an alert matters, as its rule says; compare with ``rank``, mildest 0."""

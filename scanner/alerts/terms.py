@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 
@@ -48,14 +47,6 @@ class RuleTerms(Protocol):
 
     def applies_to(self, underlying: str | None) -> bool:
         """Whether this is the variant for an underlying."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cooldown:
-    """A number of sessions or minutes."""
-
-    count: int
-    unit: str = "session"
 
 
 class RuleBook:

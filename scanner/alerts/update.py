@@ -17,8 +17,9 @@ from scanner.alerts.identity import Key
 from scanner.alerts.model import Alert, HeldBack, NotJudged, ScanMeta
 from scanner.alerts.selection import Reason, Standing, Weight, admit, passing
 from scanner.alerts.surroundings import Frames
-from scanner.alerts.terms import Cooldown, RuleBook, RuleTerms
+from scanner.alerts.terms import RuleBook, RuleTerms
 from scanner.errors import ScanProblem, StoreError
+from scanner.ruleset.model import Cooldown
 
 if TYPE_CHECKING:
     from scanner.store.state import State
@@ -91,7 +92,7 @@ def update(
     and every finding is new. Judging a moment again gives the same alerts, not more of them. Where the state fails (a
     full disk, another writer that does not end) the alerts are told all the same, and the problem with them.
     """
-    book = RuleBook(rules, Cooldown(cooldown))
+    book = RuleBook(rules, Cooldown(cooldown, "session"))
     made = drafts(findings, book, scan, frames)
     left_out = tuple(not_judged)
     policy = Policy(budget, false_discovery_rate, resend)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from scanner import symbology
-from scanner.alerts.model import Alert, iso
+from scanner.alerts.model import MARKET, Alert, iso
 from scanner.outputs.delimited import csv_document, plain_number
 from scanner.outputs.files import write_text
 from scanner.outputs.text import file_name, printable
@@ -42,27 +42,11 @@ COLUMNS = (
     "last_seen",
     "session_date",
     "status",
-    "spot",
-    "last",
-    "bid",
-    "ask",
-    "volume",
-    "open_interest",
-    "volume_expected",
-    "volume_multiple",
-    "volume_surprise",
-    "volume_q",
-    "premium",
-    "iv",
-    "iv_change",
-    "delta",
-    "dte",
-    "put_call_volume",
+    *MARKET,
     "message",
     "source",
     "simulated",
 )
-_FROM_EVIDENCE = COLUMNS[COLUMNS.index("spot") : COLUMNS.index("message")]
 _SUFFIX = {Dialect.generic: ".csv", Dialect.tradingview: ".txt", Dialect.thinkorswim: ".csv", Dialect.ibkr: ".csv"}
 
 
@@ -101,7 +85,7 @@ def _subjects(alerts: Iterable[Alert]) -> list[list[Alert]]:
 def _row(group: Sequence[Alert]) -> list[Any]:
     """One line of the generic dialect; numbers are those of the newest, strongest alert."""
     first = group[0]
-    values: dict[str, Any] = {name: first.evidence.get(name) for name in _FROM_EVIDENCE}
+    values: dict[str, Any] = {name: first.evidence.get(name) for name in MARKET}
     values |= {
         "symbol": first.contract or first.underlying,
         "underlying": first.underlying,

@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from scanner.contract_index import ContractIndex, Ids, in_parts
 from scanner.panel import CONTRACT_SCHEMA, FIELDS, Matrix
-from scanner.store.contract_index import ContractIndex, Ids, in_parts
 
 # A baseline is packed again once more than this share of its contracts has left the window.
 _GONE_SHARE = 0.5

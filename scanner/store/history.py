@@ -11,10 +11,10 @@ import numpy as np
 import polars as pl
 
 from scanner import sessions
+from scanner.contract_index import Ids
 from scanner.corporate_actions import Actions
 from scanner.panel import FIELDS, Matrix, Panel
 from scanner.store.baseline import Baseline, Column, gather
-from scanner.store.contract_index import Ids
 from scanner.store.resident import BaselineFiles, Kept
 from scanner.store.summaries import UNDERLYING_ROWS, Summaries
 
