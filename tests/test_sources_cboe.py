@@ -193,9 +193,16 @@ def test_terms_must_be_accepted_and_the_refusal_is_two_lines_that_name_the_way_o
 
 
 def test_accepted_terms_and_sources_without_any_let_one_through() -> None:
-    require_terms("cboe", ["yahoo", "cboe"])
-    require_terms("files", [])
-    require_terms("simulated", [])
+    asked = [("cboe", ["yahoo"]), ("cboe", ["yahoo", "cboe"]), ("files", []), ("simulated", [])]
+    assert [is_refused(name, accepted) for name, accepted in asked] == [True, False, False, False]
+
+
+def is_refused(name: str, accepted: list[str]) -> bool:
+    try:
+        require_terms(name, accepted)
+    except TermsError:
+        return True
+    return False
 
 
 def test_the_cboe_source_opens_without_asking_anything() -> None:

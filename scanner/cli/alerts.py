@@ -26,11 +26,11 @@ def command(
     if context.invoked_subcommand is not None:
         return
     from scanner.alerts.model import Severity
-    from scanner.cli import memory
+    from scanner.cli import storing
     from scanner.outputs import files, stored, terminal
 
     least = Severity(min_severity.value) if min_severity else Severity.info
-    with memory.stored_state(config, store) as state, state.read() as ledger:
+    with storing.open_state(config, store) as state, state.read() as ledger:
         found = ledger.alerts(min_severity=least, limit=limit)
     if format is not options.OutputFormat.table:
         files.hand_out(stored.list_text(found, format.value), output)
@@ -49,11 +49,11 @@ def show(
     no_color: options.NoColor = False,
 ) -> None:
     """One alert with its evidence, its history and what became of it."""
-    from scanner.cli import memory
+    from scanner.cli import storing
     from scanner.errors import UsageError
     from scanner.outputs import files, stored, terminal
 
-    with memory.stored_state(config, store) as state, state.read() as ledger:
+    with storing.open_state(config, store) as state, state.read() as ledger:
         alert = ledger.alert(alert_id)
         if alert is None:
             raise UsageError(f"no single alert begins with {alert_id!r}; `scanner alerts` lists them with their ids")
@@ -78,10 +78,10 @@ def scoreboard(
 ) -> None:
     """How each rule's alerts have done by the next morning's open interest, beside matched random contracts."""
     from scanner.alerts import confirmation
-    from scanner.cli import memory
+    from scanner.cli import storing
     from scanner.outputs import files, stored, terminal
 
-    with memory.stored_state(config, store) as state, state.read() as ledger:
+    with storing.open_state(config, store) as state, state.read() as ledger:
         scores = confirmation.scoreboard(ledger.flagged())
     if format is not options.OutputFormat.table:
         files.hand_out(stored.scoreboard_text(scores, format.value), output)

@@ -66,9 +66,7 @@ def _scan_story(story: str, settings: Settings, rules: list[Rule]) -> ScanResult
     *history, last = frames
     with TemporaryDirectory(prefix="scanner-demo-") as folder, opening.open_memory(Path(folder)) as memory:
         assert memory.store is not None
-        for number, chain in enumerate(history):
-            memory.store.snapshots.write(chain, f"history-{number}")
-        memory.store.derive_from("simulated", dict.fromkeys(last["underlying"].unique(), history[0]["session_date"][0]))
+        opening.remember(memory.store, history)
         moment = max(last["quote_time"])
         request = pipeline.Request(
             tuple(last["underlying"].unique(maintain_order=True)), moment, moment, f"demo-{story}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from scanner.errors import RuleError, ScanProblem, StoreError
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from scanner.config import Settings
     from scanner.ruleset import Rule
     from scanner.sources.base import Source
@@ -102,6 +104,13 @@ def usable_rules(settings: Settings, *, strict: bool) -> tuple[list[Rule], list[
         ]
         raise RuleError("\n".join(["no usable rule, so nothing was scanned:", *reasons]))
     return rules, [ScanProblem("", "rules", "broken_rule", str(problem)) for problem in loaded.problems]
+
+
+def remember(store: Store, history: Sequence[pl.DataFrame]) -> None:
+    """Keep the chains of past sessions of one source, oldest first, and summarise them."""
+    for number, chain in enumerate(history):
+        store.snapshots.write(chain, f"history-{number}")
+    store.catch_up()
 
 
 @contextmanager

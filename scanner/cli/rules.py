@@ -231,7 +231,6 @@ def new_rule(
         if place.exists():
             raise UsageError(f"{place} exists already; choose another id or folder")
     schema = resources.shipped_rules() / "rule.schema.json"
-    folder.mkdir(parents=True, exist_ok=True)
     for place, text in zip(places, skeleton(rule_id, scope, schema.as_uri()), strict=True):
         files.write_text(place, text)
         typer.echo(str(place))
@@ -438,9 +437,7 @@ def _sample_frames() -> dict[str, Any]:
     names = last["underlying"].unique().to_list()
     with TemporaryDirectory(prefix="scanner-check-") as folder, opening.open_memory(Path(folder)) as memory:
         assert memory.store is not None
-        for number, chain in enumerate(history):
-            memory.store.snapshots.write(chain, f"history-{number}")
-        memory.store.derive_from("simulated", dict.fromkeys(names, history[0]["session_date"][0]))
+        opening.remember(memory.store, history)
         panel = memory.store.history.panel("simulated", names, last["session_date"][0], pipeline.PANEL_SESSIONS)
         return dict(pipeline.frames(last, panel, pipeline.newest_quotes(last)))
 

@@ -135,11 +135,11 @@ def prune(
     no_color: options.NoColor = False,
 ) -> None:
     """Delete snapshots older than the configuration keeps them. Their summaries, and so the history, stay."""
-    from scanner.cli import storing
+    from scanner.cli import common, storing
     from scanner.outputs import terminal
     from scanner.store import maintenance
 
     age = storing.age_to_keep(config, keep)
     with storing.open_store(config, store) as opened, terminal.printing(output, no_color=no_color) as console:
-        gone = maintenance.prune(opened, age, storing.now())
+        gone = maintenance.prune(opened, age, common.right_now())
         console.print(f"Deleted {len(gone):,} snapshot files older than {age.days} days.")

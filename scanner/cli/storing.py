@@ -1,26 +1,42 @@
-"""Opening the store for the commands that keep it."""
+"""Opening what is stored, for the commands that keep it and those that only read it."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from scanner.store.state import State
     from scanner.store.store import Store
 
 
 def open_store(config: Path | None, store: Path | None, *, read_only: bool = False) -> Store:
     """The store in ``--store``, else in the configuration's folder. Raises ConfigError or StoreError."""
-    from scanner import config as configuration
     from scanner.cli import opening
 
-    folder = configuration.load(config).store.path if store is None else store
-    return opening.open_store(folder, read_only=read_only)
+    return opening.open_store(_folder(config, store), read_only=read_only)
+
+
+def open_state(config: Path | None, store: Path | None) -> State:
+    """The alerts and runs in ``--store``, else in the configuration's folder, opened to be read.
+
+    Raises ConfigError, or StoreError where there are none yet.
+    """
+    from scanner.store.state import State
+
+    return State.open(_folder(config, store), read_only=True)
+
+
+def _folder(config: Path | None, store: Path | None) -> Path:
+    from scanner import config as configuration
+
+    return configuration.load(config).store.path if store is None else store
 
 
 def mend_state(folder: Path) -> list[str]:
     """Verify the database of alerts and runs beside the snapshots; set it aside where it is damaged, and say so."""
+    from scanner.cli import common
     from scanner.errors import StoreError
     from scanner.store.state import FILE_NAME, State, set_aside
 
@@ -34,7 +50,7 @@ def mend_state(folder: Path) -> list[str]:
         problems = [str(error)]
     if not problems:
         return []
-    kept = set_aside(path, now())
+    kept = set_aside(path, common.right_now())
     return [*problems, f"set aside: {kept}; the next scan begins a new one, history is not touched"]
 
 
@@ -51,8 +67,3 @@ def age_to_keep(config: Path | None, keep: str | None) -> timedelta:
         return configuration.StoreSettings.model_validate({"keep_snapshots": keep}).keep_snapshots
     except ValidationError as error:
         raise UsageError(f"--keep {keep}: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from error
-
-
-def now() -> datetime:
-    """The clock, read at the edge."""
-    return datetime.now(UTC)

@@ -32,11 +32,11 @@ def command(
 ) -> None:
     """Print the watchlist of recent alerts, newest and strongest first; closed ones are left out."""
     from scanner.alerts.model import Severity, Status
-    from scanner.cli import memory
+    from scanner.cli import storing
     from scanner.outputs import files, watchlist
 
     least = Severity(min_severity.value) if min_severity else Severity.info
-    with memory.stored_state(config, store) as state, state.read() as ledger:
+    with storing.open_state(config, store) as state, state.read() as ledger:
         found = ledger.alerts(min_severity=least, newest_sessions=sessions)
     current = [alert for alert in found if alert.status is not Status.closed]
     files.hand_out(watchlist.render(current[:limit], watchlist.Dialect(dialect.value)), output)

@@ -1,0 +1,123 @@
+"""The walls of ARCHITECTURE.md: who may import whom, who may read the clock, and what starting costs."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "scanner"
+NETWORK = {"requests", "urllib3", "urllib.request", "http.client", "socket", "ssl"}
+CLOCKS = {"now", "utcnow", "today", "time", "time_ns", "monotonic", "perf_counter"}
+PURE_WALL = {f"scanner.{name}" for name in ("config", "resources", "sources", "store", "outputs", "cli", "schedule")}
+
+# Folder or module -> what it must not import, itself or anything below it.
+WALLS = {
+    "metrics": PURE_WALL | NETWORK | {"scanner.ruleset", "scanner.alerts", "scanner.pipeline"},
+    "pricing": PURE_WALL | NETWORK | {"scanner.ruleset", "scanner.alerts", "scanner.pipeline", "scanner.metrics"},
+    "ruleset": PURE_WALL | NETWORK | {"scanner.alerts", "scanner.pipeline", "scanner.metrics", "scanner.pricing"},
+    "quality": PURE_WALL | NETWORK,
+    "evidence": PURE_WALL | NETWORK,
+    "panel": PURE_WALL | NETWORK,
+    "sources": {f"scanner.{name}" for name in ("ruleset", "alerts", "outputs", "store", "config", "cli", "pipeline")},
+    "outputs": {"scanner.sources", "scanner.config", "scanner.cli", "scanner.pipeline"} | NETWORK,
+    "store": {"scanner.sources", "scanner.outputs", "scanner.config", "scanner.cli", "scanner.pipeline"} | NETWORK,
+    "alerts": {"scanner.sources", "scanner.outputs", "scanner.config", "scanner.cli", "scanner.pipeline"} | NETWORK,
+    "pipeline": {"scanner.cli", "scanner.schedule"} | NETWORK,
+}
+# The two ends, where time is read: the commands, the schedule, the waiting for a lock and for a polite turn.
+READS_THE_CLOCK = {"cli/common.py", "schedule.py", "store/locks.py", "sources/http.py"}
+HEAVY = {
+    "apscheduler", "exchange_calendars", "numba", "numpy", "pandas", "polars", "pyarrow", "pydantic", "requests",
+    "ruamel.yaml", "scipy", "sqlalchemy",
+}  # fmt: skip
+
+
+def modules(part: str = "") -> list[Path]:
+    """The Python files of a module or folder of the package."""
+    place = PACKAGE / part
+    return sorted(place.rglob("*.py")) if place.is_dir() else [place.with_suffix(".py")]
+
+
+def imports(path: Path) -> Iterator[tuple[int, str]]:
+    """Line and full name of everything a module imports, inside functions and for the type checker too."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, name.name) for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: a relative import, which this test cannot follow"
+            yield from ((node.lineno, f"{node.module}.{name.name}") for name in node.names)
+
+
+def clock_reads(path: Path) -> Iterator[int]:
+    """The lines on which a module asks ``datetime``, ``date`` or ``time`` what time it is, now or by a name for it."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Attribute) and node.attr in CLOCKS and isinstance(node.value, ast.Name | ast.Attribute):
+            owner = node.value.id if isinstance(node.value, ast.Name) else node.value.attr
+            if owner in ("datetime", "date") or (owner == "time" and node.attr not in ("now", "today")):
+                yield node.lineno
+
+
+@pytest.mark.parametrize("part", WALLS)
+def test_no_import_crosses_a_wall(part):
+    crossing = [
+        f"{path.relative_to(PACKAGE)}:{line} imports {name}"
+        for path in modules(part)
+        for line, name in imports(path)
+        if any(name == barred or name.startswith(f"{barred}.") for barred in WALLS[part])
+    ]
+    assert crossing == []
+
+
+def test_the_wall_sees_an_import_inside_a_function_and_under_every_spelling(tmp_path):
+    """The test above would pass in silence if its reading of imports were blind."""
+    path = tmp_path / "module.py"
+    path.write_text(
+        "import a.b as c\ndef f():\n    from scanner import config\n    from scanner.store.files import x\n"
+    )
+    assert {name for _, name in imports(path)} == {"a.b", "scanner.config", "scanner.store.files.x"}
+
+
+def test_the_clock_is_read_at_the_ends_alone():
+    assert {path.relative_to(PACKAGE).as_posix() for path in modules() if list(clock_reads(path))} == READS_THE_CLOCK
+
+
+def test_a_reading_of_the_clock_is_seen(tmp_path):
+    path = tmp_path / "module.py"
+    path.write_text("a = datetime.now(UTC)\nb = dt.date.today()\nc = time.time()\nd = clock.now()\n")
+    assert list(clock_reads(path)) == [1, 2, 3]
+
+
+def test_nothing_evaluates_unpickles_or_starts_a_shell():
+    """What vendors, users and files say is data; none of it may become code."""
+    barred = {"eval", "exec", "compile", "__import__"}
+    found = [
+        f"{path.relative_to(PACKAGE)}:{node.lineno}"
+        for path in modules()
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in barred
+    ]
+    named = [
+        f"{path.relative_to(PACKAGE)}:{line} imports {name}"
+        for path in modules()
+        for line, name in imports(path)
+        if name.split(".")[0] in ("pickle", "marshal", "shelve", "dill", "subprocess", "yaml")
+    ]
+    assert found + named == []
+
+
+def test_asking_for_help_loads_no_heavy_library():
+    """Every command pays for what the first screen loads."""
+    code = (
+        "import sys; from scanner.cli import main; sys.argv = ['scanner', '--help']\n"
+        "try: main.main()\n"
+        "except SystemExit: print(*sys.modules, sep='\\n')"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(ran.stdout.splitlines())
+    assert "scanner.cli.scan" in loaded
+    assert loaded & HEAVY == set()
