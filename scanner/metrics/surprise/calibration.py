@@ -56,17 +56,28 @@ def tier_of(mean: NDArray[np.float64], days: NDArray[np.int64]) -> NDArray[np.in
 
 
 @njit(cache=True, nogil=True)
-def calibrated_at(raw: NDArray[np.float64], calibrated: NDArray[np.float64], value: float) -> float:  # pragma: no cover
-    """The calibrated surprise of a raw one by a tier's knots; 0 stays 0, beyond the last knot its value holds."""
+def calibrated_at(
+    raw: NDArray[np.float64], calibrated: NDArray[np.float64], which: int, tier: int, value: float
+) -> float:  # pragma: no cover - compiled
+    """The calibrated surprise of a raw one by the knots of map ``which``, shape (maps, tiers, KNOTS).
+
+    0 stays 0; beyond the last knot its value holds. Whole arrays and positions are handed on, here and in the other
+    functions of one row, because a view of a row costs more than the arithmetic.
+    """
     if value <= 0:
         return 0.0
-    place = np.searchsorted(raw, value)
-    if place == 0:
-        return float(calibrated[0])
-    if place == len(raw):
-        return float(calibrated[-1])
-    share = (value - raw[place - 1]) / (raw[place] - raw[place - 1])
-    return float(calibrated[place - 1] + share * (calibrated[place] - calibrated[place - 1]))
+    low, high = 0, KNOTS
+    while low < high:
+        middle = (low + high) // 2
+        if raw[which, tier, middle] < value:
+            low = middle + 1
+        else:
+            high = middle
+    if low in (0, KNOTS):
+        return float(calibrated[which, tier, min(low, KNOTS - 1)])
+    left, right = raw[which, tier, low - 1], raw[which, tier, low]
+    below, above = calibrated[which, tier, low - 1], calibrated[which, tier, low]
+    return float(below + (value - left) / (right - left) * (above - below))
 
 
 @njit(cache=True, nogil=True)
@@ -75,7 +86,7 @@ def _apply(
 ) -> NDArray[np.float64]:  # pragma: no cover - compiled
     result = np.empty(len(raw))
     for i in range(len(raw)):
-        result[i] = calibrated_at(knots[tier[i]], calibrated[tier[i]], raw[i])
+        result[i] = calibrated_at(knots, calibrated, 0, tier[i], raw[i])
     return result
 
 
@@ -92,7 +103,7 @@ class Calibration:
 
     def apply(self, raw: NDArray[np.float64], tier: NDArray[np.int64]) -> NDArray[np.float64]:
         """Calibrated surprise of each raw one in its tier."""
-        return np.asarray(_apply(self.raw, self.calibrated, raw, tier))
+        return np.asarray(_apply(self.raw[None], self.calibrated[None], raw, tier))
 
 
 def calibrate(raw: NDArray[np.float64], tier: NDArray[np.int64], tiers: int = TIERS) -> Calibration:

@@ -219,7 +219,9 @@ def activity(
 def fill(
     x: NDArray[np.float32],
     base: float,
-    state: NDArray[np.float32],
+    states: NDArray[np.float32],
+    row: int,
+    window: int,
     log_open_interest: float,
     of_name: float,
     of_expiry: float,
@@ -231,8 +233,8 @@ def fill(
     log_price: float,
     beside: float,
 ) -> None:  # pragma: no cover - compiled
-    """One row of the regression, in the order of FEATURES."""
-    sessions = state[5]
+    """One row of the regression, in the order of FEATURES; ``states`` has shape (rows, windows, 7)."""
+    sessions = states[row, window, 5]
     bounded = min(max(moneyness, -4.0), 4.0)
     toward = min(max(move, -4.0), 4.0) * (1.0 if call else -1.0)
     if not np.isfinite(log_open_interest):
@@ -240,11 +242,11 @@ def fill(
     x[0] = 1.0
     x[1] = base
     x[2] = base * base / 10.0
-    x[3] = state[0]
-    x[4] = state[1]
-    x[5] = state[2]
-    x[6] = state[3]
-    x[7] = state[4]
+    x[3] = states[row, window, 0]
+    x[4] = states[row, window, 1]
+    x[5] = states[row, window, 2]
+    x[6] = states[row, window, 3]
+    x[7] = states[row, window, 4]
     x[8] = log_open_interest
     x[9] = 1.0 if sessions == 0 else 0.0
     x[10] = np.exp(-sessions / 3.0)
@@ -260,12 +262,12 @@ def fill(
     x[20] = bounded * bounded / 4.0
     x[21] = min(max(abs(moneyness) - 2.5, 0.0), 4.0)
     x[22] = log_open_interest * base / 5.0
-    x[23] = state[1] * base / 5.0
+    x[23] = states[row, window, 1] * base / 5.0
     x[24] = np.exp(-abs(bounded)) if days <= 0 else 0.0
     x[25] = earnings
     x[26] = log_price
     x[27] = log_price * log_price / 5.0
-    x[28] = state[6]
+    x[28] = states[row, window, 6]
     x[29] = beside
 
 
@@ -288,13 +290,15 @@ def design(
     log_price: NDArray[np.float32],
     beside: NDArray[np.float32],
 ) -> None:  # pragma: no cover - compiled
-    """Fill ``x`` (len(rows), COUNT) with the features of the given rows of one session."""
+    """Fill ``x`` (len(rows), COUNT) with the features of the given rows of one session; ``states`` (rows, 1, 7)."""
     for k in range(len(rows)):
         i = rows[k]
         fill(
             x[k],
             base[i],
-            states[i],
+            states,
+            i,
+            0,
             log_open_interest[i],
             of_name[i],
             of_expiry[i],

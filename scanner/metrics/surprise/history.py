@@ -91,8 +91,10 @@ class Layout:
 
 
 @njit(cache=True, nogil=True)
-def build_up_at(earlier: NDArray[np.float32], window: int, today: float) -> float:  # pragma: no cover - compiled
-    """What a window that ends today is judged by; ``earlier`` holds the volumes before today, newest last.
+def build_up_at(
+    earlier: NDArray[np.float32], row: int, window: int, today: float
+) -> float:  # pragma: no cover - compiled
+    """What a window that ends today is judged by; ``earlier`` (rows, sessions) are the volumes before, newest last.
 
     A window of one session is its volume. One of three leaves its largest session out and one of five its two largest:
     so it measures what went on over several sessions, and a block does not echo in it for days. An unknown session
@@ -101,8 +103,9 @@ def build_up_at(earlier: NDArray[np.float32], window: int, today: float) -> floa
     if window == 1:
         return today if np.isfinite(today) else 0.0
     total = largest = second = 0.0
+    sessions = earlier.shape[1]
     for step in range(window):
-        value = today if step == 0 else (earlier[-step] if step <= len(earlier) else 0.0)
+        value = today if step == 0 else (earlier[row, sessions - step] if step <= sessions else 0.0)
         if not np.isfinite(value):
             continue
         total += value
@@ -120,7 +123,7 @@ def build_up(
     """:func:`build_up_at` for every row; ``earlier`` has shape (rows, sessions before today, at most four)."""
     result = np.empty(len(today))
     for i in range(len(today)):
-        result[i] = build_up_at(earlier[i], window, today[i])
+        result[i] = build_up_at(earlier, i, window, today[i])
     return result
 
 
@@ -293,7 +296,7 @@ def design_of(
         rows,
         x,
         memory.base[places.underlying, layout.cell[:, session]],
-        np.ascontiguousarray(memory.states[:, anchor]),
+        memory.states[:, anchor : anchor + 1],
         log_open_interest(layout.panel.open_interest[:, anchor], layout.panel.open_interest[:, session]),
         window_activity(memory.of_name[session], memory.activity, places.underlying, session, window),
         memory.of_expiry[session],

@@ -18,11 +18,11 @@ from scanner.metrics.surprise.regression import bend_at, mean_at, tail_at
 
 
 @njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
-def _dot(x: NDArray[np.float32], y: NDArray[np.float32]) -> float:  # pragma: no cover - compiled
-    """The sum of products, in whatever order is fastest."""
+def _dot(x: NDArray[np.float32], y: NDArray[np.float32], window: int, part: int) -> float:  # pragma: no cover
+    """The sum of products with ``y[window, part]``, in whatever order is fastest."""
     total = np.float32(0.0)
     for k in range(COUNT):
-        total += x[k] * y[k]
+        total += x[k] * y[window, part, k]
     return float(total)
 
 
@@ -62,7 +62,7 @@ def judge(
     Shapes, with w the three windows: ``recent`` (rows, 4) the volumes of the sessions before, newest last; ``states``
     (rows, w, states); ``log_open_interest`` (rows, w) as each window began (NaN: ``open_interest`` of now stands in);
     ``earlier_activity`` and ``move`` (w, underlyings); ``shares`` (w, 2) of the volume usual by now for contracts that
-    live on and that expire; ``coefficients`` (w, features); ``tails`` (w, means, counts); ``starts`` (w, 2);
+    live on and that expire; ``coefficients`` (w, 1, features); ``tails`` (w, means, counts); ``starts`` (w, 2);
     ``shapes`` (w, 2, features); ``knots`` and ``calibrated`` (w + 1, tiers, knots).
     """
     x = np.empty(COUNT, np.float32)
@@ -75,7 +75,7 @@ def judge(
         interest_now = np.log1p(open_interest[i])
         for w in range(3):
             found[w] = 0.0
-            count = build_up_at(recent[i], windows[w], volume[i])
+            count = build_up_at(recent, i, windows[w], volume[i])
             if w > 0 and not count > 0:
                 continue
             activity = (of_name[i] + earlier_activity[w, name]) / windows[w]
@@ -85,7 +85,9 @@ def judge(
             fill(
                 x,
                 base[i],
-                states[i, w],
+                states,
+                i,
+                w,
                 interest,
                 activity,
                 of_expiry[i],
@@ -97,17 +99,17 @@ def judge(
                 log_price[i],
                 beside[i],
             )
-            expected = mean_at(_dot(x, coefficients[w])) * shares[w, expiring]
+            expected = mean_at(_dot(x, coefficients, w, 0)) * shares[w, expiring]
             if w == 0:
                 mean[i] = expected
                 tier = tier_at(expected, days)
             if count > 0:
-                first, second = _dot(x, shapes[w, 0]), _dot(x, shapes[w, 1])
-                raw = bend_at(first, second, starts[w], tail_at(tails[w], expected, count))
-                found[w] = calibrated_at(knots[w, tier], calibrated[w, tier], raw)
+                first, second = _dot(x, shapes, w, 0), _dot(x, shapes, w, 1)
+                raw = bend_at(first, second, starts[w, 0], starts[w, 1], tail_at(tails, w, expected, count))
+                found[w] = calibrated_at(knots, calibrated, w, tier, raw)
         surprises[0, i], surprises[1, i], surprises[2, i] = found[0], found[1], found[2]
         surprises[3, i] = 0.0
         if traded:
             together = combine_at(found[0], found[1], found[2])
-            combined = calibrated_at(knots[3, tier], calibrated[3, tier], together)
+            combined = calibrated_at(knots, calibrated, 3, tier, together)
             surprises[3, i] = bounded_at(combined, found[0], found[1], found[2])

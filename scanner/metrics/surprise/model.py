@@ -61,7 +61,7 @@ class Tables:
         windows = [learned.windows[window] for window in WINDOWS]
         calibrations = [*(window.calibration for window in windows), learned.combination]
         return cls(
-            np.stack([window.coefficients for window in windows]).astype(np.float32),
+            np.stack([window.coefficients for window in windows])[:, None].astype(np.float32),
             np.stack([window.tail for window in windows]),
             np.stack([window.shape.start for window in windows]),
             np.stack([window.shape.coefficients for window in windows]).astype(np.float32),

@@ -134,39 +134,43 @@ def tail_table(dispersion: Dispersion) -> NDArray[np.float32]:
 
 
 @njit(cache=True, nogil=True)
-def tail_at(table: NDArray[np.float32], mean: float, count: float) -> float:  # pragma: no cover - compiled
-    """Read :func:`tail_table` at one mean and count, bilinear; beyond the grid, its edge."""
+def tail_at(tables: NDArray[np.float32], which: int, mean: float, count: float) -> float:  # pragma: no cover - compiled
+    """Read one of several :func:`tail_table` at one mean and count, bilinear; beyond the grid, its edge."""
     row = (math.log(mean) - _LOWEST) / (_HIGHEST - _LOWEST) * (_MEANS - 1)
     row = min(max(row, 0.0), _MEANS - 1.001)
     column = min(max(math.log1p(count) / _COUNT_STEP, 0.0), _COUNTS - 1.001)
     i, j = int(row), int(column)
     a, b = row - i, column - j
-    upper = table[i, j] * (1 - b) + table[i, j + 1] * b
-    lower = table[i + 1, j] * (1 - b) + table[i + 1, j + 1] * b
+    upper = tables[which, i, j] * (1 - b) + tables[which, i, j + 1] * b
+    lower = tables[which, i + 1, j] * (1 - b) + tables[which, i + 1, j + 1] * b
     return float(upper * (1 - a) + lower * a)
 
 
-@njit(cache=True, nogil=True)
 def interpolate_tail(
     table: NDArray[np.float32], mean: NDArray[np.float64], count: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """:func:`tail_at` of one table for every row."""
+    return np.asarray(_tails(table[None], mean, count))
+
+
+@njit(cache=True, nogil=True)
+def _tails(
+    tables: NDArray[np.float32], mean: NDArray[np.float64], count: NDArray[np.float64]
 ) -> NDArray[np.float64]:  # pragma: no cover - compiled
-    """:func:`tail_at` for every row."""
     result = np.empty(len(mean))
     for i in range(len(mean)):
-        result[i] = tail_at(table, mean[i], count[i])
+        result[i] = tail_at(tables, 0, mean[i], count[i])
     return result
 
 
 @njit(cache=True, nogil=True)
-def bend_at(
-    first: float, second: float, start: NDArray[np.float64], raw: float
-) -> float:  # pragma: no cover - compiled
+def bend_at(first: float, second: float, start: float, end: float, raw: float) -> float:  # pragma: no cover - compiled
     """A raw surprise through a row's own two chances, given as the linear parts of their logistic regressions."""
     low = max(_surprise_of(first), 0.05)
     high = max(_surprise_of(second), low + 0.25)
-    if raw < start[0]:
-        return float(raw * low / start[0])
-    return float(low + (raw - start[0]) * (high - low) / (start[1] - start[0]))
+    if raw < start:
+        return float(raw * low / start)
+    return float(low + (raw - start) * (high - low) / (end - start))
 
 
 @njit(cache=True, nogil=True)
@@ -182,7 +186,7 @@ def _bend(
 ) -> NDArray[np.float64]:  # pragma: no cover - compiled
     result = np.empty(len(raw))
     for i in range(len(raw)):
-        result[i] = bend_at(linear[i, 0], linear[i, 1], start, raw[i])
+        result[i] = bend_at(linear[i, 0], linear[i, 1], start[0], start[1], raw[i])
     return result
 
 
