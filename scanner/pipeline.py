@@ -183,14 +183,19 @@ class Memory:
 
     @classmethod
     def of(cls, store: Store | None, chain: pl.DataFrame) -> Memory:
-        """What the store remembers of a chain's names from before it. One source's volumes never meet another's."""
-        source, session = chain["source"][0], cast("date", chain["session_date"].max())
+        """What the store remembers of a chain's names from before it.
+
+        One source's volumes never meet another's: where several sources served a scan, the history is that of the one
+        which served most names, and the names of the others have none.
+        """
+        (source, names), *others = _served(chain)
         if store is None:
             return cls(None, chain, Panel.empty(source))
-        names = chain["underlying"].unique().to_list()
+        session = cast("date", chain["session_date"].max())
         panel = store.history.panel(source, names, session, PANEL_SESSIONS)
         earlier = store.snapshots.read(source, session, names)
-        return cls(store, chain, panel, earlier, tuple(_foreign_history(store, panel, source, names, session)))
+        notes = (*_foreign_history(store, panel, source, names, session), *_without_history(source, others))
+        return cls(store, chain, panel, earlier, notes)
 
     def keep(self, scan_id: str) -> list[ScanProblem]:
         """Store what is not stored yet and summarise it, with whatever a scan that was cut off left behind."""
@@ -206,6 +211,20 @@ class Memory:
         except StoreError as error:
             return [ScanProblem("", "store", "not_stored", str(error))]
         return []
+
+
+def _served(chain: pl.DataFrame) -> list[tuple[str, list[str]]]:
+    """Each source of a chain with the names it served, the one with most names first."""
+    by_source = chain.group_by("source").agg(pl.col("underlying").unique().sort())
+    return sorted(by_source.iter_rows(), key=lambda served: (-len(served[1]), served[0]))
+
+
+def _without_history(source: str, others: Sequence[tuple[str, list[str]]]) -> Iterator[str]:
+    for other, names in others:
+        yield (
+            f"{', '.join(names)}: from {other}, whose volumes do not compare with those of {source}; judged without "
+            "history in this scan"
+        )
 
 
 def _foreign_history(store: Store, panel: Panel, source: str, names: list[str], session: date) -> Iterator[str]:

@@ -121,6 +121,18 @@ def test_a_later_source_is_asked_only_for_what_the_earlier_ones_lack():
     assert [problem.symbol for problem in received.problems] == ["NOPE"]
 
 
+def test_a_name_that_another_source_served_never_meets_the_history_of_the_first(store):
+    keep(store, DAYS[:3])
+    served = [("DEF", "test"), ("GHI", "test"), ("ABC", "other")]
+    chain = pl.concat(built_chain(DAYS[3], underlying=name, source=source) for name, source in served)
+    memory = pipeline.Memory.of(store, chain.sort("root", "expiry", "strike", "right"))
+    assert memory.panel.underlyings == ()
+    assert memory.panel.source == "test"
+    assert [note for note in memory.notes if note.startswith("ABC: from other")]
+    of_one_source = pipeline.Memory.of(store, chain.with_columns(source=pl.lit("test")))
+    assert of_one_source.panel.underlyings == ("ABC",)
+
+
 def test_without_any_history_a_chain_is_measured_and_says_so():
     found = pipeline.frames(built_chain(DAYS[0]), Panel.empty("test"), sessions.session_close(DAYS[0]))
     contracts = found["contract"]
