@@ -15,15 +15,17 @@ if TYPE_CHECKING:
 
     from scanner.config import Settings
 
+log = logging.getLogger(__name__)
+
 
 def configure_logging(*, quiet: bool, verbose: bool) -> None:
     """Send notes of this package to stderr: warnings only when quiet, everything when verbose."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(message)s"))
-    log = logging.getLogger("scanner")
-    log.handlers = [handler]
-    log.propagate = False
-    log.setLevel(logging.WARNING if quiet else logging.DEBUG if verbose else logging.INFO)
+    package = logging.getLogger("scanner")
+    package.handlers = [handler]
+    package.propagate = False
+    package.setLevel(logging.WARNING if quiet else logging.DEBUG if verbose else logging.INFO)
 
 
 def settings_for(
@@ -55,6 +57,8 @@ def settings_for(
         changes["accept_terms"] = (*settings.accept_terms, *accept_terms)
     if rules:
         changes["rules"] = tuple(rules)
+    if settings.outputs.notify:
+        log.warning("outputs.notify: this version sends no messages; alerts are printed, stored and listed only")
     return settings.model_copy(update=changes)
 
 
