@@ -214,3 +214,21 @@ def test_a_scan_summarises_what_a_killed_one_left_behind(scanner, tmp_path):
     scanner("scan", "--path", chain_file(tmp_path, session="2025-09-04"), "--quiet")
     kept = {path.name for path in (tmp_path / "store" / "summaries").rglob("*2025-09-0*")}
     assert {name[:10] for name in kept} == {"2025-09-03", "2025-09-04"}
+
+
+def test_what_ones_own_filter_left_out_is_said(scanner, tmp_path):
+    rules = tmp_path / "mine"
+    (rules / "filters").mkdir(parents=True)
+    (rules / "busy.yaml").write_text(
+        "id: busy\ntitle: Busy\nstatus: stable\nscope: underlying\nseverity: high\nwhy: because\n"
+        'when: {all: [call_volume >= 1]}\nidentity: [underlying]\nmessage: "{underlying}"\n',
+        "utf-8",
+    )
+    (rules / "filters" / "known.yaml").write_text(
+        'rules: [busy]\nwhen: underlying == "GOOG"\nwhy: we know\n', "utf-8"
+    )
+    ran = scanner("scan", "--path", chain_file(tmp_path), "--rules", rules, "--format", "json")
+    document = json.loads(ran.out)
+    assert document["errors"] == []
+    assert document["alerts"] == []
+    assert "your filter known left out 1 findings of busy" in document["notes"]
