@@ -85,6 +85,8 @@ def scan(
     """
     received = receive(sources, request)
     moment = _moment(request, sources, received.chain)
+    if _recorded(sources):
+        received = _of_one_session(received, sessions.session_of(moment))
     simulated = any(source.simulated for source in sources)
     name = ",".join(source.name for source in sources)
     meta = ScanMeta(
@@ -125,9 +127,31 @@ def _moment(request: Request, sources: Sequence[Source], chain: pl.DataFrame | N
     """The moment judged: the one asked for, else now; recorded chains are judged as of their newest quotes."""
     if request.as_of is not None:
         return request.as_of
-    if chain is not None and all(source.name == "files" for source in sources):
+    if chain is not None and _recorded(sources):
         return newest_quotes(chain)
     return request.now
+
+
+def _recorded(sources: Sequence[Source]) -> bool:
+    return all(source.name == "files" for source in sources)
+
+
+def _of_one_session(received: Received, session: date) -> Received:
+    """Recorded chains without those of names whose newest one is older than the session judged: those are stale."""
+    chain = received.chain
+    if chain is None:
+        return received
+    stale = chain.filter(pl.col("session_date") < session).group_by("underlying", maintain_order=True)
+    problems = [
+        ScanProblem(name, "quality", "stale", _too_old(newest, session))
+        for name, newest in stale.agg(pl.col("session_date").max()).iter_rows()
+    ]
+    kept = chain.filter(pl.col("session_date") >= session)
+    return Received(None if kept.is_empty() else kept, [*received.problems, *problems], received.notes)
+
+
+def _too_old(newest: date, session: date) -> str:
+    return f"its newest chain is of {newest}, not of the session judged ({session}); judge it with --as-of {newest}"
 
 
 def known_events(store: Store | None, settings: Settings) -> pl.DataFrame:

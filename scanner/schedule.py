@@ -100,7 +100,8 @@ def run_until_stopped(jobs: Sequence[tuple[Job, BaseTrigger]], work: Callable[[J
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
     scheduler.start()
-    log.info("waiting for the first of %d jobs; SIGTERM or Ctrl-C stops", len(jobs))
+    waiting = "the job" if len(jobs) == 1 else f"the first of {len(jobs)} jobs"
+    log.info("waiting for %s; SIGTERM or Ctrl-C stops", waiting)
     try:
         stopped.wait()
         log.info("stopping: the job under way is finished first")

@@ -86,7 +86,7 @@ def test_filters_and_overrides_of_ones_own_go_beside_the_shipped_rules(commands:
 def test_check_passes_a_sound_rule(commands: Commands, folder: Path) -> None:
     ran = commands("rules", "check", "--no-sample", "--rules", folder)
     assert ran.code == 0
-    assert "1 rules: 0 errors, 0 warnings, 0 notes" in ran.out
+    assert "1 rule: 0 errors, 0 warnings, 0 notes" in ran.out
 
 
 def test_check_ends_with_2_on_an_error_and_says_the_place(commands: Commands, folder: Path) -> None:

@@ -232,3 +232,26 @@ def test_what_ones_own_filter_left_out_is_said(scanner, tmp_path):
     assert document["errors"] == []
     assert document["alerts"] == []
     assert "your filter known left out 1 findings of busy" in document["notes"]
+
+
+def test_a_recorded_chain_older_than_the_session_asked_for_is_never_judged_as_that_session(scanner, tmp_path):
+    ran = scanner("scan", "--path", chain_file(tmp_path), "--as-of", "2025-09-05", "--format", "json")
+    document = json.loads(ran.out)
+    assert ran.code == 3
+    assert document["scan"]["symbols"] == {"requested": 1, "scanned": 0, "failed": 1}
+    (error,) = document["errors"]
+    assert (error["symbol"], error["stage"], error["code"]) == ("GOOG", "quality", "stale")
+    assert error["message"] == (
+        "its newest chain is of 2025-09-04, not of the session judged (2025-09-05); judge it with --as-of 2025-09-04"
+    )
+
+
+def test_of_recorded_chains_only_those_of_the_newest_session_are_judged_and_the_others_named(scanner, tmp_path):
+    chain_file(tmp_path)
+    chain_file(tmp_path, "aapl.csv", "AAPL", "2025-09-03")
+    ran = scanner("scan", "--path", tmp_path, "--format", "json")
+    document = json.loads(ran.out)
+    assert ran.code == 1
+    assert document["scan"]["session_date"] == "2025-09-04"
+    assert [row["underlying"] for row in document["underlyings"]] == ["GOOG"]
+    assert [(error["symbol"], error["code"]) for error in document["errors"]] == [("AAPL", "stale")]

@@ -93,7 +93,7 @@ def test_rebuild_makes_everything_derived_anew(store: Path) -> None:
 
 def test_prune_takes_an_age(store: Path) -> None:
     result = run("store", "prune", "--keep", "1d", "--store", store)
-    assert (result.exit_code, result.stdout) == (0, "Deleted 3 snapshot files older than 1 days.\n")
+    assert (result.exit_code, result.stdout) == (0, "Deleted 3 snapshot files older than 1 day.\n")
     with Store.open(store, read_only=True) as opened:
         assert len(opened.history.panel("test", ["ABC"], before=date(2026, 8, 31)).sessions) == 3
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 from pathlib import Path
@@ -72,3 +73,13 @@ def test_a_store_opened_for_reading_refuses_to_be_written(tmp_path: Path) -> Non
     Store.open(tmp_path).close()
     with pytest.raises(StoreError, match="opened for reading only"):
         Store.open(tmp_path, read_only=True).writing().__enter__()
+
+
+def test_a_lock_that_cannot_be_signed_on_a_full_disk_is_held_and_let_go_all_the_same(tmp_path, monkeypatch):
+    def refuse(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("scanner.store.locks.os.write", refuse)
+    lock = WriteLock(tmp_path / "lock", patience=0.0)
+    with lock.held():
+        assert (tmp_path / "lock").read_text("utf-8") == ""

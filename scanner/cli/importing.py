@@ -42,7 +42,7 @@ def command(
     with storing.open_store(config, store) as opened, _progress(quiet=quiet, no_color=no_color) as bars:
         interrupted = _import(opened, paths, report, bars)
     if format is options.OutputFormat.json:
-        files.hand_out(document.to_json(imported.document(report)), output)
+        files.hand_out(document.to_json(imported.document(report)) + "\n", output)
     elif format is options.OutputFormat.csv:
         files.hand_out(delimited.csv_document(imported.COLUMNS, imported.rows(report)), output)
     else:

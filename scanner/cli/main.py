@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 from typing import Annotated
 
@@ -51,11 +53,30 @@ app.add_typer(rules.app, name="rules")
 def main() -> None:
     """Run the command line; every error of ours becomes a message on stderr and its exit code."""
     try:
-        app()
+        try:
+            app()
+        finally:
+            # Here and not at the interpreter's end, so that what cannot be written is told.
+            sys.stdout.flush()
     except ScannerError as error:
         typer.echo(f"scanner: {error}", err=True)
         sys.exit(error.exit_code)
-    except BrokenPipeError:
-        # The reader of our output went away (`scanner alerts | head`): not an error.
-        sys.stderr.close()
+    except (BrokenPipeError, SystemExit) as stop:
+        # The reader of our output went away (`scanner alerts | head`): not an error, though typer exits with 1 for it.
+        if isinstance(stop, SystemExit) and not isinstance(stop.__context__, BrokenPipeError):
+            raise
+        _give_up_stdout()
         sys.exit(0)
+    except OSError as error:
+        _give_up_stdout()
+        where = error.filename or "the output"
+        typer.echo(f"scanner: cannot read or write {where}: {error.strerror or error}", err=True)
+        sys.exit(3)
+
+
+def _give_up_stdout() -> None:
+    """Let go of what could not be written, so that it is not tried again, and complained of, at the end."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)

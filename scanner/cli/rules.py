@@ -298,7 +298,9 @@ def _show(
         files.hand_out(_csv(rows), output)
     else:
         shown = [key for key in (rows[0] if rows else {}) if key not in hide]
-        table = terminal.plain_table(*(key.replace("_", " ") for key in shown))
+        if not shown:
+            return
+        table = terminal.plain_table(*(key.replace("_", " ") for key in shown), whole=("id", "field"))
         for row in rows:
             table.add_row(*("" if row[key] is None else str(row[key]) for key in shown))
         with terminal.printing(output, no_color=no_color) as console:
@@ -306,15 +308,10 @@ def _show(
 
 
 def _csv(rows: list[dict[str, Any]]) -> str:
-    import csv
-    import io
+    from scanner.outputs.delimited import csv_document
 
-    text = io.StringIO()
-    writer = csv.DictWriter(text, rows[0] if rows else (), lineterminator="\r\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({key: "; ".join(value) if isinstance(value, list) else value for key, value in row.items()})
-    return text.getvalue()
+    values = (["; ".join(value) if isinstance(value, list) else value for value in row.values()] for row in rows)
+    return csv_document(list(rows[0]), values) if rows else ""
 
 
 def _show_check(
@@ -350,7 +347,7 @@ def _show_check(
             console.print(f"{code}: {lint.REASONS[code][1]}", style="dim")
         counts = {level: sum(problem.level == level for problem in problems) for level in ("error", "warning", "note")}
         said = ", ".join(f"{count} {level}{'' if count == 1 else 's'}" for level, count in counts.items())
-        console.print(f"{len(_one_each(loaded.rules))} rules: {said}")
+        console.print(f"{terminal.counted(len(_one_each(loaded.rules)), 'rule')}: {said}")
 
 
 def _check_document(problems: Sequence[Any], measured: Sequence[Selectivity]) -> dict[str, Any]:
@@ -396,14 +393,15 @@ def _show_reports(reports: Sequence[Report], output: Path | None, *, no_color: b
         for report in reports:
             outcome = "passed" if report.passed else "FAILED"
             console.print(
-                f"{outcome}  {report.rule_id}  {len(report.results)} cases", style="" if report.passed else "bold red"
+                f"{outcome}  {report.rule_id}  {terminal.counted(len(report.results), 'case')}",
+                style="" if report.passed else "bold red",
             )
             for failure in _failures(report):
                 console.print(f"    {failure}", soft_wrap=True)
             for condition in report.unturned:
                 console.print(f"    no case turns it: {condition}", style="yellow", soft_wrap=True)
         failed = sum(not report.passed for report in reports)
-        console.print(f"{len(reports) - failed} of {len(reports)} rules passed")
+        console.print(f"{len(reports) - failed} of {terminal.counted(len(reports), 'rule')} passed")
 
 
 def _verdict(verdict: bool | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -34,7 +35,7 @@ def info(
     with storing.open_store(config, store, read_only=True) as opened:
         found = maintenance.info(opened)
     if format is options.OutputFormat.json:
-        files.hand_out(document.to_json({"schema": 1, "store": maintenance.as_document(found)}), output)
+        files.hand_out(document.to_json({"schema": 1, "store": maintenance.as_document(found)}) + "\n", output)
     elif format is options.OutputFormat.csv:
         rows = [tuple(row.values()) for row in maintenance.as_document(found)["sources"]]
         files.hand_out(delimited.csv_document(maintenance.SOURCE_COLUMNS, rows), output)
@@ -142,4 +143,11 @@ def prune(
     age = storing.age_to_keep(config, keep)
     with storing.open_store(config, store) as opened, terminal.printing(output, no_color=no_color) as console:
         gone = maintenance.prune(opened, age, common.right_now())
-        console.print(f"Deleted {len(gone):,} snapshot files older than {age.days} days.")
+        console.print(f"Deleted {terminal.counted(len(gone), 'snapshot file')} older than {_in_words(age)}.")
+
+
+def _in_words(age: timedelta) -> str:
+    from scanner.outputs import terminal
+
+    days, rest = divmod(age, timedelta(days=1))
+    return str(age) if rest else terminal.counted(days, "day")

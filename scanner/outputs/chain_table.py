@@ -89,7 +89,7 @@ def to_csv(chain: pl.DataFrame) -> str:
 def to_json_document(chain: pl.DataFrame) -> str:
     """A priced chain as a JSON array, one object a contract; missing values are null."""
     names = [name for name in COLUMNS if name in chain.columns]
-    return to_json([plain(row) for row in chain.select(names).iter_rows(named=True)])
+    return to_json([plain(row) for row in chain.select(names).iter_rows(named=True)]) + "\n"
 
 
 def print_table(chain: pl.DataFrame, to: Console) -> None:

@@ -22,9 +22,11 @@ def write_text(path: Path, text: str) -> None:
 
     Raises StoreError that names the file and what to do.
     """
+    if path.is_dir():
+        raise StoreError(f"cannot write {path}: it is a folder; name a file with --output FILE")
     content = text.encode("utf-8", "replace")
     try:
-        if path.exists() and not path.is_file() and not path.is_dir():
+        if path.exists() and not path.is_file():
             path.write_bytes(content)
         else:
             write_atomically(path, lambda handle: handle.write(content))

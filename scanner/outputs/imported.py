@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from scanner.outputs.terminal import counted
 from scanner.outputs.text import printable
 from scanner.store.derive import Derived
 from scanner.store.importing import ImportReport
@@ -112,14 +113,20 @@ def rows(report: ImportReport) -> list[tuple[Any, ...]]:
 def print_report(report: ImportReport, to: Console) -> None:
     """Print what was taken, what is not judgeable and why, and what was refused."""
     to.print(
-        f"Stored {report.stored:,} chains ({report.rows:,} contracts); {report.known:,} were there already. "
-        f"Summarised {len(report.derived):,} sessions."
+        f"Stored {counted(report.stored, 'chain')} ({counted(report.rows, 'contract')}); "
+        f"{report.known:,} there already. Summarised {counted(len(report.derived), 'session')}.",
+        soft_wrap=True,
     )
     if report.events:
         to.print(f"Took {report.events:,} events and renames.")
     unfinished = [item for item in report.derived if not item.final]
     if unfinished:
-        to.print(f"{len(unfinished):,} sessions end before their close: their volumes are no baseline.")
+        one = len(unfinished) == 1
+        to.print(
+            f"{counted(len(unfinished), 'session')} {'ends before its' if one else 'end before their'} close: "
+            f"{'its' if one else 'their'} volumes are no baseline.",
+            soft_wrap=True,
+        )
     found = distrusts(report.derived)
     if found:
         to.print("\nNot judged:")
@@ -129,7 +136,7 @@ def print_report(report: ImportReport, to: Console) -> None:
     if report.notes:
         to.print("\nNoted:")
     for note, chains in sorted(report.notes.items()):
-        to.print(printable(f"  {note} ({chains:,} chains)"), soft_wrap=True)
+        to.print(printable(f"  {note} ({counted(chains, 'chain')})"), soft_wrap=True)
     if report.refused:
         to.print("\nRefused:")
     for refusal in report.refused[:_REFUSALS_SHOWN]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -79,10 +79,10 @@ def print_result(
     """Print one scan: its heading, its alerts, what was held back or not judged, what failed, and the next step."""
     shown = result.at_least(min_severity)[:limit]
     print_banner(result.scan.simulated, to)
-    to.print(_heading(result.scan))
+    say(_heading(result.scan), to)
     print_alerts(shown, to)
     for line in _summary(result, len(shown), min_severity):
-        to.print(line)
+        say(line, to)
     print_next_step(shown, to)
     print_banner(result.scan.simulated, to)
 
@@ -109,6 +109,11 @@ def print_alerts(alerts: Sequence[Alert], to: Console) -> None:
     to.print(table)
 
 
+def say(sentence: Text | str, to: Console) -> None:
+    """Print a sentence: broken between words on a terminal, on one line in a pipe or a file, where it is searched."""
+    to.print(sentence, soft_wrap=not to.is_terminal)
+
+
 def print_banner(simulated: bool, to: Console) -> None:
     """Say loudly that nothing of this ever happened, where that is so."""
     if simulated:
@@ -121,11 +126,11 @@ def print_next_step(alerts: Sequence[Alert], to: Console) -> None:
         to.print(Text(f"Next: scanner alerts show {alerts[0].alert_id[:_SHORT_ID]}", style="dim"))
 
 
-def plain_table(*headings: str) -> Table:
-    """A small table of text columns, as wide as it needs to be."""
+def plain_table(*headings: str, whole: Collection[str] = ()) -> Table:
+    """A small table of text columns, as wide as it needs to be; what is typed again stays ``whole``, on one line."""
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
     for heading in headings:
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading, overflow="fold", no_wrap=heading in whole)
     return table
 
 
@@ -315,4 +320,6 @@ def _not_judged(items: Sequence[NotJudged]) -> Iterator[Text]:
 def _problem(problem: ScanProblem) -> Text:
     line = Text("Left out: " if problem.symbol else "Failed: ", style="red")
     place = f"{problem.symbol} ({problem.stage}, {problem.code})" if problem.symbol else problem.stage
-    return line.append(printable(f"{place}: {problem.message}"), style="default")
+    # Messages name what they are about, for those who read them alone.
+    message = problem.message.removeprefix(f"{problem.symbol}: ")
+    return line.append(printable(f"{place}: {message}"), style="default")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -84,13 +85,10 @@ class WriteLock:
 def _sign(handle: IO[str]) -> None:
     """Write who holds the lock, for the message others get. The lock holds without it, on a full disk too."""
     said = {"pid": os.getpid(), "command": " ".join(sys.argv)[:200], "since": f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}"}
-    try:
-        handle.seek(0)
-        handle.truncate()
-        handle.write(json.dumps(said))
-        handle.flush()
-    except OSError:
-        return
+    # Written past the handle's buffer: what a full disk refused would be tried again, and raise, when it is closed.
+    with contextlib.suppress(OSError):
+        os.ftruncate(handle.fileno(), 0)
+        os.write(handle.fileno(), json.dumps(said).encode())
 
 
 def _holder(handle: IO[str]) -> str:
