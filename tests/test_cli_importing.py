@@ -135,4 +135,4 @@ def test_unknown_columns_are_reported_and_ignored(tmp_path: Path) -> None:
     path.write_text(built_chain(DAYS[0]).select(*COLUMNS, colour=pl.lit("red")).write_csv(), "utf-8")
     result = run("import", path, "--store", tmp_path / "store")
     assert result.exit_code == 0
-    assert "unknown columns ignored: colour (1 chains)" in " ".join(result.stdout.split())
+    assert "unknown columns ignored: colour (1 chain)" in " ".join(result.stdout.split())

@@ -247,9 +247,11 @@ def test_a_recorded_chain_older_than_the_session_asked_for_is_never_judged_as_th
 
 
 def test_of_recorded_chains_only_those_of_the_newest_session_are_judged_and_the_others_named(scanner, tmp_path):
-    chain_file(tmp_path)
-    chain_file(tmp_path, "aapl.csv", "AAPL", "2025-09-03")
-    ran = scanner("scan", "--path", tmp_path, "--format", "json")
+    recorded = tmp_path / "recorded"
+    recorded.mkdir()
+    chain_file(recorded)
+    chain_file(recorded, "aapl.csv", "AAPL", "2025-09-03")
+    ran = scanner("scan", "--path", recorded, "--format", "json")
     document = json.loads(ran.out)
     assert ran.code == 1
     assert document["scan"]["session_date"] == "2025-09-04"

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from alert_samples import NVDA_130, alert, at, put_call_alert, scan
+from rich.console import Console
 
 from scanner.alerts.model import Baseline, Confirmation, NotJudged, Severity, Status
 from scanner.errors import ScanProblem, StoreError
@@ -160,7 +161,15 @@ def test_the_next_step_names_the_strongest_alert():
 @pytest.mark.parametrize("width", [80, 100, 120])
 def test_no_line_is_wider_than_the_terminal(width):
     told = result(alerts=(alert(message="x" * 300), put_call_alert(drivers=(NVDA_130,) * 9)))
-    assert max(len(line) for line in shown(told, width).splitlines()) <= width
+    page = io.StringIO()
+    print_result(told, Console(file=page, width=width, force_terminal=True, color_system=None))
+    assert max(len(line) for line in page.getvalue().splitlines()) <= width
+
+
+def test_in_a_pipe_or_a_file_every_sentence_stands_on_one_line():
+    told = result(alerts=(), errors=(ScanProblem("GOOG", "source", "refused", "GOOG: " + "no answer, " * 20 + "end"),))
+    line = next(line for line in shown(told, 80).splitlines() if line.startswith("Left out: "))
+    assert line == "Left out: GOOG (source, refused): " + "no answer, " * 20 + "end"
 
 
 def test_hostile_text_neither_acts_on_the_terminal_nor_is_read_as_markup():
