@@ -224,9 +224,7 @@ def test_what_ones_own_filter_left_out_is_said(scanner, tmp_path):
         'when: {all: [call_volume >= 1]}\nidentity: [underlying]\nmessage: "{underlying}"\n',
         "utf-8",
     )
-    (rules / "filters" / "known.yaml").write_text(
-        'rules: [busy]\nwhen: underlying == "GOOG"\nwhy: we know\n', "utf-8"
-    )
+    (rules / "filters" / "known.yaml").write_text('rules: [busy]\nwhen: underlying == "GOOG"\nwhy: we know\n', "utf-8")
     ran = scanner("scan", "--path", chain_file(tmp_path), "--rules", rules, "--format", "json")
     document = json.loads(ran.out)
     assert document["errors"] == []
