@@ -54,7 +54,7 @@ def write(folder: Path, number: int) -> None:
             for day in days:
                 store.snapshots.write(built_chain(day, strikes=STRIKES, source="scan"), f"scan-{number}")
                 print(f"scan {day} scan-{number}", flush=True)
-                store.derive_from("scan", {"ABC": day})
+                store.catch_up({"scan": {day: ["ABC"]}})
             return
         recorded = [Recorded(built_chain(day, strikes=STRIKES, source="import")) for day in days]
         report = ImportReport()

@@ -44,7 +44,7 @@ def settings(tmp_path, monkeypatch) -> Settings:
     chain = built_chain(THURSDAY, volume=100, open_interest=1000)
     with opening.open_memory(tmp_path) as memory:
         memory.store.snapshots.write(chain, "thursday")
-        memory.store.derive_from("test", {"ABC": THURSDAY})
+        memory.store.catch_up()
         row = chain.row(FLAGGED, named=True)
         place = {name: row[name] for name in ("contract", "underlying", "root", "expiry", "strike", "right")}
         update(

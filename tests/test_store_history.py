@@ -124,7 +124,7 @@ def test_a_name_that_cannot_be_priced_is_kept_without_volatilities_and_costs_no_
     store = Store.open(tmp_path, summarise=summarise, calculation_version="1")
     both = pl.concat([built_chain(DAYS[0], underlying="BAD"), built_chain(DAYS[0], underlying="XYZ")])
     store.snapshots.write(both, "scan")
-    store.derive_from("test", {"BAD": DAYS[0], "XYZ": DAYS[0]})
+    store.catch_up()
     rows = store.summaries.contracts("test", DAYS[0])
     assert rows.group_by("underlying").agg(pl.col("iv").max(), pl.col("volume").count()).sort("underlying").rows() == [
         ("BAD", None, 20),

@@ -66,7 +66,7 @@ def test_a_scan_goes_on_beside_a_damaged_snapshot_and_names_it(store: Store, cap
     path = snapshot_of(store, "ABC", DAYS[4])
     overwrite_some_of_the_pages(path)
     opened = reopened(store)
-    derived = opened.derive_from("test", {"ABC": DAYS[4], "XYZ": DAYS[4]})
+    derived = opened.catch_up({"test": {DAYS[4]: ["ABC", "XYZ"]}})
     assert [item.underlying for item in derived] == ["XYZ"]
     assert str(path) in caplog.text
 

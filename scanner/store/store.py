@@ -116,22 +116,6 @@ class Store:
             self.snapshots, self.summaries, self.history, self._summarise, self._version, DEFAULT_DEPTH, actions
         )
 
-    def derive_from(
-        self,
-        source: str,
-        first: dict[str, date],
-        on_session: Callable[[Derived], object] = lambda derived: None,
-    ) -> list[Derived]:
-        """Derive anew, in session order, each underlying from a session on; ``first`` says from which one."""
-        done = []
-        with self.writing():
-            for session in self.snapshots.sessions(source):
-                names = [name for name, start in first.items() if session >= start]
-                for derived in self._deriver.derive(source, session, names):
-                    on_session(derived)
-                    done.append(derived)
-        return done
-
     def outdated(self) -> dict[str, dict[date, list[str]]]:
         """What is not summarised as it would be now, by source and session: after a killed scan, or an older import."""
         found = {source: self._deriver.outdated(source) for source in self.snapshots.sources()}
