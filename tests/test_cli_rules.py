@@ -154,7 +154,7 @@ def test_explain_on_a_symbol_shows_why_the_nearest_rows_did_not_fire(
     frame = pl.DataFrame(
         {"underlying": ["GOOG"] * 3, "contract": ["a", "b", "c"], "volume": [900, 900, 9], "iv": [0.1, None, 0.1]}
     )
-    monkeypatch.setattr(rules_command, "_frames_of", lambda *_: {"contract": frame})
+    monkeypatch.setattr(rules_command, "_frames_of", lambda *_, **__: {"contract": frame})
     ran = commands("rules", "explain", "a-rule", "--rules", folder, "--on", "goog", "--format", "json", "--limit", "2")
     rows = json.loads(ran.out)["rows"]
     assert [(row["identity"], row["verdict"]) for row in rows] == [("a", "false"), ("b", "unknown")]

@@ -255,3 +255,21 @@ def test_of_recorded_chains_only_those_of_the_newest_session_are_judged_and_the_
     assert document["scan"]["session_date"] == "2025-09-04"
     assert [row["underlying"] for row in document["underlyings"]] == ["GOOG"]
     assert [(error["symbol"], error["code"]) for error in document["errors"]] == [("AAPL", "stale")]
+
+
+def test_a_chain_of_a_past_session_is_shown_and_explained_from_the_store_without_naming_a_source(scanner, tmp_path):
+    scanner("import", chain_file(tmp_path), "--store", "store", "--quiet")
+    shown = scanner("chain", "GOOG", "--as-of", "2025-09-04", "--format", "json")
+    rows = json.loads(shown.out)
+    assert shown.code == 0
+    assert (len(rows), {row["session_date"] for row in rows}) == (22, {"2025-09-04"})
+    explained = scanner("rules", "explain", "call-buildup-at-one-strike", "--on", "GOOG", "--as-of", "2025-09-04")
+    assert explained.code == 0
+    assert "volume is at least 500" in explained.out
+    assert "GOOG250919C" in explained.out
+
+
+def test_a_live_source_is_never_asked_for_the_past(scanner, tmp_path):
+    ran = scanner("scan", "GOOG", "--source", "cboe", "--accept-terms", "cboe", "--as-of", "2025-09-04")
+    assert ran.code == 2
+    assert ran.err.startswith("scanner: --as-of: cboe has the chains of now alone; ")

@@ -113,3 +113,12 @@ def test_what_cannot_be_done_ends_with_the_documented_code_and_one_line(
     assert done.returncode == code
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_info_shows_dates_whole_at_80_columns(store: Path) -> None:
+    lines = run("store", "info", "--store", store).stdout.splitlines()
+    (heading,) = (line for line in lines if line.startswith("source"))
+    assert heading.split() == ["source", "names", "sessions", "from", "to", "chains", "contracts", "untrusted"]
+    assert max(len(line) for line in lines[1:]) <= 80
+    assert not any("\N{HORIZONTAL ELLIPSIS}" in line for line in lines)
+    assert lines[-1] == "calculation version 1"

@@ -39,7 +39,7 @@ def command(
     """Show one chain: quotes, implied volatility, greeks, volume, open interest and surprise."""
     from scanner import pipeline
     from scanner.cli import common, opening
-    from scanner.errors import SourceError, UsageError
+    from scanner.errors import UsageError
     from scanner.outputs import chain_table
 
     common.configure_logging(quiet=quiet, verbose=verbose)
@@ -48,9 +48,8 @@ def command(
     if wanted not in (None, "C", "P"):
         raise UsageError(f"--right {right}: expected C or P")
     request = pipeline.Request((symbol.strip().upper(),), common.instant_for(as_of), common.right_now(), "chain")
-    received = pipeline.receive(opening.open_sources(settings), request)
-    if received.chain is None:
-        raise SourceError("; ".join(problem.message for problem in received.problems) or f"{symbol}: no chain")
+    received = opening.chain_of(settings, request, named_source=bool(source or path))
+    assert received.chain is not None
     contracts = pipeline.look(received.chain, opening.store_if_there(settings.store.path), request, settings)
     chosen = chain_table.select(contracts, expiry=_expiry(expiry, contracts), right=wanted, near=near)
     if chosen.is_empty():

@@ -10,12 +10,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from scanner.errors import RuleError, ScanProblem, StoreError
+from scanner.errors import RuleError, ScanProblem, SourceError, StoreError, UsageError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     import polars as pl
 
     from scanner.config import Settings
+    from scanner.pipeline import Received, Request
     from scanner.ruleset import Rule
     from scanner.sources.base import Source
     from scanner.store.state import State
@@ -78,10 +81,56 @@ def store_if_there(folder: Path) -> Store | None:
         return None
 
 
-def open_sources(settings: Settings) -> list[Source]:
-    """The configured sources, in fallback order. Raises TermsError or UsageError before anything is fetched."""
+def chain_of(settings: Settings, request: Request, *, named_source: bool) -> Received:
+    """The chain to look at: what the store kept up to a past moment, where that is asked for, else what sources give.
+
+    ``named_source`` tells that the command line says where from; then the store is not asked. Raises as
+    :func:`open_sources` does, and SourceError where there is no chain.
+    """
+    from scanner import pipeline
+
+    stored = None if named_source or request.as_of is None else _stored_chain(settings.store.path, request)
+    received = pipeline.Received(stored) if stored is not None else None
+    if received is None:
+        received = pipeline.receive(open_sources(settings, request.as_of), request)
+    if received.chain is None:
+        said = "; ".join(problem.message for problem in received.problems)
+        raise SourceError(said or f"{', '.join(request.symbols)}: no chain")
+    return received
+
+
+def _stored_chain(folder: Path, request: Request) -> pl.DataFrame | None:
+    """The newest quotes of one session that the store kept at a past moment, of the source that has the newest."""
+    from scanner import sessions
+
+    store = store_if_there(folder)
+    if store is None or request.as_of is None:
+        return None
+    session = sessions.session_of(request.as_of)
+    with store:
+        kept = store.snapshots
+        known = [
+            item
+            for source in kept.sources()
+            for item in kept.chains(source, session, request.symbols)
+            if item.quote_time <= request.as_of
+        ]
+        return kept.load([max(known, key=lambda item: item.quote_time)]) if known else None
+
+
+def open_sources(settings: Settings, as_of: datetime | None = None) -> list[Source]:
+    """The configured sources, in fallback order. Raises TermsError or UsageError before anything is fetched.
+
+    A live source has no past: with ``as_of`` it would be judged as what it is not.
+    """
     from scanner.sources.base import open_source, require_terms
 
+    live = [name for name in settings.source if name not in ("files", "simulated")]
+    if as_of is not None and live:
+        raise UsageError(
+            f"--as-of: {live[0]} has the chains of now alone; take recorded ones (--source files --path PATH), or "
+            "a session that the store holds (`scanner store info`, `scanner replay`)"
+        )
     for name in settings.source:
         require_terms(name, settings.accept_terms)
     return [open_source(name, settings) for name in settings.source]

@@ -148,7 +148,7 @@ def explain_rule(
     traced: list[explain.Traced] = []
     if on is not None:
         settings = common.settings_for(config, store=store, source=source, path=path, accept_terms=accept_terms)
-        frames = _frames_of(on.strip().upper(), as_of, settings)
+        frames = _frames_of(on.strip().upper(), as_of, settings, named_source=bool(source or path))
         rule = next(item for item in loaded.rules if item.id == rule.id and item.applies_to(on.strip().upper()))
         traced = explain.trace(rule, frames, limit or 3)
     if format is options.OutputFormat.table:
@@ -440,16 +440,14 @@ def _sample_frames() -> dict[str, Any]:
         return dict(pipeline.frames(last, panel, pipeline.newest_quotes(last)))
 
 
-def _frames_of(symbol: str, as_of: str | None, settings: Any) -> dict[str, Any]:
-    """The metric frames of one symbol, fetched from the configured source and set beside what the store remembers."""
+def _frames_of(symbol: str, as_of: str | None, settings: Any, *, named_source: bool) -> dict[str, Any]:
+    """The metric frames of one symbol, fetched or as the store kept it, beside what the store remembers."""
     from scanner import pipeline
     from scanner.cli import common, opening
-    from scanner.errors import SourceError
 
     request = pipeline.Request((symbol,), common.instant_for(as_of), common.right_now(), "explain")
-    received = pipeline.receive(opening.open_sources(settings), request)
-    if received.chain is None:
-        raise SourceError("; ".join(problem.message for problem in received.problems) or f"{symbol}: no chain")
+    received = opening.chain_of(settings, request, named_source=named_source)
+    assert received.chain is not None
     known = pipeline.Memory.of(opening.store_if_there(settings.store.path), received.chain)
     moment = request.as_of or pipeline.newest_quotes(received.chain)
     return dict(pipeline.judge(received.chain, known.panel, moment, [], earlier=known.earlier).frames)

@@ -43,7 +43,7 @@ def command(
     if not symbols and watchlist is None and settings.source == ("files",):
         names = ()
     instant = common.instant_for(as_of)
-    sources = opening.open_sources(settings)
+    sources = opening.open_sources(settings, instant)
     usable, problems = opening.usable_rules(settings, strict=strict)
     result = scanning.scan_once(settings, sources, usable, names, instant, problems)
     severity = settings.outputs.terminal.min_severity

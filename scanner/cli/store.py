@@ -58,9 +58,16 @@ def _print_info(found: Info, to: Console) -> None:
     if not found.sources:
         to.print("Nothing is stored yet; `scanner import PATH` or `scanner scan` fills it.")
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("source", "names", "sessions", "from", "to", "chains", "contracts", "untrusted", "version"):
-        table.add_column(name, justify="left" if name in ("source", "from", "to", "version") else "right")
+    # Nothing but the source's name may give way at 80 columns: half a date says nothing.
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
+    for name in ("source", "names", "sessions", "from", "to", "chains", "contracts", "untrusted"):
+        table.add_column(
+            name,
+            justify="left" if name in ("source", "from", "to") else "right",
+            no_wrap=name != "source",
+            overflow="fold",
+            min_width=None if name == "source" else len("2026-08-21") if name in ("from", "to") else len(name),
+        )
     for item in found.sources:
         table.add_row(
             printable(f"{item.source} SIMULATED" if item.simulated else item.source),
@@ -71,9 +78,10 @@ def _print_info(found: Info, to: Console) -> None:
             f"{item.chains:,}",
             f"{item.contract_rows:,}",
             f"{item.untrusted:,}",
-            printable(" ".join(item.calculation_versions)),
         )
     to.print(table)
+    versions = sorted({version for item in found.sources for version in item.calculation_versions})
+    to.print(printable(f"calculation version {', '.join(versions)}"))
 
 
 @app.command("verify")

@@ -17,6 +17,7 @@ from scanner.alerts.model import plain
 from scanner.outputs import numbers
 from scanner.outputs.delimited import csv_document
 from scanner.outputs.document import to_json
+from scanner.outputs.terminal import counted
 from scanner.outputs.text import printable
 
 # What CSV and JSON hold, in this order, as far as the frame has it.
@@ -121,7 +122,7 @@ def _heading(group: pl.DataFrame, simulated: bool) -> Text:
     named = printable(underlying if root == underlying else f"{underlying} ({root})")
     spot = _MISSING if first["spot"] is None else numbers.money(first["spot"])
     label = "  SIMULATED" if simulated else ""
-    return Text(f"{named} {spot}  expiry {expiry}, {first['dte']} days{label}", style="bold")
+    return Text(f"{named} {spot}  expiry {expiry}, {counted(first['dte'], 'day')}{label}", style="bold")
 
 
 def _that_fit(chain: pl.DataFrame, width: int) -> list[_Shown]:
