@@ -352,9 +352,9 @@ def summarise(chain: pl.DataFrame, panel: Panel) -> tuple[pl.DataFrame, pl.DataF
     contracts = priced.contracts.with_columns(premium=pl.col("volume") * pl.col("mid") * pl.col("multiplier"))
     standard = contracts.filter(~pl.col("nonstandard"))
     totals = underlying.totals(standard).drop("session_date", "spot")
-    return contracts.select(CONTRACT_ROWS.names()), totals.join(
-        priced.underlyings, on="underlying", how="left", maintain_order="left"
-    )
+    nearest = priced.expiries.drop_nulls("forward").sort("expiry").group_by("underlying", maintain_order=True)
+    parity_spot = nearest.agg(parity_spot=(pl.col("forward") * pl.col("discount")).first())
+    return contracts.select(CONTRACT_ROWS.names()), _beside(totals, "underlying", priced.underlyings, parity_spot)
 
 
 def conclude(

@@ -138,3 +138,14 @@ def test_without_any_history_a_chain_is_measured_and_says_so():
     contracts = found["contract"]
     assert contracts["history_sessions"].unique().to_list() == [0]
     assert contracts["iv"].null_count() < contracts.height
+
+
+def test_a_session_without_a_price_of_the_underlying_is_remembered_at_the_one_that_parity_implies(store):
+    for day in DAYS[:3]:
+        store.snapshots.write(built_chain(day, spot=None if day == DAYS[1] else 100.0), f"test-{day}")
+    store.catch_up()
+    panel = store.history.panel("test", ["ABC"], DAYS[3], 60)
+    # built_chain's mids satisfy call - put = 100 - strike: a forward of 100, which the rate of eleven weeks discounts.
+    assert panel.spot[0].tolist() == pytest.approx([100.0, 99.1, 100.0], abs=0.2)
+    kept = panel.underlying_sessions.filter(pl.col("session_date") == DAYS[1])
+    assert kept["spot"].to_list() == [None]

@@ -191,7 +191,9 @@ def _assemble(source: str, baseline: Baseline, parts: list[pl.DataFrame]) -> Pan
     line = np.searchsorted(np.array(underlyings, dtype=object), placed["underlying"].to_list())
     column = np.searchsorted(np.array(window, dtype="datetime64[D]"), placed["session_date"].to_numpy())
     spot = np.full((len(underlyings), len(window)), np.nan)
-    spot[line, column] = placed["spot"].to_numpy()
+    # Where the source gave no price of the underlying, the one that put-call parity implied.
+    known = [pl.col(name) for name in ("spot", "parity_spot") if name in placed.columns]
+    spot[line, column] = placed.select(pl.coalesce(known).cast(pl.Float64)).to_series().to_numpy()
     oi_asof = np.full((len(underlyings), len(window)), "NaT", "datetime64[D]")
     oi_asof[line, column] = placed["oi_asof"].to_numpy()
     ids = baseline.listed()

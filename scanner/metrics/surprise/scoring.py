@@ -247,8 +247,14 @@ def _numbers(contracts: pl.DataFrame, column: str) -> NDArray[np.float64]:
 
 
 def _spots(contracts: pl.DataFrame, places: Places, names: int) -> NDArray[np.float64]:
-    """Spot of every name, from its first row that has one; NaN where the chain does not tell."""
+    """Spot of every name: what its rows tell, else what put-call parity says of its nearest expiry; NaN without either.
+
+    Carrying yesterday's price forward instead would make the strikes at the money of a day that moved look far away.
+    """
     spot = _numbers(contracts, "spot")
+    if "forward" in contracts.columns:
+        implied = _numbers(contracts, "forward") * _numbers(contracts, "discount")
+        spot = np.where(np.isfinite(spot), spot, implied)
     told = np.flatnonzero(np.isfinite(spot))[::-1]
     result = np.full(names, np.nan)
     result[places.underlying[told]] = spot[told]
