@@ -273,3 +273,9 @@ def test_a_live_source_is_never_asked_for_the_past(scanner, tmp_path):
     ran = scanner("scan", "GOOG", "--source", "cboe", "--accept-terms", "cboe", "--as-of", "2025-09-04")
     assert ran.code == 2
     assert ran.err.startswith("scanner: --as-of: cboe has the chains of now alone; ")
+
+
+def test_a_typo_in_the_name_of_accepted_terms_is_said_to_be_one(scanner):
+    ran = scanner("scan", "GOOG", "--source", "cboe", "--accept-terms", "cbo")
+    assert ran.code == 2
+    assert ran.err.startswith("scanner: --accept-terms cbo: there is no such source; there are: ")

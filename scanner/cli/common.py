@@ -54,7 +54,7 @@ def settings_for(
     if path is not None:
         changes["path"] = path
     if accept_terms:
-        changes["accept_terms"] = (*settings.accept_terms, *accept_terms)
+        changes["accept_terms"] = (*settings.accept_terms, *_known_sources(",".join(accept_terms), "--accept-terms"))
     if rules:
         changes["rules"] = tuple(rules)
     if settings.outputs.notify:
@@ -62,7 +62,7 @@ def settings_for(
     return settings.model_copy(update=changes)
 
 
-def _known_sources(named: str) -> tuple[str, ...]:
+def _known_sources(named: str, option: str = "--source") -> tuple[str, ...]:
     from typing import get_args
 
     from scanner.config import SourceName
@@ -71,7 +71,7 @@ def _known_sources(named: str) -> tuple[str, ...]:
     wanted = tuple(part.strip().lower() for part in named.split(","))
     for name in wanted:
         if name not in known:
-            raise UsageError(f"--source {name}: there is no such source; there are: {', '.join(known)}")
+            raise UsageError(f"{option} {name}: there is no such source; there are: {', '.join(known)}")
     return wanted
 
 
