@@ -31,7 +31,7 @@ from scanner.panel import Panel
 _WARM_UP = 5
 _BLOCK = 6
 _ROWS_A_TAIL = 150_000
-_ROWS_A_FIT = 50_000
+_ROWS_A_FIT = 40_000
 _LEAST_ROWS = 1_500
 
 # Which contracts of a session belong to one of the two halves: (session, half) -> (contracts,).
