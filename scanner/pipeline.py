@@ -223,7 +223,7 @@ class Memory:
 
     def keep(self, scan_id: str) -> list[ScanProblem]:
         """Store what is not stored yet and summarise it, with whatever a scan that was cut off left behind."""
-        if self.store is None:
+        if self.store is None or self.store.read_only:
             return []
         try:
             with self.store.writing():

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from commands import Commands
 
+from scanner.store.state import FILE_NAME
+
 HEADER = "session_date,underlying,spot,expiry,strike,right,bid,ask,volume,open_interest\n"
 
 
@@ -279,3 +281,17 @@ def test_a_typo_in_the_name_of_accepted_terms_is_said_to_be_one(scanner):
     ran = scanner("scan", "GOOG", "--source", "cboe", "--accept-terms", "cbo")
     assert ran.code == 2
     assert ran.err.startswith("scanner: --accept-terms cbo: there is no such source; there are: ")
+
+
+def test_a_store_that_can_only_be_read_still_lends_its_history(scanner, tmp_path):
+    scanner("scan", "--path", chain_file(tmp_path, session="2025-09-03"), "--quiet")
+    for file in (tmp_path / "store").glob(f"{FILE_NAME}*"):
+        file.unlink()
+    (tmp_path / "store" / FILE_NAME).write_text("no database at all, but long enough to look like a file" * 40)
+    today = chain_file(tmp_path, session="2025-09-04")
+    today.write_text(today.read_text().replace(",10,50\n", ",20,50\n"), "utf-8")
+    ran = scanner("scan", "--path", today, "--format", "json")
+    document = json.loads(ran.out)
+    assert ran.code == 1
+    assert [(error["stage"], error["code"]) for error in document["errors"]] == [("store", "not_opened")]
+    assert document["underlyings"][0]["put_call_volume_prev"] == pytest.approx(110 / 2530)

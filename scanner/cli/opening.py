@@ -62,14 +62,21 @@ def open_memory(folder: Path) -> Opened:
 
 
 def open_memory_if_possible(folder: Path) -> Opened:
-    """As :func:`open_memory`; what cannot be opened becomes a problem, and the scan goes on without it."""
+    """As :func:`open_memory`; what cannot be opened becomes a problem, and the scan goes on without it.
+
+    A store that can be read but not written still lends its history.
+    """
     try:
         return open_memory(folder)
     except StoreError as error:
-        problem = ScanProblem(
-            "", "store", "not_opened", f"{error}; this scan goes on without history, and nothing of it is kept"
-        )
-        return Opened(problems=[problem])
+        opened = Opened()
+        store = store_if_there(folder)
+        if store is not None:
+            opened.store = opened._stack.enter_context(store)
+        without = "" if store else "without history, and "
+        message = f"{str(error).rstrip('.')}; this scan goes on {without}with nothing of it kept"
+        opened.problems.append(ScanProblem("", "store", "not_opened", message))
+        return opened
 
 
 def store_if_there(folder: Path) -> Store | None:
