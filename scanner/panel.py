@@ -41,7 +41,8 @@ class Panel:
     ``volume``, ``open_interest``, ``iv``, ``delta`` and ``mid`` have shape (contracts, sessions), float32. ``spot``
     (dollars) and ``oi_asof`` (the close that the open interest of a session describes) have shape (underlyings,
     sessions). ``underlying_sessions`` holds one row per session and underlying with the underlying-scope metrics as
-    they stood at that close; it may reach further back than ``sessions``.
+    they stood at that close; it may reach further back than ``sessions``. ``fingerprint`` changes whenever anything in
+    the panel could have changed; empty where nobody keeps count.
     """
 
     source: str
@@ -56,6 +57,7 @@ class Panel:
     spot: npt.NDArray[np.float64]
     oi_asof: npt.NDArray[np.datetime64]
     underlying_sessions: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=UNDERLYING_SCHEMA))
+    fingerprint: str = ""
 
     @classmethod
     def empty(cls, source: str = "") -> Panel:

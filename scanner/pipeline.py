@@ -36,6 +36,8 @@ CALCULATION_VERSION = "1"
 PANEL_SESSIONS = 60
 
 Frames = Mapping[str, pl.DataFrame]
+# A panel and the events beside it -> the volume model of the session after; a store keeps those it has fitted.
+Fit = Callable[[Panel, pl.DataFrame | None], surprise.VolumeModel]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,7 @@ def scan(
         earlier=memory.earlier,
         use_vendor_iv=settings.pricing.use_vendor_iv,
         events=known_events(store, settings),
+        fit=surprise.fit if store is None else store.models.fit,
     )
     problems = [*received.problems, *memory.keep(request.scan_id)]
     result = conclude(judged, memory.panel, rules, settings.alerts, state, meta)
@@ -281,6 +284,7 @@ def judge(
     earlier: pl.DataFrame | None = None,
     use_vendor_iv: bool = False,
     events: pl.DataFrame | None = None,
+    fit: Fit = surprise.fit,
 ) -> Judged:
     """Judge one session's chains by what was known before them. Pure: nothing is read, nothing is kept.
 
@@ -289,7 +293,7 @@ def judge(
     """
     verdicts = quality.judge(chain, panel, earlier, now)
     trusted, reasons = quality.apply(chain, verdicts)
-    found = frames(trusted, panel, now, earlier=earlier, use_vendor_iv=use_vendor_iv, events=events)
+    found = frames(trusted, panel, now, earlier=earlier, use_vendor_iv=use_vendor_iv, events=events, fit=fit)
     return Judged(found, ruleset.judge(rules, found, reasons), verdicts)
 
 
@@ -301,6 +305,7 @@ def frames(
     earlier: pl.DataFrame | None = None,
     use_vendor_iv: bool = False,
     events: pl.DataFrame | None = None,
+    fit: Fit = surprise.fit,
 ) -> dict[str, pl.DataFrame]:
     """The metric frames of a chain by scope, with the columns of the field dictionary."""
     priced = price_chain(chain, use_vendor_iv=use_vendor_iv)
@@ -308,8 +313,8 @@ def frames(
     previous = sessions.previous_session(session_date)
     contracts = contract.measure(priced.contracts, panel, previous, now, earlier)
     elapsed = sessions.elapsed_fraction(newest_quotes(chain))
-    model = surprise.fit(panel, events)
-    contracts = _unscored(contracts) if model is None else model.score(contracts, panel, elapsed, events)
+    model = fit(panel, events)
+    contracts = model.score(contracts, panel, elapsed, events)
     dates = earnings.next_dates(events, session_date)
     contracts = _beside(contracts, "underlying", dates.drop("next_earnings"))
     strikes = strike.measure(contracts)
@@ -322,13 +327,15 @@ def frames(
         earnings.average_move(events, underlying.remembered(panel.underlying_sessions)),
     )
     underlyings = _beside(underlyings, "underlying", surprise.iv30_change_surprise(underlyings, panel))
-    found = {"contract": contracts, "strike": strikes, "expiry": expiries, "underlying": underlyings}
-    if model is not None:
-        found["strike"] = _beside(strikes, strike.KEY, surprise.strike_surprises(model, contracts))
-        found["ladder"] = ladder.find(contracts, model.ladder)
-        found["expiry"] = _beside(expiries, expiry.KEY, surprise.expiry_surprises(model, contracts, panel))
-        found["underlying"] = _beside(underlyings, "underlying", surprise.underlying_surprises(model, contracts, panel))
-    return {**found, "market": market.measure(found["underlying"], panel.underlying_sessions)}
+    underlyings = _beside(underlyings, "underlying", surprise.underlying_surprises(model, contracts, panel))
+    return {
+        "contract": contracts,
+        "strike": _beside(strikes, strike.KEY, surprise.strike_surprises(model, contracts)),
+        "ladder": ladder.find(contracts, model.ladder),
+        "expiry": _beside(expiries, expiry.KEY, surprise.expiry_surprises(model, contracts, panel)),
+        "underlying": underlyings,
+        "market": market.measure(underlyings, panel.underlying_sessions),
+    }
 
 
 def _beside(frame: pl.DataFrame, key: str | tuple[str, ...], *others: pl.DataFrame) -> pl.DataFrame:
@@ -336,13 +343,6 @@ def _beside(frame: pl.DataFrame, key: str | tuple[str, ...], *others: pl.DataFra
     for other in others:
         frame = frame.join(other, on=key, how="left", maintain_order="left")
     return frame
-
-
-def _unscored(contracts: pl.DataFrame) -> pl.DataFrame:
-    """The chain of a name of which nothing is remembered: no expectation, and the reason."""
-    return contracts.with_columns(
-        history_sessions=pl.lit(0, dtype=pl.Int64), surprise_reason=pl.lit("no history of this source in the store")
-    )
 
 
 def summarise(chain: pl.DataFrame, panel: Panel) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -467,5 +467,6 @@ def _replay_session(
         earlier=earlier,
         use_vendor_iv=settings.pricing.use_vendor_iv,
         events=known_events(store, settings),
+        fit=store.models.fit,
     )
     yield conclude(judged, panel, rules, settings.alerts, state, meta)

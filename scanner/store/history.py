@@ -57,7 +57,9 @@ class History:
         resident = self._resident_for(source, names, window, before, depth, remember=remember)
         if resident.panel is None or not _same(resident.rows, rows):
             resident.rows = rows
-            resident.panel = _assemble(source, resident.baseline, rows)
+            stamps = [self._summaries.stamp(source, session) for session in known]
+            told = (source, names, depth, self._version, str(resident.basis), window, stamps)
+            resident.panel = _assemble(source, resident.baseline, rows, repr(told))
         return resident.panel
 
     def _resident_for(
@@ -183,7 +185,7 @@ class ResidentPanel(Panel):
         return matrix
 
 
-def _assemble(source: str, baseline: Baseline, parts: list[pl.DataFrame]) -> Panel:
+def _assemble(source: str, baseline: Baseline, parts: list[pl.DataFrame], fingerprint: str) -> Panel:
     rows = pl.concat(parts, how="diagonal_relaxed") if parts else pl.DataFrame(schema=UNDERLYING_ROWS)
     window = baseline.sessions
     underlyings = tuple(sorted(set(rows["underlying"])))
@@ -207,4 +209,5 @@ def _assemble(source: str, baseline: Baseline, parts: list[pl.DataFrame]) -> Pan
         spot=spot,
         oi_asof=oi_asof,
         underlying_sessions=rows.sort("session_date", "underlying"),
+        fingerprint=fingerprint,
     )

@@ -18,6 +18,7 @@ from scanner.store.derive import Derived, Deriver, Summarise, raw_summary
 from scanner.store.files import unwritable, write_atomically
 from scanner.store.history import History
 from scanner.store.locks import WriteLock
+from scanner.store.models import Models
 from scanner.store.resident import BaselineFiles
 from scanner.store.snapshots import Snapshots
 from scanner.store.summaries import Summaries
@@ -27,6 +28,7 @@ LAYOUT = 1
 EVENTS_FILE = "events.csv"
 RENAMES_FILE = "renames.csv"
 BASELINES_FOLDER = "baselines"
+MODELS_FOLDER = "models"
 # Seconds a writer waits for another one. A scan's write takes well under a second; an import may take minutes.
 LOCK_PATIENCE = 10.0
 DEFAULT_DEPTH = 60
@@ -42,6 +44,7 @@ class Store:
         self.read_only = read_only
         self.snapshots = Snapshots(path / "snapshots")
         self.summaries = Summaries(path / "summaries")
+        self.models = Models(path / MODELS_FOLDER, read_only=read_only)
         self._summarise = summarise
         self._version = calculation_version
         self._lock = WriteLock(path / "lock", LOCK_PATIENCE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -84,6 +84,14 @@ class VolumeModel:
     layout: Layout
     memory: Memory
 
+    @classmethod
+    def over(
+        cls, panel: Panel, events: pl.DataFrame | None, learned: Learned, kind: str, base: NDArray[np.float32]
+    ) -> VolumeModel:
+        """What was learnt earlier, laid over the past of a panel with the same underlyings."""
+        layout = Layout.of(panel, events)
+        return cls(learned, kind, base, layout, recall(layout, base))
+
     @cached_property
     def recent(self) -> Recent:
         """The past as scoring needs it."""
@@ -116,8 +124,7 @@ class VolumeModel:
 
     def onto(self, panel: Panel, events: pl.DataFrame | None = None) -> VolumeModel:
         """The same coefficients and calibration with another panel's past of the same underlyings."""
-        layout = Layout.of(panel, events)
-        return replace(self, layout=layout, memory=recall(layout, self.base))
+        return VolumeModel.over(panel, events, self.learned, self.kind, self.base)
 
     def score(
         self, contracts: pl.DataFrame, panel: Panel, elapsed: float = 1.0, events: pl.DataFrame | None = None
