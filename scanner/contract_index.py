@@ -11,10 +11,11 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-import numba
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+
+from scanner.compiled import kernel
 
 Keys = npt.NDArray[np.uint64]
 Ids = npt.NDArray[np.int32]
@@ -143,7 +144,7 @@ def _root_runs(column: pl.Series) -> tuple[npt.NDArray[np.int64], list[str]]:
     return starts, column.gather(starts).to_list()
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _run_starts(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
     starts = np.empty(words.shape[0], np.int64)
     count = 0
@@ -154,13 +155,13 @@ def _run_starts(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
     return starts[:count].copy()
 
 
-@numba.njit(nogil=True, cache=True, inline="always")
+@kernel(inline="always")
 def _key(root: np.uint64, expiry: np.int32, strike: np.float64, right: np.uint8) -> np.uint64:
     thousandths = np.uint64(np.rint(strike * 1000.0))
     return root << _ROOT | np.uint64(expiry) << _EXPIRY | thousandths << _STRIKE | np.uint64(right)
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _packed(
     bounds: npt.NDArray[np.int64],
     ranks: npt.NDArray[np.int64],
@@ -176,7 +177,7 @@ def _packed(
     return keys
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _find(
     known: Keys,
     ids: Ids,
@@ -204,7 +205,7 @@ def _find(
             out[row] = ids[place] if place < known.shape[0] and known[place] == key else -1
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _ascends(keys: Keys) -> bool:
     falls = 0
     for row in range(1, keys.shape[0]):
@@ -212,7 +213,7 @@ def _ascends(keys: Keys) -> bool:
     return falls == 0
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _merged(keys: Keys, ids: Ids, more: Keys, more_ids: Ids) -> tuple[Keys, Ids]:
     """Two ascending lists of keys as one, with their ids."""
     out, out_ids = np.empty(len(keys) + len(more), np.uint64), np.empty(len(keys) + len(more), np.int32)

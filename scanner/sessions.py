@@ -1,15 +1,18 @@
 """The exchange's calendar and time zones; the only module that knows either.
 
-Sessions are named by their New York date. Instants are UTC. The calendar comes from ``exchange_calendars`` (XNYS) and
-is read once into plain arrays, for a fixed range of years, so that no answer depends on today's date.
+Sessions are named by their New York date. Instants are UTC. Every weekday is a session from 09:30 to 16:00 New York
+except those that ``exchange_calendar.csv`` lists, which ``tools/write_calendar.py`` writes from ``exchange_calendars``
+(XNYS), for a fixed range of years, so that no answer depends on today's date.
 """
 
 from __future__ import annotations
 
+import csv
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -17,30 +20,33 @@ if TYPE_CHECKING:
     import polars as pl
 
 NEW_YORK = ZoneInfo("America/New_York")
-_FIRST, _LAST = date(2004, 1, 1), date(2032, 12, 31)
-_REGULAR_CLOSE = time(16, 0)
+FIRST, LAST = date(2004, 1, 1), date(2032, 12, 31)
+REGULAR_OPEN, REGULAR_CLOSE = time(9, 30), time(16, 0)
 _AM_SETTLEMENT = time(9, 30)
+_TABLE = Path(__file__).with_name("exchange_calendar.csv")
+_FRIDAY = 4
 
 
 @dataclass(frozen=True)
 class _Calendar:
-    """Every session with its opening and closing instants, ascending."""
+    """Every session, ascending, and the hours (New York) of those that do not keep the regular ones."""
 
     days: tuple[date, ...]
-    opens: tuple[datetime, ...]
-    closes: tuple[datetime, ...]
+    odd_hours: dict[date, tuple[time, time]]
 
 
 @lru_cache(maxsize=1)
 def _calendar() -> _Calendar:
-    import exchange_calendars
-
-    schedule = exchange_calendars.get_calendar("XNYS", start=_FIRST.isoformat(), end=_LAST.isoformat()).schedule
-    return _Calendar(
-        tuple(stamp.date() for stamp in schedule.index),
-        tuple(stamp.to_pydatetime() for stamp in schedule["open"]),
-        tuple(stamp.to_pydatetime() for stamp in schedule["close"]),
-    )
+    with _TABLE.open(newline="", encoding="utf-8") as file:
+        irregular = {date.fromisoformat(row["date"]): row for row in csv.DictReader(file)}
+    odd = {
+        day: (time.fromisoformat(row["opens"]), time.fromisoformat(row["closes"]))
+        for day, row in irregular.items()
+        if row["opens"]
+    }
+    weekdays = (FIRST + timedelta(days=number) for number in range((LAST - FIRST).days + 1))
+    days = tuple(day for day in weekdays if day.weekday() <= _FRIDAY and (day not in irregular or day in odd))
+    return _Calendar(days, odd)
 
 
 def _index(day: date) -> int:
@@ -71,7 +77,7 @@ def next_session(day: date, count: int = 1) -> date:
 
 def _checked(position: int, day: date) -> int:
     if not 0 <= position < len(_calendar().days):
-        raise ValueError(f"{day} lies outside the calendar, which knows {_FIRST} to {_LAST}")
+        raise ValueError(f"{day} lies outside the calendar, which knows {FIRST} to {LAST}")
     return position
 
 
@@ -88,22 +94,33 @@ def sessions_between(first: date, last: date) -> list[date]:
 
 def session_open(day: date) -> datetime:
     """The instant a session opens, UTC."""
-    return _calendar().opens[_index(day)]
+    return _hours(day)[0]
 
 
 def session_close(day: date) -> datetime:
     """The instant a session's regular trading ends, UTC: 16:00 New York, 13:00 on half days."""
-    return _calendar().closes[_index(day)]
+    return _hours(day)[1]
+
+
+@lru_cache(maxsize=16_384)
+def _hours(day: date) -> tuple[datetime, datetime]:
+    """The opening and the closing instant of a session, UTC. Raises ValueError where the day is not one."""
+    _index(day)
+    opens, closes = _calendar().odd_hours.get(day, (REGULAR_OPEN, REGULAR_CLOSE))
+    return at_new_york(day, opens), at_new_york(day, closes)
 
 
 def is_half_day(day: date) -> bool:
     """Whether the session ends before 16:00 New York."""
-    return session_close(day).astimezone(NEW_YORK).time() < _REGULAR_CLOSE
+    return session_close(day).astimezone(NEW_YORK).time() < REGULAR_CLOSE
 
 
 def session_of(instant: datetime) -> date:
     """The session that quotes seen at an instant belong to: the newest one that has opened by then."""
-    return _calendar().days[_checked(bisect_right(_calendar().opens, instant) - 1, instant.date())]
+    day = new_york_date(instant)
+    if is_session(day) and session_open(day) <= instant:
+        return day
+    return previous_session(day)
 
 
 def is_open(instant: datetime) -> bool:
@@ -136,13 +153,13 @@ def expiry_instant(expiry: date, settlement: str) -> datetime:
     that monthly options carried before February 2015, a holiday - is settled on the session before.
     """
     day = expiry
-    if _FIRST <= expiry <= _LAST:
+    if FIRST <= expiry <= LAST:
         day = session_on_or_before(expiry)
     if settlement == "AM":
         return at_new_york(day, _AM_SETTLEMENT)
-    if _FIRST <= day <= _LAST:
+    if FIRST <= day <= LAST:
         return session_close(day)
-    return at_new_york(day, _REGULAR_CLOSE)
+    return at_new_york(day, REGULAR_CLOSE)
 
 
 def expiry_instants(expiry: pl.Series, settlement: pl.Series) -> pl.Series:
@@ -179,7 +196,7 @@ def is_monthly_expiry(expiry: date) -> bool:
     """
     third_friday = date(expiry.year, expiry.month, 15)
     third_friday += timedelta(days=(4 - third_friday.weekday()) % 7)
-    known = _FIRST <= third_friday <= _LAST
+    known = FIRST <= third_friday <= LAST
     settled = session_on_or_before(third_friday) if known else third_friday
     return expiry in (settled, third_friday, third_friday + timedelta(days=1))
 

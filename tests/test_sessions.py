@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 
+import exchange_calendars
 import polars as pl
 import pytest
 
 from scanner import sessions
+
+
+def test_every_session_and_its_hours_are_those_of_exchange_calendars():
+    """Where this fails after an upgrade of that library, run `python tools/write_calendar.py`."""
+    known = exchange_calendars.get_calendar("XNYS", start="2004-01-01", end="2032-12-31").schedule
+    days = sessions.sessions_between(date(2004, 1, 1), date(2032, 12, 31))
+    assert days == [stamp.date() for stamp in known.index]
+    assert [sessions.session_open(day) for day in days] == known["open"].to_list()
+    assert [sessions.session_close(day) for day in days] == known["close"].to_list()
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 
-import numba
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from scanner.compiled import kernel
 from scanner.metrics.arithmetic import CALL, known_sum, ratio
 
 _ONE_PERCENT = 0.01
@@ -97,7 +97,7 @@ def gamma_flip(contracts: pl.DataFrame) -> pl.DataFrame:
     ).with_columns(pl.col("gamma_flip").fill_nan(None))
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _flip_factors(
     starts: NDArray[np.int64],
     weight: NDArray[np.float64],

@@ -15,10 +15,10 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from scanner.compiled import kernel
 from scanner.pricing import american
 from scanner.pricing.black import Floats, Signs
 from scanner.pricing.normalised import implied_deviation, undiscounted_price
@@ -77,7 +77,7 @@ class Forwards(NamedTuple):
     residual: Floats
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def weighted_median(values: Floats, weights: Floats) -> float:
     """The value with half of the weight below it."""
     half, reached = 0.5 * weights.sum(), 0.0
@@ -88,7 +88,7 @@ def weighted_median(values: Floats, weights: Floats) -> float:
     return math.nan
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def robust_mean(values: Floats, weights: Floats) -> tuple[float, float]:
     """A weighted mean that single wild values cannot move (Tukey's bisquare), and the median misfit around it."""
     centre = weighted_median(values, weights)
@@ -108,7 +108,7 @@ def robust_mean(values: Floats, weights: Floats) -> tuple[float, float]:
     return centre, weighted_median(np.abs(values - centre), weights)
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _choose_pairs(
     first: int,
     last: int,
@@ -146,7 +146,7 @@ def _choose_pairs(
             chosen[row] = True
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _parity(
     calls: NDArray[np.int64],
     strike: Floats,
@@ -180,7 +180,7 @@ def _parity(
     return centre, math.hypot(0.5 * typical, misfit) / math.sqrt(pairs), misfit
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _find_premiums(
     calls: NDArray[np.int64],
     strike: Floats,
@@ -206,7 +206,7 @@ def _find_premiums(
             premium[row] = american.value(side, spot, strike[row], years, rate, q, vol) - european
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _fit_parity(
     first: int,
     last: int,
@@ -261,14 +261,14 @@ def _fit_parity(
         residual[group] = misfit / level if known else math.nan
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _widened(believed: float, found: float, variance: float) -> float:
     """A belief's standard deviation, the wider the more clearly what was found contradicts it."""
     doubt = abs(found) / (_DOUBTFUL * math.hypot(believed, math.sqrt(variance)))
     return believed * max(1.0, doubt * doubt)
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _carry_line(
     members: NDArray[np.int64], level: Floats, noise: Floats, years: Floats, believed: float
 ) -> tuple[float, float]:
@@ -303,7 +303,7 @@ def _carry_line(
     return shift, slope
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _lean_on_carry(
     first: int,
     last: int,

@@ -11,10 +11,10 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from scanner.compiled import kernel
 from scanner.pricing.black import Floats, Signs
 from scanner.pricing.parallel import over_groups
 
@@ -38,7 +38,7 @@ class Smiles(NamedTuple):
     others: Floats
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _median(values: Floats, count: int) -> float:
     """Median of the first few values, which it sorts in place."""
     for i in range(1, count):
@@ -50,7 +50,7 @@ def _median(values: Floats, count: int) -> float:
     return float(0.5 * (values[(count - 1) // 2] + values[count // 2]))
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _neighbour_medians(x: Floats, y: Floats) -> Floats:
     """Each point as its neighbours see it: the median of the lines through one neighbour on each side."""
     count = x.shape[0]
@@ -72,7 +72,7 @@ def _neighbour_medians(x: Floats, y: Floats) -> Floats:
     return seen
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _weights(x: Floats, y: Floats, uncertainty: Floats) -> Floats:
     """How far each point counts: by the tightness of its quote, and not at all where its neighbours contradict it."""
     misfit = y - _neighbour_medians(x, y)
@@ -89,7 +89,7 @@ def _weights(x: Floats, y: Floats, uncertainty: Floats) -> Floats:
     return weights
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _evaluate(at: float, x: Floats, y: Floats, weights: Floats, left_out: int) -> float:
     """The local fit at one log-moneyness through every point but ``left_out`` (-1: through all)."""
     count = x.shape[0]
@@ -135,7 +135,7 @@ def _evaluate(at: float, x: Floats, y: Floats, weights: Floats, left_out: int) -
     return float(sums[0] / m0)
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _at_delta(side: float, atm: float, years: float, x: Floats, y: Floats, weights: Floats) -> float:
     """Volatility where the undiscounted forward delta is a quarter; NaN where no strike is quoted so far out."""
     vol = atm
@@ -151,7 +151,7 @@ def _at_delta(side: float, atm: float, years: float, x: Floats, y: Floats, weigh
     return vol
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _fit_groups(
     first: int,
     last: int,
@@ -235,7 +235,7 @@ def fit(
     return out
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _maturity_groups(
     first: int, last: int, offsets: NDArray[np.int64], years: Floats, volatility: Floats, maturity: float, out: Floats
 ) -> None:

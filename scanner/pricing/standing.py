@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from scanner.compiled import kernel
 from scanner.pricing.black import Floats, Signs
 from scanner.pricing.book import Book, Flags
 from scanner.pricing.forward import Forwards, Offsets
@@ -29,7 +29,7 @@ class Standing(NamedTuple):
     otm: NDArray[np.uint8]
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _stand_groups(
     first: int,
     last: int,

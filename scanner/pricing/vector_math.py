@@ -7,12 +7,12 @@ relative errors are below 4e-16 on the stated ranges, except :func:`rough_log`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any
 
-import numba
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba import extending, types
+
+from scanner.compiled import kernel
 
 _ROUNDER = 6755399441055744.0  # 1.5 * 2**52: adding it leaves a rounded integer in the low bits
 _ROUNDER_BITS = 0x4338000000000000
@@ -24,7 +24,6 @@ _EXPONENT = 52
 
 # Untyped on purpose: a call leaves out the typing context that the definition takes.
 intrinsic: Any = extending.intrinsic
-Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
 
 @intrinsic
@@ -64,22 +63,9 @@ def prefer_wide_vectors(_: Any) -> Any:
     return types.void(), generate
 
 
-def _compiler(**options: Any) -> Callable[[Kernel], Kernel]:
-    """A decorator that compiles, and keeps the result on disk where there is a place for it."""
-
-    def decorate(function: Kernel) -> Kernel:
-        try:
-            return cast("Kernel", numba.njit(function, nogil=True, error_model="numpy", cache=True, **options))
-        except RuntimeError:
-            # Neither the installation nor the user's cache directory can be written: compile in every process.
-            return cast("Kernel", numba.njit(function, nogil=True, error_model="numpy", **options))
-
-    return decorate
-
-
-vectorised = _compiler(fastmath={"contract"})
-inlined = _compiler(fastmath={"contract"}, forceinline=True)
-scalar = _compiler()
+vectorised = kernel(error_model="numpy", fastmath={"contract"})
+inlined = kernel(error_model="numpy", fastmath={"contract"}, forceinline=True)
+scalar = kernel(error_model="numpy")
 
 
 @inlined

@@ -6,11 +6,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from scanner.compiled import kernel
 from scanner.pricing import american, black
 from scanner.pricing.black import Greeks, Signs, Statuses, normal_pdf
 from scanner.pricing.book import CODE, Book, Flags, Floats
@@ -143,7 +143,7 @@ def _solve(book: Book, market: Market, price: Floats) -> tuple[Floats, Statuses]
     return iv, status
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _judge_quotes(
     first: int,
     last: int,

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import uuid4
 
-import numba
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from scanner.compiled import kernel
 from scanner.contract_index import ContractIndex, Ids, in_parts
 from scanner.panel import CONTRACT_SCHEMA, FIELDS, Matrix
 
@@ -115,14 +115,14 @@ def _taken(line: npt.NDArray[np.float32], ids: Ids) -> npt.NDArray[np.float32]:
     return out
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _scatter(values: npt.NDArray[np.generic], ids: Ids, out: npt.NDArray[np.float32]) -> None:
     out[:] = np.nan
     for row in range(ids.shape[0]):
         out[ids[row]] = values[row]
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel
 def _take(line: npt.NDArray[np.float32], ids: Ids, out: npt.NDArray[np.float32]) -> None:
     """Gather from one session's column, which ends before the contracts that were listed later."""
     for row in range(ids.shape[0]):

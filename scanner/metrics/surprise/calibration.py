@@ -10,8 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from scanner.compiled import kernel
 
 TIER_EDGES = np.array([0.15, 0.5, 2.0, 8.0, 32.0, 128.0, 1024.0])
 WEEK_EDGES = np.array([2.0, 32.0, 256.0])
@@ -30,7 +31,7 @@ HIGHEST = 20.0
 _USUAL_SHAPE, _USUAL_WEIGHT = 0.1, 50.0
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def tier_at(mean: float, days: int) -> int:  # pragma: no cover - compiled
     """Activity tier by expected volume; contracts in their last week, and on their last day, have their own."""
     if days <= 0:
@@ -38,7 +39,7 @@ def tier_at(mean: float, days: int) -> int:  # pragma: no cover - compiled
     return _WEEK + _above(WEEK_EDGES, mean) if days <= 7 else _above(TIER_EDGES, mean)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _above(edges: NDArray[np.float64], value: float) -> int:  # pragma: no cover - compiled
     count = 0
     while count < len(edges) and value >= edges[count]:
@@ -46,7 +47,7 @@ def _above(edges: NDArray[np.float64], value: float) -> int:  # pragma: no cover
     return count
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def tier_of(mean: NDArray[np.float64], days: NDArray[np.int64]) -> NDArray[np.int64]:  # pragma: no cover - compiled
     """:func:`tier_at` for every row."""
     result = np.empty(len(mean), np.int64)
@@ -55,7 +56,7 @@ def tier_of(mean: NDArray[np.float64], days: NDArray[np.int64]) -> NDArray[np.in
     return result
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def calibrated_at(
     raw: NDArray[np.float64], calibrated: NDArray[np.float64], which: int, tier: int, value: float
 ) -> float:  # pragma: no cover - compiled
@@ -80,7 +81,7 @@ def calibrated_at(
     return float(below + (value - left) / (right - left) * (above - below))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _apply(
     knots: NDArray[np.float64], calibrated: NDArray[np.float64], raw: NDArray[np.float64], tier: NDArray[np.int64]
 ) -> NDArray[np.float64]:  # pragma: no cover - compiled

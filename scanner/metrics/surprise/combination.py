@@ -8,8 +8,9 @@ other raw surprise, and then kept between two bounds that hold without calibrati
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from scanner.compiled import kernel
 
 # Charges in decades of the windows of one, three and five sessions: shares 0.7, 0.12 and 0.18 of the family.
 CHARGES = np.log10([0.7, 0.12, 0.18])
@@ -17,7 +18,7 @@ _AGREEMENT = 0.07
 _MOST_ADDED = 0.5
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def combine_at(one: float, three: float, five: float) -> float:  # pragma: no cover - compiled
     """The statistic of three calibrated surprises; not yet a chance."""
     first, second, third = max(one + CHARGES[0], 0.0), max(three + CHARGES[1], 0.0), max(five + CHARGES[2], 0.0)
@@ -25,7 +26,7 @@ def combine_at(one: float, three: float, five: float) -> float:  # pragma: no co
     return float(strongest + _AGREEMENT * (first + second + third - strongest))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def bounded_at(combined: float, one: float, three: float, five: float) -> float:  # pragma: no cover - compiled
     """A calibrated combination between Bonferroni's (valid however the windows hang together) and what agreement adds.
 
@@ -35,7 +36,7 @@ def bounded_at(combined: float, one: float, three: float, five: float) -> float:
     return float(min(max(combined, least), max(one, three, five) + _MOST_ADDED))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def combine(
     windows: NDArray[np.float64], today: NDArray[np.float64]
 ) -> NDArray[np.float64]:  # pragma: no cover - compiled
@@ -47,7 +48,7 @@ def combine(
     return result
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def bounded(
     combined: NDArray[np.float64], windows: NDArray[np.float64], today: NDArray[np.float64]
 ) -> NDArray[np.float64]:  # pragma: no cover - compiled

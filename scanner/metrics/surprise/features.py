@@ -9,9 +9,9 @@ become the new normal.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from scanner.compiled import kernel
 from scanner.metrics.surprise.geometry import CELLS
 
 WINDOWS = (1, 3, 5)
@@ -56,7 +56,7 @@ _CAP = 3.0
 _NEIGHBOURS = 2
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def remember(
     volume: NDArray[np.float32],
     cell: NDArray[np.int16],
@@ -126,7 +126,7 @@ def shrink_base(count: NDArray[np.float64], total: NDArray[np.float64]) -> NDArr
     return np.asarray(np.maximum(np.vstack([own, pooled]), 0.0), np.float32)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def usual(
     cell: NDArray[np.int16],
     underlying: NDArray[np.int32],
@@ -149,7 +149,7 @@ def usual(
         predicted[i] = whole if part >= 1.0 else np.log1p(np.expm1(whole) * part)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def log_volume(volume: NDArray[np.float64]) -> NDArray[np.float32]:  # pragma: no cover - compiled
     """log(1 + volume); most are 0."""
     result = np.zeros(len(volume), np.float32)
@@ -159,7 +159,7 @@ def log_volume(volume: NDArray[np.float64]) -> NDArray[np.float32]:  # pragma: n
     return result
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def activity(
     group: NDArray[np.int32],
     call: NDArray[np.bool_],
@@ -215,7 +215,7 @@ def activity(
     return of_name, of_expiry, beside, name_excess / (name_weight + 1.0)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@kernel(inline="always")
 def fill(
     x: NDArray[np.float32],
     base: float,
@@ -271,7 +271,7 @@ def fill(
     x[29] = beside
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def design(
     rows: NDArray[np.int64],
     x: NDArray[np.float32],

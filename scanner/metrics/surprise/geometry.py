@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from numba import njit
 from numpy.typing import NDArray
 
+from scanner.compiled import kernel
 from scanner.panel import Panel
 
 MONEYNESS_EDGES = np.array([-3.0, -2.0, -1.25, -0.75, -0.35, -0.1, 0.1, 0.35, 0.75, 1.25, 2.0, 3.0])
@@ -169,7 +169,7 @@ def fill_volatility(volatility: NDArray[np.float64], otherwise: NDArray[np.float
     return np.where(np.isfinite(backward), backward, fallback[:, None])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def cell_of(moneyness: float, days: int, call: bool) -> int:  # pragma: no cover - compiled
     """Number of the bucket of right, out-of-the-money distance in standard deviations, and days to expiry."""
     column = 0
@@ -181,7 +181,7 @@ def cell_of(moneyness: float, days: int, call: bool) -> int:  # pragma: no cover
     return (column * DAYS_CELLS + row) * 2 + (1 if call else 0)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def standardise(
     log_strike: float, log_spot: float, volatility: float, days: int, call: bool
 ) -> float:  # pragma: no cover
@@ -194,7 +194,7 @@ def standardise(
     return float(distance if call else -distance)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def model_price(
     log_strike: float, log_spot: float, volatility: float, days: int, call: bool
 ) -> float:  # pragma: no cover
@@ -212,7 +212,7 @@ def model_price(
     return math.log(max(sign * 0.5 * (spot_part - strike_part), 0.02))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def locate(
     underlying: NDArray[np.int32],
     log_strike: NDArray[np.float64],

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from numba import njit
 from numpy.typing import NDArray
 
+from scanner.compiled import kernel
 from scanner.metrics.surprise import features
 from scanner.metrics.surprise.geometry import Market, Places, locate
 from scanner.panel import Panel
@@ -90,7 +90,7 @@ class Layout:
         return standardised_move(log_return, self.market.volatility[:, session], window)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def build_up_at(
     earlier: NDArray[np.float32], row: int, window: int, today: float
 ) -> float:  # pragma: no cover - compiled
@@ -116,7 +116,7 @@ def build_up_at(
     return total - largest - (second if window == 5 else 0.0)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def build_up(
     earlier: NDArray[np.float32], window: int, today: NDArray[np.float32]
 ) -> NDArray[np.float64]:  # pragma: no cover - compiled

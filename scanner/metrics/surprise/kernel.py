@@ -7,9 +7,9 @@ the whole market has two million rows.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from scanner.compiled import kernel
 from scanner.metrics.surprise.calibration import calibrated_at, tier_at
 from scanner.metrics.surprise.combination import bounded_at, combine_at
 from scanner.metrics.surprise.features import COUNT, fill
@@ -17,7 +17,7 @@ from scanner.metrics.surprise.history import build_up_at
 from scanner.metrics.surprise.regression import bend_at, mean_at, tail_at
 
 
-@njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
+@kernel(fastmath={"reassoc", "contract"})
 def _dot(x: NDArray[np.float32], y: NDArray[np.float32], window: int, part: int) -> float:  # pragma: no cover
     """The sum of products with ``y[window, part]``, in whatever order is fastest."""
     total = np.float32(0.0)
@@ -26,7 +26,7 @@ def _dot(x: NDArray[np.float32], y: NDArray[np.float32], window: int, part: int)
     return float(total)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def judge(
     volume: NDArray[np.float64],
     recent: NDArray[np.float32],

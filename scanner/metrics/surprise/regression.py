@@ -6,8 +6,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from scanner.compiled import kernel
 
 _LOWEST, _HIGHEST = -7.0, 15.0
 _MEANS = 85
@@ -16,13 +17,13 @@ _COUNT_STEP = 0.11
 _RIDGE, _RIDGE_TO_CENTRE = 0.01, 10.0
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def mean_at(linear: float) -> float:  # pragma: no cover - compiled
     """The expected count of one row, from the linear part of the regression."""
     return math.exp(min(max(linear, _LOWEST), _HIGHEST))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _means(linear: NDArray[np.float32]) -> NDArray[np.float64]:  # pragma: no cover - compiled
     result = np.empty(len(linear))
     for i in range(len(linear)):
@@ -133,7 +134,7 @@ def tail_table(dispersion: Dispersion) -> NDArray[np.float32]:
     return np.asarray(-np.log10(np.maximum(chance, 1e-290)), np.float32)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def tail_at(tables: NDArray[np.float32], which: int, mean: float, count: float) -> float:  # pragma: no cover - compiled
     """Read one of several :func:`tail_table` at one mean and count, bilinear; beyond the grid, its edge."""
     row = (math.log(mean) - _LOWEST) / (_HIGHEST - _LOWEST) * (_MEANS - 1)
@@ -153,7 +154,7 @@ def interpolate_tail(
     return np.asarray(_tails(table[None], mean, count))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _tails(
     tables: NDArray[np.float32], mean: NDArray[np.float64], count: NDArray[np.float64]
 ) -> NDArray[np.float64]:  # pragma: no cover - compiled
@@ -163,7 +164,7 @@ def _tails(
     return result
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def bend_at(first: float, second: float, start: float, end: float, raw: float) -> float:  # pragma: no cover - compiled
     """A raw surprise through a row's own two chances, given as the linear parts of their logistic regressions."""
     low = max(_surprise_of(first), 0.05)
@@ -173,14 +174,14 @@ def bend_at(first: float, second: float, start: float, end: float, raw: float) -
     return float(low + (raw - start) * (high - low) / (end - start))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _surprise_of(linear: float) -> float:  # pragma: no cover - compiled
     """-log10 of a logistic regression's chance, the chance kept between one in 1.2 million and 95 %."""
     bounded = min(max(linear, -14.0), 3.0)
     return math.log1p(math.exp(-bounded)) / 2.302585092994046
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _bend(
     linear: NDArray[np.float32], start: NDArray[np.float64], raw: NDArray[np.float64]
 ) -> NDArray[np.float64]:  # pragma: no cover - compiled

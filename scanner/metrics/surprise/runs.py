@@ -8,13 +8,14 @@ surprise made here is calibrated on past sessions like everything else.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from scanner.compiled import kernel
 
 MEMBER = 1.0
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def best_runs(
     surprise: NDArray[np.float64], group: NDArray[np.int32], call: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:  # pragma: no cover - compiled
