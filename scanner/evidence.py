@@ -15,7 +15,7 @@ from scanner.panel import Panel
 # How many past sessions a chain is compared with. Past that, a feed that changed its shape for good is the new normal.
 LOOK_BACK = 5
 # Sessions of the exchange; what lies further back tells nothing of today's listing.
-_FURTHEST_BACK = 10
+FURTHEST_BACK = 10
 # The strikes at which call and put cost about the same tell the spot back: C - P + K, with carry neglected.
 _PARITY_STRIKES = 5
 _LONGEST_DAYS_FOR_PARITY = 45
@@ -113,7 +113,7 @@ def _against_snapshot(chain: pl.DataFrame, previous: pl.DataFrame | None) -> pl.
 def _against_past(chain: pl.DataFrame, panel: Panel) -> list[pl.DataFrame]:
     """Comparisons with the newest sessions of the panel."""
     rows = panel.rows_of(chain)
-    oldest = sessions.previous_session(chain.select(pl.col("session_date").min()).item(), _FURTHEST_BACK)
+    oldest = sessions.previous_session(chain.select(pl.col("session_date").min()).item(), FURTHEST_BACK)
     recent = sum(day >= oldest for day in panel.sessions[-LOOK_BACK:])
     columns = range(len(panel.sessions) - 1, len(panel.sessions) - 1 - recent, -1)
     open_interest = chain["open_interest"].cast(pl.Float32).fill_null(np.nan).to_numpy()

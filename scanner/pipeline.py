@@ -6,6 +6,7 @@ chains and what was known before them, and nothing else. Clocks, networks and di
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -17,7 +18,7 @@ from scanner import events as event_tables
 from scanner import quality, ruleset, sessions
 from scanner.alerts.model import NotJudged, ScanMeta
 from scanner.alerts.update import update
-from scanner.errors import ScanProblem, StoreError
+from scanner.errors import ConfigError, ScanProblem, SourceError, StoreError
 from scanner.metrics import contract, earnings, expiry, ladder, market, strike, surprise, underlying
 from scanner.outputs.result import ScanResult
 from scanner.panel import Panel
@@ -38,6 +39,8 @@ PANEL_SESSIONS = 60
 Frames = Mapping[str, pl.DataFrame]
 # A panel and the events beside it -> the volume model of the session after; a store keeps those it has fitted.
 Fit = Callable[[Panel, pl.DataFrame | None], surprise.VolumeModel]
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,10 +161,24 @@ def _too_old(newest: date, session: date) -> str:
 
 
 def known_events(store: Store | None, settings: Settings) -> pl.DataFrame:
-    """Earnings, dividends and splits: those the store was given, and those of the configuration's file."""
-    kept = [] if store is None else [store.events]
-    named = [] if settings.events is None else [event_tables.read(settings.events).frame]
-    return event_tables.merged([event_tables.empty(), *kept, *named])
+    """Earnings, dividends and splits: all the store knows of; without one, those of the configuration's file."""
+    return configured_events(settings) if store is None else store.events
+
+
+def configured_events(settings: Settings) -> pl.DataFrame:
+    """The events of the configuration's file, empty where it names none; a line that is wrong is left out and logged.
+
+    Raises ConfigError where the file cannot be read.
+    """
+    if settings.events is None:
+        return event_tables.empty()
+    try:
+        read = event_tables.read(settings.events)
+    except SourceError as error:
+        raise ConfigError([f"the configuration's `events:` {error}"]) from error
+    for problem in read.problems:
+        log.warning("%s", problem)
+    return read.frame
 
 
 def newest_quotes(chain: pl.DataFrame) -> datetime:
@@ -270,9 +287,15 @@ def look(chain: pl.DataFrame, store: Store | None, request: Request, settings: S
     verdicts = quality.judge(chain, memory.panel, memory.earlier, request.now)
     trusted, _ = quality.apply(chain, verdicts)
     moment = request.as_of or newest_quotes(chain)
-    return frames(trusted, memory.panel, moment, earlier=memory.earlier, use_vendor_iv=settings.pricing.use_vendor_iv)[
-        "contract"
-    ]
+    found = frames(
+        trusted,
+        memory.panel,
+        moment,
+        earlier=memory.earlier,
+        use_vendor_iv=settings.pricing.use_vendor_iv,
+        events=known_events(store, settings),
+    )
+    return found["contract"]
 
 
 def judge(

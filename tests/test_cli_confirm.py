@@ -42,7 +42,7 @@ def settings(tmp_path, monkeypatch) -> Settings:
     base = common.settings_for(None, store=tmp_path)
     evening = datetime(2026, 8, 6, 20, 30, tzinfo=UTC)
     chain = built_chain(THURSDAY, volume=100, open_interest=1000)
-    with opening.open_memory(tmp_path) as memory:
+    with opening.open_memory(base) as memory:
         memory.store.snapshots.write(chain, "thursday")
         memory.store.catch_up()
         row = chain.row(FLAGGED, named=True)
@@ -67,7 +67,7 @@ def test_the_job_confirms_what_was_opened_beside_contracts_like_it(settings):
     told = scanning.confirm_once(settings, [vendor], ("ABC",))
     assert told.problems == ()
     assert "confirmed" in told.sentences[0]
-    with opening.open_memory(settings.store.path) as memory, memory.state.read() as ledger:
+    with opening.open_memory(settings) as memory, memory.state.read() as ledger:
         score = scoreboard(ledger.flagged())[0]
     assert score.confirmed_share == 1.0
     assert 0.0 < score.matched_share < 1.0

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from built_chains import Recorded, built_chain
 
-from scanner import sessions
+from scanner import quality, sessions
 from scanner.panel import Panel
 from scanner.store.derive import raw_summary
 from scanner.store.importing import ImportReport, import_chains
@@ -48,6 +48,17 @@ def test_the_same_panel_whether_or_not_later_sessions_are_stored(tmp_path: Path)
     assert one.contracts.equals(other.contracts)
     np.testing.assert_array_equal(one.volume, other.volume)
     assert one.underlying_sessions.equals(other.underlying_sessions)
+
+
+def test_an_import_holds_only_the_newest_sessions_and_judges_by_them_as_by_all(store: Store) -> None:
+    take(store, *[built_chain(day) for day in DAYS[:8]])
+    repeat = built_chain(DAYS[8], volume=built_chain(DAYS[4])["volume"].to_list())
+    recent = Store.open(store.path).history.recent("test", ["ABC"], before=DAYS[8])
+    whole = Store.open(store.path).history.panel("test", ["ABC"], before=DAYS[8])
+    assert recent.sessions == whole.sessions[-5:] == tuple(DAYS[3:8])
+    one, other = (quality.judge(repeat, panel, None, repeat["quote_time"][0]) for panel in (recent, whole))
+    assert one.equals(other)
+    assert one["check"].to_list() != []
 
 
 def test_importing_twice_changes_nothing(store: Store, tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def command(
     request = pipeline.Request((symbol.strip().upper(),), common.instant_for(as_of), common.right_now(), "chain")
     received = opening.chain_of(settings, request, named_source=bool(source or path))
     assert received.chain is not None
-    contracts = pipeline.look(received.chain, opening.store_if_there(settings.store.path), request, settings)
+    contracts = pipeline.look(received.chain, opening.store_if_there(settings), request, settings)
     chosen = chain_table.select(contracts, expiry=_expiry(expiry, contracts), right=wanted, near=near)
     if chosen.is_empty():
         raise UsageError(f"{symbol}: no contract is left by --expiry, --right and --near")

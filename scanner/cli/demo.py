@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -64,7 +63,7 @@ def _scan_story(story: str, settings: Settings, rules: list[Rule]) -> ScanResult
 
     frames = list(simulated.sessions(story))
     *history, last = frames
-    with TemporaryDirectory(prefix="scanner-demo-") as folder, opening.open_memory(Path(folder)) as memory:
+    with opening.temporary_memory() as memory:
         assert memory.store is not None
         opening.remember(memory.store, history)
         moment = max(last["quote_time"])

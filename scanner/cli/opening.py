@@ -43,34 +43,60 @@ class Opened:
         self._stack.close()
 
 
-def open_store(folder: Path, *, read_only: bool = False) -> Store:
-    """The store in a folder, with this version's way to summarise. Raises StoreError where it cannot be used."""
-    from scanner.pipeline import CALCULATION_VERSION, summarise
+def open_store(settings: Settings, *, read_only: bool = False) -> Store:
+    """The configured store, with this version's way to summarise and told of the events the configuration names.
+
+    Raises StoreError where it cannot be used, ConfigError where the events cannot be read.
+    """
+    from scanner.pipeline import CALCULATION_VERSION, configured_events, summarise
     from scanner.store.store import Store
 
-    return Store.open(folder, read_only=read_only, summarise=summarise, calculation_version=CALCULATION_VERSION)
+    return Store.open(
+        settings.store.path,
+        read_only=read_only,
+        summarise=summarise,
+        calculation_version=CALCULATION_VERSION,
+        told=configured_events(settings),
+    )
 
 
-def open_memory(folder: Path) -> Opened:
-    """The store and the state in a folder. Raises StoreError where they cannot be used."""
+def open_history(settings: Settings) -> Store:
+    """The configured store to be read, once all in it is summarised as it would be now.
+
+    What was stored before a split was known or by another calculation version is summarised anew; where the store
+    cannot be written, that is said and the store is read as it is. Raises as :func:`open_store` does.
+    """
+    store = open_store(settings, read_only=True)
+    if store.outdated():
+        try:
+            with open_store(settings) as writable:
+                writable.catch_up()
+        except StoreError as error:
+            log.warning("%s; sessions that are to be summarised anew are judged as they are", error)
+        store = open_store(settings, read_only=True)
+    return store
+
+
+def open_memory(settings: Settings) -> Opened:
+    """The configured store and the state beside it. Raises as :func:`open_store` does."""
     from scanner.store.state import FILE_NAME, State
 
     opened = Opened()
-    opened.store = opened._stack.enter_context(open_store(folder))
-    opened.state = opened._stack.enter_context(State.open(folder / FILE_NAME))
+    opened.store = opened._stack.enter_context(open_store(settings))
+    opened.state = opened._stack.enter_context(State.open(settings.store.path / FILE_NAME))
     return opened
 
 
-def open_memory_if_possible(folder: Path) -> Opened:
+def open_memory_if_possible(settings: Settings) -> Opened:
     """As :func:`open_memory`; what cannot be opened becomes a problem, and the scan goes on without it.
 
     A store that can be read but not written still lends its history.
     """
     try:
-        return open_memory(folder)
+        return open_memory(settings)
     except StoreError as error:
         opened = Opened()
-        store = store_if_there(folder)
+        store = store_if_there(settings)
         if store is not None:
             opened.store = opened._stack.enter_context(store)
         without = "" if store else "without history, and "
@@ -79,10 +105,10 @@ def open_memory_if_possible(folder: Path) -> Opened:
         return opened
 
 
-def store_if_there(folder: Path) -> Store | None:
-    """The store in a folder, to be read; None where there is none yet."""
+def store_if_there(settings: Settings) -> Store | None:
+    """The configured store, to be read; None where there is none yet."""
     try:
-        return open_store(folder, read_only=True)
+        return open_store(settings, read_only=True)
     except StoreError as error:
         log.info("%s; shown without history", error)
         return None
@@ -96,7 +122,7 @@ def chain_of(settings: Settings, request: Request, *, named_source: bool) -> Rec
     """
     from scanner import pipeline
 
-    stored = None if named_source or request.as_of is None else _stored_chain(settings.store.path, request)
+    stored = None if named_source or request.as_of is None else _stored_chain(settings, request)
     received = pipeline.Received(stored) if stored is not None else None
     if received is None:
         received = pipeline.receive(open_sources(settings, request.as_of), request)
@@ -106,11 +132,11 @@ def chain_of(settings: Settings, request: Request, *, named_source: bool) -> Rec
     return received
 
 
-def _stored_chain(folder: Path, request: Request) -> pl.DataFrame | None:
+def _stored_chain(settings: Settings, request: Request) -> pl.DataFrame | None:
     """The newest quotes of one session that the store kept at a past moment, of the source that has the newest."""
     from scanner import sessions
 
-    store = store_if_there(folder)
+    store = store_if_there(settings)
     if store is None or request.as_of is None:
         return None
     session = sessions.session_of(request.as_of)
@@ -160,6 +186,18 @@ def usable_rules(settings: Settings, *, strict: bool) -> tuple[list[Rule], list[
         ]
         raise RuleError("\n".join(["no usable rule, so nothing was scanned:", *reasons]))
     return rules, [ScanProblem("", "rules", "broken_rule", str(problem)) for problem in loaded.problems]
+
+
+@contextmanager
+def temporary_memory() -> Iterator[Opened]:
+    """A store and state by the built-in configuration, empty at first and gone afterwards."""
+    from scanner import resources
+    from scanner.cli import common
+
+    with TemporaryDirectory(prefix="scanner-") as folder:
+        settings = common.settings_for(resources.default_config(), store=Path(folder))
+        with open_memory(settings) as memory:
+            yield memory
 
 
 def remember(store: Store, history: Sequence[pl.DataFrame]) -> None:

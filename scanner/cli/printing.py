@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 class Printing:
     """How results are printed: the command line's ``--format``, ``--output``, ``--min-severity`` and so on.
 
-    ``terminal_severity`` is the configuration's, for tables where the command line does not say.
+    ``terminal_severity`` is the configuration's, for tables where the command line does not say; ``lines`` puts each
+    JSON document on a line of its own, however few there are.
     """
 
     format: options.OutputFormat = options.OutputFormat.table
@@ -26,6 +27,7 @@ class Printing:
     limit: int | None = None
     no_color: bool = False
     terminal_severity: str = "info"
+    lines: bool = False
 
     def show(self, results: Sequence[ScanResult]) -> None:
         """A table each for people, one JSON document each (a line each where there are many), or one CSV watchlist."""
@@ -37,7 +39,7 @@ class Printing:
         chosen = [self._narrowed(result) for result in results]
         if self.format is options.OutputFormat.csv:
             text = watchlist.render([alert for result in chosen for alert in result.alerts])
-        elif len(chosen) == 1:
+        elif len(chosen) == 1 and not self.lines:
             text = document.dumps(chosen[0]) + "\n"
         else:
             text = "".join(document.dumps(result, indent=None) + "\n" for result in chosen)

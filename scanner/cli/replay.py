@@ -41,7 +41,7 @@ def command(
         raise UsageError(f"--from {begin} is after --to {end}")
     names = common.symbols_for(symbols, watchlist, settings) if symbols or watchlist else None
     usable, problems = opening.usable_rules(settings, strict=strict)
-    with opening.open_store(settings.store.path, read_only=True) as kept, opening.forgetful_state() as state:
+    with opening.open_history(settings) as kept, opening.forgetful_state() as state:
         results = list(pipeline.replay(kept, source, names, begin, end, usable, settings, state))
     if not results:
         raise StoreError(
@@ -49,7 +49,7 @@ def command(
             f"{' of ' + ', '.join(names) if names else ''}; see `scanner store info`, or import with `scanner import`"
         )
     severity = settings.outputs.terminal.min_severity
-    printing.Printing(format, output, min_severity, limit, no_color, severity).show(results)
+    printing.Printing(format, output, min_severity, limit, no_color, severity, lines=True).show(results)
     for problem in problems:
         typer.echo(f"left out: {problem.message}", err=True)
     codes = [exit_code(result, fail_on) for result in results]

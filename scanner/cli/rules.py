@@ -425,15 +425,13 @@ def _number(value: object) -> str:
 
 def _sample_frames() -> dict[str, Any]:
     """Metric frames of a small simulated market with some weeks of history."""
-    from tempfile import TemporaryDirectory
-
     from scanner import pipeline
     from scanner.cli import opening
     from scanner.sources import simulated
 
     *history, last = simulated.sample_market(7, ("AAPL", "GOOG", "KO", "SPY"), count=22)
     names = last["underlying"].unique().to_list()
-    with TemporaryDirectory(prefix="scanner-check-") as folder, opening.open_memory(Path(folder)) as memory:
+    with opening.temporary_memory() as memory:
         assert memory.store is not None
         opening.remember(memory.store, history)
         panel = memory.store.history.panel("simulated", names, last["session_date"][0], pipeline.PANEL_SESSIONS)
@@ -448,6 +446,8 @@ def _frames_of(symbol: str, as_of: str | None, settings: Any, *, named_source: b
     request = pipeline.Request((symbol,), common.instant_for(as_of), common.right_now(), "explain")
     received = opening.chain_of(settings, request, named_source=named_source)
     assert received.chain is not None
-    known = pipeline.Memory.of(opening.store_if_there(settings.store.path), received.chain)
+    store = opening.store_if_there(settings)
+    known = pipeline.Memory.of(store, received.chain)
+    events = pipeline.known_events(store, settings)
     moment = request.as_of or pipeline.newest_quotes(received.chain)
-    return dict(pipeline.judge(received.chain, known.panel, moment, [], earlier=known.earlier).frames)
+    return dict(pipeline.judge(received.chain, known.panel, moment, [], earlier=known.earlier, events=events).frames)

@@ -40,7 +40,7 @@ def scan_once(
     """One scan with everything around it; ``problems`` are those met before it, and are reported with its own."""
     now = common.right_now()
     request = pipeline.Request(symbols, as_of, now, f"{now:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}")
-    with opening.open_memory_if_possible(settings.store.path) as memory:
+    with opening.open_memory_if_possible(settings) as memory:
         result = pipeline.scan(request, sources, rules, settings, memory.store, memory.state, clock=common.right_now)
         written = _write_outputs(result, settings, memory.state)
         result = replace(result, errors=(*problems, *memory.problems, *result.errors, *written))
@@ -69,7 +69,7 @@ def confirm_once(settings: Settings, sources: Sequence[Source], symbols: tuple[s
     from scanner.alerts import confirmation, matching
 
     now = common.right_now()
-    with opening.open_memory(settings.store.path) as memory:
+    with opening.open_memory(settings) as memory:
         assert memory.state is not None
         assert memory.store is not None
         with memory.state.read() as ledger:

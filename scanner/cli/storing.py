@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 def open_store(config: Path | None, store: Path | None, *, read_only: bool = False) -> Store:
     """The store in ``--store``, else in the configuration's folder. Raises ConfigError or StoreError."""
-    from scanner.cli import opening
+    from scanner.cli import common, opening
 
-    return opening.open_store(_folder(config, store), read_only=read_only)
+    return opening.open_store(common.settings_for(config, store=store), read_only=read_only)
 
 
 def open_state(config: Path | None, store: Path | None) -> State:

@@ -60,7 +60,6 @@ class Deriver:
     history: History
     summarise: Summarise
     calculation_version: str
-    depth: int
     actions: Actions
 
     def derive(self, source: str, session: date, underlyings: Iterable[str]) -> list[Derived]:
@@ -68,7 +67,7 @@ class Deriver:
         listed, chain, earlier = self._newest(source, session, sorted(set(underlyings)))
         if not listed:
             return []
-        panel = self.history.panel(source, listed, session, self.depth, remember=False)
+        panel = self.history.recent(source, listed, session)
         verdicts = quality.judge(chain, panel, earlier, now=chain.select(pl.col("quote_time").max()).item())
         trusted, _ = quality.apply(chain, verdicts)
         final = {name: _is_final(items[-1]) for name, items in listed.items()}
@@ -83,8 +82,10 @@ class Deriver:
             calculation_version=pl.lit(self.calculation_version),
         )
         self.summaries.write(source, session, contracts, rows)
+        found = {str(name): part for (name,), part in verdicts.partition_by("underlying", as_dict=True).items()}
+        nothing = verdicts.clear()
         return [
-            Derived(source, session, name, items[-1].rows, final[name], verdicts.filter(pl.col("underlying") == name))
+            Derived(source, session, name, items[-1].rows, final[name], found.get(name, nothing))
             for name, items in listed.items()
         ]
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from scanner import sessions
+from scanner import evidence, sessions
 from scanner.contract_index import Ids
 from scanner.corporate_actions import Actions
 from scanner.panel import FIELDS, Matrix, Panel
@@ -20,6 +20,10 @@ from scanner.store.summaries import UNDERLYING_ROWS, Summaries
 
 # A year of sessions: what the ranks of the underlying scope (iv_rank_252) look back on.
 UNDERLYING_DEPTH = 252
+# Sessions of contracts in a panel unless told otherwise.
+DEPTH = 60
+# Baselines in memory, each of another set of names.
+_RESIDENTS = 4
 # Fewer sessions than this are read as fast as a kept baseline.
 _WORTH_KEEPING = 5
 # Underlying rows kept in memory: frames of a few rows each, one for each session and set of names asked for.
@@ -43,7 +47,7 @@ class History:
         self._rows: dict[tuple[Hashable, ...], pl.DataFrame] = {}
 
     def panel(
-        self, source: str, underlyings: Iterable[str] | None, before: date, depth: int = 60, remember: bool = True
+        self, source: str, underlyings: Iterable[str] | None, before: date, depth: int = DEPTH, remember: bool = True
     ) -> Panel:
         """What ``source`` held of some underlyings (None: of all) in the ``depth`` sessions before a date.
 
@@ -52,6 +56,29 @@ class History:
         """
         names = None if underlyings is None else tuple(sorted(set(underlyings)))
         known = self._sessions(source, before)[-UNDERLYING_DEPTH:]
+        return self._panel(source, names, known, before, depth, remember=remember)
+
+    def recent(self, source: str, underlyings: Iterable[str], before: date) -> Panel:
+        """The newest sessions alone, all that the quality gate looks at: a long import holds no more than these.
+
+        Where the whole panel of these names is in memory already, it is that.
+        """
+        names = tuple(sorted(set(underlyings)))
+        if (source, names, DEPTH) in self._resident:
+            return self.panel(source, names, before, remember=False)
+        known = self._sessions(source, before)[-evidence.FURTHEST_BACK :]
+        return self._panel(source, names, known, before, evidence.LOOK_BACK, remember=False)
+
+    def _panel(
+        self,
+        source: str,
+        names: tuple[str, ...] | None,
+        known: list[date],
+        before: date,
+        depth: int,
+        *,
+        remember: bool,
+    ) -> Panel:
         rows = [self._underlying_rows(source, session, names, before) for session in known]
         window = [session for session, part in zip(known, rows, strict=True) if part.height][-depth:]
         resident = self._resident_for(source, names, window, before, depth, remember=remember)
@@ -81,16 +108,21 @@ class History:
             loaded = files.load(kept)
             known = None if loaded is None else _Resident(loaded[0], basis, loaded[1])
         if known is not None and known.stamps == stamps and known.basis == basis:
-            self._resident[(source, names, depth)] = known
-            return known
+            return self._keep((source, names, depth), known)
         baseline = known.baseline if known is not None and known.leads_to(stamps, basis) else Baseline(depth)
         for session in window:
             if not baseline.columns or session > baseline.columns[-1].session:
                 baseline.advance(session, self._contract_rows(source, session, names, before))
         if files is not None:
             files.save(kept, stamps, baseline)
-        resident = _Resident(stamps, basis, baseline)
-        self._resident[(source, names, depth)] = resident
+        return self._keep((source, names, depth), _Resident(stamps, basis, baseline))
+
+    def _keep(self, key: tuple[str, tuple[str, ...] | None, int], resident: _Resident) -> _Resident:
+        """Hold on to a baseline, and let go of those that were asked for longest ago."""
+        self._resident.pop(key, None)
+        self._resident[key] = resident
+        while len(self._resident) > _RESIDENTS:
+            del self._resident[next(iter(self._resident))]
         return resident
 
     def _contract_rows(self, source: str, session: date, names: tuple[str, ...] | None, before: date) -> pl.DataFrame:

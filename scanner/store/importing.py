@@ -17,7 +17,7 @@ import polars as pl
 from scanner import corporate_actions, events
 from scanner.errors import SourceError
 from scanner.store.derive import Derived
-from scanner.store.store import EVENTS_FILE, RENAMES_FILE, Store
+from scanner.store.store import RENAMES_FILE, Store
 
 
 class Recorded(Protocol):
@@ -96,9 +96,7 @@ def _first_line(path: Path) -> str:
 def _keep_events(store: Store, path: Path, report: ImportReport) -> int:
     read = events.read(path)
     report.refused += read.problems
-    kept = store.path / EVENTS_FILE
-    known = events.read(kept).frame if kept.exists() else events.empty()
-    store.keep_events(events.merged([known, read.frame]))
+    store.keep_events(events.merged([store.kept_events, read.frame]))
     return read.frame.height
 
 

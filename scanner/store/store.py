@@ -31,14 +31,13 @@ BASELINES_FOLDER = "baselines"
 MODELS_FOLDER = "models"
 # Seconds a writer waits for another one. A scan's write takes well under a second; an import may take minutes.
 LOCK_PATIENCE = 10.0
-DEFAULT_DEPTH = 60
 
 
 class Store:
     """Snapshots, the summaries derived from them, and the history over those. Open it with :meth:`open`."""
 
     def __init__(
-        self, path: Path, *, read_only: bool, summarise: Summarise, calculation_version: str, actions: Actions
+        self, path: Path, *, read_only: bool, summarise: Summarise, calculation_version: str, told: pl.DataFrame
     ) -> None:
         self.path = path
         self.read_only = read_only
@@ -47,8 +46,9 @@ class Store:
         self.models = Models(path / MODELS_FOLDER, read_only=read_only)
         self._summarise = summarise
         self._version = calculation_version
+        self._told = told
         self._lock = WriteLock(path / "lock", LOCK_PATIENCE)
-        self._act_on(actions)
+        self._act_on_events()
 
     @classmethod
     def open(
@@ -57,11 +57,14 @@ class Store:
         read_only: bool = False,
         summarise: Summarise = raw_summary,
         calculation_version: str = "raw",
+        told: pl.DataFrame | None = None,
     ) -> Store:
         """Open a store, making the folder where it is new.
 
         ``summarise`` computes what needs pricing and ``calculation_version`` names how; without them summaries hold
-        volume, open interest and mids alone. Raises StoreError where the folder cannot be used.
+        volume, open interest and mids alone. ``told`` is a table of events that others keep (the configuration's file),
+        known beside the store's own; of two that name the same event its word counts. Raises StoreError where the
+        folder cannot be used.
         """
         path = Path(path).expanduser()
         marker = path / "store.json"
@@ -84,7 +87,7 @@ class Store:
             read_only=read_only,
             summarise=summarise,
             calculation_version=calculation_version,
-            actions=_actions(path),
+            told=events.empty() if told is None else told,
         )
 
     @contextmanager
@@ -97,6 +100,11 @@ class Store:
 
     @property
     def events(self) -> pl.DataFrame:
+        """The events the store keeps and those it was told of when it was opened; empty where there are none."""
+        return events.merged([self.kept_events, self._told])
+
+    @property
+    def kept_events(self) -> pl.DataFrame:
         """The table of events the store keeps; empty where it was never given one."""
         table = self.path / EVENTS_FILE
         return events.read(table).frame if table.exists() else events.empty()
@@ -104,20 +112,20 @@ class Store:
     def keep_events(self, table: pl.DataFrame) -> None:
         """Put a table of events in place of the store's; splits among them apply to every panel from now on."""
         write_atomically(self.path / EVENTS_FILE, table.write_csv)
-        self._act_on(_actions(self.path))
+        self._act_on_events()
 
     def keep_renames(self, renames: tuple[Rename, ...]) -> None:
         """Put renames in place of the store's; they apply to every panel from now on."""
         lines = ["old,new,date", *(f"{item.old},{item.new},{item.effective}" for item in renames)]
         write_atomically(self.path / RENAMES_FILE, lambda handle: handle.write("\n".join(lines).encode() + b"\n"))
-        self._act_on(_actions(self.path))
+        self._act_on_events()
 
-    def _act_on(self, actions: Actions) -> None:
+    def _act_on_events(self) -> None:
+        renames = self.path / RENAMES_FILE
+        actions = Actions.of(self.events, read_renames(renames) if renames.exists() else ())
         files = None if self.read_only else BaselineFiles(self.path / BASELINES_FOLDER)
         self.history = History(self.summaries, self._version, actions, files)
-        self._deriver = Deriver(
-            self.snapshots, self.summaries, self.history, self._summarise, self._version, DEFAULT_DEPTH, actions
-        )
+        self._deriver = Deriver(self.snapshots, self.summaries, self.history, self._summarise, self._version, actions)
 
     def outdated(self) -> dict[str, dict[date, list[str]]]:
         """What is not summarised as it would be now, by source and session: after a killed scan, or an older import."""
@@ -151,15 +159,6 @@ class Store:
     ) -> None:
         """Close it."""
         self.close()
-
-
-def _actions(path: Path) -> Actions:
-    """The splits and renames the store has been told of."""
-    table, renames = path / EVENTS_FILE, path / RENAMES_FILE
-    return Actions.of(
-        events.read(table).frame if table.exists() else events.empty(),
-        read_renames(renames) if renames.exists() else (),
-    )
 
 
 def _check_layout(marker: Path) -> None:
