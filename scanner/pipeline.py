@@ -18,7 +18,8 @@ from scanner import events as event_tables
 from scanner import quality, ruleset, sessions
 from scanner.alerts.model import NotJudged, ScanMeta
 from scanner.alerts.update import update
-from scanner.errors import ConfigError, ScanProblem, SourceError, StoreError
+from scanner.errors import ConfigError, ScanProblem, SourceError
+from scanner.memory import Memory
 from scanner.metrics import contract, earnings, expiry, ladder, market, strike, surprise, underlying
 from scanner.outputs.result import ScanResult
 from scanner.panel import Panel
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
 # Every derived number that is stored carries this; numbers of another version are computed again, never mixed.
 CALCULATION_VERSION = "1"
-PANEL_SESSIONS = 60
 
 Frames = Mapping[str, pl.DataFrame]
 # A panel and the events beside it -> the volume model of the session after; a store keeps those it has fitted.
@@ -119,7 +119,7 @@ def scan(
         events=known_events(store, settings),
         fit=surprise.fit if store is None else store.models.fit,
     )
-    problems = [*received.problems, *memory.keep(request.scan_id)]
+    problems = [*received.problems, *memory.problems, *memory.keep(request.scan_id)]
     result = conclude(judged, memory.panel, rules, settings.alerts, state, meta)
     return replace(
         result,
@@ -215,72 +215,6 @@ def receive(sources: Sequence[Source], request: Request) -> Received:
     return received
 
 
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """The store as one scan uses it. What cannot be stored is a problem; the scan goes on without."""
-
-    store: Store | None
-    chain: pl.DataFrame
-    panel: Panel
-    earlier: pl.DataFrame | None = None
-    notes: tuple[str, ...] = ()
-
-    @classmethod
-    def of(cls, store: Store | None, chain: pl.DataFrame) -> Memory:
-        """What the store remembers of a chain's names from before it.
-
-        One source's volumes never meet another's: where several sources served a scan, the history is that of the one
-        which served most names, and the names of the others have none.
-        """
-        (source, names), *others = _served(chain)
-        if store is None:
-            return cls(None, chain, Panel.empty(source))
-        session = cast("date", chain["session_date"].max())
-        panel = store.history.panel(source, names, session, PANEL_SESSIONS)
-        earlier = store.snapshots.read(source, session, names)
-        notes = (*_foreign_history(store, panel, source, names, session), *_without_history(source, others))
-        return cls(store, chain, panel, earlier, notes)
-
-    def keep(self, scan_id: str) -> list[ScanProblem]:
-        """Store what is not stored yet and summarise it, with whatever a scan that was cut off left behind."""
-        if self.store is None or self.store.read_only:
-            return []
-        try:
-            with self.store.writing():
-                kept = self.store.snapshots
-                fresh = [part for part in self.chain.partition_by("underlying") if not kept.holds(part)]
-                if fresh:
-                    kept.write(pl.concat(fresh), scan_id)
-                self.store.catch_up()
-        except StoreError as error:
-            return [ScanProblem("", "store", "not_stored", str(error))]
-        return []
-
-
-def _served(chain: pl.DataFrame) -> list[tuple[str, list[str]]]:
-    """Each source of a chain with the names it served, the one with most names first."""
-    by_source = chain.group_by("source").agg(pl.col("underlying").unique().sort())
-    return sorted(by_source.iter_rows(), key=lambda served: (-len(served[1]), served[0]))
-
-
-def _without_history(source: str, others: Sequence[tuple[str, list[str]]]) -> Iterator[str]:
-    for other, names in others:
-        yield (
-            f"{', '.join(names)}: from {other}, whose volumes do not compare with those of {source}; judged without "
-            "history in this scan"
-        )
-
-
-def _foreign_history(store: Store, panel: Panel, source: str, names: list[str], session: date) -> Iterator[str]:
-    if panel.sessions:
-        return
-    for other, count in store.history.other_sources(source, names, session).items():
-        yield (
-            f"the store holds {count} sessions of these names from {other}, but volumes of different vendors do not "
-            f"compare: the history of {source} starts now"
-        )
-
-
 def look(chain: pl.DataFrame, store: Store | None, request: Request, settings: Settings) -> pl.DataFrame:
     """The contract-scope metrics of a chain beside what the store remembers; judges and keeps nothing."""
     memory = Memory.of(store, chain)
@@ -316,6 +250,7 @@ def judge(
     """
     verdicts = quality.judge(chain, panel, earlier, now)
     trusted, reasons = quality.apply(chain, verdicts)
+    reasons = pl.concat([reasons, quality.unusable(panel.underlying_sessions)])
     found = frames(trusted, panel, now, earlier=earlier, use_vendor_iv=use_vendor_iv, events=events, fit=fit)
     return Judged(found, ruleset.judge(rules, found, reasons), verdicts)
 
@@ -460,15 +395,11 @@ def _replay_session(
     settings: Settings,
     state: State,
 ) -> Iterator[ScanResult]:
-    listed = store.snapshots.chains(source, session, symbols)
-    newest = {item.underlying: item for item in listed}
-    if not newest:
+    chain = store.snapshots.newest(source, session, symbols)
+    if chain.is_empty():
         return
-    chain = store.snapshots.load(newest.values())
-    earlier = store.snapshots.load(
-        {item.underlying: item for item in listed if item is not newest[item.underlying]}.values()
-    )
-    panel = store.history.panel(source, list(newest), session, PANEL_SESSIONS)
+    names = chain["underlying"].unique().to_list()
+    panel = store.history.panel(source, names, session)
     moment = newest_quotes(chain)
     meta = ScanMeta(
         id=f"replay-{source}-{session}",
@@ -479,7 +410,7 @@ def _replay_session(
         simulated=bool(chain["simulated"].any()),
         calculation_version=CALCULATION_VERSION,
         session_date=session,
-        symbols_requested=len(newest),
+        symbols_requested=len(names),
         rules=len(rules),
     )
     judged = judge(
@@ -487,7 +418,7 @@ def _replay_session(
         panel,
         moment,
         rules,
-        earlier=earlier,
+        earlier=store.snapshots.earlier(chain),
         use_vendor_iv=settings.pricing.use_vendor_iv,
         events=known_events(store, settings),
         fit=store.models.fit,

@@ -106,6 +106,39 @@ def apply(chain: pl.DataFrame, verdicts: pl.DataFrame) -> tuple[pl.DataFrame, pl
     ), reasons
 
 
+def unusable(past: pl.DataFrame) -> pl.DataFrame:
+    """Why stored sessions of a name are no volume baseline: one row of ``REASONS`` about its ``history_sessions``.
+
+    ``past`` holds one row for each past session and underlying, with ``final`` (whether its close was seen) and
+    ``verdicts``. No row for a name whose sessions all count.
+    """
+    if not {"final", "verdicts"} <= set(past.columns):
+        return pl.DataFrame(schema=REASONS)
+    off = pl.col("verdicts").list.eval(pl.element().struct.field("switches_off").is_in(["all", "volume"])).list.any()
+    doubtful = past.filter(~pl.col("final") | (pl.col("verdicts").list.len() > 0))
+    counts = (
+        doubtful.group_by("underlying", maintain_order=True)
+        .agg(unfinished=(~pl.col("final")).sum(), distrusted=(pl.col("final") & off).sum())
+        .filter(pl.col("unfinished") + pl.col("distrusted") > 0)
+    )
+    return pl.DataFrame(
+        [(name, "history_sessions", _told(unfinished, bad)) for name, unfinished, bad in counts.iter_rows()],
+        schema=REASONS,
+        orient="row",
+    )
+
+
+def _told(unfinished: int, distrusted: int) -> str:
+    parts = []
+    if unfinished:
+        ends = "session ends before its" if unfinished == 1 else "sessions end before the"
+        parts.append(f"{unfinished:,} stored {ends} close")
+    if distrusted:
+        are = "session is" if distrusted == 1 else "sessions are"
+        parts.append(f"volume of {distrusted:,} stored {are} not trusted")
+    return ", ".join(parts)
+
+
 def _verdicts(seen: Evidence, now: datetime) -> Iterator[tuple[str, str, str, str, str]]:
     """Every verdict on one underlying. What is switched off already needs no second reason."""
     name, off = seen["underlying"], set[str]()

@@ -27,6 +27,7 @@ WALLS = {
     "outputs": {"scanner.sources", "scanner.config", "scanner.cli", "scanner.pipeline"} | NETWORK,
     "store": {"scanner.sources", "scanner.outputs", "scanner.config", "scanner.cli", "scanner.pipeline"} | NETWORK,
     "alerts": {"scanner.sources", "scanner.outputs", "scanner.config", "scanner.cli", "scanner.pipeline"} | NETWORK,
+    "memory": {f"scanner.{name}" for name in ("sources", "outputs", "config", "cli", "pipeline")} | NETWORK,
     "pipeline": {"scanner.cli", "scanner.schedule"} | NETWORK,
 }
 # The two ends, where time is read: the commands, the schedule, the waiting for a lock and for a polite turn.

@@ -295,3 +295,33 @@ def test_a_store_that_can_only_be_read_still_lends_its_history(scanner, tmp_path
     assert ran.code == 1
     assert [(error["stage"], error["code"]) for error in document["errors"]] == [("store", "not_opened")]
     assert document["underlyings"][0]["put_call_volume_prev"] == pytest.approx(110 / 2530)
+
+
+def test_stored_sessions_that_end_before_the_close_are_named_where_history_is_short(scanner, tmp_path):
+    folder = tmp_path / "chains"
+    folder.mkdir()
+    for day in ("02", "03"):
+        path = chain_file(folder, f"{day}.csv", session=f"2025-09-{day}")
+        noon = (
+            path.read_text()
+            .replace("session_date,", "quote_time,")
+            .replace(f"2025-09-{day},G", f"2025-09-{day}T16:00:00Z,G")
+        )
+        path.write_text(noon, "utf-8")
+    assert scanner("import", folder).code == 0
+    ran = scanner("scan", "--path", chain_file(tmp_path), "--format", "json")
+    reasons = {reason for entry in json.loads(ran.out)["not_judged"] for reason in entry["reasons"]}
+    assert "building history: 0 of 10 sessions (2 stored sessions end before the close)" in reasons
+    replayed = scanner("replay", "--from", "2025-09-03", "--to", "2025-09-03")
+    assert "0 of 10 sessions (1 stored session ends before its close)" in " ".join(replayed.out.split())
+
+
+def test_a_damaged_snapshot_of_the_session_is_named_and_the_scan_goes_on(scanner, tmp_path):
+    scanner("scan", "--path", chain_file(tmp_path))
+    (snapshot,) = (tmp_path / "store" / "snapshots").rglob("*.parquet")
+    whole = snapshot.read_bytes()
+    snapshot.write_bytes(whole[: len(whole) // 2])
+    ran = scanner("scan", "--path", chain_file(tmp_path), "--format", "json")
+    assert ran.code == 0
+    assert "is damaged" in ran.err
+    assert json.loads(ran.out)["scan"]["symbols"]["scanned"] == 1

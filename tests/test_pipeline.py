@@ -11,6 +11,7 @@ from built_chains import built_chain
 from scanner import pipeline, resources, ruleset, sessions
 from scanner.config import Settings
 from scanner.fields import SCOPES, of
+from scanner.memory import Memory
 from scanner.outputs import document
 from scanner.panel import Panel
 from scanner.sources.base import Fetched, failed
@@ -125,11 +126,11 @@ def test_a_name_that_another_source_served_never_meets_the_history_of_the_first(
     keep(store, DAYS[:3])
     served = [("DEF", "test"), ("GHI", "test"), ("ABC", "other")]
     chain = pl.concat(built_chain(DAYS[3], underlying=name, source=source) for name, source in served)
-    memory = pipeline.Memory.of(store, chain.sort("root", "expiry", "strike", "right"))
+    memory = Memory.of(store, chain.sort("root", "expiry", "strike", "right"))
     assert memory.panel.underlyings == ()
     assert memory.panel.source == "test"
     assert [note for note in memory.notes if note.startswith("ABC: from other")]
-    of_one_source = pipeline.Memory.of(store, chain.with_columns(source=pl.lit("test")))
+    of_one_source = Memory.of(store, chain.with_columns(source=pl.lit("test")))
     assert of_one_source.panel.underlyings == ("ABC",)
 
 
@@ -149,3 +150,12 @@ def test_a_session_without_a_price_of_the_underlying_is_remembered_at_the_one_th
     assert panel.spot[0].tolist() == pytest.approx([100.0, 99.1, 100.0], abs=0.2)
     kept = panel.underlying_sessions.filter(pl.col("session_date") == DAYS[1])
     assert kept["spot"].to_list() == [None]
+
+
+def test_a_chain_of_adjusted_contracts_alone_is_measured_without_ratios(store):
+    chain = built_chain(DAYS[0], root="ABC1", columns={"nonstandard": True})
+    panel = store.history.panel("test", ["ABC"], DAYS[0], 60)
+    judged = pipeline.judge(chain, panel, sessions.session_close(DAYS[0]), RULES)
+    assert judged.frames["contract"].height == 20
+    assert judged.frames["underlying"].is_empty()
+    assert judged.judgement.findings.is_empty()

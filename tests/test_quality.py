@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -238,3 +238,21 @@ def test_a_listing_of_long_ago_tells_nothing_of_today(tmp_path: Path) -> None:
     wide = built_chain(date(2026, 3, 2))
     narrow = built_chain(DAYS[0], strikes=[100.0, 105.0])
     assert judge(narrow, panel_of(tmp_path, wide)) == set()
+
+
+def test_sessions_that_ended_before_the_close_are_told_apart_from_those_that_are_not_trusted(tmp_path: Path) -> None:
+    noon = [
+        built_chain(day, quote_time=datetime(day.year, day.month, day.day, 16, tzinfo=UTC), columns={"last": None})
+        for day in DAYS[:2]
+    ]
+    repeat = built_chain(DAYS[3], volume=built_chain(DAYS[2])["volume"].to_list())
+    panel = panel_of(tmp_path, *noon, built_chain(DAYS[2]), repeat)
+    reasons = quality.unusable(panel.underlying_sessions)
+    assert reasons.rows() == [
+        (
+            "ABC",
+            "history_sessions",
+            "2 stored sessions end before the close, volume of 1 stored session is not trusted",
+        )
+    ]
+    assert quality.unusable(panel_of(tmp_path / "good", built_chain(DAYS[2])).underlying_sessions).is_empty()

@@ -71,7 +71,7 @@ def test_the_bad_file_is_named_and_switches_off_exactly_what_it_makes_untrustwor
 def test_what_is_not_trusted_is_unknown_to_later_sessions_and_the_rest_is_known(case: Case, store: Store) -> None:
     newest = store.snapshots.sessions("canonical")[-1]
     panel = store.history.panel("canonical", ["ABC"], before=sessions.next_session(newest))
-    listed = panel.rows_of(store.snapshots.read("canonical", newest))
+    listed = panel.rows_of(store.snapshots.newest("canonical", newest))
     held = newest in panel.sessions
     assert held == sessions.is_session(newest)
     for part, matrix in ((VOLUME, panel.volume), (OI, panel.open_interest)):
@@ -85,7 +85,7 @@ def test_a_volume_carried_over_from_an_earlier_day_is_remembered_as_the_zero_it_
     with Store.open(tmp_path) as store:
         import_chains(store, read_recorded(CHAINS / "quality_volume_carried_over"), ImportReport())
         newest = store.snapshots.sessions("canonical")[-1]
-        raw, kept = store.snapshots.read("canonical", newest), store.summaries.contracts("canonical", newest)
+        raw, kept = store.snapshots.newest("canonical", newest), store.summaries.contracts("canonical", newest)
     assert (raw["volume"] > 0).all()
     assert kept["volume"].to_list() == [0 if row % 2 == 0 else volume for row, volume in enumerate(raw["volume"])]
 
@@ -93,7 +93,7 @@ def test_a_volume_carried_over_from_an_earlier_day_is_remembered_as_the_zero_it_
 def test_volumes_of_two_vendors_never_meet(tmp_path: Path) -> None:
     with Store.open(tmp_path) as store:
         import_chains(store, read_recorded(CHAINS / "quality_repeated" / "2026-08-04.csv"), ImportReport())
-        chain = store.snapshots.read("canonical", store.snapshots.sessions("canonical")[0])
+        chain = store.snapshots.newest("canonical", store.snapshots.sessions("canonical")[0])
         other = chain.with_columns(source=pl.lit("other"))
         store.snapshots.write(other, "scan")
         store.catch_up()

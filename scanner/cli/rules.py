@@ -434,7 +434,7 @@ def _sample_frames() -> dict[str, Any]:
     with opening.temporary_memory() as memory:
         assert memory.store is not None
         opening.remember(memory.store, history)
-        panel = memory.store.history.panel("simulated", names, last["session_date"][0], pipeline.PANEL_SESSIONS)
+        panel = memory.store.history.panel("simulated", names, last["session_date"][0])
         return dict(pipeline.frames(last, panel, pipeline.newest_quotes(last)))
 
 
@@ -442,12 +442,13 @@ def _frames_of(symbol: str, as_of: str | None, settings: Any, *, named_source: b
     """The metric frames of one symbol, fetched or as the store kept it, beside what the store remembers."""
     from scanner import pipeline
     from scanner.cli import common, opening
+    from scanner.memory import Memory
 
     request = pipeline.Request((symbol,), common.instant_for(as_of), common.right_now(), "explain")
     received = opening.chain_of(settings, request, named_source=named_source)
     assert received.chain is not None
     store = opening.store_if_there(settings)
-    known = pipeline.Memory.of(store, received.chain)
+    known = Memory.of(store, received.chain)
     events = pipeline.known_events(store, settings)
     moment = request.as_of or pipeline.newest_quotes(received.chain)
     return dict(pipeline.judge(received.chain, known.panel, moment, [], earlier=known.earlier, events=events).frames)

@@ -81,7 +81,7 @@ def confirm_once(settings: Settings, sources: Sequence[Source], symbols: tuple[s
         if received.chain is None:
             return Confirmed((), tuple(received.problems))
         source, session = received.chain["source"][0], sessions.session_of(now)
-        panel = memory.store.history.panel(source, list(wanted), session, pipeline.PANEL_SESSIONS)
+        panel = memory.store.history.panel(source, list(wanted), session)
         matched = matching.matched_by(panel, received.chain)
         report = confirmation.confirm(memory.state, received.chain, now, matched)
     sentences = [

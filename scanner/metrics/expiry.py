@@ -31,7 +31,9 @@ def measure(contracts: pl.DataFrame, priced: pl.DataFrame) -> pl.DataFrame:
     )
     monthly = {day: sessions.is_monthly_expiry(day) for day in expiries["expiry"].unique()}
     return expiries.with_columns(
-        is_monthly=pl.col("expiry").replace_strict(monthly, return_dtype=pl.Boolean) if monthly else pl.lit(None),
+        is_monthly=pl.col("expiry").replace_strict(monthly, return_dtype=pl.Boolean)
+        if monthly
+        else pl.lit(None, pl.Boolean),
         put_call_volume=ratio("put_volume", "call_volume"),
         put_call_oi=ratio("put_oi", "call_oi"),
         volume_share=ratio(pl.col("volume"), pl.col("volume").sum().over("underlying")),

@@ -143,7 +143,8 @@ def _report_short_history(rules: Sequence[Rule], frames: Mapping[str, pl.DataFra
     for rule in needy:
         for underlying, count, sessions in counts.iter_rows():
             if sessions < rule.needs_history and rule.applies_to(underlying):
-                reason = f"building history: {sessions} of {rule.needs_history} sessions"
+                why = outcome.whys.get((underlying, HISTORY.field.name))
+                reason = f"building history: {sessions} of {rule.needs_history} sessions{f' ({why})' if why else ''}"
                 outcome.not_judged(rule, underlying, [reason], count)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -121,6 +121,9 @@ class Snapshots:
             return ()
         try:
             return self.footer(path)
+        except FileNotFoundError:
+            # Pruned by another process since it was listed.
+            return ()
         except StoreError as error:
             self._give_up(path, error)
             return ()
@@ -145,14 +148,27 @@ class Snapshots:
         self._footers[path] = (stamp, chains)
         return chains
 
-    def read(
-        self, source: str, session: date, underlyings: Iterable[str] | None = None, scan_id: str | None = None
-    ) -> pl.DataFrame:
-        """The chains of a session: of one scan, or the newest quotes of each underlying; empty where there is none."""
-        listed = self.chains(source, session, underlyings)
-        if scan_id is not None:
-            return self.load([item for item in listed if item.scan_id == scan_id])
-        return self.load(list({item.underlying: item for item in listed}.values()))
+    def newest(self, source: str, session: date, underlyings: Iterable[str] | None = None) -> pl.DataFrame:
+        """The newest quotes of each underlying in a session, damaged files passed by; empty where there are none."""
+        wanted = None if underlyings is None else set(underlyings)
+        return self._whole(lambda: self.chains(source, session, wanted))
+
+    def earlier(self, chain: pl.DataFrame) -> pl.DataFrame:
+        """The newest quotes from before those of a chain of one source, in its session; empty where there are none."""
+        quoted = dict(chain.group_by("underlying").agg(pl.col("quote_time").max()).iter_rows())
+        source, session, _, _ = _identity(chain)
+        return self._whole(
+            lambda: [item for item in self.chains(source, session, quoted) if item.quote_time < quoted[item.underlying]]
+        )
+
+    def _whole(self, listed: Callable[[], list[StoredChain]]) -> pl.DataFrame:
+        """The last chain listed of each underlying; a file that turns out damaged is left out of the next listing."""
+        while True:
+            last = {item.underlying: item for item in listed()}
+            try:
+                return self.load(last.values())
+            except StoreError:
+                continue
 
     def load(self, chains: Iterable[StoredChain]) -> pl.DataFrame:
         """Read chosen chains back, sorted as every chain is.

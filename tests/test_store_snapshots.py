@@ -1,0 +1,42 @@
+"""Snapshots: which quotes of a session are read back, and what a damaged file does to that."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+from built_chains import built_chain
+
+from scanner.store.snapshots import Snapshots
+
+
+@pytest.fixture
+def snapshots(tmp_path: Path) -> Snapshots:
+    return Snapshots(tmp_path)
+
+
+def test_the_newest_quotes_pass_by_a_file_that_turns_out_damaged_when_it_is_read(
+    snapshots: Snapshots, caplog: pytest.LogCaptureFixture
+) -> None:
+    day = date(2026, 8, 3)
+    early, late = (
+        built_chain(day, quote_time=datetime(2026, 8, 3, hour, tzinfo=UTC), volume=hour) for hour in (15, 18)
+    )
+    snapshots.write(early, "early")
+    (path,) = snapshots.write(late, "late")
+    whole = path.read_bytes()
+    # The footer stays whole: only reading the columns finds out.
+    path.write_bytes(whole[:4] + bytes(len(whole) // 2) + whole[4 + len(whole) // 2 :])
+    assert snapshots.newest("test", day)["volume"].unique().to_list() == [15]
+    assert "late.parquet is damaged" in caplog.text
+
+
+def test_earlier_quotes_are_those_from_before_a_chains_own_whatever_came_later(snapshots: Snapshots) -> None:
+    day = date(2026, 8, 3)
+    for hour in (15, 17, 19):
+        quoted = datetime(2026, 8, 3, hour, tzinfo=UTC)
+        snapshots.write(built_chain(day, quote_time=quoted, volume=hour), f"at-{hour}")
+    now = built_chain(day, quote_time=datetime(2026, 8, 3, 18, tzinfo=UTC))
+    assert snapshots.earlier(now)["volume"].unique().to_list() == [17]
+    assert snapshots.earlier(built_chain(day, quote_time=datetime(2026, 8, 3, 15, tzinfo=UTC))).is_empty()
