@@ -8,6 +8,7 @@ import sys
 
 NAMES = {
     "pricing": "implied volatility and greeks against other libraries",
+    "market": "pricing two million contracts of a whole market at once",
     "history": "reading, joining and summarising sessions of the whole market",
     "rules": "judging the shipped rules over the whole market",
     "detection": "finding injected anomalies, and false alarms on quiet sessions",
