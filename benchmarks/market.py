@@ -1,7 +1,7 @@
 """Pricing a whole market at once: ``python -m benchmarks market``.
 
 5,500 stocks and 2 million American contracts, generated from a seed: a few names list most of the contracts, as in the
-real market; spots, yields, smiles and the width of quotes differ by name, and the prices are those of the kernel itself.
+real market; spots, yields, smiles and the width of quotes differ by name, and the prices are the kernel's own.
 Prints the time of the mids (and with ``--sides`` of bids and asks too), where it goes, and the peak memory. A second
 round prices the same market an interval later, as a scheduled scan does.
 """
@@ -42,13 +42,13 @@ def _listing(names: int, contracts: int, random: np.random.Generator) -> pl.Data
     frames = []
     for number, (size, spot) in enumerate(zip(wanted, spots, strict=True)):
         dates = EXPIRIES[: int(np.clip(round(size**0.4), 3, len(EXPIRIES)))]
-        strikes = max(int(round(size / len(dates) / 2)), 5)
+        strikes = max(round(size / len(dates) / 2), 5)
         step = max(spot * 1.6 / strikes, 0.01)
         ladder = np.round(spot * 0.4 + step * np.arange(1, strikes + 1), 2)
         frames.append(
-            pl.DataFrame({"expiry": dates}).join(pl.DataFrame({"strike": ladder}), how="cross").with_columns(
-                number=pl.lit(number), underlying=pl.lit(_name(number)), spot=pl.lit(float(spot))
-            )
+            pl.DataFrame({"expiry": dates})
+            .join(pl.DataFrame({"strike": ladder}), how="cross")
+            .with_columns(number=pl.lit(number), underlying=pl.lit(_name(number)), spot=pl.lit(float(spot)))
         )
     sides = pl.DataFrame({"right": ["C", "P"]}, schema={"right": contract_columns.RIGHT})
     return pl.concat(frames).join(sides, how="cross")

@@ -104,6 +104,7 @@ class PricingSettings(_Section):
     """How options are priced."""
 
     use_vendor_iv: bool = False
+    curve: Path | None = None
 
 
 class TerminalOutput(_Section):
@@ -313,6 +314,7 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
             "store": settings.store.model_copy(update={"path": anchor(settings.store.path)}),
             "rules": tuple(folder / path.expanduser() for path in settings.rules),
             "events": anchor(settings.events),
+            "pricing": settings.pricing.model_copy(update={"curve": anchor(settings.pricing.curve)}),
             "path": anchor(settings.path),
             "outputs": outputs,
         }

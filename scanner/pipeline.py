@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 import polars as pl
@@ -23,7 +24,8 @@ from scanner.memory import Memory
 from scanner.metrics import contract, earnings, expiry, ladder, market, strike, surprise, underlying
 from scanner.outputs.result import ScanResult
 from scanner.panel import Panel
-from scanner.pricing import price_chain
+from scanner.pricing import Curve, PricedChain, price_chain
+from scanner.pricing.curve import built_in, refreshed
 from scanner.store.summaries import CONTRACT_ROWS
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 CALCULATION_VERSION = "1"
 
 Frames = Mapping[str, pl.DataFrame]
+Price = Callable[[pl.DataFrame], PricedChain]
 # A panel and the events beside it -> the volume model of the session after; a store keeps those it has fitted.
 Fit = Callable[[Panel, pl.DataFrame | None], surprise.VolumeModel]
 
@@ -115,7 +118,7 @@ def scan(
         moment,
         rules,
         earlier=memory.earlier,
-        use_vendor_iv=settings.pricing.use_vendor_iv,
+        price=configured_pricing(settings),
         events=known_events(store, settings),
         fit=surprise.fit if store is None else store.models.fit,
     )
@@ -158,6 +161,17 @@ def _of_one_session(received: Received, session: date) -> Received:
 
 def _too_old(newest: date, session: date) -> str:
     return f"its newest chain is of {newest}, not of the session judged ({session}); judge it with --as-of {newest}"
+
+
+def configured_curve(settings: Settings) -> Curve:
+    """The Treasury curve, carried on by the configuration's file. Raises PricingError where that cannot be read."""
+    path = settings.pricing.curve
+    return built_in() if path is None else refreshed(path)
+
+
+def configured_pricing(settings: Settings) -> Price:
+    """How chains are priced by the configuration. Raises PricingError where its curve cannot be read."""
+    return partial(price_chain, curve=configured_curve(settings), use_vendor_iv=settings.pricing.use_vendor_iv)
 
 
 def known_events(store: Store | None, settings: Settings) -> pl.DataFrame:
@@ -226,7 +240,7 @@ def look(chain: pl.DataFrame, store: Store | None, request: Request, settings: S
         memory.panel,
         moment,
         earlier=memory.earlier,
-        use_vendor_iv=settings.pricing.use_vendor_iv,
+        price=configured_pricing(settings),
         events=known_events(store, settings),
     )
     return found["contract"]
@@ -239,7 +253,7 @@ def judge(
     rules: Sequence[Rule],
     *,
     earlier: pl.DataFrame | None = None,
-    use_vendor_iv: bool = False,
+    price: Price = price_chain,
     events: pl.DataFrame | None = None,
     fit: Fit = surprise.fit,
 ) -> Judged:
@@ -250,8 +264,12 @@ def judge(
     """
     verdicts = quality.judge(chain, panel, earlier, now)
     trusted, reasons = quality.apply(chain, verdicts)
+<<<<<<< HEAD
     reasons = pl.concat([reasons, quality.unusable(panel.underlying_sessions)])
     found = frames(trusted, panel, now, earlier=earlier, use_vendor_iv=use_vendor_iv, events=events, fit=fit)
+=======
+    found = frames(trusted, panel, now, earlier=earlier, price=price, events=events, fit=fit)
+>>>>>>> 836738b (Carry the Treasury curve on: a file of the configuration, and a refresh for whoever asks)
     return Judged(found, ruleset.judge(rules, found, reasons), verdicts)
 
 
@@ -261,12 +279,12 @@ def frames(
     now: datetime,
     *,
     earlier: pl.DataFrame | None = None,
-    use_vendor_iv: bool = False,
+    price: Price = price_chain,
     events: pl.DataFrame | None = None,
     fit: Fit = surprise.fit,
 ) -> dict[str, pl.DataFrame]:
     """The metric frames of a chain by scope, with the columns of the field dictionary."""
-    priced = price_chain(chain, use_vendor_iv=use_vendor_iv)
+    priced = price(chain)
     session_date = cast("date", chain["session_date"].max())
     previous = sessions.previous_session(session_date)
     contracts = contract.measure(priced.contracts, panel, previous, now, earlier)
@@ -303,10 +321,10 @@ def _beside(frame: pl.DataFrame, key: str | tuple[str, ...], *others: pl.DataFra
     return frame
 
 
-def summarise(chain: pl.DataFrame, panel: Panel) -> tuple[pl.DataFrame, pl.DataFrame]:
+def summarise(chain: pl.DataFrame, panel: Panel, curve: Curve | None = None) -> tuple[pl.DataFrame, pl.DataFrame]:
     """What is kept of a session for later ones to compare with: contract rows and one row of sums an underlying."""
     del panel
-    priced = price_chain(chain, sides=("mid",))
+    priced = price_chain(chain, curve, sides=("mid",))
     contracts = priced.contracts.with_columns(premium=pl.col("volume") * pl.col("mid") * pl.col("multiplier"))
     standard = contracts.filter(~pl.col("nonstandard"))
     totals = underlying.totals(standard).drop("session_date", "spot")
@@ -418,8 +436,13 @@ def _replay_session(
         panel,
         moment,
         rules,
+<<<<<<< HEAD
         earlier=store.snapshots.earlier(chain),
         use_vendor_iv=settings.pricing.use_vendor_iv,
+=======
+        earlier=earlier,
+        price=configured_pricing(settings),
+>>>>>>> 836738b (Carry the Treasury curve on: a file of the configuration, and a refresh for whoever asks)
         events=known_events(store, settings),
         fit=store.models.fit,
     )

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from scanner.errors import PricingError
-from scanner.pricing.curve import built_in, flat, read, refreshed
+from scanner.pricing.curve import built_in, flat, parse, read, refreshed, to_csv
 
 # The first rows of the Treasury's files of two years, with their different columns and its MM/DD/YYYY dates.
 OF_2022 = """Date,"1 Mo","2 Mo","3 Mo","6 Mo","1 Yr","2 Yr"
@@ -87,6 +87,15 @@ def test_a_newer_file_carries_the_built_in_curve_on(tmp_path: Path) -> None:
     assert curve.last_date == date(2026, 10, 8)
     assert curve.dates[0] == built_in().dates[0]
     assert curve.rates(date(2025, 7, 11), np.array([1.0])) == built_in().rates(date(2025, 7, 11), np.array([1.0]))
+
+
+def test_days_after_a_date_are_written_as_the_treasury_writes_them() -> None:
+    curve = parse({"2022": OF_2022, "2026": OF_2026})
+    assert to_csv(curve, after=date(2022, 1, 3)) == (
+        "Date,1 Mo,1.5 Mo,2 Mo,3 Mo,4 Mo,6 Mo,1 Yr,2 Yr\n"
+        "10/08/2026,4.14,4.14,4.12,,4.01,3.91,3.72,\n"
+        "01/04/2022,0.06,,0.05,0.08,,0.22,0.38,0.77\n"
+    )
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
@@ -12,6 +13,8 @@ from scanner.cli import options
 
 if TYPE_CHECKING:
     import polars as pl
+
+log = logging.getLogger(__name__)
 
 
 def command(
@@ -55,6 +58,8 @@ def command(
     if chosen.is_empty():
         raise UsageError(f"{symbol}: no contract is left by --expiry, --right and --near")
     _show(chosen.head(limit) if limit else chosen, format, output, no_color=no_color)
+    session = received.chain["session_date"].max()
+    log.info("Discounted by the %s.", pipeline.configured_curve(settings).source(cast("date", session)))
     raise typer.Exit(1 if received.problems else 0)
 
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from scanner import __version__
-from scanner.cli import alerts, chain, demo, importing, replay, rules, run, scan, store, watchlist
+from scanner.cli import alerts, chain, curve, demo, importing, replay, rules, run, scan, store, watchlist
 from scanner.errors import ScannerError
 
 app = typer.Typer(
@@ -42,6 +42,7 @@ app.command("demo")(demo.command)
 app.command("scan")(scan.command)
 app.command("run")(run.command)
 app.command("chain")(chain.command)
+app.command("curve")(curve.command)
 app.command("import")(importing.command)
 app.command("replay")(replay.command)
 app.add_typer(alerts.app, name="alerts")

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -48,13 +49,13 @@ def open_store(settings: Settings, *, read_only: bool = False) -> Store:
 
     Raises StoreError where it cannot be used, ConfigError where the events cannot be read.
     """
-    from scanner.pipeline import CALCULATION_VERSION, configured_events, summarise
+    from scanner.pipeline import CALCULATION_VERSION, configured_curve, configured_events, summarise
     from scanner.store.store import Store
 
     return Store.open(
         settings.store.path,
         read_only=read_only,
-        summarise=summarise,
+        summarise=partial(summarise, curve=configured_curve(settings)),
         calculation_version=CALCULATION_VERSION,
         told=configured_events(settings),
     )

@@ -1,4 +1,4 @@
-"""The risk-free curve: daily US Treasury par yields, built in for use without a network and refreshable from a file.
+"""The risk-free curve: daily US Treasury par yields, built in for use without a network and carried on by newer files.
 
 The built-in table is the Treasury's daily par yield curve (public domain); :attr:`Curve.last_date` says how far it
 reaches. A session uses the newest row at or before it. After the last row the curve stays as it was on that day, and
@@ -8,8 +8,11 @@ before the first row as on the first: :meth:`Curve.source` states which row serv
 from __future__ import annotations
 
 import csv
+import io
+import math
 import re
 from bisect import bisect_right
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
@@ -93,31 +96,53 @@ def flat(rate: float) -> Curve:
 def read(*paths: Path) -> Curve:
     """Join the Treasury's own CSV files (any years, any columns, newest or oldest first); later files win.
 
-    Columns are found by their names, for the set of tenors changed over the years. Raises PricingError naming the file
-    and what is wrong with it.
+    Raises PricingError naming the file and what is wrong with it.
+    """
+    try:
+        return parse({str(path): path.read_text("utf-8-sig") for path in paths})
+    except (OSError, UnicodeDecodeError) as error:
+        where = ", ".join(map(str, paths[-1:]))
+        raise PricingError(f"{where}: cannot be read ({error}); `scanner curve --refresh` writes one") from error
+
+
+def parse(texts: Mapping[str, str]) -> Curve:
+    """As :func:`read`, from the files' texts by their names.
+
+    Columns are found by their headings, for the set of tenors changed over the years.
     """
     rows: dict[date, dict[float, float]] = {}
-    for path in paths:
-        rows |= _rows(path)
+    for name, text in texts.items():
+        rows |= _rows(name, text)
     if not rows:
-        raise PricingError(f"{', '.join(map(str, paths))}: no row with a yield; expected the Treasury's daily CSV")
+        raise PricingError(f"{', '.join(texts)}: no row with a yield; expected the Treasury's daily CSV")
     dates = tuple(sorted(rows))
     tenors = sorted({tenor for row in rows.values() for tenor in row})
     yields = np.array([[rows[day].get(tenor, np.nan) for tenor in tenors] for day in dates])
     return Curve(dates, np.array(tenors), yields)
 
 
-def _rows(path: Path) -> dict[date, dict[float, float]]:
+def to_csv(curve: Curve, after: date) -> str:
+    """The days after a date in the Treasury's own form, newest first."""
+    heading = [f"{12 * tenor:g} Mo" if tenor < 1.0 else f"{tenor:g} Yr" for tenor in curve.tenors.tolist()]
+    lines = [",".join(["Date", *heading])]
+    for day, row in zip(reversed(curve.dates), reversed(curve.yields.tolist()), strict=True):
+        if day > after:
+            lines.append(
+                ",".join([f"{day:%m/%d/%Y}", *("" if math.isnan(value) else f"{100 * value:.2f}" for value in row)])
+            )
+    return "\n".join(lines) + "\n"
+
+
+def _rows(name: str, text: str) -> dict[date, dict[float, float]]:
     """One file's yields by day and tenor; days on which nothing was published are left out."""
+    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")))
+    tenors = {column: tenor for column in reader.fieldnames or () if (tenor := _tenor(column)) is not None}
+    if "Date" not in (reader.fieldnames or ()) or not tenors:
+        raise PricingError(f"{name}: expected the columns `Date` and tenors such as `3 Mo` or `2 Yr`")
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            tenors = {name: tenor for name in reader.fieldnames or () if (tenor := _tenor(name)) is not None}
-            if "Date" not in (reader.fieldnames or ()) or not tenors:
-                raise PricingError(f"{path}: expected the columns `Date` and tenors such as `3 Mo` or `2 Yr`")
-            read = {_day(row["Date"]): {t: float(row[n]) / 100 for n, t in tenors.items() if row[n]} for row in reader}
-    except (OSError, ValueError) as error:
-        raise PricingError(f"{path}: not the Treasury's daily par yield file ({error})") from error
+        read = {_day(row["Date"]): {t: float(row[n]) / 100 for n, t in tenors.items() if row[n]} for row in reader}
+    except ValueError as error:
+        raise PricingError(f"{name}: not the Treasury's daily par yield file ({error})") from error
     return {day: yields for day, yields in read.items() if yields}
 
 
