@@ -264,12 +264,8 @@ def judge(
     """
     verdicts = quality.judge(chain, panel, earlier, now)
     trusted, reasons = quality.apply(chain, verdicts)
-<<<<<<< HEAD
     reasons = pl.concat([reasons, quality.unusable(panel.underlying_sessions)])
-    found = frames(trusted, panel, now, earlier=earlier, use_vendor_iv=use_vendor_iv, events=events, fit=fit)
-=======
     found = frames(trusted, panel, now, earlier=earlier, price=price, events=events, fit=fit)
->>>>>>> 836738b (Carry the Treasury curve on: a file of the configuration, and a refresh for whoever asks)
     return Judged(found, ruleset.judge(rules, found, reasons), verdicts)
 
 
@@ -436,13 +432,8 @@ def _replay_session(
         panel,
         moment,
         rules,
-<<<<<<< HEAD
         earlier=store.snapshots.earlier(chain),
-        use_vendor_iv=settings.pricing.use_vendor_iv,
-=======
-        earlier=earlier,
         price=configured_pricing(settings),
->>>>>>> 836738b (Carry the Treasury curve on: a file of the configuration, and a refresh for whoever asks)
         events=known_events(store, settings),
         fit=store.models.fit,
     )
