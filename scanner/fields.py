@@ -277,6 +277,7 @@ def _contract() -> tuple[Field, ...]:
         _share(s, "strike_volume_share", "volume / volume of the expiry's contracts of the same right",
                "volume not known, or nothing of that right traded"),
         _flag(s, "multi_leg_suspect", "an equal size traded at another strike or expiry", _NO_VOLUME),
+        _flag(s, "roll_suspect", "about the same size traded at this strike in an expiry of the next nine days, out of its open interest, and in a later one", _NO_VOLUME),
         _integer(s, "days_to_earnings", Unit.days, "calendar days to the next earnings date", _NO_EVENTS),
     )  # fmt: skip
 
@@ -311,8 +312,9 @@ def _ladder() -> tuple[Field, ...]:
         _integer(s, "volume", Unit.contracts, "volume of the run", _NO_VOLUME),
         _integer(s, "open_interest", Unit.contracts, "open interest of the run", _NO_OI),
         _surprise(s, "ladder_surprise", "of the run found by scanning all runs"),
+        _number(s, "ladder_q", Unit.chance, "false-discovery rate of the scan if this and all rarer runs are flagged", _NO_SCORE, low=0, high=1),
         _share(s, "volume_share", "volume of the run, of the expiry's contracts of the same right"),
-    )
+    )  # fmt: skip
 
 
 def _expiry() -> tuple[Field, ...]:

@@ -19,12 +19,14 @@ from scanner import events as event_tables
 from scanner import quality, ruleset, sessions
 from scanner.alerts.model import NotJudged, ScanMeta
 from scanner.alerts.update import update
-from scanner.errors import ConfigError, ScanProblem, SourceError
+from scanner.errors import ConfigError, ScanProblem, SourceError, StoreError
+from scanner.measuring import Fit, Measured, Price, beside, measure
 from scanner.memory import Memory
-from scanner.metrics import contract, earnings, expiry, ladder, market, strike, surprise, underlying
+from scanner.metrics import surprise, underlying
+from scanner.metrics.looks import Looks, look_at
 from scanner.outputs.result import ScanResult
 from scanner.panel import Panel
-from scanner.pricing import Curve, PricedChain, price_chain
+from scanner.pricing import Curve, price_chain
 from scanner.pricing.curve import built_in, refreshed
 from scanner.store.summaries import CONTRACT_ROWS
 
@@ -38,11 +40,6 @@ if TYPE_CHECKING:
 # Every derived number that is stored carries this; numbers of another version are computed again, never mixed.
 CALCULATION_VERSION = "1"
 
-Frames = Mapping[str, pl.DataFrame]
-Price = Callable[[pl.DataFrame], PricedChain]
-# A panel and the events beside it -> the volume model of the session after; a store keeps those it has fitted.
-Fit = Callable[[Panel, pl.DataFrame | None], surprise.VolumeModel]
-
 log = logging.getLogger(__name__)
 
 
@@ -50,9 +47,14 @@ log = logging.getLogger(__name__)
 class Judged:
     """What one session's chains say: the metric frames by scope, the rules' judgement, the quality gate's verdicts."""
 
-    frames: Frames
+    measured: Measured
     judgement: Judgement
     verdicts: pl.DataFrame
+
+    @property
+    def frames(self) -> Mapping[str, pl.DataFrame]:
+        """The metric frames that the rules judged."""
+        return self.measured.frames
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,7 @@ def scan(
         price=configured_pricing(settings),
         events=known_events(store, settings),
         fit=surprise.fit if store is None else store.models.fit,
+        looked=earlier_looks(state, received.chain),
     )
     problems = [*received.problems, *memory.problems, *memory.keep(request.scan_id)]
     result = conclude(judged, memory.panel, rules, settings.alerts, state, meta)
@@ -235,7 +238,7 @@ def look(chain: pl.DataFrame, store: Store | None, request: Request, settings: S
     verdicts = quality.judge(chain, memory.panel, memory.earlier, request.now)
     trusted, _ = quality.apply(chain, verdicts)
     moment = request.as_of or newest_quotes(chain)
-    found = frames(
+    measured = measure(
         trusted,
         memory.panel,
         moment,
@@ -243,7 +246,20 @@ def look(chain: pl.DataFrame, store: Store | None, request: Request, settings: S
         price=configured_pricing(settings),
         events=known_events(store, settings),
     )
-    return found["contract"]
+    return measured.frames["contract"]
+
+
+def earlier_looks(state: State | None, chain: pl.DataFrame) -> Looks:
+    """What earlier scans of a chain's session saw; nothing where there is no state, or none that can be read."""
+    if state is None:
+        return Looks()
+    quoted = chain.group_by("source", "underlying", "session_date").agg(pl.max("quote_time"))
+    try:
+        with state.read() as ledger:
+            return Looks.of(ledger.looks(quoted))
+    except StoreError:
+        # Whatever ails the state is told when alerts are written to it.
+        return Looks()
 
 
 def judge(
@@ -256,65 +272,18 @@ def judge(
     price: Price = price_chain,
     events: pl.DataFrame | None = None,
     fit: Fit = surprise.fit,
+    looked: Looks | None = None,
 ) -> Judged:
     """Judge one session's chains by what was known before them. Pure: nothing is read, nothing is kept.
 
     ``chain`` may hold many underlyings of one source and session; ``earlier`` is the newest snapshot of the same
-    session before this one.
+    session before this one, ``looked`` what the scans of the session before this one saw.
     """
     verdicts = quality.judge(chain, panel, earlier, now)
     trusted, reasons = quality.apply(chain, verdicts)
     reasons = pl.concat([reasons, quality.unusable(panel.underlying_sessions)])
-    found = frames(trusted, panel, now, earlier=earlier, price=price, events=events, fit=fit)
-    return Judged(found, ruleset.judge(rules, found, reasons), verdicts)
-
-
-def frames(
-    chain: pl.DataFrame,
-    panel: Panel,
-    now: datetime,
-    *,
-    earlier: pl.DataFrame | None = None,
-    price: Price = price_chain,
-    events: pl.DataFrame | None = None,
-    fit: Fit = surprise.fit,
-) -> dict[str, pl.DataFrame]:
-    """The metric frames of a chain by scope, with the columns of the field dictionary."""
-    priced = price(chain)
-    session_date = cast("date", chain["session_date"].max())
-    previous = sessions.previous_session(session_date)
-    contracts = contract.measure(priced.contracts, panel, previous, now, earlier)
-    elapsed = sessions.elapsed_fraction(newest_quotes(chain))
-    model = fit(panel, events)
-    contracts = model.score(contracts, panel, elapsed, events)
-    dates = earnings.next_dates(events, session_date)
-    contracts = _beside(contracts, "underlying", dates.drop("next_earnings"))
-    strikes = strike.measure(contracts)
-    expiries = expiry.measure(contracts, priced.expiries)
-    underlyings = _beside(
-        underlying.measure(contracts, expiries, priced.underlyings, panel, previous),
-        "underlying",
-        dates,
-        earnings.implied_move(dates, expiries),
-        earnings.average_move(events, underlying.remembered(panel.underlying_sessions)),
-    )
-    underlyings = _beside(underlyings, "underlying", surprise.iv30_change_surprise(underlyings, panel))
-    underlyings = _beside(underlyings, "underlying", surprise.underlying_surprises(model, contracts, panel))
-    return {
-        "contract": contracts,
-        "strike": _beside(strikes, strike.KEY, surprise.strike_surprises(model, contracts)),
-        "ladder": ladder.find(contracts, model.ladder),
-        "expiry": _beside(expiries, expiry.KEY, surprise.expiry_surprises(model, contracts, panel)),
-        "underlying": underlyings,
-        "market": market.measure(underlyings, panel.underlying_sessions),
-    }
-
-
-def _beside(frame: pl.DataFrame, key: str | tuple[str, ...], *others: pl.DataFrame) -> pl.DataFrame:
-    """A frame with the columns of others beside its own, found by key; rows and their order stay."""
-    for other in others:
-        frame = frame.join(other, on=key, how="left", maintain_order="left")
-    return frame
+    measured = measure(trusted, panel, now, earlier=earlier, price=price, events=events, fit=fit, looked=looked)
+    return Judged(measured, ruleset.judge(rules, measured.frames, reasons), verdicts)
 
 
 def summarise(chain: pl.DataFrame, panel: Panel, curve: Curve | None = None) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -326,7 +295,7 @@ def summarise(chain: pl.DataFrame, panel: Panel, curve: Curve | None = None) -> 
     totals = underlying.totals(standard).drop("session_date", "spot")
     nearest = priced.expiries.drop_nulls("forward").sort("expiry").group_by("underlying", maintain_order=True)
     parity_spot = nearest.agg(parity_spot=(pl.col("forward") * pl.col("discount")).first())
-    return contracts.select(CONTRACT_ROWS.names()), _beside(totals, "underlying", priced.underlyings, parity_spot)
+    return contracts.select(CONTRACT_ROWS.names()), beside(totals, "underlying", priced.underlyings, parity_spot)
 
 
 def conclude(
@@ -352,15 +321,28 @@ def conclude(
         cooldown=alerts.cooldown,
         not_judged=not_judged,
     )
+    problems = updated.problems or _remember(state, judged)
     return ScanResult(
         scan=meta,
         alerts=updated.alerts,
         not_judged=tuple(not_judged),
         underlyings=judged.frames["underlying"],
-        errors=updated.problems,
+        errors=tuple(problems),
         held_back=updated.held_back_counts,
         notes=(*_distrusted(judged.verdicts), *_filtered(judged.judgement.filtered)),
     )
+
+
+def _remember(state: State | None, judged: Judged) -> list[ScanProblem]:
+    """Keep what later scans of the session compare with."""
+    if state is None:
+        return []
+    try:
+        with state.write() as ledger:
+            ledger.save_looks(look_at(judged.measured.alone["contract"]))
+    except StoreError as error:
+        return [ScanProblem("", "store", "not_stored", str(error))]
+    return []
 
 
 def _filtered(filtered: pl.DataFrame) -> Iterator[str]:
@@ -436,5 +418,6 @@ def _replay_session(
         price=configured_pricing(settings),
         events=known_events(store, settings),
         fit=store.models.fit,
+        looked=earlier_looks(state, chain),
     )
     yield conclude(judged, panel, rules, settings.alerts, state, meta)

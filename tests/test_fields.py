@@ -38,7 +38,7 @@ def test_the_keys_of_a_scope_are_fields_that_are_never_missing(scope: fields.Sco
 
 def test_chances_and_their_logarithms_are_the_calibrated_fields() -> None:
     calibrated = {field.name for field in FIELDS if field.calibrated}
-    assert {name for name in calibrated if "surprise" not in name} == {"volume_q"}
+    assert {name for name in calibrated if "surprise" not in name} == {"volume_q", "ladder_q"}
     assert {"volume_surprise", "volume_surprise_5", "ladder_surprise", "back_end_surprise"} <= calibrated
     assert "surprise_reason" not in calibrated
 

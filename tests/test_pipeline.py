@@ -11,6 +11,7 @@ from built_chains import built_chain
 from scanner import pipeline, resources, ruleset, sessions
 from scanner.config import Settings
 from scanner.fields import SCOPES, of
+from scanner.measuring import measure
 from scanner.memory import Memory
 from scanner.outputs import document
 from scanner.panel import Panel
@@ -53,7 +54,7 @@ def test_a_replay_is_byte_identical_whether_or_not_later_sessions_exist(store, t
 def test_every_frame_holds_only_names_of_the_field_dictionary_with_their_kinds(store):
     keep(store, DAYS[:15])
     panel = store.history.panel("test", ["ABC"], DAYS[15], 60)
-    found = pipeline.frames(built_chain(DAYS[15]), panel, datetime(2026, 7, 23, 20, tzinfo=UTC))
+    found = measure(built_chain(DAYS[15]), panel, datetime(2026, 7, 23, 20, tzinfo=UTC)).frames
     of_another_kind = [
         f"{scope}.{name} is {dtype}"
         for scope, frame in found.items()
@@ -74,7 +75,7 @@ def test_no_frame_holds_a_nan_or_an_infinity(store):
     panel = store.history.panel("test", ["ABC"], DAYS[15], 60)
     odd = built_chain(DAYS[15], volume=0, open_interest=0, spot=None)
     for chain in (built_chain(DAYS[15]), odd):
-        for frame in pipeline.frames(chain, panel, datetime(2026, 7, 23, 20, tzinfo=UTC)).values():
+        for frame in measure(chain, panel, datetime(2026, 7, 23, 20, tzinfo=UTC)).frames.values():
             floats = frame.select(pl.col(pl.Float32, pl.Float64))
             assert (
                 floats.select(pl.any_horizontal((~pl.all().is_finite()).any()).fill_null(value=False)).item() is False
@@ -135,7 +136,7 @@ def test_a_name_that_another_source_served_never_meets_the_history_of_the_first(
 
 
 def test_without_any_history_a_chain_is_measured_and_says_so():
-    found = pipeline.frames(built_chain(DAYS[0]), Panel.empty("test"), sessions.session_close(DAYS[0]))
+    found = measure(built_chain(DAYS[0]), Panel.empty("test"), sessions.session_close(DAYS[0])).frames
     contracts = found["contract"]
     assert contracts["history_sessions"].unique().to_list() == [0]
     assert contracts["iv"].null_count() < contracts.height

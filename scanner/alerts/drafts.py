@@ -17,11 +17,12 @@ from scanner.alerts.episodes import Draft
 from scanner.alerts.identity import Key
 from scanner.alerts.model import MARKET, Alert, Baseline, Confirmation, ScanMeta, Severity, Status, plain
 from scanner.alerts.rarity import Looked, Rarity, rarities
+from scanner.alerts.stories import NARROW, Stories
 from scanner.alerts.surroundings import Frames, Row, Surroundings, evidence_of
 from scanner.alerts.terms import RuleBook, RuleTerms
 
 # What is kept with every alert, so that it can be read, listed and confirmed on its own.
-CONTEXT = (*MARKET, "history_sessions", "multi_leg_suspect")
+CONTEXT = (*MARKET, "history_sessions", "multi_leg_suspect", "roll_suspect")
 _OF_UNDERLYING = ("spot", "put_call_volume")
 
 
@@ -41,7 +42,20 @@ def drafts(findings: pl.DataFrame, book: RuleBook, scan: ScanMeta, frames: Frame
         for row, own in zip(rows, evidence, strict=True)
     ]
     found = zip(rows, rules, looked, rarities(looked, frames), strict=True)
-    return [_draft(row, rule, seen, rarity, scan, surroundings) for row, rule, seen, rarity in found]
+    stories = Stories(findings, frames)
+    return [
+        _draft(row, rule, seen, rarity, scan, surroundings).changed(**_gathering(row, rule, seen, stories))
+        for row, rule, seen, rarity in found
+    ]
+
+
+def _gathering(finding: Row, rule: RuleTerms, looked: Looked, stories: Stories) -> dict[str, Any]:
+    """What decides with which other findings this one is told: its story, and whether it may be a roll."""
+    if not finding["calibrated"] or finding["scope"] not in NARROW:
+        return {}
+    first, last = (looked.row.get(name, finding["strike"]) for name in ("first_strike", "last_strike"))
+    rolled = looked.row.get("roll_suspect") is True and "roll_suspect" not in rule.evidence
+    return {"story": stories.named(finding["root"], finding["expiry"], first, last), "roll": rolled}
 
 
 def _draft(

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from scanner import sessions
 from scanner.alerts.identity import Key, alert_id
@@ -80,13 +81,23 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A finding as the alert it would make; its id, status and first sighting are settled by the episode."""
+    """A finding as the alert it would make; its id, status and first sighting are settled by the episode.
+
+    ``story`` names the run of neighbouring strikes it belongs to, ``roll`` says that it may be a leg of a rolled
+    position (see :mod:`scanner.alerts.stories`).
+    """
 
     key: Key
     alert: Alert
     calibrated: bool = False
     q_value: float | None = None
     rank: float | None = None
+    story: str | None = None
+    roll: bool = False
+
+    def changed(self, **values: Any) -> Draft:
+        """A copy with some fields replaced."""
+        return replace(self, **values)
 
 
 def hold(

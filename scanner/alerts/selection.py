@@ -1,8 +1,9 @@
 """Which findings become alerts; the rest is held back, with the reason, and counted aloud.
 
-In this order: a finding of a rule that uses calibrated fields must pass the scan's false-discovery rate; it must have
-held for as many scans as its rule asks (see :mod:`scanner.alerts.episodes`); each rule has a limit of new alerts a
-session; and the session's budget takes the strongest of what is left. A finding whose episode is open already is an
+In this order: a finding of a rule that uses calibrated fields must pass the scan's false-discovery rate; findings of
+one story become one (see :mod:`scanner.alerts.stories`); it must have held for as many scans as its rule asks (see
+:mod:`scanner.alerts.episodes`); each rule has a limit of new alerts a session; and the session's budget takes the
+strongest of what is left. A finding whose episode is open already is an
 update of an alert, not a new one, and costs nothing. The bounds hold at every moment: a stronger finding that comes
 later in the session takes the place of the weakest alert, which is closed as *displaced*.
 """
@@ -21,6 +22,9 @@ class Reason(StrEnum):
     """Why a finding was held back."""
 
     false_discovery_rate = "false-discovery rate"
+    roll = "may be a roll"
+    story = "part of another alert"
+    market = "busy across the market"
     not_yet_held = "not held long enough"
     rule_limit = "rule limit"
     budget = "alert budget"

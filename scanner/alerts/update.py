@@ -16,6 +16,7 @@ from scanner.alerts.flagged import flagged_contracts
 from scanner.alerts.identity import Key
 from scanner.alerts.model import Alert, HeldBack, NotJudged, ScanMeta
 from scanner.alerts.selection import Reason, Standing, Weight, admit, passing
+from scanner.alerts.stories import gather
 from scanner.alerts.surroundings import Frames
 from scanner.alerts.terms import RuleBook, RuleTerms
 from scanner.errors import ScanProblem, StoreError
@@ -136,8 +137,10 @@ def decide(
         if not episode.closed and not is_over(episode, scan.as_of, scan.session_date, book)
     )
     rare, common = passing(made, policy.false_discovery_rate)
-    held, waiting, sightings = hold(known.sightings, rare, open_keys, scan.as_of, book)
-    admitted = admit(held, open_keys, _standing(known.episodes, scan), policy.budget, book.limits())
+    told = gather(rare, open_keys, known.episodes, judged.names)
+    held, waiting, sightings = hold(known.sightings, told.kept, open_keys, scan.as_of, book)
+    standing = [item for item in _standing(known.episodes, scan) if item.key not in told.displaced]
+    admitted = admit(held, open_keys, standing, policy.budget, book.limits())
     episodes, events = advance(
         known.episodes,
         admitted.accepted,
@@ -145,11 +148,12 @@ def decide(
         scan.session_date,
         book=book,
         judged=judged.episode,
-        displaced=admitted.displaced,
+        displaced=admitted.displaced | told.displaced,
         resend=policy.resend,
     )
     held_back = [
         *(_held_back(draft, Reason.false_discovery_rate) for draft in common),
+        *(_held_back(draft, reason) for draft, reason in told.held_back),
         *(_held_back(draft, Reason.not_yet_held) for draft in waiting),
         *(_held_back(draft, reason) for draft, reason in admitted.held_back),
     ]
@@ -188,6 +192,11 @@ class Judged:
         self._book = book
         self._rows = {scope: _rows_by_underlying(frame) for scope, frame in frames.items()}
         self._left_out = {(item.rule_id, item.underlying): item.count for item in left_out}
+
+    @property
+    def names(self) -> int:
+        """How many underlyings the scan judged."""
+        return len(self._rows.get("underlying", {}))
 
     def episode(self, episode: Episode) -> bool:
         """Whether this scan judged an episode's rule on all or part of its underlying."""

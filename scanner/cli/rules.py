@@ -427,6 +427,7 @@ def _sample_frames() -> dict[str, Any]:
     """Metric frames of a small simulated market with some weeks of history."""
     from scanner import pipeline
     from scanner.cli import opening
+    from scanner.measuring import measure
     from scanner.sources import simulated
 
     *history, last = simulated.sample_market(7, ("AAPL", "GOOG", "KO", "SPY"), count=22)
@@ -435,7 +436,7 @@ def _sample_frames() -> dict[str, Any]:
         assert memory.store is not None
         opening.remember(memory.store, history)
         panel = memory.store.history.panel("simulated", names, last["session_date"][0])
-        return dict(pipeline.frames(last, panel, pipeline.newest_quotes(last)))
+        return dict(measure(last, panel, pipeline.newest_quotes(last)).frames)
 
 
 def _frames_of(symbol: str, as_of: str | None, settings: Any, *, named_source: bool) -> dict[str, Any]:

@@ -14,13 +14,14 @@ LADDER_CHARGE = 0.5
 NAMED = 5
 
 
-def benjamini_hochberg(surprise: NDArray[np.float64]) -> NDArray[np.float64]:
+def benjamini_hochberg(surprise: NDArray[np.float64], tests: int | None = None) -> NDArray[np.float64]:
     """q-values of -log10 chances by Benjamini and Hochberg (1995), shape (n,); NaN in, NaN out and not counted.
 
-    q is the smallest false-discovery rate at which the row, and all rarer ones, would be flagged.
+    q is the smallest false-discovery rate at which the row, and all rarer ones, would be flagged. ``tests`` is how many
+    were looked at, where only the rarest of them are given.
     """
     q = np.where(np.isfinite(surprise), 1.0, np.nan)
-    tests = len(surprise) - int(np.isnan(q).sum())
+    tests = tests or len(surprise) - int(np.isnan(q).sum())
     below_one = np.flatnonzero(surprise > 0)  # a chance of 1 ranks last and has the q-value 1
     order = below_one[np.argsort(-surprise[below_one])]
     raw = np.minimum(10.0 ** -surprise[order] * tests / np.arange(1, len(order) + 1), 1.0)
@@ -46,7 +47,9 @@ def score(parts: pl.DataFrame) -> pl.Series:
     return pl.select(pl.when(known).then(filled)).to_series().alias("score")
 
 
-def session_maximum(now: NDArray[np.float64], before: NDArray[np.float64], looks: int) -> NDArray[np.float64]:
+def session_maximum(
+    now: NDArray[np.float64], before: NDArray[np.float64], looks: int | NDArray[np.float64]
+) -> NDArray[np.float64]:
     """The surprise of a session's maximum over repeated scans, so that scanning more often does not alarm more often.
 
     ``now`` are this scan's surprises, ``before`` the largest of the session's earlier scans (NaN where there was none),
@@ -79,7 +82,8 @@ def roll_suspects(contracts: pl.DataFrame) -> pl.Series:
     """Whether a contract looks like a leg of a position rolled from an expiry of the next nine days to a later one.
 
     Both legs have the same root, right and strike, at least 50 lots each, sizes within a quarter of each other, and are
-    both rarer than one in ten; the near leg's volume fits into its open interest, so that it can be a closing.
+    both rarer than one in ten; the near leg's volume fits into its open interest, so that it can be a closing. Null
+    where the volume or the surprise is not known.
     """
     key = ["root", "strike", "right"]
     days = (pl.col("expiry") - pl.col("session_date")).dt.total_days()
@@ -94,7 +98,9 @@ def roll_suspects(contracts: pl.DataFrame) -> pl.Series:
         & (pl.col("volume") >= 0.8 * pl.col("size"))
     )
     marked = pl.concat([rolled["near"], rolled["far"]]).unique()
-    return pl.Series("roll_suspect", np.isin(np.arange(contracts.height), marked.to_numpy()), dtype=pl.Boolean)
+    known = contracts["volume"].is_not_null() & contracts["combined_surprise"].is_not_null()
+    tagged = pl.Series(np.isin(np.arange(contracts.height), marked.to_numpy()), dtype=pl.Boolean)
+    return pl.select(pl.when(known).then(tagged)).to_series().alias("roll_suspect")
 
 
 def consolidate(contracts: pl.DataFrame, ladders: pl.DataFrame) -> pl.DataFrame:
@@ -105,8 +111,8 @@ def consolidate(contracts: pl.DataFrame, ladders: pl.DataFrame) -> pl.DataFrame:
     or the next listed strike belong to one alert, which names its five strongest. A contract's rank is its combined
     surprise, 1.5 higher for a new strike (a family of few contracts in which openings are told apart best, so it gets
     more than its share of the list); that of a ladder is its surprise less 0.5, for the runs of many lengths looked at.
-    Rolls (see :func:`roll_suspects`) are left out. Columns: ``underlying root expiry rank lead members``, ``lead`` the
-    strongest contract, ``members`` all named.
+    Rolls (see :func:`roll_suspects`) are left out. Columns: ``underlying root expiry first_strike last_strike rank lead
+    members``, ``lead`` the strongest contract, ``members`` all named.
     """
     charged = pl.col("ladder_surprise") - LADDER_CHARGE
     in_ladder = ladders.select("members", _ladder=charged).explode("members", empty_as_null=True, keep_nulls=True)
@@ -114,9 +120,11 @@ def consolidate(contracts: pl.DataFrame, ladders: pl.DataFrame) -> pl.DataFrame:
         _group=pl.struct("root", "expiry").rle_id(), _strike=pl.struct("root", "expiry", "strike").rle_id()
     )
     raised = pl.when(pl.col("new_strike").fill_null(value=False)).then(NEW_STRIKE_RANK).otherwise(0.0)
-    rolls = roll_suspects(contracts)
+    rolls = roll_suspects(contracts).fill_null(value=False)
     rows = (
-        contracts.select("underlying", "root", "expiry", "contract", "volume", own=pl.col("combined_surprise") + raised)
+        contracts.select(
+            "underlying", "root", "expiry", "strike", "contract", "volume", own=pl.col("combined_surprise") + raised
+        )
         .hstack(places)
         .join(in_ladder, left_on="contract", right_on="members", how="left", maintain_order="left")
         .filter(~rolls)
@@ -130,6 +138,8 @@ def consolidate(contracts: pl.DataFrame, ladders: pl.DataFrame) -> pl.DataFrame:
         .agg(
             pl.col("underlying", "root", "expiry").first(),
             pl.col("rank").max(),
+            first_strike=pl.col("strike").min(),
+            last_strike=pl.col("strike").max(),
             lead=pl.col("contract").sort_by("own", descending=True, maintain_order=True).first(),
             members=pl.col("contract").sort_by("own", descending=True, maintain_order=True).head(NAMED),
         )

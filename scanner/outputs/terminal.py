@@ -249,9 +249,14 @@ def _why(alert: Alert, others: Sequence[Alert]) -> Text:
     if not all(driver in alert.message for driver in alert.drivers[:_DRIVERS_SHOWN]):
         shown = ", ".join(contract_words(driver) for driver in alert.drivers[:_DRIVERS_SHOWN])
         more = len(alert.drivers) - _DRIVERS_SHOWN
-        text.append(f"\ndriven by {shown}" + (f" and {more} more" if more > 0 else ""), style="not bold")
+        told = "driven by" if alert.contract is None else "together with"
+        text.append(f"\n{told} {shown}" + (f" and {more} more" if more > 0 else ""), style="not bold")
     if alert.evidence.get("multi_leg_suspect"):
         text.append("\nmay be one leg of a spread: an equal size traded at another strike or expiry", style="not bold")
+    if alert.evidence.get("roll_suspect"):
+        text.append(
+            "\nmay be a roll: about the same size traded at this strike in a nearer or later expiry", style="not bold"
+        )
     return text.append(f"\n{rests_on(alert)}", style="not bold dim")
 
 

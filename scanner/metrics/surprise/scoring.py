@@ -141,8 +141,13 @@ def _judged(
         recent.states[:, 0, features.OWN_SHORT],
         len(today.names),
     )
+    # A morning in which little has traded yet is no quiet day: until it is over, a day counts as quiet only in part.
+    of_name, of_expiry = (np.where(busy < 0, busy * share[0], busy).astype(np.float32) for busy in (of_name, of_expiry))
     windows = np.array(features.WINDOWS)
-    shares = (windows[:, None] - 1 + share[None, :]) / windows[:, None]
+    # A contract's volume comes in bursts that may fall at any time of the day. So what has traded by now is held
+    # against the whole session: how rare is it that a session brings as much? As volume only grows, the largest
+    # surprise of all the looks at a session is then the last one's, however many there are.
+    shares = np.ones((len(windows), 2))
     mean, surprises = np.empty(count), np.empty((4, count))
     moves, earlier, tables = today.moves(model), today.earlier_activity(model), model.tables
 
@@ -179,7 +184,8 @@ def _judged(
         )
 
     _in_parts(judge, count)
-    return predicted, mean, surprises
+    by_now = np.where(places.expiry <= today.day, share[1], share[0])
+    return predicted, mean * by_now, surprises
 
 
 def _in_parts(work: Callable[[slice], None], rows: int) -> None:

@@ -4,6 +4,7 @@
 """
 
 from scanner.store.state.database import FILE_NAME, State, set_aside
-from scanner.store.state.ledger import Calibration, Job, Ledger, Update
+from scanner.store.state.ledger import Ledger, Update
+from scanner.store.state.records import Calibration, Job
 
 __all__ = ["FILE_NAME", "Calibration", "Job", "Ledger", "State", "Update", "set_aside"]

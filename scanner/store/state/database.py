@@ -112,15 +112,18 @@ class State:
     def _prepare(self) -> None:
         with self._explained():
             with self.engine.connect() as connection:
-                exists = inspect(connection).has_table(MetaRow.__tablename__)
+                there = set(inspect(connection).get_table_names())
+            exists = MetaRow.__tablename__ in there
             if not exists and self.read_only:
                 raise StoreError(
                     f"{self.place} holds no state yet, and was opened read-only. Run `scanner scan` first."
                 )
-            if not exists:
+            # A table that a newer version added is made where it is missing; nothing else has changed.
+            if not self.read_only and not there >= set(Table.metadata.tables):
                 with self.engine.connect().execution_options(**{_WRITES: True}) as connection, connection.begin():
                     Table.metadata.create_all(connection)
-                    _mark_version(connection)
+                    if not exists:
+                        _mark_version(connection)
             with Session(self.engine) as session:
                 version = int(session.scalars(select(MetaRow.value).where(MetaRow.name == "schema_version")).one())
         if version != SCHEMA_VERSION:

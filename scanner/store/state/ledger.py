@@ -8,20 +8,20 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import delete, func, insert, or_, select
-from sqlalchemy.orm import Session
 
 from scanner.alerts.episodes import Episode, Event, Sighting
 from scanner.alerts.flagged import Flagged
 from scanner.alerts.identity import Key
 from scanner.alerts.model import Alert, Confirmation, HeldBack, NotJudged, ScanMeta, Severity, Status, iso
 from scanner.errors import ScanProblem
+from scanner.store.state.records import Records, values_of
 from scanner.store.state.tables import (
     AlertRow,
     AlertUpdateRow,
     CalibrationRow,
     FlaggedRow,
     HeldBackRow,
-    JobRow,
+    LookRow,
     NotJudgedRow,
     RunRow,
     SightingRow,
@@ -37,35 +37,8 @@ class Update:
     alert: Alert
 
 
-@dataclass(frozen=True, slots=True)
-class Calibration:
-    """A nominal chance and how often it was really met: ``realised`` is a frequency, ``count`` the rows judged."""
-
-    source: str
-    session_date: date
-    channel: str
-    nominal: float
-    realised: float | None
-    count: int
-    calculation_version: str
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """What a scheduled job last did."""
-
-    name: str
-    started_at: datetime
-    finished_at: datetime | None = None
-    outcome: str | None = None
-    message: str | None = None
-
-
-class Ledger:
+class Ledger(Records):
     """Reads and writes of one transaction; made by ``State.read`` and ``State.write``."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
 
     # -- episodes -------------------------------------------------------------------------------------------------
 
@@ -261,12 +234,12 @@ class Ledger:
         for item in flagged:
             row = self._session.get(FlaggedRow, (item.alert_id, item.session_date, item.contract))
             if row is None or row.outcome == Confirmation.pending:
-                self._session.merge(FlaggedRow(**_values(item)))
+                self._session.merge(FlaggedRow(**values_of(item)))
 
     def decide(self, flagged: Iterable[Flagged]) -> None:
         """Store what became of flagged contracts."""
         for item in flagged:
-            self._session.merge(FlaggedRow(**_values(item)))
+            self._session.merge(FlaggedRow(**values_of(item)))
 
     def flagged(
         self, *, outcome: str | None = None, alert_id: str | None = None, before: date | None = None
@@ -304,33 +277,7 @@ class Ledger:
             )
         )
 
-    # -- calibration, jobs, retention -----------------------------------------------------------------------------
-
-    def save_calibration(self, records: Iterable[Calibration]) -> None:
-        """Store how often nominal chances were really met."""
-        for record in records:
-            self._session.merge(CalibrationRow(**_values(record)))
-
-    def calibration(self, source: str | None = None, since: date | None = None) -> list[Calibration]:
-        """Stored calibration records, oldest session first."""
-        query = select(CalibrationRow).order_by(
-            CalibrationRow.session_date, CalibrationRow.channel, CalibrationRow.nominal
-        )
-        if source is not None:
-            query = query.where(CalibrationRow.source == source)
-        if since is not None:
-            query = query.where(CalibrationRow.session_date >= since)
-        names = Calibration.__dataclass_fields__
-        return [Calibration(**{name: getattr(row, name) for name in names}) for row in self._session.scalars(query)]
-
-    def save_job(self, job: Job) -> None:
-        """Store what a scheduled job did."""
-        self._session.merge(JobRow(**_values(job)))
-
-    def jobs(self) -> list[Job]:
-        """What every scheduled job last did, by name."""
-        rows = self._session.scalars(select(JobRow).order_by(JobRow.name))
-        return [Job(row.name, row.started_at, row.finished_at, row.outcome, row.message) for row in rows]
+    # -- retention ------------------------------------------------------------------------------------------------
 
     def prune(self, before: date) -> dict[str, int]:
         """Remove closed alerts, runs and what they left out from sessions before a date; returns how many of each."""
@@ -344,15 +291,12 @@ class Ledger:
             "flagged": delete(FlaggedRow).where(FlaggedRow.alert_id.in_(old_alerts)),
             "alert_updates": delete(AlertUpdateRow).where(AlertUpdateRow.alert_id.in_(old_alerts)),
             "alerts": delete(AlertRow).where(AlertRow.session_date < before),
+            "looks": delete(LookRow).where(LookRow.session_date < before),
             "calibration": delete(CalibrationRow).where(CalibrationRow.session_date < before),
         }.items():
             result = self._session.execute(statement, execution_options={"synchronize_session": False})
             removed[name] = int(getattr(result, "rowcount", 0))
         return removed
-
-
-def _values(item: Any) -> dict[str, Any]:
-    return {name: getattr(item, name) for name in item.__dataclass_fields__}
 
 
 def _alert_row(episode: Episode, seen_at: datetime) -> AlertRow:

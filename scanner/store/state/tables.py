@@ -155,6 +155,17 @@ class FlaggedRow(Table):
     matched_share: Mapped[float | None]
 
 
+class LookRow(Table):
+    """One scan of an underlying: when its quotes were of, and the contracts that stood out, with their surprise."""
+
+    __tablename__ = "looks"
+    source: Mapped[str] = mapped_column(String(64), primary_key=True)
+    session_date: Mapped[date] = mapped_column(primary_key=True)
+    underlying: Mapped[str] = mapped_column(String(32), primary_key=True)
+    quote_time: Mapped[datetime] = mapped_column(primary_key=True)
+    surprises: Mapped[dict[str, Any]]
+
+
 class CalibrationRow(Table):
     """How often a nominal chance was really met in one session, for one channel and one source."""
 

@@ -1,0 +1,102 @@
+"""What a session leaves for later ones beside its alerts: looks, calibration records, and what the schedule did."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import polars as pl
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from scanner.metrics.looks import Look
+from scanner.store.state.tables import CalibrationRow, JobRow, LookRow
+
+_LOOK = ("source", "underlying", "session_date", "quote_time")
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """A nominal chance and how often it was really met: ``realised`` is a frequency, ``count`` the rows judged."""
+
+    source: str
+    session_date: date
+    channel: str
+    nominal: float
+    realised: float | None
+    count: int
+    calculation_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a scheduled job last did."""
+
+    name: str
+    started_at: datetime
+    finished_at: datetime | None = None
+    outcome: str | None = None
+    message: str | None = None
+
+
+class Records:
+    """Reads and writes of one transaction that have nothing to do with single alerts."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def looks(self, chains: pl.DataFrame) -> list[Look]:
+        """The earlier scans of some chains' sessions: those whose quotes are older than the chain's own.
+
+        ``chains`` has one row an underlying: source, underlying, session_date, quote_time.
+        """
+        moments = {
+            (source, session, name): moment for source, name, session, moment in chains.select(_LOOK).iter_rows()
+        }
+        days = {session for _, session, _ in moments}
+        rows = self._session.scalars(
+            select(LookRow).where(LookRow.session_date.in_(days)).order_by(LookRow.quote_time, LookRow.underlying)
+        )
+        return [
+            Look(row.source, row.session_date, row.underlying, row.quote_time, row.surprises)
+            for row in rows
+            if (moment := moments.get((row.source, row.session_date, row.underlying))) and row.quote_time < moment
+        ]
+
+    def save_looks(self, looks: Iterable[Look]) -> None:
+        """Remember scans for the later ones of their session."""
+        for look in looks:
+            self._session.merge(LookRow(**values_of(look)))
+
+    def save_calibration(self, records: Iterable[Calibration]) -> None:
+        """Store how often nominal chances were really met."""
+        for record in records:
+            self._session.merge(CalibrationRow(**values_of(record)))
+
+    def calibration(self, source: str | None = None, since: date | None = None) -> list[Calibration]:
+        """Stored calibration records, oldest session first."""
+        query = select(CalibrationRow).order_by(
+            CalibrationRow.session_date, CalibrationRow.channel, CalibrationRow.nominal
+        )
+        if source is not None:
+            query = query.where(CalibrationRow.source == source)
+        if since is not None:
+            query = query.where(CalibrationRow.session_date >= since)
+        names = Calibration.__dataclass_fields__
+        return [Calibration(**{name: getattr(row, name) for name in names}) for row in self._session.scalars(query)]
+
+    def save_job(self, job: Job) -> None:
+        """Store what a scheduled job did."""
+        self._session.merge(JobRow(**values_of(job)))
+
+    def jobs(self) -> list[Job]:
+        """What every scheduled job last did, by name."""
+        rows = self._session.scalars(select(JobRow).order_by(JobRow.name))
+        return [Job(row.name, row.started_at, row.finished_at, row.outcome, row.message) for row in rows]
+
+
+def values_of(item: Any) -> dict[str, Any]:
+    """The fields of a record as the columns of its row."""
+    return {name: getattr(item, name) for name in item.__dataclass_fields__}

@@ -1,0 +1,83 @@
+"""Several scans of one session through the whole pipeline: looking more often does not alarm more often."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+
+import polars as pl
+import pytest
+from built_chains import built_chain
+
+from scanner import pipeline, resources, ruleset, sessions
+from scanner.cli import opening
+from scanner.config import AlertSettings, Settings, StoreSettings
+from scanner.metrics.looks import Looks
+from scanner.sources import simulated
+from scanner.sources.base import Fetched
+from scanner.store.state import State
+from scanner.store.store import Store
+
+NAMES = ("NVDA", "SPY")
+SEED = 3
+DAY = date(2025, 6, 13)
+RULES = list(ruleset.load([resources.shipped_rules()]).stable())
+SETTINGS = Settings(alerts=AlertSettings(budget_per_session=1000))
+
+
+def scans(store: Store, state: State, source: object, moments: list[datetime]) -> Iterator[pipeline.ScanResult]:
+    for number, moment in enumerate(moments):
+        request = pipeline.Request(NAMES, moment, moment, f"scan-{moment:%H%M}-{number}")
+        clock = iter([moment]).__next__
+        yield pipeline.scan(request, [source], RULES, SETTINGS, store, state, clock=clock)
+
+
+def raised(results: Iterator[pipeline.ScanResult]) -> set[str]:
+    """The calibrated alerts that were raised: fixed thresholds promise nothing."""
+    return {alert.alert_id for result in results for alert in result.alerts if alert.score is not None}
+
+
+@pytest.mark.slow
+def test_scanning_every_half_hour_raises_no_more_alerts_on_a_quiet_day_than_scanning_once():
+    history = simulated.sample_market(SEED, NAMES, last=sessions.previous_session(DAY), count=22)
+    source = simulated.SimulatedSource(SEED)
+    opened, closed = sessions.session_open(DAY), sessions.session_close(DAY)
+    every_half_hour = [opened + timedelta(minutes=30 * number) for number in range(1, 13)]
+    counts = {}
+    for name, moments in {"often": [*every_half_hour, closed], "once": [closed]}.items():
+        with opening.temporary_memory() as memory:
+            opening.remember(memory.store, history)
+            counts[name] = len(raised(scans(memory.store, memory.state, source, moments)))
+    assert counts["often"] <= counts["once"]
+
+
+class Vendor:
+    """A source of one chain."""
+
+    name, simulated = "test", False
+
+    def __init__(self, chain: pl.DataFrame) -> None:
+        self.chain = chain
+
+    def chains(self, symbols, now):
+        yield Fetched("ABC", self.chain)
+
+
+def looks_after(tmp_path, moments: list[datetime]) -> Looks:
+    """What a scan at the close would be told of the scans before it."""
+    session = date(2026, 7, 20)
+    with opening.open_memory(SETTINGS.model_copy(update={"store": StoreSettings(path=tmp_path)})) as memory:
+        for moment in moments:
+            list(scans(memory.store, memory.state, Vendor(built_chain(session, quote_time=moment)), [moment]))
+        return pipeline.earlier_looks(memory.state, built_chain(session))
+
+
+def test_the_same_quotes_served_again_are_no_second_look(tmp_path):
+    noon = datetime.fromisoformat("2026-07-20T16:00:00Z")
+    assert looks_after(tmp_path / "twice", [noon, noon]).counts == {"ABC": 1}
+    assert looks_after(tmp_path / "later", [noon, noon + timedelta(minutes=15)]).counts == {"ABC": 2}
+
+
+def test_a_moment_judged_again_is_told_nothing_of_itself_or_of_what_came_later(tmp_path):
+    close = sessions.session_close(date(2026, 7, 20))
+    assert looks_after(tmp_path, [close, close + timedelta(minutes=15)]).counts == {}
