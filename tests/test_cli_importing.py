@@ -8,10 +8,12 @@ import io
 import json
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 from built_chains import built_chain
+from rich.progress import Progress, TaskID
 from typer.testing import CliRunner, Result
 
 from scanner import sessions
@@ -136,3 +138,30 @@ def test_unknown_columns_are_reported_and_ignored(tmp_path: Path) -> None:
     result = run("import", path, "--store", tmp_path / "store")
     assert result.exit_code == 0
     assert "unknown columns ignored: colour (1 chain)" in " ".join(result.stdout.split())
+
+
+def test_a_glob_takes_the_tables_it_matches_too(folder: Path, tmp_path: Path) -> None:
+    (folder / "events.csv").write_text(f"underlying,date,kind,value,when\nABC,{DAYS[3]},split,2:1,\n", "utf-8")
+    result = run("import", folder / "*.csv*", "--store", tmp_path / "store", "--format", "json")
+    assert document(result)["import"]["events"] == 1
+    assert document(result)["import"]["chains_stored"] == 4
+
+
+def test_the_progress_bar_counts_files_and_chains_then_sessions_to_their_end(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "events.csv").write_text("underlying,date,kind,value,when\n", "utf-8")
+    (folder / "README.md").write_text("beside the chains", "utf-8")
+    seen: list[tuple[str, float | None, float, str]] = []
+
+    def update(bar: Progress, task: TaskID, **changes: Any) -> None:
+        original(bar, task, **changes)
+        told = bar.tasks[task]
+        seen.append((told.description, told.completed, told.total or 0, told.fields["said"]))
+
+    original = Progress.update
+    monkeypatch.setattr(Progress, "update", update)
+    run("import", folder, "--store", tmp_path / "store", "--quiet")
+    assert seen[0] == ("reading", 0, 4, "files")
+    assert seen[4] == ("reading", 3, 4, "files, 4 chains")
+    assert seen[5] == ("judging", 0, 4, "sessions")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -63,12 +64,12 @@ def exit_code(report: ImportReport) -> int:
 
 def _import(store: Store, paths: list[Path], report: ImportReport, bars: _Bars) -> bool:
     """Import everything named; whether it was interrupted."""
-    from scanner.sources.files import read_recorded
+    from scanner.sources.files import read_recorded, recorded_files
     from scanner.store.importing import import_chains, import_tables, is_table
 
     tables = [file for path in paths for file in _files(path) if is_table(file)]
     chains = [path for path in paths if path not in tables]
-    bars.reading(sum(len(_files(path)) for path in chains))
+    bars.reading(len({file for path in chains for file in recorded_files(path)}.difference(tables)))
     try:
         import_tables(store, tables, report)
         recorded = (item for path in chains for item in read_recorded(path) if item.path not in tables)
@@ -79,9 +80,11 @@ def _import(store: Store, paths: list[Path], report: ImportReport, bars: _Bars) 
 
 
 def _files(path: Path) -> list[Path]:
+    """What a path names: a file, all files of a folder, or those that match a glob."""
     if path.is_dir():
         return sorted(file for file in path.rglob("*") if file.is_file())
-    return [path] if path.is_file() else []
+    matches = [path] if path.exists() else [Path(match) for match in glob.glob(str(path), recursive=True)]  # noqa: PTH207
+    return sorted(file for file in matches if file.is_file())
 
 
 @dataclass
@@ -90,21 +93,22 @@ class _Bars:
 
     progress: Progress
     task: TaskID
-    file: Path | None = None
+    files: set[Path] = field(default_factory=set)
+    chains: int = 0
 
     def reading(self, files: int) -> None:
         """So many files are to be read."""
         self.progress.update(self.task, description="reading", total=files or None, visible=True)
 
     def read(self, item: Recorded) -> None:
-        """A chain came out of a file."""
-        if item.path != self.file:
-            self.progress.advance(self.task, 0 if self.file is None else 1)
-            self.file = item.path
+        """A chain came out of a file, or nothing did; the files before that one are done."""
+        self.files.add(item.path)
+        self.chains += item.chain is not None
+        self.progress.update(self.task, completed=len(self.files) - 1, said=f"files, {self.chains:,} chains")
 
     def judging(self, total: int) -> None:
         """All files are read; so many sessions are to be judged and summarised."""
-        self.progress.update(self.task, description="judging", total=total, completed=0)
+        self.progress.update(self.task, description="judging", total=total, completed=0, said="sessions")
 
     def judged(self, _: Derived) -> None:
         """One of them is done."""
@@ -117,6 +121,7 @@ def _progress(*, quiet: bool, no_color: bool) -> Iterator[_Bars]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     console = Console(stderr=True, no_color=no_color or None)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    said = TextColumn("{task.fields[said]}")
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), said, TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as progress:
-        yield _Bars(progress, progress.add_task("reading", total=None, visible=False))
+        yield _Bars(progress, progress.add_task("reading", total=None, visible=False, said="files"))
