@@ -325,3 +325,16 @@ def test_a_damaged_snapshot_of_the_session_is_named_and_the_scan_goes_on(scanner
     assert ran.code == 0
     assert "is damaged" in ran.err
     assert json.loads(ran.out)["scan"]["symbols"]["scanned"] == 1
+
+
+def test_beside_a_damaged_state_the_chain_is_stored_all_the_same(scanner, tmp_path):
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / FILE_NAME).write_text("no database at all, but long enough to look like a file" * 40)
+    ran = scanner("scan", "--path", chain_file(tmp_path), "--format", "json")
+    (error,) = json.loads(ran.out)["errors"]
+    assert "scanner store verify" in error["message"]
+    assert error["message"].endswith("this scan goes on without remembering its alerts")
+    assert len(list((tmp_path / "store" / "snapshots").rglob("*.parquet"))) == 1
+    verified = scanner("store", "verify")
+    assert (verified.code, "set aside: " in verified.out) == (1, True)
+    assert scanner("scan", "--path", chain_file(tmp_path)).code == 0

@@ -62,7 +62,7 @@ def test_info_of_an_empty_store_says_how_to_fill_it(tmp_path: Path) -> None:
 def test_verify_of_a_sound_store_ends_with_0(store: Path) -> None:
     result = run("store", "verify", "--store", store)
     assert result.exit_code == 0
-    assert "3 snapshots and 6 summaries are whole." in result.stdout
+    assert "3 snapshot files and 6 summary files are whole." in result.stdout
 
 
 def test_verify_names_what_is_damaged_sets_it_aside_and_makes_the_rest_whole(store: Path) -> None:

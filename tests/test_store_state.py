@@ -163,7 +163,7 @@ def test_a_whole_state_verifies_clean(state):
 @pytest.mark.parametrize("content", [b"this is not a database" * 100, b"\0" * 4096])
 def test_a_file_that_is_no_database_is_refused_with_the_way_out(tmp_path, content):
     (tmp_path / "state.sqlite").write_bytes(content)
-    with pytest.raises(StoreError, match=r"state\.sqlite: the file is damaged.*scanner store rebuild"):
+    with pytest.raises(StoreError, match=r"state\.sqlite: the file is damaged.*scanner store verify"):
         State.open(tmp_path)
 
 

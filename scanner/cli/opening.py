@@ -91,19 +91,29 @@ def open_memory(settings: Settings) -> Opened:
 def open_memory_if_possible(settings: Settings) -> Opened:
     """As :func:`open_memory`; what cannot be opened becomes a problem, and the scan goes on without it.
 
-    A store that can be read but not written still lends its history.
+    A store that can be read but not written still lends its history, and one beside a damaged state is still filled.
     """
+    from scanner.store.state import FILE_NAME, State
+
+    opened = Opened()
+
+    def note(error: StoreError, what: str) -> None:
+        message = f"{str(error).rstrip('.')}; this scan goes on {what}"
+        opened.problems.append(ScanProblem("", "store", "not_opened", message))
+
     try:
-        return open_memory(settings)
+        opened.store = opened._stack.enter_context(open_store(settings))
     except StoreError as error:
-        opened = Opened()
         store = store_if_there(settings)
         if store is not None:
             opened.store = opened._stack.enter_context(store)
-        without = "" if store else "without history, and "
-        message = f"{str(error).rstrip('.')}; this scan goes on {without}with nothing of it kept"
-        opened.problems.append(ScanProblem("", "store", "not_opened", message))
+        note(error, f"{'' if store else 'without history, and '}with nothing of it kept")
         return opened
+    try:
+        opened.state = opened._stack.enter_context(State.open(settings.store.path / FILE_NAME))
+    except StoreError as error:
+        note(error, "without remembering its alerts")
+    return opened
 
 
 def store_if_there(settings: Settings) -> Store | None:

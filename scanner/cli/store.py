@@ -105,7 +105,7 @@ def verify(
 
 
 def _print_verified(found: Verified, damaged_state: list[str], rebuilt: int, to: Console) -> None:
-    to.print(f"{found.snapshots:,} snapshots and {found.summaries:,} summaries are whole.")
+    to.print(f"{found.snapshots:,} snapshot files and {found.summaries:,} summary files are whole.")
     for problem in (*found.damaged, *damaged_state):
         to.print(problem, soft_wrap=True)
     for path in found.set_aside:

@@ -118,7 +118,7 @@ def print_report(report: ImportReport, to: Console) -> None:
         soft_wrap=True,
     )
     if report.events:
-        to.print(f"Took {report.events:,} events and renames.")
+        to.print(f"Took {counted(report.events, 'line')} of events and renames.")
     unfinished = [item for item in report.derived if not item.final]
     if unfinished:
         one = len(unfinished) == 1

@@ -254,8 +254,8 @@ def _explain(error: SQLAlchemyError, place: str) -> StoreError:
 _MEANINGS: tuple[tuple[tuple[str, ...], str], ...] = (
     (
         ("malformed", "not a database", "file is encrypted", "disk i/o error", "malformed database schema"),
-        "the file is damaged. Run `scanner store rebuild`: it sets the file aside and begins a new one; "
-        "snapshots are not touched.",
+        "the file is damaged. Run `scanner store verify`: it sets the file aside, the next scan begins a new one, "
+        "and snapshots are not touched.",
     ),
     (("readonly", "read-only"), "it is read-only. Give write permission, or choose another --store."),
     (("full", "no space left"), "the disk is full. Free some space, or run `scanner store prune`; nothing was stored."),
