@@ -22,7 +22,7 @@ from scanner.alerts.update import update
 from scanner.errors import ConfigError, ScanProblem, SourceError, StoreError
 from scanner.measuring import Fit, Measured, Price, beside, measure
 from scanner.memory import Memory
-from scanner.metrics import surprise, underlying
+from scanner.metrics import record, surprise, underlying
 from scanner.metrics.looks import Looks, look_at
 from scanner.outputs.result import ScanResult
 from scanner.panel import Panel
@@ -321,7 +321,8 @@ def conclude(
         cooldown=alerts.cooldown,
         not_judged=not_judged,
     )
-    problems = updated.problems or _remember(state, judged)
+    known = _calibration(state, panel.source, meta.session_date)
+    problems = updated.problems or _remember(state, judged, panel.source, meta.session_date)
     return ScanResult(
         scan=meta,
         alerts=updated.alerts,
@@ -329,17 +330,46 @@ def conclude(
         underlyings=judged.frames["underlying"],
         errors=tuple(problems),
         held_back=updated.held_back_counts,
-        notes=(*_distrusted(judged.verdicts), *_filtered(judged.judgement.filtered)),
+        notes=(*_distrusted(judged.verdicts), *_filtered(judged.judgement.filtered), *_drifts(known)),
+        calibration=tuple(known),
     )
 
 
-def _remember(state: State | None, judged: Judged) -> list[ScanProblem]:
-    """Keep what later scans of the session compare with."""
+def _calibration(state: State | None, source: str, session: date) -> list[record.Level]:
+    """How often chances were stated and how often they came, in the sessions before this one."""
     if state is None:
         return []
     try:
+        with state.read() as ledger:
+            return record.levels(ledger.calibration(source), before=session)
+    except StoreError:
+        # Whatever ails the state is told when alerts are written to it.
+        return []
+
+
+def _drifts(levels: Sequence[record.Level]) -> Iterator[str]:
+    """One sentence for each channel as a whole whose chances do not come as often as stated."""
+    for level in levels:
+        if level.drifts and " tier " not in level.channel:
+            yield (
+                f"calibration drifts: {level.channel} stated as rare as {level.nominal:g} came "
+                f"{level.ratio:.1f} times as often in the last {level.sessions} sessions; trust its stars accordingly"
+            )
+
+
+def _remember(state: State | None, judged: Judged, source: str, session: date) -> list[ScanProblem]:
+    """Keep what later scans of the session compare with and, at its close, how often what was stated came."""
+    if state is None:
+        return []
+    measured = judged.measured
+    kept: list[record.Calibration] = []
+    if measured.elapsed >= 1.0 and measured.model.kind == "own":
+        kept += record.of_session(measured.alone, source, session, CALCULATION_VERSION)
+        kept += record.held_out(measured.model.realised, source, session, CALCULATION_VERSION)
+    try:
         with state.write() as ledger:
-            ledger.save_looks(look_at(judged.measured.alone["contract"]))
+            ledger.save_looks(look_at(measured.alone["contract"]))
+            ledger.save_calibration(kept)
     except StoreError as error:
         return [ScanProblem("", "store", "not_stored", str(error))]
     return []

@@ -39,7 +39,8 @@ def result(**changes) -> ScanResult:
 
 def test_the_document_has_its_documented_keys():
     read = json.loads(dumps(result()))
-    assert list(read) == ["schema", "scan", "alerts", "not_judged", "underlyings", "errors", "held_back", "notes"]
+    lists = ["alerts", "not_judged", "underlyings", "errors"]
+    assert list(read) == ["schema", "scan", *lists, "held_back", "notes", "calibration"]
     assert read["schema"] == 1
     assert {*read["scan"]} >= {
         *("id", "as_of", "started_at", "finished_at", "source", "simulated", "calculation_version", "symbols"),

@@ -51,15 +51,16 @@ def show(
     """One alert with its evidence, its history and what became of it."""
     from scanner.cli import storing
     from scanner.errors import UsageError
+    from scanner.metrics.record import levels
     from scanner.outputs import files, stored, terminal
 
     with storing.open_state(config, store) as state, state.read() as ledger:
         alert = ledger.alert(alert_id)
         if alert is None:
             raise UsageError(f"no single alert begins with {alert_id!r}; `scanner alerts` lists them with their ids")
-        told = stored.Story(
-            alert, tuple(ledger.updates(alert.alert_id)), tuple(ledger.flagged(alert_id=alert.alert_id))
-        )
+        record = levels(ledger.calibration(alert.source), before=alert.session_date)
+        updates, flagged = ledger.updates(alert.alert_id), ledger.flagged(alert_id=alert.alert_id)
+        told = stored.Story(alert, tuple(updates), tuple(flagged), tuple(record))
     if format is not options.OutputFormat.table:
         as_json = format is options.OutputFormat.json
         files.hand_out(stored.story_text(told) if as_json else stored.list_text([alert], "csv"), output)

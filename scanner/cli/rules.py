@@ -13,6 +13,7 @@ from scanner.cli import options
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from scanner.metrics.record import Level
     from scanner.ruleset import Loaded, Rule
     from scanner.ruleset.lint import Selectivity
     from scanner.ruleset.testing import Report
@@ -137,14 +138,20 @@ def explain_rule(
     no_color: options.NoColor = False,
 ) -> None:
     """Say in words what a rule does; with --on, how each condition came out on the nearest rows."""
+    from dataclasses import asdict
+
+    from scanner.alerts.model import plain
     from scanner.cli import common
-    from scanner.outputs import files
+    from scanner.outputs import calibration, files
     from scanner.ruleset import explain
 
     common.configure_logging(quiet=quiet, verbose=verbose)
     loaded = _load(rules, config)
     (rule,) = _chosen(loaded, [rule_id])
     said = explain.in_words(rule)
+    record = _record_of(rule, config, store)
+    if record:
+        said += ["", *calibration.sentences(record)]
     traced: list[explain.Traced] = []
     if on is not None:
         settings = common.settings_for(config, store=store, source=source, path=path, accept_terms=accept_terms)
@@ -161,6 +168,7 @@ def explain_rule(
         "schema": 1,
         "rule_id": rule.id,
         "words": said,
+        "calibration": [plain(asdict(level)) for level in record],
         "rows": [
             {
                 "identity": item.identity,
@@ -174,6 +182,15 @@ def explain_rule(
         ],
     }
     files.hand_out(json.dumps(document, indent=2, default=str) + "\n", output)
+
+
+def _record_of(rule: Rule, config: Path | None, store: Path | None) -> list[Level]:
+    """How often the chances that a rule looks at were stated, and came, in the user's own store; empty without one."""
+    from scanner.cli import storing
+    from scanner.outputs import calibration
+
+    wanted = calibration.channels_of(rule.scope, rule.evidence)
+    return [level for level in storing.calibration_record(config, store) if level.channel in wanted]
 
 
 @app.command("fields")

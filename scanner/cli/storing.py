@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from scanner.metrics.record import Level
     from scanner.store.state import State
     from scanner.store.store import Store
 
@@ -26,6 +27,18 @@ def open_state(config: Path | None, store: Path | None) -> State:
     from scanner.store.state import State
 
     return State.open(_folder(config, store), read_only=True)
+
+
+def calibration_record(config: Path | None, store: Path | None) -> list[Level]:
+    """How often chances were stated, and came, in the newest sessions of the store; empty where there is no state."""
+    from scanner.errors import StoreError
+    from scanner.metrics import record
+
+    try:
+        with open_state(config, store) as state, state.read() as ledger:
+            return record.levels(ledger.calibration())
+    except StoreError:
+        return []
 
 
 def _folder(config: Path | None, store: Path | None) -> Path:

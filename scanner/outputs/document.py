@@ -13,7 +13,8 @@ SCHEMA = 1
 
 
 def document(result: ScanResult) -> dict[str, Any]:
-    """The scan as plain JSON values: schema, scan, alerts, not_judged, underlyings, errors, held_back, notes."""
+    """The scan as plain JSON values: schema, scan, alerts, not_judged, underlyings, errors, held_back, notes,
+    calibration."""
     frame = result.underlyings
     return {
         "schema": SCHEMA,
@@ -24,6 +25,7 @@ def document(result: ScanResult) -> dict[str, Any]:
         "errors": [asdict(problem) for problem in result.errors],
         "held_back": dict(sorted(result.held_back.items())),
         "notes": list(result.notes),
+        "calibration": [plain(asdict(level)) for level in result.calibration],
     }
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from scanner.alerts.model import Alert, NotJudged, ScanMeta, Severity, Status
 from scanner.errors import ScanProblem
+from scanner.metrics.record import Level
 
 if TYPE_CHECKING:
     import polars as pl
@@ -18,7 +19,8 @@ class ScanResult:
     """What one scan found, what it could not judge, and what went wrong.
 
     ``alerts`` come strongest first; ``underlyings`` has one row a name with every underlying-scope field; ``held_back``
-    counts the findings that did not become alerts, by reason; ``notes`` are sentences for people.
+    counts the findings that did not become alerts, by reason; ``notes`` are sentences for people; ``calibration`` says
+    how often chances were stated, and how often they came, in the sessions before.
     """
 
     scan: ScanMeta
@@ -28,6 +30,7 @@ class ScanResult:
     errors: tuple[ScanProblem, ...] = ()
     held_back: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    calibration: tuple[Level, ...] = ()
 
     def at_least(self, severity: Severity) -> tuple[Alert, ...]:
         """The alerts of that severity or above."""

@@ -13,7 +13,8 @@ from rich.text import Text
 from scanner.alerts.confirmation import RuleScore
 from scanner.alerts.flagged import Flagged
 from scanner.alerts.model import Alert, plain
-from scanner.outputs import numbers, terminal, watchlist
+from scanner.metrics.record import Level
+from scanner.outputs import calibration, numbers, terminal, watchlist
 from scanner.outputs.delimited import csv_document
 from scanner.outputs.document import SCHEMA, to_json
 from scanner.outputs.text import printable
@@ -24,11 +25,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """One alert, every update it had (oldest first), and the contracts behind it by session."""
+    """One alert, every update it had (oldest first), the contracts behind it by session, and the calibration record.
+
+    ``record`` is that of the sessions before the alert's.
+    """
 
     alert: Alert
     updates: tuple[Update, ...]
     flagged: tuple[Flagged, ...]
+    record: tuple[Level, ...] = ()
+
+    @property
+    def own_record(self) -> list[Level]:
+        """The record of the chances that the alert rests on."""
+        wanted = calibration.channels_of(self.alert.scope, self.alert.evidence)
+        return [level for level in self.record if level.channel in wanted]
 
 
 def list_text(alerts: Sequence[Alert], form: str) -> str:
@@ -51,7 +62,7 @@ def print_list(alerts: Sequence[Alert], to: Console) -> None:
 
 
 def story_text(story: Story) -> str:
-    """One alert as JSON: schema, alert, history, confirmations."""
+    """One alert as JSON: schema, alert, history, confirmations, calibration."""
     return (
         to_json(
             {
@@ -59,6 +70,7 @@ def story_text(story: Story) -> str:
                 "alert": story.alert.as_dict(),
                 "history": [_step(update) for update in story.updates],
                 "confirmations": [_confirmation(item) for item in story.flagged],
+                "calibration": [plain(asdict(level)) for level in story.own_record],
             }
         )
         + "\n"
@@ -100,6 +112,10 @@ def print_story(story: Story, to: Console) -> None:
     to.print(_evidence(story.alert))
     to.print()
     to.print(_history(story.updates))
+    if story.own_record:
+        to.print()
+        for line in calibration.sentences(story.own_record):
+            terminal.say(line, to)
     if story.flagged:
         to.print()
         to.print(_confirmations(story.flagged))

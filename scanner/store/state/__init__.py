@@ -3,8 +3,9 @@
 ``State.open(place)`` opens it, ``state.read()`` and ``state.write()`` give a :class:`Ledger` for one transaction.
 """
 
+from scanner.metrics.record import Calibration
 from scanner.store.state.database import FILE_NAME, State, set_aside
 from scanner.store.state.ledger import Ledger, Update
-from scanner.store.state.records import Calibration, Job
+from scanner.store.state.records import Job
 
 __all__ = ["FILE_NAME", "Calibration", "Job", "Ledger", "State", "Update", "set_aside"]

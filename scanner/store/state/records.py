@@ -12,22 +12,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from scanner.metrics.looks import Look
+from scanner.metrics.record import Calibration
 from scanner.store.state.tables import CalibrationRow, JobRow, LookRow
 
 _LOOK = ("source", "underlying", "session_date", "quote_time")
-
-
-@dataclass(frozen=True, slots=True)
-class Calibration:
-    """A nominal chance and how often it was really met: ``realised`` is a frequency, ``count`` the rows judged."""
-
-    source: str
-    session_date: date
-    channel: str
-    nominal: float
-    realised: float | None
-    count: int
-    calculation_version: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +59,12 @@ class Records:
             self._session.merge(LookRow(**values_of(look)))
 
     def save_calibration(self, records: Iterable[Calibration]) -> None:
-        """Store how often nominal chances were really met."""
+        """Store how often nominal chances were really met; of two scans of a session, what the one of more rows saw."""
         for record in records:
-            self._session.merge(CalibrationRow(**values_of(record)))
+            key = (record.source, record.session_date, record.channel, record.nominal)
+            row = self._session.get(CalibrationRow, key)
+            if row is None or row.count <= record.count:
+                self._session.merge(CalibrationRow(**values_of(record)))
 
     def calibration(self, source: str | None = None, since: date | None = None) -> list[Calibration]:
         """Stored calibration records, oldest session first."""
