@@ -232,8 +232,8 @@ def receive(sources: Sequence[Source], request: Request) -> Received:
     return received
 
 
-def look(chain: pl.DataFrame, store: Store | None, request: Request, settings: Settings) -> pl.DataFrame:
-    """The contract-scope metrics of a chain beside what the store remembers; judges and keeps nothing."""
+def look(chain: pl.DataFrame, store: Store | None, request: Request, settings: Settings) -> Frames:
+    """The metrics of a chain beside what the store remembers, by scope; judges and keeps nothing."""
     memory = Memory.of(store, chain)
     verdicts = quality.judge(chain, memory.panel, memory.earlier, request.now)
     trusted, _ = quality.apply(chain, verdicts)
@@ -246,7 +246,7 @@ def look(chain: pl.DataFrame, store: Store | None, request: Request, settings: S
         price=configured_pricing(settings),
         events=known_events(store, settings),
     )
-    return measured.frames["contract"]
+    return measured.frames
 
 
 def earlier_looks(state: State | None, chain: pl.DataFrame) -> Looks:

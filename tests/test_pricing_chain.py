@@ -16,7 +16,7 @@ from quoted_chains import EXPIRIES, RATE, SESSION, SPOT, quoted_chain, years_to
 from scanner import chain as contract_columns
 from scanner.errors import PricingError
 from scanner.fields import FIELDS
-from scanner.pricing import REASONS, price_chain
+from scanner.pricing import REASONS, curve, price_chain
 from scanner.pricing.curve import flat
 from scanner.sources.files import read_recorded
 
@@ -364,6 +364,16 @@ def against_the_vendor(frame: pl.DataFrame) -> pl.Series:
     return (judged["iv"] - judged["vendor_iv"]).abs() * 100
 
 
+def pairs_of(contracts: pl.DataFrame) -> pl.DataFrame:
+    """Calls beside puts of one strike with volatilities of their own, and whether they part by more than quotes."""
+    own = contracts.filter(
+        pl.col("iv_source") == "own", pl.col("iv_bid").is_not_null(), pl.col("iv_ask").is_not_null()
+    ).select("root", "expiry", "strike", "right", "iv", half=(pl.col("iv_ask") - pl.col("iv_bid")) / 2)
+    calls, puts = own.filter(pl.col("right") == "C"), own.filter(pl.col("right") == "P")
+    difference, width = (pl.col("iv") - pl.col("iv_right")).abs(), pl.col("half") + pl.col("half_right")
+    return calls.join(puts, on=["root", "expiry", "strike"]).with_columns(apart=difference > width + 1e-4)
+
+
 @pytest.mark.realdata
 def test_the_aapl_chain_agrees_with_the_vendors_volatilities(real_data: Path) -> None:
     difference = against_the_vendor(recorded(real_data / "cboe-json" / "delayed_quotes_options_AAPL.json.gz"))
@@ -393,6 +403,23 @@ def test_every_contract_of_the_aapl_chain_has_a_volatility_or_a_reason(real_data
 
 
 @pytest.mark.realdata
+@pytest.mark.parametrize("file", ["spx_20220611.csv.gz", "spx_20230914.csv.gz", "xsp_20230914.csv.gz"])
+def test_index_calls_and_puts_of_all_expiries_agree_at_the_rate_their_own_prices_tell(
+    real_data: Path, file: str
+) -> None:
+    built = curve.built_in()
+    first = next(number for number, day in enumerate(built.dates) if day.month > 1)
+    of_early_2021 = curve.Curve(built.dates[:first], built.tenors, built.yields[:first])
+    priced = price_chain(recorded(real_data / "cboe-quotedata" / file), of_early_2021)
+    known = priced.expiries["discount_source"].drop_nulls()
+    assert known.len() > 40
+    assert known.unique().to_list() == ["chain"]
+    pairs = pairs_of(priced.contracts)
+    assert pairs.height > 2_000
+    assert pairs["apart"].sum() == 0
+
+
+@pytest.mark.realdata
 @pytest.mark.parametrize(
     "file",
     [
@@ -403,14 +430,6 @@ def test_every_contract_of_the_aapl_chain_has_a_volatility_or_a_reason(real_data
 def test_calls_and_puts_of_a_strike_agree_within_the_width_of_their_quotes(real_data: Path, file: str) -> None:
     priced = price_chain(recorded(real_data / file)).contracts
     # Beyond a year the built-in curve, which ends a year before these sessions, is a percentage point off.
-    own = priced.filter(
-        pl.col("dte") <= 365,
-        pl.col("iv_source") == "own",
-        pl.col("iv_bid").is_not_null(),
-        pl.col("iv_ask").is_not_null(),
-    ).select("root", "expiry", "strike", "right", "iv", half=(pl.col("iv_ask") - pl.col("iv_bid")) / 2)
-    calls, puts = own.filter(pl.col("right") == "C"), own.filter(pl.col("right") == "P")
-    pairs = calls.join(puts, on=["root", "expiry", "strike"])
-    apart = (pairs["iv"] - pairs["iv_right"]).abs() > pairs["half"] + pairs["half_right"] + 1e-4
+    pairs = pairs_of(priced.filter(pl.col("dte") <= 365))
     assert pairs.height > 200
-    assert apart.mean() <= 0.002
+    assert pairs["apart"].mean() <= 0.002

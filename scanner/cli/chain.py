@@ -14,6 +14,8 @@ from scanner.cli import options
 if TYPE_CHECKING:
     import polars as pl
 
+    from scanner.pricing import Curve
+
 log = logging.getLogger(__name__)
 
 
@@ -53,14 +55,22 @@ def command(
     request = pipeline.Request((symbol.strip().upper(),), common.instant_for(as_of), common.right_now(), "chain")
     received = opening.chain_of(settings, request, named_source=bool(source or path))
     assert received.chain is not None
-    contracts = pipeline.look(received.chain, opening.store_if_there(settings), request, settings)
+    found = pipeline.look(received.chain, opening.store_if_there(settings), request, settings)
+    contracts = found["contract"]
     chosen = chain_table.select(contracts, expiry=_expiry(expiry, contracts), right=wanted, near=near)
     if chosen.is_empty():
         raise UsageError(f"{symbol}: no contract is left by --expiry, --right and --near")
     _show(chosen.head(limit) if limit else chosen, format, output, no_color=no_color)
-    session = received.chain["session_date"].max()
-    log.info("Discounted by the %s.", pipeline.configured_curve(settings).source(cast("date", session)))
+    log.info("%s", _discounting(found["expiry"], pipeline.configured_curve(settings), received.chain))
     raise typer.Exit(1 if received.problems else 0)
+
+
+def _discounting(expiries: pl.DataFrame, curve: Curve, chain: pl.DataFrame) -> str:
+    """Where the interest rates are from, for a person."""
+    source = curve.source(cast("date", chain["session_date"].max()))
+    told = (expiries["discount_source"] == "chain").sum()
+    by_chain = f"; shifted in {told} expiries to the rate their own calls and puts tell" if told else ""
+    return f"Discounted by the {source}{by_chain}."
 
 
 def _expiry(named: str | None, contracts: pl.DataFrame) -> date | None:

@@ -29,7 +29,7 @@ class Book:
     """Arrays by row, in the chain's order; from ``expiries`` on, by expiry.
 
     ``price`` is the mid or, where ``traded``, the last; NaN where there is neither. ``reason`` is a code of ``CODE``,
-    0 where a volatility may be looked for.
+    0 where a volatility may be looked for. ``stale`` marks the expiries whose session the curve is too old for.
     """
 
     sign: NDArray[np.int8]
@@ -45,6 +45,7 @@ class Book:
     expiries: pl.DataFrame
     known: Expiries
     discount: Floats
+    stale: Flags
 
     def by_row(self, by_expiry: Floats) -> Floats:
         """An array by expiry, repeated for each of its rows."""
@@ -94,7 +95,7 @@ def read(chain: pl.DataFrame, offsets: NDArray[np.int64], curve: Curve, dividend
         spot = spot - _dividends_ahead(expiries, dividends, rate)
     known = Expiries(
         offsets,
-        *_by_underlying(expiries["underlying"]),
+        *by_underlying(expiries["underlying"]),
         expiry_years,
         rate,
         spot,
@@ -116,6 +117,7 @@ def read(chain: pl.DataFrame, offsets: NDArray[np.int64], curve: Curve, dividend
         expiries=expiries,
         known=known,
         discount=np.exp(-rate * expiry_years),
+        stale=np.isin(expiries["session_date"].to_numpy(), _too_late(expiries["session_date"], curve)),
     )
     _forbid(book, chain, quote_time, latest)
     return book
@@ -136,7 +138,7 @@ def _expiries(chain: pl.DataFrame, offsets: NDArray[np.int64]) -> pl.DataFrame:
     )
 
 
-def _by_underlying(underlying: pl.Series) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def by_underlying(underlying: pl.Series) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The expiries in the order of their underlyings, and the underlyings' ranges in it."""
     order = underlying.arg_sort().to_numpy().astype(np.int64)
     runs = underlying.gather(order).rle().struct.field("len").to_numpy()
@@ -150,6 +152,11 @@ def _rates(session_date: pl.Series, curve: Curve, years: Floats) -> Floats:
         live = (session_date == session).to_numpy() & (years > 0)
         rates[live] = curve.rates(session, years[live])
     return rates
+
+
+def _too_late(session_date: pl.Series, curve: Curve) -> NDArray[np.datetime64]:
+    """The sessions for which a curve is too old."""
+    return pl.Series([day for day in session_date.unique() if curve.is_stale(day)], dtype=pl.Date).to_numpy()
 
 
 def _dividends_ahead(expiries: pl.DataFrame, dividends: pl.DataFrame, rate: Floats) -> Floats:

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from scanner.chain import SORT_KEY
 from scanner.errors import PricingError
-from scanner.pricing import forward, smile, volatility
-from scanner.pricing.book import WORDS, Book, Floats, find_expiries, read
+from scanner.pricing import forward, implied_rate, smile, volatility
+from scanner.pricing.book import WORDS, Book, Flags, Floats, find_expiries, read
 from scanner.pricing.curve import Curve, built_in
 from scanner.pricing.standing import Standing, stand
 
@@ -55,8 +55,10 @@ def price_chain(
     discount moneyness moneyness_sd otm otm_pct iv iv_bid iv_ask iv_reason iv_source delta gamma vega theta rho
     iv_excess``. ``mid`` is the last price where a chain without quotes traded in the session (``price_basis`` "last").
     ``iv_source`` is "own", "twin" (an in-the-money contract that took the volatility of the other right) or "vendor".
-    ``expiries``: ``underlying root expiry dte years forward discount forward_source parity_residual atm_iv skew_25d
-    expected_move_pct term_slope``. ``underlyings``: ``underlying iv30 skew_25d``. Units as in the field dictionary.
+    ``expiries``: ``underlying root expiry dte years forward discount discount_source forward_source parity_residual
+    atm_iv skew_25d expected_move_pct term_slope``; ``discount_source`` is "curve", or "chain" where the curve is
+    too old and European calls and puts tell the discount. ``underlyings``: ``underlying iv30 skew_25d``. Units as in
+    the field dictionary.
 
     Raises PricingError for an unknown side.
     """
@@ -73,6 +75,7 @@ def price_chain(
 
 def _price(chain: pl.DataFrame, book: Book, use_vendor_iv: bool, sides: Sequence[Side]) -> PricedChain:
     """The stages in their order: forwards, volatilities, smiles, greeks, frames."""
+    told = implied_rate.adjust(book)
     usable = np.where(book.priceable(), book.price, np.nan)
     forwards = forward.fit(book.known, book.sign, book.strike, usable, book.half_spread)
     market = volatility.Market.of(book, forwards)
@@ -93,7 +96,7 @@ def _price(chain: pl.DataFrame, book: Book, use_vendor_iv: bool, sides: Sequence
     columns |= volatility.greeks(book, market, found.iv)._asdict()
     columns |= _standing_columns(stand(book, forwards, smiles, found.iv))
     contracts = chain.with_columns(_column(name, values) for name, values in columns.items())
-    return PricedChain(contracts, _expiry_frame(book, forwards, smiles), _underlying_frame(book, smiles))
+    return PricedChain(contracts, _expiry_frame(book, forwards, smiles, told), _underlying_frame(book, smiles))
 
 
 def _price_columns(chain: pl.DataFrame, book: Book) -> dict[str, Values]:
@@ -115,7 +118,7 @@ def _standing_columns(standing: Standing) -> dict[str, Values]:
     return columns
 
 
-def _expiry_frame(book: Book, forwards: forward.Forwards, smiles: smile.Smiles) -> pl.DataFrame:
+def _expiry_frame(book: Book, forwards: forward.Forwards, smiles: smile.Smiles, told: Flags) -> pl.DataFrame:
     """One row an expiry."""
     known = ~np.isnan(forwards.forward)
     discount = np.where(known, book.discount, np.nan)
@@ -123,6 +126,7 @@ def _expiry_frame(book: Book, forwards: forward.Forwards, smiles: smile.Smiles) 
         "years": np.maximum(book.known.years, 0.0),
         "forward": forwards.forward,
         "discount": discount,
+        "discount_source": _words(np.where(known, 1 + told, 0), (None, "curve", "chain")),
         "forward_source": _words(forwards.source, (None, "parity", "spot")),
         "parity_residual": forwards.residual,
         "atm_iv": smiles.atm,

@@ -48,6 +48,11 @@ class Curve:
         """The newest day the curve knows."""
         return self.dates[-1]
 
+    def is_stale(self, session: date) -> bool:
+        """Whether the day that serves a session is not of about its time."""
+        used = self.dates[self._row(session)]
+        return used != date.min and (session < used or session - used > _FRESH)
+
     def source(self, session: date) -> str:
         """Which day's curve serves a session, in words for a person."""
         used = self.dates[self._row(session)]

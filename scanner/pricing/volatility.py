@@ -78,7 +78,7 @@ def find(book: Book, market: Market, forwards: Forwards) -> Found:
     Sets the reasons of ``book`` where there is none.
     """
     book.reason[book.priceable() & np.isnan(market.forward)] = CODE["no_forward"]
-    iv, status = _solve(book, market, np.where(book.priceable(), book.price, np.nan))
+    iv, status = of_prices(book, market, np.where(book.priceable(), book.price, np.nan))
     found = Found(iv, np.empty(iv.shape, np.uint8), np.empty(iv.shape))
     over_groups(
         _judge_quotes,
@@ -110,7 +110,7 @@ def pivots(book: Book, forwards: Forwards) -> Floats:
 
 def of_quotes(book: Book, market: Market, quotes: Floats) -> Floats:
     """Volatilities of the bids or of the asks, where the mid may be priced too."""
-    return _solve(book, market, np.where(book.priceable() & ~book.traded & (quotes > 0), quotes, np.nan))[0]
+    return of_prices(book, market, np.where(book.priceable() & ~book.traded & (quotes > 0), quotes, np.nan))[0]
 
 
 def take_vendors(book: Book, found: Found, vendor_iv: pl.Series) -> None:
@@ -133,7 +133,7 @@ def greeks(book: Book, market: Market, iv: Floats) -> Greeks:
     return out
 
 
-def _solve(book: Book, market: Market, price: Floats) -> tuple[Floats, Statuses]:
+def of_prices(book: Book, market: Market, price: Floats) -> tuple[Floats, Statuses]:
     """Volatility and status of each price by the contract's exercise style; NaN where the price is."""
     iv, status = np.empty(price.shape), np.full(price.shape, SOLVED, np.int8)
     early = (book.sign, price, market.spot, book.strike, book.years, market.rate, market.dividend_yield)
