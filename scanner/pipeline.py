@@ -232,7 +232,7 @@ def receive(sources: Sequence[Source], request: Request) -> Received:
     return received
 
 
-def look(chain: pl.DataFrame, store: Store | None, request: Request, settings: Settings) -> Frames:
+def look(chain: pl.DataFrame, store: Store | None, request: Request, settings: Settings) -> Mapping[str, pl.DataFrame]:
     """The metrics of a chain beside what the store remembers, by scope; judges and keeps nothing."""
     memory = Memory.of(store, chain)
     verdicts = quality.judge(chain, memory.panel, memory.earlier, request.now)
