@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from datetime import date
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from scanner.cli import options
+
+if TYPE_CHECKING:
+    from scanner.outputs.result import ScanResult
+    from scanner.store.store import Store
 
 
 def command(
@@ -33,6 +38,7 @@ def command(
     from scanner.cli import common, opening, printing
     from scanner.cli.scan import exit_code
     from scanner.errors import StoreError, UsageError
+    from scanner.outputs import terminal
 
     common.configure_logging(quiet=quiet, verbose=verbose)
     settings = common.settings_for(config, store=store, rules=rules)
@@ -41,17 +47,35 @@ def command(
         raise UsageError(f"--from {begin} is after --to {end}")
     names = common.symbols_for(symbols, watchlist, settings) if symbols or watchlist else None
     usable, problems = opening.usable_rules(settings, strict=strict)
+    results: list[ScanResult] = []
+    interrupted = False
     with opening.open_history(settings) as kept, opening.forgetful_state() as state:
-        results = list(pipeline.replay(kept, source, names, begin, end, usable, settings, state))
-    if not results:
-        raise StoreError(
-            f"{settings.store.path} holds no session from {begin} to {end}"
-            f"{' of ' + ', '.join(names) if names else ''}; see `scanner store info`, or import with `scanner import`"
-        )
+        try:
+            for result in pipeline.replay(kept, source, names, begin, end, usable, settings, state):
+                results.append(result)
+        except KeyboardInterrupt:
+            interrupted = True
+        if not results and not interrupted:
+            raise StoreError(_nothing_to_judge(kept, begin, end, names))
     severity = settings.outputs.terminal.min_severity
     printing.Printing(format, output, min_severity, limit, no_color, severity, lines=True).show(results)
     for problem in problems:
         typer.echo(f"left out: {problem.message}", err=True)
+    if interrupted:
+        typer.echo(f"interrupted after {terminal.counted(len(results), 'session')}", err=True)
+        raise typer.Exit(130)
     codes = [exit_code(result, fail_on) for result in results]
     worst = 10 if 10 in codes else 3 if set(codes) == {3} else 1 if any(codes) or problems else 0
     raise typer.Exit(worst)
+
+
+def _nothing_to_judge(store: Store, begin: date, end: date, names: tuple[str, ...] | None) -> str:
+    """Say that there is no chain to judge, and whether there once was."""
+    sessions = {day for source in store.summaries.sources() for day in store.summaries.sessions(source)}
+    pruned = sum(begin <= day <= end for day in sessions)
+    why = f" ({pruned:,} are remembered as history, but their chains are pruned)" if pruned and names is None else ""
+    whose = f" of {', '.join(names)}" if names else ""
+    return (
+        f"{store.path} holds no chain from {begin} to {end}{whose}{why}; see `scanner store info`, or import with "
+        "`scanner import`"
+    )
