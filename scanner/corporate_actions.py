@@ -68,6 +68,8 @@ class Actions:
 
     def about(self, underlying: str, until: date) -> str:
         """Everything known of an underlying up to a session, as text; empty where there is nothing."""
+        if not self.splits and not self.renames:
+            return ""
         told = [
             *(split for split in self.splits if split.underlying == underlying and split.effective <= until),
             *(rename for rename in self.renames if rename.new == underlying and rename.effective <= until),

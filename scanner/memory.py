@@ -56,13 +56,35 @@ class Memory:
         try:
             with self.store.writing():
                 kept = self.store.snapshots
-                fresh = [part for part in self.chain.partition_by("underlying") if not kept.holds(part)]
-                if fresh:
-                    kept.write(pl.concat(fresh), scan_id)
-                self.store.catch_up()
+                parts = [part for part in self.chain.partition_by("underlying") if not kept.holds(part)]
+                if parts:
+                    fresh = pl.concat(parts)
+                    kept.write(fresh, scan_id)
+                    self.store.catch_up(self._due(fresh))
         except StoreError as error:
             return [ScanProblem("", "store", "not_stored", str(error))]
         return []
+
+    def _due(self, fresh: pl.DataFrame) -> dict[str, dict[date, list[str]]] | None:
+        """What to summarise once a chain is stored: that chain, as all else was when the scan began; else everything.
+
+        A chain of an older session makes the later ones outdated.
+        """
+        assert self.store is not None
+        plan = _sessions_of(fresh)
+        newest = all(
+            session >= max(self.store.snapshots.sessions(source)) for source, days in plan.items() for session in days
+        )
+        return plan if newest and not self.problems else None
+
+
+def _sessions_of(chain: pl.DataFrame) -> dict[str, dict[date, list[str]]]:
+    """The names of a chain by source and session: a plan to summarise them."""
+    plan: dict[str, dict[date, list[str]]] = {}
+    grouped = chain.group_by("source", "session_date", maintain_order=True).agg(pl.col("underlying").unique())
+    for source, session, names in grouped.iter_rows():
+        plan.setdefault(source, {})[session] = names
+    return plan
 
 
 def _brought_up_to_date(store: Store) -> tuple[ScanProblem, ...]:
