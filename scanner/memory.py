@@ -120,5 +120,5 @@ def _foreign_history(store: Store, panel: Panel, source: str, names: list[str], 
     for other, count in store.history.other_sources(source, unknown, session).items():
         yield (
             f"the store holds {count} sessions of {whose} from {other}, but volumes of different vendors do not "
-            f"compare: the history of {source} starts now"
+            f"compare, so none of them is used: the history of {source} starts now"
         )

@@ -160,3 +160,13 @@ def test_a_chain_of_adjusted_contracts_alone_is_measured_without_ratios(store):
     assert judged.frames["contract"].height == 20
     assert judged.frames["underlying"].is_empty()
     assert judged.judgement.findings.is_empty()
+
+
+def test_history_of_another_source_is_named_for_the_names_it_cannot_serve(store):
+    keep(store, DAYS[:3])
+    chain = pl.concat(built_chain(DAYS[3], underlying=name, source="other") for name in ("ABC", "DEF"))
+    memory = Memory.of(store, chain)
+    assert memory.notes == (
+        "the store holds 3 sessions of these names from test, but volumes of different vendors do not compare, so none "
+        "of them is used: the history of other starts now",
+    )
