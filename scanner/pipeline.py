@@ -245,6 +245,7 @@ def look(chain: pl.DataFrame, store: Store | None, request: Request, settings: S
         earlier=memory.earlier,
         price=configured_pricing(settings),
         events=known_events(store, settings),
+        fit=surprise.fit if store is None else store.models.fit,
     )
     return measured.frames
 

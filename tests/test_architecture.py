@@ -33,8 +33,8 @@ WALLS = {
 # The two ends, where time is read: the commands, the schedule, the waiting for a lock and for a polite turn.
 READS_THE_CLOCK = {"cli/common.py", "schedule.py", "store/locks.py", "sources/http.py"}
 HEAVY = {
-    "apscheduler", "exchange_calendars", "numba", "numpy", "pandas", "polars", "pyarrow", "pydantic", "requests",
-    "ruamel.yaml", "scipy", "sqlalchemy",
+    "apscheduler", "exchange_calendars", "jinja2", "numba", "numpy", "pandas", "polars", "pyarrow", "pydantic",
+    "requests", "ruamel.yaml", "scipy", "sqlalchemy",
 }  # fmt: skip
 
 

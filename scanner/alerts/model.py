@@ -132,6 +132,26 @@ class ScanMeta:
             "rules": self.rules,
         }
 
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Read back what :meth:`as_dict` wrote; the baseline's sessions are not in it."""
+        symbols, finished = values["symbols"], values["finished_at"]
+        return cls(
+            id=values["id"],
+            as_of=_instant(values["as_of"]),
+            started_at=_instant(values["started_at"]),
+            source=values["source"],
+            simulated=values["simulated"],
+            calculation_version=values["calculation_version"],
+            session_date=date.fromisoformat(values["session_date"]),
+            finished_at=None if finished is None else _instant(finished),
+            symbols_requested=symbols["requested"],
+            symbols_scanned=symbols["scanned"],
+            symbols_failed=symbols["failed"],
+            contracts=values["contracts"],
+            rules=values["rules"],
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Alert:

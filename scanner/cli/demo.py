@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from scanner.config import Settings
+    from scanner.outputs.report import Page
     from scanner.outputs.result import ScanResult
     from scanner.ruleset import Rule
 
 WATCHLIST = Path("scanner-demo-watchlist.csv")
+REPORT = "scanner-demo-report.html"
 _STORIES = {
     "goog-235": "GOOG gains 9 % in the week, volatility hardly lifts, and short-dated 235 calls build up.",
     "nvda-puts": "NVDA's put/call ratio rises to 0.70 from 0.58: nothing rare, but two strikes did it.",
@@ -34,31 +36,34 @@ def command(
     from scanner import resources
     from scanner.alerts.model import Severity
     from scanner.cli import common, opening, printing
-    from scanner.outputs import files, terminal, watchlist
+    from scanner.outputs import files, report, terminal, watchlist
 
     common.configure_logging(quiet=quiet, verbose=verbose)
     settings = common.settings_for(resources.default_config())
     usable, _ = opening.usable_rules(settings, strict=True)
     console = terminal.console(no_color=no_color)
-    results = []
+    results, pages = [], []
     for story, told in _STORIES.items():
         if format is options.OutputFormat.table:
             _tell(console, story, told)
-        result = _scan_story(story, settings, usable)
+        result, page = _scan_story(story, settings, usable)
         results.append(result)
+        pages.append(page)
         if format is options.OutputFormat.table:
             terminal.print_result(result, console, min_severity=Severity(settings.outputs.terminal.min_severity))
     if format is not options.OutputFormat.table:
         printing.Printing(format).show(results)
     files.write_text(output, watchlist.render([alert for result in results for alert in result.alerts]))
+    page_file = output.with_name(REPORT)
+    files.write_text(page_file, report.render(report.Report("Two stories in a simulated market", pages)))
     if format is options.OutputFormat.table:
-        _say_what_next(console, output)
+        _say_what_next(console, output, page_file)
 
 
-def _scan_story(story: str, settings: Settings, rules: list[Rule]) -> ScanResult:
-    """Forty sessions of history into a temporary store, then a scan at the close of the last."""
+def _scan_story(story: str, settings: Settings, rules: list[Rule]) -> tuple[ScanResult, Page]:
+    """Forty sessions of history into a temporary store, then a scan at the close of the last; with its page."""
     from scanner import pipeline
-    from scanner.cli import common, opening
+    from scanner.cli import common, opening, reporting
     from scanner.sources import simulated
 
     frames = list(simulated.sessions(story))
@@ -71,7 +76,8 @@ def _scan_story(story: str, settings: Settings, rules: list[Rule]) -> ScanResult
             tuple(last["underlying"].unique(maintain_order=True)), moment, moment, f"demo-{story}"
         )
         source = simulated.SimulatedSource.of_scenario(story)
-        return pipeline.scan(request, [source], rules, settings, memory.store, memory.state, clock=common.right_now)
+        result = pipeline.scan(request, [source], rules, settings, memory.store, memory.state, clock=common.right_now)
+        return result, reporting.page_of(result, memory.store, settings)
 
 
 def _tell(console: Console, story: str, told: str) -> None:
@@ -79,8 +85,9 @@ def _tell(console: Console, story: str, told: str) -> None:
     console.print(told)
 
 
-def _say_what_next(console: Console, output: Path) -> None:
-    console.print(f"\nThe CSV watchlist of these SIMULATED alerts is in {output}")
+def _say_what_next(console: Console, output: Path, page: Path) -> None:
+    console.print(f"\nThe CSV watchlist of these SIMULATED alerts is in {output}", soft_wrap=True)
+    console.print(f"The report, a page for a browser, is in {page}", soft_wrap=True)
     console.print("The stores of this demo were temporary and are gone. Next:")
     for line in (
         "scanner scan --source files --path FOLDER     scan chains you have recorded",

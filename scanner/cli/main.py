@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from scanner import __version__
-from scanner.cli import alerts, chain, curve, demo, importing, replay, rules, run, scan, store, watchlist
+from scanner.cli import alerts, chain, curve, demo, importing, replay, report, rules, run, scan, store, watchlist
 from scanner.errors import ScannerError
 
 app = typer.Typer(
@@ -47,6 +47,7 @@ app.command("import")(importing.command)
 app.command("replay")(replay.command)
 app.add_typer(alerts.app, name="alerts")
 app.command("watchlist")(watchlist.command)
+app.command("report")(report.command)
 app.add_typer(store.app, name="store")
 app.add_typer(rules.app, name="rules")
 

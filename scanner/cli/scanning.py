@@ -55,7 +55,7 @@ def _remember_run(state: State, result: ScanResult) -> ScanResult:
 
     try:
         with state.write() as ledger:
-            ledger.save_run(result.scan, result.errors, result.held_back)
+            ledger.save_run(result.scan, result.errors, result.held_back, result.notes)
     except StoreError as error:
         return replace(result, errors=(*result.errors, ScanProblem("", "store", "not_stored", str(error))))
     return result

@@ -165,8 +165,14 @@ class Ledger(Records):
 
     # -- runs -----------------------------------------------------------------------------------------------------
 
-    def save_run(self, scan: ScanMeta, problems: Sequence[ScanProblem], held_back: Mapping[str, int]) -> None:
-        """Store one scan: what it was, what was left out, how much was held back for which reason."""
+    def save_run(
+        self,
+        scan: ScanMeta,
+        problems: Sequence[ScanProblem],
+        held_back: Mapping[str, int],
+        notes: Sequence[str] = (),
+    ) -> None:
+        """Store one scan: what it was, what was left out, how much was held back for which reason, what it noted."""
         self._session.merge(
             RunRow(
                 run_id=scan.id,
@@ -174,7 +180,7 @@ class Ledger(Records):
                 session_date=scan.session_date,
                 source=scan.source,
                 simulated=scan.simulated,
-                document=scan.as_dict(),
+                document={**scan.as_dict(), "notes": list(notes)},
                 problems=[
                     {"symbol": item.symbol, "stage": item.stage, "code": item.code, "message": item.message}
                     for item in problems
@@ -184,7 +190,7 @@ class Ledger(Records):
         )
 
     def runs(self, limit: int = 100) -> list[dict[str, Any]]:
-        """The newest runs first: each the document's ``scan`` object, with ``errors`` and ``held_back``."""
+        """The newest runs first: each the document's ``scan`` object, with ``errors``, ``held_back`` and ``notes``."""
         rows = self._session.scalars(select(RunRow).order_by(RunRow.as_of.desc()).limit(limit))
         return [{**row.document, "errors": row.problems, "held_back": row.held_back} for row in rows]
 
@@ -226,6 +232,13 @@ class Ledger(Records):
         rows = self._session.scalars(select(HeldBackRow).where(HeldBackRow.run_id == run))
         names = ("rule_id", "identity", "underlying", "severity", "score", "reason", "message")
         return [{name: getattr(row, name) for name in names} for row in rows]
+
+    def not_judged(self, run: str) -> list[NotJudged]:
+        """What a run could not judge."""
+        rows = self._session.scalars(
+            select(NotJudgedRow).where(NotJudgedRow.run_id == run).order_by(NotJudgedRow.row_id)
+        )
+        return [NotJudged(row.rule_id, row.underlying, tuple(row.reasons), row.count) for row in rows]
 
     # -- confirmation ---------------------------------------------------------------------------------------------
 

@@ -1,0 +1,222 @@
+"""The HTML report: one page that needs nothing else, of one scan or of the sessions of a week.
+
+Everything that came from elsewhere is text to the template, which escapes all of it; only the charts are markup, and
+they hold numbers. No script runs and nothing is loaded: the page says so to the browser too.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import polars as pl
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+
+from scanner.alerts.confirmation import RuleScore
+from scanner.alerts.model import Alert, NotJudged, Severity, plain
+from scanner.alerts.stories import NARROW
+from scanner.metrics.record import MAIN, Level
+from scanner.outputs import charts, numbers, terminal
+from scanner.outputs.result import ScanResult
+from scanner.outputs.text import printable
+
+# The columns of the table of underlyings: field, heading.
+UNDERLYINGS = (
+    ("underlying", "Name"), ("spot", "Spot"), ("spot_change", "Change"), ("call_volume", "Calls"),
+    ("put_volume", "Puts"), ("volume_ratio_20", "× 20-day mean"), ("put_call_volume", "Put/call"),
+    ("put_call_volume_prev", "before"), ("iv30", "IV30"), ("iv30_change", "change"), ("iv_rank_252", "IV rank"),
+    ("expected_move_pct", "Expected move"), ("next_earnings", "Earnings"),
+)  # fmt: skip
+# What a card's headline already says.
+_TOLD = frozenset({"volume", "volume_expected", "volume_multiple", "uncalibrated"})
+_REASONS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One session of a report: what its newest scan found, and the contracts around what was flagged."""
+
+    result: ScanResult
+    contracts: pl.DataFrame | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A title, its sessions (newest first), the calibration record and the scoreboard of rules."""
+
+    title: str
+    pages: Sequence[Page]
+    levels: Sequence[Level] = ()
+    scores: Sequence[RuleScore] = ()
+
+
+def render(report: Report) -> str:
+    """The report as one HTML page."""
+    return _template().render(
+        title=printable(report.title),
+        simulated=any(page.result.scan.simulated for page in report.pages),
+        pages=[_page(page) for page in report.pages],
+        levels=[_level(level) for level in report.levels if level.channel.startswith(MAIN)],
+        others=[_level(level) for level in report.levels if not level.channel.startswith(MAIN)],
+        scores=[_score(score) for score in report.scores],
+    )
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=PackageLoader("scanner.outputs", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html.j2")
+
+
+def _page(page: Page) -> dict[str, Any]:
+    result, scan = page.result, page.result.scan
+    counts = {severity.value: sum(alert.severity is severity for alert in result.alerts) for severity in Severity}
+    return {
+        "session": scan.session_date,
+        "as_of": terminal.new_york(scan.as_of),
+        "source": printable(scan.source),
+        "simulated": scan.simulated,
+        "tiles": [
+            ("alerts", f"{len(result.alerts):,}", ", ".join(f"{n} {s}" for s, n in reversed(counts.items()) if n)),
+            ("names", f"{scan.symbols_scanned:,}", f"of {scan.symbols_requested:,} asked for"),
+            ("contracts", f"{scan.contracts:,}", f"by {terminal.counted(scan.rules, 'rule')}"),
+            ("held back", f"{sum(result.held_back.values()):,}", "findings that became no alert"),
+        ],
+        "alerts": list(_cards(result.alerts, page.contracts)),
+        "held_back": [(printable(reason), count) for reason, count in sorted(result.held_back.items())],
+        "not_judged": list(_not_judged(result.not_judged)),
+        "errors": [printable(f"{problem.symbol or problem.stage}: {problem.message}") for problem in result.errors],
+        "notes": [printable(note) for note in result.notes],
+        "headings": [heading for _, heading in UNDERLYINGS],
+        "underlyings": [] if result.underlyings is None else _underlyings(result.underlyings),
+    }
+
+
+def _cards(alerts: Sequence[Alert], contracts: pl.DataFrame | None) -> Iterator[dict[str, Any]]:
+    """One card for each thing that was flagged; what further rules say of it stands on it."""
+    subjects: dict[tuple[object, ...], list[Alert]] = {}
+    for alert in alerts:
+        subjects.setdefault(alert.subject, []).append(alert)
+    for first, *others in subjects.values():
+        also = [(other.severity.value, printable(other.title), printable(other.message)) for other in others]
+        yield {**_card(first, contracts), "also": also}
+
+
+def _surprise(alert: Alert) -> float | None:
+    """The chance that made an alert: of a contract its windows together, else the rarest of what its rule looked at."""
+    evidence = alert.evidence
+    told = (
+        [evidence["combined_surprise"]] if evidence.get("combined_surprise") is not None else list(_surprises(evidence))
+    )
+    return None if alert.score is None else max(told, default=None)
+
+
+def _surprises(evidence: Mapping[str, Any]) -> Iterator[float]:
+    """Every surprise of the evidence but those of wider scopes; those of the contracts named (``driver.``) count."""
+    for name, value in evidence.items():
+        if "_surprise" in name and isinstance(value, float) and ("." not in name or name.startswith("driver.")):
+            yield value
+
+
+def _card(alert: Alert, contracts: pl.DataFrame | None) -> dict[str, Any]:
+    evidence, surprise = alert.evidence, _surprise(alert)
+    drivers = alert.drivers if alert.contract is None else (alert.contract, *alert.drivers)
+    return {
+        "id": alert.alert_id,
+        "severity": alert.severity.value,
+        "stars": alert.stars,
+        "score": None if alert.score is None else f"{alert.score:.0f}",
+        "subject": terminal.subject(alert),
+        "title": printable(alert.title),
+        "rule": printable(alert.rule_id),
+        "message": printable(alert.message),
+        "status": alert.status.value,
+        "confirmation": alert.confirmation.value,
+        "facts": list(_facts(evidence)) if alert.scope in NARROW else [],
+        "rare": None if surprise is None else numbers.chance(surprise),
+        "drivers": [terminal.contract_words(name) for name in drivers] if len(drivers) > 1 else [],
+        "roll": bool(evidence.get("roll_suspect")),
+        "multi_leg": bool(evidence.get("multi_leg_suspect")),
+        "rests_on": terminal.rests_on(alert),
+        "seen": f"{terminal.new_york(alert.first_seen)} to {terminal.new_york(alert.last_seen)}",
+        "oi_asof": alert.oi_asof,
+        "evidence": [
+            (printable(name), printable(numbers.with_unit(alert.scope, name, value)))
+            for name, value in evidence.items()
+            if name not in _TOLD
+        ],
+        "chart": charts.volume_by_strike(alert, contracts),
+    }
+
+
+def _facts(evidence: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The figures of a card's headline: those of volume, where the alert is about volume."""
+    for name, heading in (("volume", "traded"), ("volume_expected", "expected"), ("volume_multiple", "times")):
+        value = evidence.get(name)
+        if value is not None:
+            yield heading, f"{value:,.1f}×" if name == "volume_multiple" else numbers.number(value)
+    if evidence.get("volume_q") is not None:
+        yield "false-discovery rate", numbers.number(float(evidence["volume_q"]))
+
+
+def _not_judged(items: Sequence[NotJudged]) -> Iterator[dict[str, Any]]:
+    """What was not judged, by reason, the most rows first."""
+    by_reason: dict[str, list[NotJudged]] = {}
+    for item in items:
+        by_reason.setdefault("; ".join(item.reasons), []).append(item)
+    groups = sorted(by_reason.items(), key=lambda group: -sum(item.count for item in group[1]))
+    for reason, group in groups[:_REASONS]:
+        names = sorted({item.underlying or "market" for item in group})
+        yield {
+            "reason": printable(reason),
+            "names": printable(", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")),
+            "rules": ", ".join(sorted({printable(item.rule_id) for item in group})),
+            "rows": f"{sum(item.count for item in group):,}",
+        }
+
+
+def _underlyings(frame: pl.DataFrame) -> list[list[str]]:
+    there = [name for name, _ in UNDERLYINGS if name in frame.columns]
+    rows = [{name: plain(value) for name, value in row.items()} for row in frame.select(there).iter_rows(named=True)]
+    rows.sort(key=lambda row: -((row.get("call_volume") or 0) + (row.get("put_volume") or 0)))
+    return [
+        [printable(numbers.with_unit("underlying", name, row.get(name))) for name, _ in UNDERLYINGS] for row in rows
+    ]
+
+
+def _level(level: Level) -> dict[str, Any]:
+    return {
+        "channel": printable(level.channel.removeprefix(f"{MAIN} ") if level.channel != MAIN else "all contracts"),
+        "source": printable(level.source),
+        "stated": numbers.chance(-math.log10(level.nominal)),
+        "came": "never yet" if level.realised <= 0 else numbers.chance(-math.log10(level.realised)),
+        "ratio": f"{level.ratio:.2f}",
+        "count": f"{level.count:,}",
+        "sessions": level.sessions,
+        "drifts": level.drifts,
+    }
+
+
+def _score(score: RuleScore) -> dict[str, Any]:
+    def share(value: float | None) -> str:
+        return "-" if value is None else f"{value:.0%}"
+
+    return {
+        "rule": printable(score.rule_id),
+        "alerts": score.alerts,
+        "confirmed": score.confirmed,
+        "faded": score.faded,
+        "unconfirmable": score.unconfirmable,
+        "pending": score.pending,
+        "share": share(score.confirmed_share),
+        "matched": share(score.matched_share),
+    }

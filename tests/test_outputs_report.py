@@ -1,0 +1,170 @@
+"""The HTML report: one page that escapes everything, loads nothing, and says what is simulated."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import date
+from html.parser import HTMLParser
+
+import polars as pl
+import pytest
+from alert_samples import GOOG_235, alert, put_call_alert, scan
+
+from scanner.alerts.confirmation import RuleScore
+from scanner.alerts.model import NotJudged
+from scanner.errors import ScanProblem
+from scanner.metrics.record import MAIN, Level
+from scanner.outputs.report import Page, Report, render
+from scanner.outputs.result import ScanResult
+
+HOSTILE = "<script>alert(1)</script>\"'><img src=http://example.com/x>\x1b[31m"
+
+
+class Reader(HTMLParser):
+    """Tags with their attributes, and the text a reader sees."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.open: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in ("meta", "line", "rect", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if tag not in ("line", "rect"):
+            assert self.open.pop() == tag
+        self.text += " "
+
+    def handle_data(self, data):
+        if "style" not in self.open:
+            self.text += data
+
+
+def contracts() -> pl.DataFrame:
+    """Calls of GOOG's expiry: 96 expected of each, 48,210 traded at 235 and 10 elsewhere."""
+    strikes = [225.0, 230.0, 235.0, 240.0]
+    return pl.DataFrame(
+        {
+            "underlying": "GOOG",
+            "contract": [f"GOOG250912C00{int(strike)}000" for strike in strikes],
+            "expiry": date(2025, 9, 12),
+            "strike": strikes,
+            "right": "C",
+            "volume": [10, 10, 48210, 10],
+            "volume_expected": 96.0,
+        }
+    )
+
+
+def result(*alerts, **changes) -> ScanResult:
+    values = {
+        "scan": scan(),
+        "alerts": alerts,
+        "not_judged": (NotJudged("iv-rank", "KO", ("building history: 3 of 126 sessions",), 5),),
+        "underlyings": pl.DataFrame(
+            {"underlying": ["GOOG"], "spot": [232.3], "iv30": [0.31], "put_call_volume": [0.41]}
+        ),
+        "errors": (ScanProblem("XYZ", "source", "rate_limited", "too many requests"),),
+        "held_back": {"alert budget": 3},
+        "notes": ("calibration drifts: stated as rare as 0.01 came 3.1 times as often",),
+    }
+    return ScanResult(**(values | changes))
+
+
+def page_of(*alerts, **changes) -> str:
+    level = Level("cboe", MAIN, 1e-2, 0.031, 9000, 20, date(2025, 8, 5), date(2025, 9, 3), 3.1, drifts=True)
+    score = RuleScore("call-buildup", 8, 3, 2, 1, 2, 0.6, 0.25)
+    return render(Report("Unusual options activity", [Page(result(*alerts, **changes), contracts())], [level], [score]))
+
+
+def test_the_page_tells_what_was_flagged_how_rare_it_is_and_what_became_of_earlier_alerts():
+    text = re.sub(r"\s+", " ", Reader(page_of(alert())).text)
+    for told in (
+        "GOOG 235 call 2025-09-12",
+        "48,210 traded 900 expected 53.6× times",
+        "1 in 16 million",
+        "building history: 3 of 126 sessions",
+        "XYZ: too many requests",
+        "calibration drifts",
+        "alert budget 3",
+        "3.10 drifts",
+        "call-buildup 8 3 2 1 2 60% 25%",
+        "$232.30",
+        "31.0%",
+    ):
+        assert told in text
+
+
+def test_nothing_a_vendor_or_a_rule_says_becomes_markup():
+    named = alert(
+        title=HOSTILE, message=HOSTILE, underlying=HOSTILE, contract=None, rule_id=HOSTILE, drivers=(HOSTILE,)
+    )
+    hostile = page_of(
+        named.changed(rule_id=HOSTILE, evidence={HOSTILE: HOSTILE}, source=HOSTILE),
+        notes=(HOSTILE,),
+        not_judged=(NotJudged(HOSTILE, HOSTILE, (HOSTILE,), 1),),
+        held_back={HOSTILE: 1},
+        errors=(ScanProblem(HOSTILE, "source", "x", HOSTILE),),
+        underlyings=pl.DataFrame({"underlying": [HOSTILE]}),
+        scan=scan(source=HOSTILE),
+    )
+    read = Reader(hostile)
+    assert {tag for tag, _ in read.tags} & {"script", "img", "iframe", "link", "object"} == set()
+    assert read.text.count("<script>alert(1)</script>") >= 9
+    assert "\x1b" not in hostile
+
+
+def test_nothing_is_loaded_from_elsewhere_and_the_browser_is_told_so():
+    page = page_of(alert())
+    read = Reader(page)
+    assert not any({"src", "href", "srcset", "data", "action"} & set(attributes) for _, attributes in read.tags)
+    assert "url(" not in page
+    assert "@import" not in page
+    policies = [attributes for tag, attributes in read.tags if "http-equiv" in attributes]
+    assert policies[0]["content"] == "default-src 'none'; style-src 'unsafe-inline'"
+
+
+def test_simulated_is_said_at_the_head_in_the_title_and_at_the_foot_and_never_of_a_real_market():
+    assert "SIMULATED" not in page_of(alert())
+    simulated = page_of(alert(simulated=True), scan=scan(simulated=True))
+    assert re.search(r"<title>.*SIMULATED</title>", simulated)
+    assert simulated.count("SIMULATED") >= 4
+
+
+def bars(page: str) -> list[tuple[str | None, float]]:
+    rectangles = [attributes for tag, attributes in Reader(page).tags if tag == "rect"]
+    return [(item["class"], float(item["height"] or 0)) for item in rectangles]
+
+
+def test_the_chart_marks_the_flagged_strike_and_is_to_scale():
+    drawn = bars(page_of(alert()))
+    assert [kind for kind, _ in drawn] == ["bar", "bar", "bar flagged", "bar"]
+    # 10 of 48,210 of a chart 152 units tall: less than half a unit.
+    assert drawn[2][1] == pytest.approx(152.0)
+    assert drawn[0][1] < 0.5
+
+
+def test_an_alert_without_an_expiry_or_without_its_chain_has_no_chart():
+    assert bars(page_of(put_call_alert())) == []
+    bare = replace(result(alert()), underlyings=None)
+    assert bars(render(Report("Bare", [Page(bare)]))) == []
+
+
+def test_what_two_rules_say_of_one_contract_stands_on_one_card():
+    other = alert(alert_id="0011223344556677", rule_id="spike", title="Volume spike", message="spiked")
+    page = page_of(alert(), other)
+    assert page.count("<article") == 1
+    assert "Volume spike: spiked" in page
+
+
+def test_a_missing_figure_is_a_dash_and_a_quiet_scan_says_that_quiet_is_not_the_same_as_not_judged():
+    text = Reader(page_of(underlyings=pl.DataFrame({"underlying": ["GOOG"], "spot": [None]}))).text
+    assert "Nothing was flagged" in text
+    assert "nan" not in text.lower().replace("financ", "")
+    assert GOOG_235 not in text
