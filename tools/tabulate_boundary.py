@@ -5,9 +5,9 @@
 The boundary B of an American put, over the strike, depends on three numbers: a = 2 rate / volatility**2, the ratio of
 yield to rate, and w = volatility * sqrt(time left). With unit volatility and strike, the boundary for one (a, ratio) is
 found by the fixed-point iteration of L. Andersen, M. Lake and D. Offengenden, "High-performance American option
-pricing" (Journal of Computational Finance 20(1), 2016), on Chebyshev nodes in w. What is kept are the Chebyshev
-coefficients of H(w) = ln(B / X)**2 with X = min(1, rate / yield), the boundary's limit at expiry; the axes are those of
-``scanner.pricing.boundary``. Takes less than a minute.
+pricing" (Journal of Computational Finance 20(1), 2016), on Chebyshev nodes in sqrt(w). What is kept are the Chebyshev
+coefficients of H = ln(B / X)**2 with X = min(1, rate / yield), the boundary's limit at expiry; the axes are those of
+``scanner.pricing.boundary``. Takes about a minute.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from scanner.pricing.boundary import COEFFICIENTS, LOG_A, WING, ratio_at, reach
 
 _NODES = 24
 _QUADRATURE = 64
-_ITERATIONS = 200
+_ITERATIONS = 600
 _TOLERANCE = 1e-11
 
 
@@ -54,7 +54,7 @@ def _coefficients(values):
 
 @numba.njit
 def solve(a, ratio, widest, abscissas, weights):
-    """Values of H at the Chebyshev nodes of [0, widest], and the last change of ln B."""
+    """Values of H at the Chebyshev nodes of sqrt(w) up to that of ``widest``, and the last change of ln B."""
     rate, paid = 0.5 * a, 0.5 * a * ratio
     limit = min(1.0, 1.0 / ratio) if ratio > 0.0 else 1.0
     n = _NODES
@@ -64,7 +64,7 @@ def solve(a, ratio, widest, abscissas, weights):
     root = -b - math.sqrt(b * b + 2.0 * rate)
     depth = math.log(limit * (root - 1.0) / root)
     for i in range(n + 1):
-        w = 0.5 * widest * (1.0 + math.cos(math.pi * i / n))
+        w = widest * (0.5 * (1.0 + math.cos(math.pi * i / n))) ** 2
         h[i] = (max(depth, 1e-8) * (1.0 - math.exp(-w / max(depth, 1e-8)))) ** 2
     # Of the paper's two equations, "B" converges where the rate is the larger, and "A" elsewhere.
     smooth = ratio < 0.99
@@ -74,7 +74,7 @@ def solve(a, ratio, widest, abscissas, weights):
         change = 0.0
         fresh = np.zeros(n + 1)
         for i in range(n):
-            w = 0.5 * widest * (1.0 + math.cos(math.pi * i / n))
+            w = widest * (0.5 * (1.0 + math.cos(math.pi * i / n))) ** 2
             tau = w * w
             log_b = math.log(limit) - math.sqrt(h[i])
             d_plus = (log_b + (rate - paid) * tau) / w + 0.5 * w
@@ -86,7 +86,8 @@ def solve(a, ratio, widest, abscissas, weights):
                 left = tau * part * part
                 u = tau - left
                 step = weights[j] * tau * part
-                other = math.log(limit) - math.sqrt(max(_chebyshev(series, 2.0 * math.sqrt(u) / widest - 1.0), 0.0))
+                at = 2.0 * math.sqrt(math.sqrt(u) / widest) - 1.0
+                other = math.log(limit) - math.sqrt(max(_chebyshev(series, at), 0.0))
                 s = math.sqrt(left)
                 e_plus = (log_b - other + (rate - paid) * left) / s + 0.5 * s
                 first = normal_cdf(e_plus - s) if smooth else normal_pdf(e_plus - s) / s
@@ -96,6 +97,8 @@ def solve(a, ratio, widest, abscissas, weights):
             if denominator <= 0.0:
                 return h, math.nan
             found = -(rate - paid) * tau + math.log(numerator / denominator)
+            # Where the yield is the larger, whole steps do not settle at the nodes nearest to expiry.
+            found = 0.5 * (found + log_b)
             found = max(min(found, math.log(limit)), math.log(limit) - depth)
             change = max(change, abs(found - log_b))
             fresh[i] = (math.log(limit) - found) ** 2

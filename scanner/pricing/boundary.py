@@ -1,8 +1,10 @@
 """The early-exercise boundary of American puts, read from a table.
 
 The boundary over the strike depends on a = 2 rate / volatility**2, the ratio of yield to rate, and w = volatility *
-sqrt(time left). The table holds, for nodes of ln(a) and of the ratio, the Chebyshev coefficients in w of H(w) = ln(B /
-X)**2, where X = min(1, rate / yield) is the boundary's limit at expiry; ``tools/tabulate_boundary.py`` computes it.
+sqrt(time left). The table holds, for nodes of ln(a) and of the ratio, the Chebyshev coefficients of H = ln(B / X)**2 in
+sqrt(w), where X = min(1, rate / yield) is the boundary's limit at expiry; ``tools/tabulate_boundary.py`` computes it.
+Near expiry H is w**2 times a logarithm of w: its coefficients in w fall by the sixth power of their order only, those
+in sqrt(w) by the tenth.
 
 Axes. ``wing`` maps the ratio onto [-1, 1], with the change of regime at ratio 1 in the middle and nodes drawn to it:
 with m = ratio - 1 below one and 1 - 1/ratio above, wing = sign(m) sqrt(abs(m)). w runs from 0 to ``reach(a)``, which
@@ -19,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 LOG_A = np.linspace(-12.0, 6.5, 75)
-WING = np.linspace(-1.0, 1.0, 21)
-COEFFICIENTS = 12
+WING = np.linspace(-1.0, 1.0, 41)
+COEFFICIENTS = 20
 WIDEST = 8.0
 LONGEST = 0.75
 

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanner.compiled import kernel
-from scanner.pricing import american
+from scanner.pricing import premium as early_exercise
 from scanner.pricing.black import Floats, Signs
 from scanner.pricing.normalised import implied_deviation, undiscounted_price
 from scanner.pricing.parallel import over_groups
@@ -203,7 +203,7 @@ def _find_premiums(
         vol = deviation / math.sqrt(years)
         for row, side in ((call, 1.0), (call + 1, -1.0)):
             european = discount * undiscounted_price(side, forward, strike[row], deviation)
-            premium[row] = american.value(side, spot, strike[row], years, rate, q, vol) - european
+            premium[row] = early_exercise.value(side, spot, strike[row], years, rate, q, vol) - european
 
 
 @kernel
