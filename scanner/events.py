@@ -117,3 +117,11 @@ def _value(kind: str, text: str) -> float | None:
 def splits(frame: pl.DataFrame) -> Iterator[tuple[str, date, float]]:
     """Underlying, first session on the new basis and ratio of every split."""
     yield from frame.filter(pl.col("kind") == "split").select("underlying", "date", "value").iter_rows()
+
+
+def dividends(frame: pl.DataFrame | None) -> pl.DataFrame | None:
+    """``underlying ex_date amount`` of every dividend whose dollars are known; None where there is none."""
+    if frame is None:
+        return None
+    known = frame.filter((pl.col("kind") == "dividend") & pl.col("value").is_not_null())
+    return None if known.is_empty() else known.select("underlying", ex_date="date", amount="value")

@@ -13,6 +13,7 @@ from typing import cast
 import numpy as np
 import polars as pl
 
+from scanner import events as event_tables
 from scanner import sessions
 from scanner.metrics import contract, earnings, expiry, ladder, looks, market, selection, strike, surprise, underlying
 from scanner.metrics.surprise import VolumeModel
@@ -21,7 +22,7 @@ from scanner.panel import Panel
 from scanner.pricing import PricedChain, price_chain
 
 Frames = Mapping[str, pl.DataFrame]
-Price = Callable[[pl.DataFrame], PricedChain]
+Price = Callable[..., PricedChain]
 # A panel and the events beside it -> the volume model of the session after; a store keeps those it has fitted.
 Fit = Callable[[Panel, pl.DataFrame | None], VolumeModel]
 
@@ -57,7 +58,7 @@ def measure(
     ``earlier`` is the newest snapshot of the same session before this one, ``looked`` what earlier scans of the session
     saw.
     """
-    priced = price(chain)
+    priced = price(chain, dividends=event_tables.dividends(events))
     session_date = cast("date", chain["session_date"].max())
     previous = sessions.previous_session(session_date)
     contracts = contract.measure(priced.contracts, panel, previous, now, earlier)

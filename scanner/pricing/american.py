@@ -107,7 +107,8 @@ def _by_piece(
 ) -> None:
     """Run one of two kernels over the rows by the dividends they see, and put the results in their places."""
     for rows, ex_years, amounts in _pieces(contracts.years, dividends):
-        some = Contracts(*(column[rows] for column in contracts))
+        sign, *floats = contracts
+        some = Contracts(sign[rows], *(column[rows] for column in floats))
         results = tuple(np.empty(rows.size, column.dtype) for column in out)
         arguments = (some, *(column[rows] for column in more))
         if amounts.size:

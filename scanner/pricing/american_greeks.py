@@ -8,9 +8,13 @@ Phi(-d+) has the derivatives
     by s, twice          ((r k - q B) d- + r k v sqrt(u)) W / (s v sqrt(u))**2
     by the volatility    (r k d+ - q B d-) W / v + (r k - q B) W (d ln B / dv) / (v sqrt(u))
 
-and likewise by r and q (I. J. Kim, 1990, with s exp(-q u) phi(d+) = B exp(-r u) phi(d-)). The boundary's own derivatives
-are those of the table's interpolation, which is of fifth degree here. Theta is the pricing equation's. A call is folded
-as its price is, and its greeks are those of the put by the strike: prices are homogeneous in spot and strike.
+and likewise by r and q (I. J. Kim, 1990, with s exp(-q u) phi(d+) = B exp(-r u) phi(d-)). The boundary's own
+derivatives are those of the table's interpolation, which is of fifth degree here. Theta is the pricing equation's. A
+call is folded as its price is, and its greeks are the put's by the strike: prices are homogeneous in spot and strike.
+
+Against high-order differences of converged prices the greeks are right to 1e-5 of themselves at the 99th percentile,
+rho to 4e-4. What is left grows where the contract is all but exercised (a few times 1e-4), and in rho where rate and
+yield are nearly equal: there the boundary's limit at expiry has a kink in their ratio.
 """
 
 from __future__ import annotations
@@ -19,8 +23,9 @@ import math
 
 import numpy as np
 
-from scanner.pricing.black import DAYS_PER_YEAR, PER_POINT, ROOT_TWO_PI, Floats, Greeks
+from scanner.pricing.black import DAYS_PER_YEAR, PER_POINT, Floats, Greeks
 from scanner.pricing.boundary import COEFFICIENTS, LOG_A, LONGEST, WIDEST, WING, table
+from scanner.pricing.normalised import ROOT_TWO_PI
 from scanner.pricing.premium import LEAST_RATE, Contracts, part, tail
 from scanner.pricing.vector_math import exp, inlined, log, prefer_wide_vectors, scalar, vectorised
 
@@ -48,7 +53,7 @@ def _rule() -> Floats:
 
 _RULE = _rule()
 
-# Rows of the scratch array: the contract folded to a put; its value and derivatives; what a node hands to the next pass.
+# Rows of the scratch array: the contract folded to a put; its value and derivatives; what a node hands on.
 _SIDE, _S, _K, _T, _R, _Q, _V, _LN, _LIMIT, _LIMIT_SLOPE, _EARLY = range(11)
 _VALUE, _BY_S, _BY_SS, _BY_V, _BY_X, _SHARE, _X = range(11, 18)
 _TERMS = 18

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from scanner import sessions
 from scanner.pricing.curve import Curve
+from scanner.pricing.ex_dates import ahead
 from scanner.pricing.forward import Expiries
 from scanner.pricing.status import REASONS
 
@@ -91,15 +92,17 @@ def read(chain: pl.DataFrame, offsets: NDArray[np.int64], curve: Curve, dividend
     spot = expiries["spot"].fill_null(np.nan).to_numpy(writable=True)
     # An adjusted contract delivers something else than the share, and has no forward of the share's.
     spot[expiries["nonstandard"].to_numpy()] = np.nan
-    if dividends is not None:
-        spot = spot - _dividends_ahead(expiries, dividends, rate)
+    ex_dates = ahead(expiries, dividends, expiry_years)
+    worth = ex_dates.worth(rate)
     known = Expiries(
         offsets,
         *by_underlying(expiries["underlying"]),
         expiry_years,
         rate,
-        spot,
+        spot - worth,
         (expiries["exercise_style"] == "american").to_numpy(),
+        ex_dates,
+        worth,
     )
     bid, ask = _floats(chain["bid"]), _floats(chain["ask"])
     price, traded = _prices(chain, bid, ask, expiries, offsets)
@@ -157,22 +160,6 @@ def _rates(session_date: pl.Series, curve: Curve, years: Floats) -> Floats:
 def _too_late(session_date: pl.Series, curve: Curve) -> NDArray[np.datetime64]:
     """The sessions for which a curve is too old."""
     return pl.Series([day for day in session_date.unique() if curve.is_stale(day)], dtype=pl.Date).to_numpy()
-
-
-def _dividends_ahead(expiries: pl.DataFrame, dividends: pl.DataFrame, rate: Floats) -> Floats:
-    """Value today of each expiry's known dividends: those that go ex after the session and by the expiry."""
-    ahead = (
-        expiries.select("underlying", "session_date", "expiry", rate=rate)
-        .with_row_index("_row")
-        .join(dividends.select("underlying", "ex_date", "amount"), on="underlying")
-        .filter((pl.col("ex_date") > pl.col("session_date")) & (pl.col("ex_date") <= pl.col("expiry")))
-        .with_columns(wait=(pl.col("ex_date") - pl.col("session_date")).dt.total_days() / 365)
-        .group_by("_row")
-        .agg(worth=(pl.col("amount") * (-pl.col("rate") * pl.col("wait")).exp()).sum())
-    )
-    worth = np.zeros(expiries.height)
-    worth[ahead["_row"].to_numpy()] = ahead["worth"].to_numpy()
-    return worth
 
 
 def _prices(

@@ -1,8 +1,8 @@
 """American options before known cash dividends: price, implied volatility and greeks.
 
-The model and its grid are those of :mod:`scanner.pricing.lattice`; a contract without a dividend before its expiry is
-that of :mod:`scanner.pricing.premium`. The dividend yield is what the known dividends leave of the carry, and may be of
-either sign.
+The model and its grid, for at most ``LANES`` contracts at once, are those of :mod:`scanner.pricing.lattice`; a contract
+without a dividend before its expiry is that of :mod:`scanner.pricing.premium`. The dividend yield is what the known
+dividends leave of the carry, and may be of either sign.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from scanner.pricing.inversion import (
     YIELD,
     Rows,
 )
-from scanner.pricing.lattice import LANES, differences, usual_spacing
-from scanner.pricing.premium import LEAST_RATE, Contracts, part, price_rows
+from scanner.pricing.lattice import differences, usual_spacing
+from scanner.pricing.premium import Contracts, price_rows
 from scanner.pricing.status import MAX_VOLATILITY
 from scanner.pricing.vector_math import scalar
 
@@ -71,7 +71,7 @@ def least(
     end = years
     for stretch in range(ex_years.shape[0], -1, -1):
         begin = ex_years[stretch - 1] if stretch > 0 else 0.0
-        inside = min(max(turn, begin), end) if turn == turn else begin
+        inside = min(max(turn, begin), end) if not math.isnan(turn) else begin
         for at in (begin, inside, end):
             best = max(best, sign * (spot * math.exp(-q * at) + ahead - strike * math.exp(-rate * at)))
         if stretch > 0:
@@ -94,14 +94,12 @@ def _less_worth(contracts: Contracts, ex_years: Floats, amounts: Floats, spot: F
 @scalar
 def _at_spot(contracts: Contracts, spot: Floats) -> Contracts:
     """The contracts with another spot."""
-    return Contracts(
-        contracts.sign, spot, contracts.strike, contracts.years, contracts.rate, contracts.dividend_yield
-    )
+    return Contracts(contracts.sign, spot, contracts.strike, contracts.years, contracts.rate, contracts.dividend_yield)
 
 
 @scalar
-def _values(contracts: Contracts, volatility: Floats, ex_years: Floats, amounts: Floats, out: Floats) -> None:
-    """Prices of at most :data:`LANES` contracts by the spot of the diffusion; not below what exercising now gives."""
+def values(contracts: Contracts, volatility: Floats, ex_years: Floats, amounts: Floats, out: Floats) -> None:
+    """Prices of at most a grid of contracts, by the spot of the diffusion; not below what exercising gives."""
     gap = np.empty((4, out.shape[0]))
     price_rows(contracts, volatility, out)
     spacing = usual_spacing(contracts.years, volatility)
@@ -114,11 +112,11 @@ def _values(contracts: Contracts, volatility: Floats, ex_years: Floats, amounts:
 
 @scalar
 def price_block(contracts: Contracts, volatility: Floats, ex_years: Floats, amounts: Floats, out: Floats) -> None:
-    """Prices of at most :data:`LANES` contracts; NaN where an input is missing or of no use."""
+    """Prices of at most a grid of contracts; NaN where an input is missing or of no use."""
     rows = out.shape[0]
     spot, moved = np.empty(rows), np.empty(rows)
     _less_worth(contracts, ex_years, amounts, spot, moved)
-    _values(_at_spot(contracts, spot), volatility, ex_years, amounts, out)
+    values(_at_spot(contracts, spot), volatility, ex_years, amounts, out)
     for row in range(rows):
         if not (spot[row] > 0.0 and contracts.strike[row] > 0.0 and volatility[row] > 0.0):
             out[row] = math.nan
@@ -163,7 +161,7 @@ def _first_two(side: NDArray[np.int8], work: Floats, ex_years: Floats, amounts: 
     inversion.solve_rows(contracts, work[PRICE], found, code)
     for row in range(rows):
         work[BEFORE, row] = min(max(found[row], 0.01), 3.0) if found[row] > 0.0 else 0.3
-    _values(contracts, work[BEFORE], ex_years, amounts, value)
+    values(contracts, work[BEFORE], ex_years, amounts, value)
     plain = np.empty(rows)
     price_rows(contracts, work[BEFORE], plain)
     inversion.solve_rows(contracts, work[PRICE] - (value - plain), found, code)
@@ -181,7 +179,7 @@ def _first_two(side: NDArray[np.int8], work: Floats, ex_years: Floats, amounts: 
 def solve_block(
     contracts: Contracts, price: Floats, ex_years: Floats, amounts: Floats, out: Floats, status: Statuses
 ) -> None:
-    """Volatilities and statuses of at most :data:`LANES` contracts."""
+    """Volatilities and statuses of at most a grid of contracts."""
     rows = price.shape[0]
     spot, floors, gaps = np.empty(rows), np.empty(rows), np.empty(rows)
     _less_worth(contracts, ex_years, amounts, spot, gaps)
@@ -195,7 +193,7 @@ def solve_block(
         if active == 0:
             break
         now = slice(0, active)
-        _values(inversion.of_work(side[now], work[:, now]), work[TRIED, :active], ex_years, amounts, gaps[now])
+        values(inversion.of_work(side[now], work[:, now]), work[TRIED, :active], ex_years, amounts, gaps[now])
         inversion.to_gaps(work, gaps[now])
         active = inversion.settle(side, work, origin, gaps[now], _TOLERANCE, out)
     for row in range(active):
@@ -211,7 +209,7 @@ def solve_block(
 def greek_block(
     contracts: Contracts, volatility: Floats, ex_years: Floats, amounts: Floats, price: Floats, greeks: Greeks
 ) -> None:
-    """Greeks of at most :data:`LANES` contracts: those without dividends, and differences of the grid.
+    """Greeks of at most a grid of contracts: those without dividends, and differences of the grid.
 
     ``price`` is room for the values. Theta is the pricing equation's, less what the dividends' value grows by.
     """
@@ -226,7 +224,8 @@ def greek_block(
     differences(here, volatility * (1.0 + _VOLATILITY_BUMP), spacing, ex_years, amounts, up)
     differences(here, volatility * (1.0 - _VOLATILITY_BUMP), spacing, ex_years, amounts, down)
     for row in range(rows):
-        greeks.vega[row] += (up[0, row] - down[0, row]) / (2.0 * _VOLATILITY_BUMP * volatility[row]) * PER_POINT
+        slope = (up[0, row] - down[0, row]) / (2.0 * _VOLATILITY_BUMP * volatility[row])
+        greeks.vega[row] = max(greeks.vega[row] + slope * PER_POINT, 0.0)
         greeks.rho[row] += greeks.delta[row] * moved[row] * PER_POINT
     for side, shift in ((up, _RATE_BUMP), (down, -_RATE_BUMP)):
         bumped = Contracts(
@@ -242,7 +241,7 @@ def greek_block(
         s, r, q = spot[row], contracts.rate[row], contracts.dividend_yield[row]
         price[row] += gap[0, row]
         greeks.rho[row] += (up[0, row] - down[0, row]) / (2.0 * _RATE_BUMP) * PER_POINT
-        greeks.delta[row] += gap[1, row] / s
+        greeks.delta[row] = min(max(greeks.delta[row] + gap[1, row] / s, -1.0), 1.0)
         greeks.gamma[row] = max(greeks.gamma[row] + (gap[2, row] - gap[1, row]) / (s * s), 0.0)
         drift = r * contracts.spot[row] - q * s
         bend = 0.5 * (volatility[row] * s) ** 2 * greeks.gamma[row]

@@ -47,9 +47,11 @@ def price_chain(
     """Price every contract of a chain that conforms to :mod:`scanner.chain`.
 
     ``curve`` discounts (default: the built-in Treasury curve). ``dividends`` (``underlying ex_date amount``, dollars a
-    share) are known discrete dividends, whose value leaves the spot; without it the dividends are those the forwards
-    imply, as a continuous yield. ``use_vendor_iv`` fills in the vendor's volatility where there is none of our own.
-    ``sides`` says which volatilities to compute; the others are null, and that of the mid is always computed.
+    share) are known discrete dividends: their value leaves the spot, and American contracts may be exercised before
+    each ex-date. What they leave of the carry that the forwards tell - dividends not announced yet, the cost of
+    borrowing the share - is a continuous yield, of either sign; without ``dividends`` all of it is. ``use_vendor_iv``
+    fills in the vendor's volatility where there is none of our own. ``sides`` says which volatilities to compute; the
+    others are null, and that of the mid is always computed.
 
     ``contracts`` holds the chain's rows in their order with, added: ``dte years mid price_basis spread_pct forward
     discount moneyness moneyness_sd otm otm_pct iv iv_bid iv_ask iv_reason iv_source delta gamma vega theta rho

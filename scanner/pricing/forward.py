@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 from scanner.compiled import kernel
 from scanner.pricing import premium as early_exercise
 from scanner.pricing.black import Floats, Signs
+from scanner.pricing.cash_dividends import values
+from scanner.pricing.ex_dates import ExDates
 from scanner.pricing.normalised import implied_deviation, undiscounted_price
 from scanner.pricing.parallel import over_groups
 
@@ -55,7 +57,8 @@ class Expiries(NamedTuple):
     """What the fit must know of each expiry: arrays of one length, in the rows' order.
 
     ``offsets`` (one more) are the row ranges; ``underlying_order`` the expiries by underlying, whose ranges in it are
-    ``underlying_offsets``. ``spot`` is NaN where unknown or of no use, and less the value of known dividends.
+    ``underlying_offsets``. ``spot`` is NaN where unknown or of no use, and less the value of known dividends, which is
+    ``worth``.
     """
 
     offsets: Offsets
@@ -65,6 +68,8 @@ class Expiries(NamedTuple):
     rate: Floats
     spot: Floats
     exercised: Flags
+    ex_dates: ExDates
+    worth: Floats
 
 
 class Forwards(NamedTuple):
@@ -189,11 +194,14 @@ def _find_premiums(
     rate: float,
     spot: float,
     forward: float,
+    ex_years: Floats,
+    amounts: Floats,
     premium: Floats,
 ) -> None:
     """Early-exercise premiums of some pairs, in place, at the volatility of the out-of-the-money leg less its own."""
     q = rate - math.log(forward / spot) / years
     discount = math.exp(-rate * years)
+    found = np.empty(1)
     for call in calls:
         outer, outward = (call, 1.0) if strike[call] >= spot else (call + 1, -1.0)
         inner_value = max(outward * (forward - strike[call]), 0.0)
@@ -203,7 +211,12 @@ def _find_premiums(
         vol = deviation / math.sqrt(years)
         for row, side in ((call, 1.0), (call + 1, -1.0)):
             european = discount * undiscounted_price(side, forward, strike[row], deviation)
-            premium[row] = early_exercise.value(side, spot, strike[row], years, rate, q, vol) - european
+            if amounts.shape[0] > 0:
+                some = early_exercise.single(side, spot, strike[row], years, rate, q)
+                values(some, np.full(1, vol), ex_years, amounts, found)
+                premium[row] = found[0] - european
+            else:
+                premium[row] = early_exercise.value(side, spot, strike[row], years, rate, q, vol) - european
 
 
 @kernel
@@ -219,6 +232,8 @@ def _fit_parity(
     years: Floats,
     rate: Floats,
     exercised: Flags,
+    ex_dates: ExDates,
+    worth: Floats,
     spot: Floats,
     tried_spot: Floats,
     forward: Floats,
@@ -241,13 +256,17 @@ def _fit_parity(
             forward[group], error[group], residual[group] = math.nan, math.nan, math.nan
             continue
         t, growth, style = years[group], math.exp(rate[group] * years[group]), exercised[group]
-        level, uncertain, misfit = _parity(calls, strike, price, half_spread, premium, growth, style, spot[group])
+        level, uncertain, misfit = _parity(
+            calls, strike, price, half_spread, premium, growth, style, spot[group] + worth[group]
+        )
+        paid = slice(ex_dates.offsets[group], ex_dates.offsets[group + 1])
+        ex_years, amounts = ex_dates.years[paid], ex_dates.amounts[paid]
         if style and spot[group] > 0.0 and level > 0.0:
             at, before, gap_before = level, math.nan, math.nan
             for _ in range(_MAX_STEPS):
-                _find_premiums(calls, strike, price, t, rate[group], spot[group], at, premium)
+                _find_premiums(calls, strike, price, t, rate[group], spot[group], at, ex_years, amounts, premium)
                 level, uncertain, misfit = _parity(
-                    calls, strike, price, half_spread, premium, growth, style, spot[group]
+                    calls, strike, price, half_spread, premium, growth, style, spot[group] + worth[group]
                 )
                 gap = level - at
                 if abs(gap) < _SETTLED * uncertain or not level > 0.0:
@@ -371,7 +390,7 @@ def fit(expiries: Expiries, sign: Signs, strike: Floats, price: Floats, half_spr
     Rows are sorted by expiry, strike and right, call first. By row: ``sign``, ``strike``, ``price`` (NaN where it must
     not be used) and ``half_spread``, dollars.
     """
-    offsets, order, underlying_offsets, years, rate, spot, exercised = expiries
+    offsets, order, underlying_offsets, years, rate, spot, exercised, ex_dates, worth = expiries
     groups = years.shape[0]
     chosen, premium = np.zeros(sign.shape, np.bool_), np.zeros(sign.shape)
     over_groups(_choose_pairs, offsets, sign, strike, price, half_spread, years, rate, chosen)
@@ -381,7 +400,19 @@ def fit(expiries: Expiries, sign: Signs, strike: Floats, price: Floats, half_spr
     for _ in range(_ROUNDS if exercised.any() else 1):
         pairs = (chosen, strike, price, half_spread, premium)
         over_groups(
-            _fit_parity, offsets, *pairs, years, rate, exercised, line_spot, tried_spot, parity, error, residual
+            _fit_parity,
+            offsets,
+            *pairs,
+            years,
+            rate,
+            exercised,
+            ex_dates,
+            worth,
+            line_spot,
+            tried_spot,
+            parity,
+            error,
+            residual,
         )
         carried = (out.forward, out.spot, out.dividend_yield, out.source, line_spot)
         over_groups(_lean_on_carry, underlying_offsets, order, years, rate, spot, parity, error, *carried)

@@ -1,8 +1,8 @@
 """What known cash dividends change in an American price: a finite-difference grid for two contracts at once.
 
 The escrowed model: what diffuses is the spot less the value of the dividends to come, S* = S - PV. Exercise at time t
-gives S*(t) + PV(t) - K, so that the contract is an American option on S* with the strike K - PV(t): it grows at the rate
-of interest, and jumps up by the dividend on each ex-date. Calls are exercised on the eve of that jump, puts after it.
+gives S*(t) + PV(t) - K, so that the contract is an American option on S* with the strike K - PV(t); PV grows at the
+rate of interest and falls by the dividend on each ex-date. Calls are exercised on the eve of that, puts after it.
 
 Beside it the same contract with a constant strike runs over the same grid. Its price is known
 (:mod:`scanner.pricing.premium`), and the difference of the two has lost most of the grid's error (a control variate: J.
@@ -28,7 +28,8 @@ _NODES = 129
 _CENTRE = _NODES // 2
 # Deviations from the spot to each end.
 _WIDTH = 4.0
-_STEPS, _STEPS_PER_DIVIDEND, _LEAST_STEPS = 32, 8, 4
+# Each stretch between ex-dates has as many steps as the others: a price depends on its own contract alone.
+_STEPS, _STEPS_PER_DIVIDEND = 36, 12
 # Contracts on the grid together: enough for vectors, few enough for the cache.
 LANES = 32
 
@@ -120,19 +121,6 @@ def _lay_out(contracts: Contracts, volatility: Floats, spacing: Floats, grid: Fl
 
 
 @scalar
-def _allot(longest: float, ex_years: Floats) -> list[int]:
-    """Steps of each stretch between ex-dates, by the square root of its length; the nearest stretch first."""
-    count = ex_years.shape[0]
-    roots = np.empty(count + 1)
-    for stretch in range(count + 1):
-        begin = ex_years[stretch - 1] if stretch > 0 else 0.0
-        end = ex_years[stretch] if stretch < count else longest
-        roots[stretch] = math.sqrt(max(end - begin, 0.0))
-    steps = (_STEPS + _STEPS_PER_DIVIDEND * count) / roots.sum()
-    return [max(round(steps * root), _LEAST_STEPS) for root in roots]
-
-
-@scalar
 def differences(
     contracts: Contracts,
     volatility: Floats,
@@ -150,11 +138,11 @@ def differences(
     lanes, count = volatility.shape[0], ex_years.shape[0]
     grid, terms = np.empty((_PLANES, _NODES, lanes)), np.empty((_TERMS, lanes))
     _lay_out(contracts, volatility, spacing, grid, terms)
-    steps = _allot(contracts.years.max(), ex_years)
+    steps = (_STEPS + _STEPS_PER_DIVIDEND * count) // (count + 1)
     for stretch in range(count, -1, -1):
         begin = ex_years[stretch - 1] if stretch > 0 else 0.0
-        for step in range(steps[stretch]):
-            share = (2.0 * step + 1.0) / steps[stretch] ** 2
+        for step in range(steps):
+            share = (2.0 * step + 1.0) / (steps * steps)
             for i in range(lanes):
                 end = ex_years[stretch] if stretch < count else contracts.years[i]
                 elapsed = share * (end - begin)

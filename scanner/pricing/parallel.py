@@ -56,3 +56,23 @@ def over_rows(
     with ThreadPoolExecutor(_THREADS) as pool:
         for done in [pool.submit(run, start, stop) for start, stop in pieces]:
             done.result()
+
+
+def over_spans(
+    out: tuple[NDArray[Any], ...],
+    function: Callable[..., tuple[NDArray[Any], ...]],
+    arguments: tuple[NDArray[Any], ...],
+    spans: Sequence[tuple[int, int, Any]],
+) -> None:
+    """:func:`over_rows` for few and slow rows: each span with one argument more of its own, each as a piece."""
+
+    def run(start: int, stop: int, own: Any) -> None:
+        results = function(*(array[start:stop] for array in arguments), own)
+        for kept, computed in zip(out, results, strict=True):
+            kept[start:stop] = computed
+
+    if not spans:
+        return
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for done in [pool.submit(run, *span) for span in spans]:
+            done.result()

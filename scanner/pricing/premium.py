@@ -221,10 +221,17 @@ def price_rows(contracts: Contracts, volatility: Floats, out: Floats) -> None:
 
 
 @scalar
+def single(sign: float, spot: float, strike: float, years: float, rate: float, q: float) -> Contracts:
+    """One contract."""
+    side, one = np.empty(1, np.int8), np.empty((5, 1))
+    side[0] = 1 if sign > 0.0 else -1
+    one[0, 0], one[1, 0], one[2, 0], one[3, 0], one[4, 0] = spot, strike, years, rate, q
+    return Contracts(side, one[0], one[1], one[2], one[3], one[4])
+
+
+@scalar
 def value(sign: float, spot: float, strike: float, years: float, rate: float, q: float, vol: float) -> float:
     """One American option, dollars."""
-    side, one = np.empty(1, np.int8), np.empty((7, 1))
-    side[0] = 1 if sign > 0.0 else -1
-    one[0, 0], one[1, 0], one[2, 0], one[3, 0], one[4, 0], one[5, 0] = spot, strike, years, rate, q, vol
-    values(Contracts(side, one[0], one[1], one[2], one[3], one[4]), one[5], one[6])
-    return float(one[6, 0])
+    out = np.empty(1)
+    values(single(sign, spot, strike, years, rate, q), np.full(1, vol), out)
+    return float(out[0])

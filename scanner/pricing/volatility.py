@@ -15,7 +15,7 @@ from scanner.pricing import american, black
 from scanner.pricing.black import Greeks, Signs, Statuses, normal_pdf
 from scanner.pricing.book import CODE, Book, Flags, Floats
 from scanner.pricing.forward import Forwards, Offsets
-from scanner.pricing.parallel import over_groups, over_rows
+from scanner.pricing.parallel import over_groups, over_rows, over_spans
 from scanner.pricing.status import KERNEL_REASONS, SOLVED
 
 SOURCES = (None, "own", "twin", "vendor")
@@ -31,7 +31,9 @@ _BLURRED = 0.25
 class Market:
     """What the models need by row besides the contract, from its expiry: level, rate and yield.
 
-    ``early`` and ``late`` are the row ranges of the American and of the European contracts.
+    ``spot`` is, for American contracts, what exercise gives or takes: with the value of known dividends. ``early`` and
+    ``late`` are the row ranges of the American contracts without known dividends and of the European ones; ``paying``
+    those of the American expiries with some, and these.
     """
 
     forward: Floats
@@ -41,19 +43,25 @@ class Market:
     dividend_yield: Floats
     early: Sequence[tuple[int, int]]
     late: Sequence[tuple[int, int]]
+    paying: Sequence[tuple[int, int, american.Dividends]]
 
     @classmethod
     def of(cls, book: Book, forwards: Forwards) -> Market:
         """Spread the expiries' values over their rows."""
-        exercised = book.known.exercised
+        exercised, offsets = book.known.exercised, book.known.offsets
+        paying = exercised & (np.diff(book.known.ex_dates.offsets) > 0)
         return cls(
             forward=book.by_row(forwards.forward),
             discount=book.by_row(book.discount),
-            spot=book.by_row(forwards.spot),
+            spot=book.by_row(_exercise_level(book, forwards)),
             rate=book.by_row(book.known.rate),
             dividend_yield=book.by_row(forwards.dividend_yield),
-            early=_runs(exercised, book.known.offsets),
-            late=_runs(~exercised, book.known.offsets),
+            early=_runs(exercised & ~paying, offsets),
+            late=_runs(~exercised, offsets),
+            paying=[
+                (int(offsets[group]), int(offsets[group + 1]), book.known.ex_dates.of(group))
+                for group in np.flatnonzero(paying).tolist()
+            ],
         )
 
 
@@ -84,7 +92,7 @@ def find(book: Book, market: Market, forwards: Forwards) -> Found:
         _judge_quotes,
         book.known.offsets,
         forwards.forward,
-        forwards.spot,
+        _exercise_level(book, forwards),
         pivots(book, forwards),
         book.known.years,
         book.discount,
@@ -105,7 +113,12 @@ def find(book: Book, market: Market, forwards: Forwards) -> Found:
 
 def pivots(book: Book, forwards: Forwards) -> Floats:
     """The level that parts in from out of the money: the forward or, where it can be exercised at once, the spot."""
-    return np.where(book.known.exercised, forwards.spot, forwards.forward)
+    return np.where(book.known.exercised, _exercise_level(book, forwards), forwards.forward)
+
+
+def _exercise_level(book: Book, forwards: Forwards) -> Floats:
+    """The share's price where it can be exercised at once, and that of the diffusion elsewhere."""
+    return np.where(book.known.exercised, forwards.spot + book.known.worth, forwards.spot)
 
 
 def of_quotes(book: Book, market: Market, quotes: Floats) -> Floats:
@@ -129,6 +142,7 @@ def greeks(book: Book, market: Market, iv: Floats) -> Greeks:
     early = (book.sign, market.spot, book.strike, book.years, market.rate, market.dividend_yield, iv)
     late = (book.sign, market.spot, market.forward, book.strike, book.years, market.discount, iv)
     over_rows(out, american.greeks, early, market.early)
+    over_spans(out, american.greeks, early, market.paying)
     over_rows(out, black.greeks, late, market.late)
     return out
 
@@ -139,6 +153,7 @@ def of_prices(book: Book, market: Market, price: Floats) -> tuple[Floats, Status
     early = (book.sign, price, market.spot, book.strike, book.years, market.rate, market.dividend_yield)
     late = (book.sign, price, market.forward, book.strike, book.years, market.discount)
     over_rows((iv, status), american.implied_volatility, early, market.early)
+    over_spans((iv, status), american.implied_volatility, early, market.paying)
     over_rows((iv, status), black.implied_volatility, late, market.late)
     return iv, status
 
