@@ -287,10 +287,11 @@ def judge(
     return Judged(measured, ruleset.judge(rules, measured.frames, reasons), verdicts)
 
 
-def summarise(chain: pl.DataFrame, panel: Panel, curve: Curve | None = None) -> tuple[pl.DataFrame, pl.DataFrame]:
+def summarise(
+    chain: pl.DataFrame, events: pl.DataFrame, curve: Curve | None = None
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """What is kept of a session for later ones to compare with: contract rows and one row of sums an underlying."""
-    del panel
-    priced = price_chain(chain, curve, sides=("mid",))
+    priced = price_chain(chain, curve, event_tables.dividends(events), sides=("mid",))
     contracts = priced.contracts.with_columns(premium=pl.col("volume") * pl.col("mid") * pl.col("multiplier"))
     standard = contracts.filter(~pl.col("nonstandard"))
     totals = underlying.totals(standard).drop("session_date", "spot")

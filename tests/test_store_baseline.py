@@ -12,7 +12,8 @@ from built_chains import built_chain
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scanner.panel import FIELDS, Panel
+from scanner import events
+from scanner.panel import FIELDS
 from scanner.store.baseline import Baseline, gather
 from scanner.store.derive import raw_summary
 
@@ -20,7 +21,7 @@ FIRST = date(2026, 8, 3)
 
 
 def rows(session: date, **options: object) -> pl.DataFrame:
-    return raw_summary(built_chain(session, **options), Panel.empty())[0]  # type: ignore[arg-type]
+    return raw_summary(built_chain(session, **options), events.empty())[0]  # type: ignore[arg-type]
 
 
 def view(baseline: Baseline, field: str) -> npt.NDArray[np.float32]:

@@ -11,7 +11,6 @@ import pytest
 from built_chains import Recorded, built_chain
 
 from scanner import quality, sessions
-from scanner.panel import Panel
 from scanner.store.derive import raw_summary
 from scanner.store.importing import ImportReport, import_chains
 from scanner.store.store import Store
@@ -126,10 +125,10 @@ def test_a_holiday_label_is_stored_with_its_verdict_and_takes_no_place_in_the_pa
 
 
 def test_a_name_that_cannot_be_priced_is_kept_without_volatilities_and_costs_no_other(tmp_path: Path) -> None:
-    def summarise(chain: pl.DataFrame, panel: Panel) -> tuple[pl.DataFrame, pl.DataFrame]:
+    def summarise(chain: pl.DataFrame, known: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
         if "BAD" in chain["underlying"]:
             raise ZeroDivisionError
-        contracts, metrics = raw_summary(chain, panel)
+        contracts, metrics = raw_summary(chain, known)
         return contracts.with_columns(iv=pl.lit(0.3)), metrics.with_columns(iv30=pl.lit(0.3))
 
     store = Store.open(tmp_path, summarise=summarise, calculation_version="1")
@@ -144,8 +143,8 @@ def test_a_name_that_cannot_be_priced_is_kept_without_volatilities_and_costs_no_
 
 
 def test_numbers_of_another_calculation_version_are_left_out_until_they_are_made_again(tmp_path: Path) -> None:
-    def summarise(chain: pl.DataFrame, panel: Panel) -> tuple[pl.DataFrame, pl.DataFrame]:
-        contracts, metrics = raw_summary(chain, panel)
+    def summarise(chain: pl.DataFrame, known: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+        contracts, metrics = raw_summary(chain, known)
         return contracts.with_columns(iv=pl.lit(0.3)), metrics.with_columns(iv30=pl.lit(0.3))
 
     take(Store.open(tmp_path, summarise=summarise, calculation_version="1"), built_chain(DAYS[0]))

@@ -4,6 +4,9 @@ For a European pair ``C - P = discount x (forward - strike)``: each strike gives
 robust mean, weighted by how tight the quotes are. American quotes lose their early-exercise premiums first, which
 depend on the forward through the yield, so that the two are found in turn. The discount comes from the curve.
 
+Known dividends (``ex_dates``) have left the spot before, and their ex-dates are in those premiums; the yield is what
+parity tells beyond them, so that announced dividends and the ones not announced yet are each counted once.
+
 Quotes as wide as the stock is volatile say little, and the forward of three days says nothing about a yearly yield. All
 expiries of an underlying therefore share a carry line ``ln(forward / spot) = shift + (rate - yield) x years``: the
 ``shift`` takes up a spot that was not taken at the quotes' time, and each expiry leans on the line as far as its own

@@ -13,15 +13,15 @@ import polars as pl
 from scanner import quality, sessions
 from scanner.corporate_actions import Actions
 from scanner.errors import StoreError
-from scanner.panel import Panel
 from scanner.store.history import History
 from scanner.store.snapshots import Snapshots, StoredChain
 from scanner.store.summaries import CONTRACT_ROWS, VERDICT, Summaries
 
 log = logging.getLogger(__name__)
 
-# Contract rows (contract columns and volume, open_interest, iv, delta, mid) and underlying rows (metrics) of a chain.
-Summarise = Callable[[pl.DataFrame, Panel], tuple[pl.DataFrame, pl.DataFrame]]
+# Contract rows (contract columns and volume, open_interest, iv, delta, mid) and underlying rows (metrics) of a chain,
+# from it and the known events.
+Summarise = Callable[[pl.DataFrame, pl.DataFrame], tuple[pl.DataFrame, pl.DataFrame]]
 
 # A session whose last quotes are older than this before its close has no closing volume.
 CLOSE_TOLERANCE = timedelta(minutes=5)
@@ -39,9 +39,9 @@ class Derived:
     verdicts: pl.DataFrame
 
 
-def raw_summary(chain: pl.DataFrame, panel: Panel) -> tuple[pl.DataFrame, pl.DataFrame]:
+def raw_summary(chain: pl.DataFrame, known: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The summary that needs no pricing: volume, open interest and mid of each contract; no metrics."""
-    del panel
+    del known
     both = pl.col("bid").is_not_null() & (pl.col("ask") > 0) & (pl.col("ask") >= pl.col("bid"))
     contracts = chain.with_columns(
         iv=pl.lit(None, pl.Float64),
@@ -61,6 +61,7 @@ class Deriver:
     summarise: Summarise
     calculation_version: str
     actions: Actions
+    events: pl.DataFrame
 
     def derive(self, source: str, session: date, underlyings: Iterable[str]) -> list[Derived]:
         """Judge and summarise one session of some underlyings, from the newest quotes each has in the store."""
@@ -74,7 +75,7 @@ class Deriver:
         unfinished = [name for name, reached in final.items() if not reached]
         # What had not traded yet when the session was last seen is not the session's volume.
         closing = trusted.with_columns(volume=pl.when(~pl.col("underlying").is_in(unfinished)).then(pl.col("volume")))
-        contracts, metrics = self._summarised(source, session, closing, panel)
+        contracts, metrics = self._summarised(source, session, closing)
         before = self._lineages_before(source, session, listed)
         lineages = {name: self._lineage(name, session, before.get(name, ""), items) for name, items in listed.items()}
         rows = _underlying_rows(trusted, verdicts, final, metrics).with_columns(
@@ -89,18 +90,16 @@ class Deriver:
             for name, items in listed.items()
         ]
 
-    def _summarised(
-        self, source: str, session: date, chain: pl.DataFrame, panel: Panel
-    ) -> tuple[pl.DataFrame, pl.DataFrame]:
+    def _summarised(self, source: str, session: date, chain: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
         """The summary of a chain; a name that cannot be priced is kept without volatilities, and costs no other."""
         try:
-            return self.summarise(chain, panel)
+            return self.summarise(chain, self.events)
         except Exception as error:
             names = chain["underlying"].unique().sort().to_list()
             if len(names) == 1:
                 log.warning("%s %s %s is kept without volatilities: %r", source, session, names[0], error)
-                return raw_summary(chain, panel)
-        parts = [self._summarised(source, session, chain.filter(pl.col("underlying") == name), panel) for name in names]
+                return raw_summary(chain, self.events)
+        parts = [self._summarised(source, session, chain.filter(pl.col("underlying") == name)) for name in names]
         contracts, metrics = zip(*parts, strict=True)
         return pl.concat(contracts), pl.concat(metrics, how="diagonal_relaxed")
 

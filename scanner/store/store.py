@@ -122,10 +122,12 @@ class Store:
 
     def _act_on_events(self) -> None:
         renames = self.path / RENAMES_FILE
-        actions = Actions.of(self.events, read_renames(renames) if renames.exists() else ())
+        known = self.events
+        actions = Actions.of(known, read_renames(renames) if renames.exists() else ())
         files = None if self.read_only else BaselineFiles(self.path / BASELINES_FOLDER)
         self.history = History(self.summaries, self._version, actions, files)
-        self._deriver = Deriver(self.snapshots, self.summaries, self.history, self._summarise, self._version, actions)
+        kept = (self.snapshots, self.summaries, self.history)
+        self._deriver = Deriver(*kept, self._summarise, self._version, actions, known)
 
     def outdated(self) -> dict[str, dict[date, list[str]]]:
         """What is not summarised as it would be now, by source and session: after a killed scan, or an older import."""
