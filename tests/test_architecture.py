@@ -26,7 +26,7 @@ WALLS = {
     "sources": {f"scanner.{name}" for name in ("ruleset", "alerts", "outputs", "store", "config", "cli", "pipeline")},
     "outputs": {"scanner.sources", "scanner.config", "scanner.cli", "scanner.pipeline"} | NETWORK,
     "store": {"scanner.sources", "scanner.outputs", "scanner.config", "scanner.cli", "scanner.pipeline"} | NETWORK,
-    "alerts": {"scanner.sources", "scanner.outputs", "scanner.config", "scanner.cli", "scanner.pipeline"} | NETWORK,
+    "alerts": {f"scanner.{name}" for name in ("sources", "outputs", "config", "cli", "pipeline", "evaluate")} | NETWORK,
     "memory": {f"scanner.{name}" for name in ("sources", "outputs", "config", "cli", "pipeline")} | NETWORK,
     "pipeline": {"scanner.cli", "scanner.schedule"} | NETWORK,
 }

@@ -15,6 +15,7 @@ from scanner.evaluate import decoys, injections, measures, walk
 from scanner.evaluate.injections import Injection
 from scanner.evaluate.published import RULES, Session
 from scanner.evaluate.tape import Tape
+from scanner.metrics import matching
 
 DAYS = sessions.sessions_between(date(2025, 6, 2), date(2025, 7, 3))
 NEW_FROM = 16
@@ -189,7 +190,7 @@ def test_recall_counts_the_first_hit_within_the_budget_and_its_delay() -> None:
 
 
 def test_an_alert_is_confirmed_by_half_of_its_volume_and_not_judged_without_open_interest() -> None:
-    label = measures.confirmed(
+    label = matching.confirmed(
         np.array([100.0, 100.0, 100.0, 0.0]), np.array([10.0, 10.0, np.nan, 1.0]), np.array([60.0, 59.0, 80.0, 9.0])
     )
     np.testing.assert_array_equal(label, [1.0, 0.0, np.nan, np.nan])
@@ -199,9 +200,9 @@ def test_matched_contracts_are_the_nearest_allowed_ones() -> None:
     features = np.arange(20.0)[:, None]
     allowed = np.ones(20, bool)
     allowed[[10, 11]] = False
-    assert set(measures.matched_random(features, np.array([10]), allowed)[0]) == {7, 8, 9, 12, 13}
+    assert set(matching.matched_random(features, np.array([10]), allowed)[0]) == {7, 8, 9, 12, 13}
     with pytest.raises(ValueError, match="4 contracts to match from"):
-        measures.matched_random(features, np.array([10]), np.arange(20) < 4)
+        matching.matched_random(features, np.array([10]), np.arange(20) < 4)
 
 
 def test_false_alarms_are_realised_over_nominal() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from datetime import date
+from datetime import UTC, date, datetime
 
 import polars as pl
 import pytest
@@ -117,3 +117,14 @@ def test_one_right_is_selected():
 def test_without_a_spot_near_keeps_every_strike():
     frame = chain().with_columns(spot=pl.lit(None, pl.Float64))
     assert chain_table.select(frame, near=1).height == 16
+
+
+def test_the_head_names_the_session_the_moment_of_the_quotes_and_the_source():
+    known = {"session_date": date(2025, 9, 4), "source": "cboe", "quote_time": datetime(2025, 9, 4, 19, 45, tzinfo=UTC)}
+    assert shown(chain(**known), 80).startswith("Session 2025-09-04, quotes of 2025-09-04 15:45 EDT, source cboe\n")
+
+
+@pytest.mark.parametrize(("kind", "said"), [("prior", 1), ("own", 0)])
+def test_a_surprise_that_rests_on_the_prior_says_so_once(kind, said):
+    text = shown(chain(baseline_kind=kind, history_sessions=3), 100)
+    assert text.count("baseline: prior (built in; own history is too short: 3 sessions)") == said

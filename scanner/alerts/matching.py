@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scanner import sessions
 from scanner.alerts.confirmation import MatchedRandom, Published
 from scanner.alerts.flagged import Flagged
-from scanner.evaluate.measures import confirmed, matched_random
+from scanner.metrics.matching import confirmed, matched_random
 from scanner.panel import Panel
 
 

@@ -44,4 +44,6 @@ class Worker:
         outcome = scanning.confirm_once(self.settings, self.sources, symbols)
         for line in outcome.sentences:
             log.info("%s", line)
+        for problem in outcome.problems:
+            log.warning("left out: %s", problem.message)
         return 1 if outcome.problems else 0

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from scanner.evaluate.injections import KINDS, Injection
 from scanner.evaluate.tape import Tape
 from scanner.evaluate.walk import BUDGETS, Listed
+from scanner.metrics.matching import NEIGHBOURS, confirmed, matched_random
 from scanner.metrics.surprise.calibration import TIER_EDGES
 
 _RESAMPLES = 1000
 NOMINAL = (1e-2, 1e-3, 1e-4)
 DAYS_EDGES = (1, 8, 31, 91)
-_NEIGHBOURS = 5
 
 
 def recall(listed: Iterable[Listed], planted: list[Injection]) -> pl.DataFrame:
@@ -134,30 +134,6 @@ def _band(value: pl.Expr, edges: list[float]) -> pl.Expr:
     return band
 
 
-def confirmed(
-    flagged: NDArray[np.float64], before: NDArray[np.float64], after: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """1 where open interest rose by at least half of the flagged volume overnight, 0 where not, NaN where unknown."""
-    known = np.isfinite(before) & np.isfinite(after) & (flagged > 0)
-    return np.where(known, after - before >= 0.5 * flagged, np.nan)
-
-
-def matched_random(
-    features: NDArray[np.float64], chosen: NDArray[np.int64], allowed: NDArray[np.bool_]
-) -> NDArray[np.int64]:
-    """The five rows most like each chosen one, shape (chosen, 5), from the allowed ones.
-
-    ``features`` (rows, k) are volume, days to expiry, |delta| and volume/OI on scales where a distance means the same;
-    each is divided by its spread over the allowed rows. Raises ValueError with fewer than five allowed rows.
-    """
-    pool = np.flatnonzero(allowed)
-    if len(pool) < _NEIGHBOURS:
-        raise ValueError(f"{len(pool)} contracts to match from; at least {_NEIGHBOURS} are needed")
-    spread = np.maximum(features[pool].std(axis=0), 1e-9)
-    distance = (((features[chosen][:, None, :] - features[pool][None, :, :]) / spread) ** 2).sum(axis=2)
-    return pool[np.argpartition(distance, _NEIGHBOURS - 1, axis=1)[:, :_NEIGHBOURS]]
-
-
 def confirmation(tape: Tape, listed: Iterable[Listed], random: np.random.Generator) -> pl.DataFrame:
     """Share of each detector's alerts that the next morning's open interest confirms, beside matched random contracts.
 
@@ -175,7 +151,7 @@ def confirmation(tape: Tape, listed: Iterable[Listed], random: np.random.Generat
             chosen = chosen[np.isfinite(label[chosen])]
             allowed = np.isfinite(label)
             allowed[chosen] = False
-            if not len(chosen) or allowed.sum() < _NEIGHBOURS:
+            if not len(chosen) or allowed.sum() < NEIGHBOURS:
                 continue
             same = label[matched_random(features, chosen, allowed)].mean(axis=1)
             outcomes.setdefault((item.detector, budget), []).append(

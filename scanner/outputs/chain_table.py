@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -17,7 +17,7 @@ from scanner.alerts.model import plain
 from scanner.outputs import numbers
 from scanner.outputs.delimited import csv_document
 from scanner.outputs.document import to_json
-from scanner.outputs.terminal import counted
+from scanner.outputs.terminal import counted, new_york, say
 from scanner.outputs.text import printable
 
 # What CSV and JSON hold, in this order, as far as the frame has it.
@@ -25,8 +25,8 @@ COLUMNS = (
     "underlying", "spot", "contract", "expiry", "strike", "right", "dte", "bid", "ask", "mid", "last", "iv",
     "iv_reason", "delta", "gamma", "vega", "theta", "rho", "volume", "open_interest", "oi_asof", "oi_change",
     "volume_expected", "volume_multiple", "volume_surprise", "volume_q", "iv_bid", "iv_ask", "iv_change",
-    "iv_excess", "moneyness_sd", "premium", "new_strike", "multi_leg_suspect", "surprise_reason", "session_date",
-    "quote_time", "source", "simulated",
+    "iv_excess", "moneyness_sd", "premium", "new_strike", "multi_leg_suspect", "surprise_reason",
+    "baseline_kind", "session_date", "quote_time", "source", "simulated",
 )  # fmt: skip
 
 
@@ -100,12 +100,25 @@ def print_table(chain: pl.DataFrame, to: Console) -> None:
         return
     simulated = bool(chain["simulated"].any()) if "simulated" in chain.columns else False
     shown = _that_fit(chain, to.width)
+    for line in _told(chain):
+        say(line, to)
     for _, group in chain.group_by("underlying", "root", "expiry", maintain_order=True):
         to.print(_heading(group, simulated))
         to.print(_table(group, shown, ascii_only=to.options.ascii_only))
     without = _reasons(chain)
     if without:
         to.print(Text(f"No implied volatility: {without}.", style="dim"))
+
+
+def _told(chain: pl.DataFrame) -> Iterator[Text]:
+    """What the chain is: its session, its moment, its source; and what its surprise rests on."""
+    first = chain.row(0, named=True)
+    if {"session_date", "quote_time", "source"} <= set(chain.columns):
+        moment = "at an unknown time" if first["quote_time"] is None else f"quotes of {new_york(first['quote_time'])}"
+        yield Text(f"Session {first['session_date']}, {moment}, source {printable(first['source'])}", style="bold")
+    if "baseline_kind" in chain.columns and (chain["baseline_kind"] == "prior").any():
+        sessions = counted(int(chain["history_sessions"].max() or 0), "session")  # type: ignore[arg-type] # an integer
+        yield Text(f"baseline: prior (built in; own history is too short: {sessions})", style="yellow")
 
 
 def _reasons(chain: pl.DataFrame) -> str:
