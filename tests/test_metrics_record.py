@@ -127,3 +127,23 @@ def test_a_calibrated_rule_is_explained_with_its_record_and_a_fixed_threshold_wi
     assert "contract.combined_surprise: 1 in 100 " in told
     fixed = run("rules", "explain", "gamma-expiring", "--store", str(folder), "--format", "json").out
     assert json.loads(fixed)["calibration"] == []
+
+
+@pytest.mark.parametrize(
+    ("tier", "words"),
+    [
+        (0, "below 0.15 expected"),
+        (3, "2 to 8 expected"),
+        (7, "1024 and more expected"),
+        (8, "in the last week, below 2 expected"),
+        (11, "in the last week, 256 and more expected"),
+        (14, "on the last day, 64 and more expected"),
+    ],
+)
+def test_a_tier_is_told_by_what_is_expected_of_its_contracts(tier, words):
+    assert record.tier_words(tier) == words
+
+
+def test_tiers_are_listed_by_number():
+    known = [kept(0, 1, channel=f"{MAIN} tier {tier}") for tier in (10, 2)]
+    assert [level.channel for level in levels(known)] == [f"{MAIN} tier 2", f"{MAIN} tier 10"]

@@ -142,7 +142,7 @@ def explain_rule(
 
     from scanner.alerts.model import plain
     from scanner.cli import common
-    from scanner.outputs import calibration, files
+    from scanner.outputs import calibration, files, terminal
     from scanner.ruleset import explain
 
     common.configure_logging(quiet=quiet, verbose=verbose)
@@ -162,7 +162,9 @@ def explain_rule(
         lines = [*said, *(line for item in traced for line in _traced_lines(item))]
         if on is not None and not traced:
             lines.append(f"{on} has no {rule.scope} rows to look at.")
-        files.hand_out("\n".join(lines) + "\n", output)
+        with terminal.printing(output, no_color=no_color) as console:
+            for line in lines:
+                terminal.say(line, console)
         return
     document = {
         "schema": 1,

@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from scanner.metrics.looks import SURPRISES
-from scanner.metrics.surprise.calibration import tier_of
+from scanner.metrics.surprise.calibration import EXPIRING_EDGES, TIER_EDGES, WEEK_EDGES, tier_of
 
 NOMINAL = (1e-2, 1e-3, 1e-4)
 MAIN = "contract.combined_surprise"
@@ -87,6 +87,19 @@ def of_session(frames: Mapping[str, pl.DataFrame], source: str, session: date, v
     ]
 
 
+def tier_words(tier: int) -> str:
+    """What an activity tier holds, in words: ``2 to 8 expected``, ``in the last week, below 2 expected``."""
+    families = (("", TIER_EDGES), ("in the last week, ", WEEK_EDGES), ("on the last day, ", EXPIRING_EDGES))
+    for where, edges in families:
+        if tier <= len(edges):
+            low = f"{edges[tier - 1]:g}" if tier else ""
+            if tier == len(edges):
+                return f"{where}{low} and more expected"
+            return f"{where}{low} to {edges[tier]:g} expected" if tier else f"{where}below {edges[0]:g} expected"
+        tier -= len(edges) + 1
+    raise ValueError("there is no such tier")
+
+
 def held_out(realised: pl.DataFrame, source: str, session: date, version: str) -> Iterator[Calibration]:
     """The record that came with a fit (:class:`scanner.metrics.surprise.model.Learned`), under channels of its own."""
     for tier, nominal, rows, share in realised.select("tier", "nominal", "rows", "realised").iter_rows():
@@ -110,7 +123,13 @@ def levels(records: Iterable[Calibration], before: date | None = None, last: int
             if record.session_date in newest and record.realised is not None:
                 groups.setdefault((record.channel, record.nominal), []).append(record)
         result += [_level(source, *key, group) for key, group in groups.items()]
-    return sorted(result, key=lambda level: (level.source, level.channel, -level.nominal))
+    return sorted(result, key=lambda level: (level.source, *_place(level.channel), -level.nominal))
+
+
+def _place(channel: str) -> tuple[str, int]:
+    """A channel's name and, after it, its tiers by number."""
+    name, _, tier = channel.partition(" tier ")
+    return name, int(tier) if tier else -1
 
 
 def _level(source: str, channel: str, nominal: float, records: Sequence[Calibration]) -> Level:

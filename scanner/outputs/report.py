@@ -18,7 +18,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from scanner.alerts.confirmation import RuleScore
 from scanner.alerts.model import Alert, NotJudged, Severity, plain
 from scanner.alerts.stories import NARROW
-from scanner.metrics.record import MAIN, Level
+from scanner.metrics.record import MAIN, Level, tier_words
 from scanner.outputs import charts, numbers, terminal
 from scanner.outputs.result import ScanResult
 from scanner.outputs.text import printable
@@ -195,7 +195,7 @@ def _underlyings(frame: pl.DataFrame) -> list[list[str]]:
 
 def _level(level: Level) -> dict[str, Any]:
     return {
-        "channel": printable(level.channel.removeprefix(f"{MAIN} ") if level.channel != MAIN else "all contracts"),
+        "channel": _channel(level.channel),
         "source": printable(level.source),
         "stated": numbers.chance(-math.log10(level.nominal)),
         "came": "never yet" if level.realised <= 0 else numbers.chance(-math.log10(level.realised)),
@@ -204,6 +204,13 @@ def _level(level: Level) -> dict[str, Any]:
         "sessions": level.sessions,
         "drifts": level.drifts,
     }
+
+
+def _channel(channel: str) -> str:
+    name, _, tier = channel.partition(" tier ")
+    if name != MAIN:
+        return printable(channel)
+    return f"contracts: {tier_words(int(tier))}" if tier else "all contracts"
 
 
 def _score(score: RuleScore) -> dict[str, Any]:
