@@ -13,7 +13,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.special import ndtr
 
-from scanner.pricing import black, normalised, status, vector_math
+from scanner.pricing import black, black_volatility, normalised, status, vector_math
+from scanner.pricing.arrays import Options
 
 PRICE_DIGITS = 2.3e-16
 
@@ -161,7 +162,7 @@ def test_the_fast_loop_is_right_or_says_nothing_far_outside_its_region():
     sign = np.where(strike >= forward, 1, -1).astype(np.int8)
     price = black.price(sign, forward, strike, ones, ones, deviation)
     found = np.empty(rows)
-    black._solve_fast(sign, price, forward, strike, ones, ones, found)
+    black_volatility.solve_fast(Options(sign, forward, strike, ones, ones), price, found)
     answered = ~np.isnan(found)
     assert 0.05 < answered.mean() < 0.9
     assert np.abs(found / deviation - 1.0)[answered].max() < 1e-11

@@ -19,8 +19,8 @@ from pathlib import Path
 import numba
 import numpy as np
 
-from scanner.pricing.black import normal_cdf, normal_pdf
 from scanner.pricing.boundary import COEFFICIENTS, LOG_A, WING, ratio_at, reach
+from scanner.pricing.normalised import normal_cdf, normal_pdf
 
 _NODES = 24
 _QUADRATURE = 64

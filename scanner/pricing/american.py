@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from scanner.pricing import cash_dividends, premium
 from scanner.pricing.american_greeks import greek_rows
-from scanner.pricing.black import Floats, Greeks, Signs, Statuses
+from scanner.pricing.arrays import Floats, Greeks, Signs, Statuses, empty_greeks
 from scanner.pricing.cash_dividends import Dividends
 from scanner.pricing.inversion import solve_rows
 from scanner.pricing.lattice import LANES
@@ -82,7 +82,7 @@ def greeks(
 ) -> Greeks:
     """Delta, gamma, vega, theta and rho; zero gamma, vega, theta and rho where the contract is exercised at once."""
     contracts, value = Contracts(sign, spot, strike, years, rate, dividend_yield), np.empty(sign.shape[0])
-    out = Greeks(*(np.empty(sign.shape[0]) for _ in Greeks._fields))
+    out = empty_greeks(sign.shape[0])
     if dividends is None:
         greek_rows(contracts, volatility, value, out)
         return out

@@ -23,7 +23,7 @@ import math
 
 import numpy as np
 
-from scanner.pricing.black import DAYS_PER_YEAR, PER_POINT, Floats, Greeks
+from scanner.pricing.arrays import DAYS_PER_YEAR, PER_POINT, Floats, Greeks, part_of_greeks
 from scanner.pricing.boundary import COEFFICIENTS, LOG_A, LONGEST, WIDEST, WING, table
 from scanner.pricing.normalised import ROOT_TWO_PI
 from scanner.pricing.premium import LEAST_RATE, Contracts, part, tail
@@ -255,11 +255,5 @@ def greek_rows(contracts: Contracts, volatility: Floats, price: Floats, greeks: 
     """Value and greeks of any number of contracts, into ``price`` and ``greeks``; NaN where an input is missing."""
     for first in range(0, volatility.shape[0], _BLOCK):
         last = min(first + _BLOCK, volatility.shape[0])
-        block = Greeks(
-            greeks.delta[first:last],
-            greeks.gamma[first:last],
-            greeks.vega[first:last],
-            greeks.theta[first:last],
-            greeks.rho[first:last],
-        )
-        _block(part(contracts, first, last), volatility[first:last], price[first:last], block)
+        some = part_of_greeks(greeks, first, last)
+        _block(part(contracts, first, last), volatility[first:last], price[first:last], some)

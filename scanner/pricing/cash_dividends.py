@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from scanner.pricing import inversion
 from scanner.pricing.american_greeks import greek_rows
-from scanner.pricing.black import DAYS_PER_YEAR, PER_POINT, Floats, Greeks, Statuses
+from scanner.pricing.arrays import DAYS_PER_YEAR, PER_POINT, Floats, Greeks, Statuses
 from scanner.pricing.inversion import (
     BEFORE,
     FLOOR,

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from scanner.pricing.black import Floats
+from scanner.pricing.arrays import Floats
 from scanner.pricing.cash_dividends import Dividends
 
 

@@ -23,11 +23,12 @@ from numpy.typing import NDArray
 
 from scanner.compiled import kernel
 from scanner.pricing import premium as early_exercise
-from scanner.pricing.black import Floats, Signs
+from scanner.pricing.arrays import Floats, Signs
 from scanner.pricing.cash_dividends import values
 from scanner.pricing.ex_dates import ExDates
 from scanner.pricing.normalised import implied_deviation, undiscounted_price
 from scanner.pricing.parallel import over_groups
+from scanner.pricing.robust import BISQUARE, robust_mean, weighted_median
 
 NONE, PARITY, SPOT = 0, 1, 2
 
@@ -42,8 +43,6 @@ _MAX_STEPS = 8
 _SETTLED = 0.05
 # Premiums follow the spot by a fraction only.
 _SAME_SPOT = 0.5
-_MAD_TO_DEVIATION = 1.4826
-_BISQUARE = 4.685
 # Standard deviations, as shares of the spot: how far an expiry may stand off the carry line (dividends come in lumps,
 # rates and borrowing fees have a term structure), at once and per year.
 _OFF_LINE, _OFF_LINE_PER_YEAR = 0.001, 0.01
@@ -83,37 +82,6 @@ class Forwards(NamedTuple):
     dividend_yield: Floats
     source: NDArray[np.int8]
     residual: Floats
-
-
-@kernel
-def weighted_median(values: Floats, weights: Floats) -> float:
-    """The value with half of the weight below it."""
-    half, reached = 0.5 * weights.sum(), 0.0
-    for position in np.argsort(values):
-        reached += weights[position]
-        if reached >= half:
-            return float(values[position])
-    return math.nan
-
-
-@kernel
-def robust_mean(values: Floats, weights: Floats) -> tuple[float, float]:
-    """A weighted mean that single wild values cannot move (Tukey's bisquare), and the median misfit around it."""
-    centre = weighted_median(values, weights)
-    misfit = weighted_median(np.abs(values - centre), weights)
-    for _ in range(5):
-        reach = _BISQUARE * max(_MAD_TO_DEVIATION * misfit, 1e-9 * abs(centre))
-        total, weight = 0.0, 0.0
-        for i in range(values.shape[0]):
-            u = (values[i] - centre) / reach
-            if abs(u) < 1.0:
-                share = weights[i] * (1.0 - u * u) ** 2
-                total += share * values[i]
-                weight += share
-        if weight <= 0.0:
-            break
-        centre = total / weight
-    return centre, weighted_median(np.abs(values - centre), weights)
 
 
 @kernel
@@ -310,7 +278,7 @@ def _carry_line(
                 continue
             weight = 1.0 / noise[i] ** 2
             if step > 0:
-                distance = (level[i] - shift - slope * t) / (_BISQUARE * noise[i])
+                distance = (level[i] - shift - slope * t) / (BISQUARE * noise[i])
                 weight *= 1.0 / (1.0 + distance * distance)
             a += weight
             b += weight * t

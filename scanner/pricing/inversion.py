@@ -11,7 +11,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from scanner.pricing.black import Floats, Statuses, guessed_deviation
+from scanner.pricing.arrays import Floats, Statuses
+from scanner.pricing.black_volatility import guessed_deviation
 from scanner.pricing.premium import BLOCK, Contracts, least, part, values
 from scanner.pricing.status import (
     ABOVE_BOUND,

@@ -20,7 +20,7 @@ import math
 
 import numpy as np
 
-from scanner.pricing.black import Floats
+from scanner.pricing.arrays import Floats
 from scanner.pricing.premium import LEAST_RATE, Contracts
 from scanner.pricing.vector_math import prefer_wide_vectors, scalar, vectorised
 

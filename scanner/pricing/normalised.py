@@ -14,11 +14,24 @@ import math
 from scanner.pricing.vector_math import mills_polynomial, scalar
 
 ROOT_TWO_PI = math.sqrt(2.0 * math.pi)
+_ROOT_HALF = math.sqrt(0.5)
 _ROOT_TWO_OVER_PI = math.sqrt(2.0 / math.pi)
 _POLYNOMIAL_REACH = 8.0
 _SERIES_REACH = 0.02
 _LAST_STEP = 1e-6
 _MAX_STEPS = 60
+
+
+@scalar
+def normal_cdf(x: float) -> float:
+    """The standard normal distribution function, accurate in both tails."""
+    return 0.5 * math.erfc(-x * _ROOT_HALF)
+
+
+@scalar
+def normal_pdf(x: float) -> float:
+    """The standard normal density."""
+    return math.exp(-0.5 * x * x) / ROOT_TWO_PI
 
 
 @scalar

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanner.compiled import kernel
-from scanner.pricing.black import Floats, Signs
+from scanner.pricing.arrays import Floats, Signs
 from scanner.pricing.parallel import over_groups
 
 _NEIGHBOURS = 7

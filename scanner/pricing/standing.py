@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanner.compiled import kernel
-from scanner.pricing.black import Floats, Signs
+from scanner.pricing.arrays import Floats, Signs
 from scanner.pricing.book import Book, Flags
 from scanner.pricing.forward import Forwards, Offsets
 from scanner.pricing.parallel import over_groups

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from scanner.compiled import kernel
 from scanner.pricing import american, black
-from scanner.pricing.black import Greeks, Signs, Statuses, normal_pdf
+from scanner.pricing.arrays import Greeks, Signs, Statuses
 from scanner.pricing.book import CODE, Book, Flags, Floats
 from scanner.pricing.forward import Forwards, Offsets
+from scanner.pricing.normalised import normal_pdf
 from scanner.pricing.parallel import over_groups, over_rows, over_spans
 from scanner.pricing.status import KERNEL_REASONS, SOLVED
 
