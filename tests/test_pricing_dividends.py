@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 from datetime import date
+from functools import partial
 from itertools import product
 
 import numpy as np
 import polars as pl
 import pytest
 import QuantLib as ql  # noqa: N813 - the library's own usage
-from quoted_chains import EXPIRIES, RATE, SESSION, SPOT, quoted_chain
+from quoted_chains import EXPIRIES, QUOTE_TIME, RATE, SESSION, SPOT, quoted_chain
 
 from scanner import events
+from scanner.measuring import measure
+from scanner.panel import Panel
 from scanner.pricing import american, price_chain, status
 from scanner.pricing.american import Dividends
 from scanner.pricing.curve import flat
@@ -242,3 +245,12 @@ def test_dividends_of_a_table_of_events_are_those_with_dollars():
     assert found is not None
     assert found.rows() == [("KO", date(2026, 9, 12), 0.51)]
     assert events.dividends(events.empty()) is None
+
+
+def test_a_scan_prices_with_the_dividends_of_its_events():
+    """What a session is measured with, live or replayed, and what ``scanner chain`` shows."""
+    frame, price = paying_chain(), partial(price_chain, curve=flat(RATE))
+    table = pl.DataFrame([("ABC", date(2025, 6, 10), "dividend", 1.5, None)], schema=events.SCHEMA, orient="row")
+    found = measure(frame, Panel.empty("test"), QUOTE_TIME, price=price, events=table).frames["contract"]
+    wanted = price_chain(frame, flat(RATE), DIVIDENDS).contracts
+    assert found.sort("contract")["iv"].to_list() == wanted.sort("contract")["iv"].to_list()
