@@ -31,7 +31,8 @@ Rows = NDArray[np.int64]
 LOWEST_GAP = -4.0
 MAX_STEPS = 80
 ROUNDING = 1e-12
-_TOLERANCE = 1e-9
+# The move about to be made: what is left after it is far smaller.
+_TOLERANCE = 1e-7
 
 # Rows of the solver's scratch array: the contract as it is, and the state of its search.
 PRICE, SPOT, STRIKE, YEARS, RATE, YIELD, FLOOR, TRIED, BEFORE, GAP, LOW, HIGH = range(12)
