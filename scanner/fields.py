@@ -49,6 +49,7 @@ class Unit(StrEnum):
     ratio = "ratio"
     chance = "chance"
     surprise = "-log10 of a chance"
+    decades = "powers of ten"
     volatility = "volatility"
     deviations = "standard deviations"
     days = "days"
@@ -278,6 +279,9 @@ def _contract() -> tuple[Field, ...]:
                "volume not known, or nothing of that right traded"),
         _flag(s, "multi_leg_suspect", "an equal size traded at another strike or expiry", _NO_VOLUME),
         _flag(s, "roll_suspect", "about the same size traded at this strike in an expiry of the next nine days, out of its open interest, and in a later one", _NO_VOLUME),
+        _number(s, "opening_chance", Unit.chance, "that open interest rises by half of the volume or more overnight, by what past mornings told of such volumes",
+                "less than 50 lots, open interest not known, or the last day", low=0, high=1),
+        _number(s, "priority", Unit.decades, "what the alert budget ranks contracts by: combined_surprise, more for a new strike and for a volume that likely opens", _NO_SCORE),
         _integer(s, "days_to_earnings", Unit.days, "calendar days to the next earnings date", _NO_EVENTS),
     )  # fmt: skip
 

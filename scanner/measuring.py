@@ -65,7 +65,7 @@ def measure(
     elapsed = sessions.elapsed_fraction(cast("datetime", chain["quote_time"].max()))
     model = fit(panel, events)
     contracts = model.score(contracts, panel, elapsed, events)
-    contracts = contracts.with_columns(selection.roll_suspects(contracts))
+    contracts = contracts.with_columns(selection.roll_suspects(contracts), selection.priority(contracts))
     dates = earnings.next_dates(events, session_date)
     contracts = beside(contracts, "underlying", dates.drop("next_earnings"))
     strikes = strike.measure(contracts)

@@ -25,7 +25,8 @@ def contract(strike: float, surprise: float = 6.0, **changes: Any) -> dict[str, 
     """A call of ABC at a strike, so rare that it passes any false-discovery rate."""
     name = f"ABC250919C{int(strike * 1000):08d}"
     values = {"underlying": "ABC", "root": "ABC", "contract": name, "expiry": EXPIRY, "strike": strike, "right": "C"}
-    values |= {"source": "files", "session_date": THURSDAY, "volume": 600, "open_interest": 100, "oi_asof": None}
+    values |= {"source": "files", "session_date": THURSDAY, "open_interest": 100, "oi_asof": None}
+    values |= {"volume": int(6 * strike), "volume_expected": 5.0, "opening_chance": 0.35}
     values |= {"combined_surprise": surprise, "volume_surprise": surprise, "volume_q": 1e-4, "new_strike": False}
     return values | {"roll_suspect": False, "baseline_kind": "own", "history_sessions": 5} | changes
 

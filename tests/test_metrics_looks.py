@@ -31,6 +31,8 @@ def frames(*surprises: float | None) -> dict[str, pl.DataFrame]:
         quote_time=pl.lit(at(15)),
         volume_surprise="combined_surprise",
         volume_q=pl.lit(None, pl.Float64),
+        new_strike=pl.lit(value=False),
+        opening_chance=pl.lit(None, pl.Float64),
     )
     ladder = pl.DataFrame({"underlying": ["ABC"], "ladder_surprise": [surprises[0]]})
     return {"contract": contracts, "ladder": ladder}

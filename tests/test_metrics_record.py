@@ -42,8 +42,8 @@ def test_a_session_counts_what_was_judged_and_what_came_by_channel_and_tier():
     assert by[MAIN, 1e-2] == (3, pytest.approx(2 / 3))
     assert by[MAIN, 1e-3] == (3, pytest.approx(1 / 3))
     assert by[MAIN, 1e-4] == (3, 0.0)
-    # An expected volume of 1 with 30 days to go lies between the second and third edge of the tiers, 0.5 and 2.
-    assert by[f"{MAIN} tier 2", 1e-2] == (3, pytest.approx(2 / 3))
+    # An expected volume of 1 with 30 days to go lies between the first two edges of the last month's tiers, 0.5 and 8.
+    assert by[f"{MAIN} tier 9", 1e-2] == (3, pytest.approx(2 / 3))
 
 
 def test_what_rests_on_the_prior_takes_no_part():
@@ -135,9 +135,10 @@ def test_a_calibrated_rule_is_explained_with_its_record_and_a_fixed_threshold_wi
         (0, "below 0.15 expected"),
         (3, "2 to 8 expected"),
         (7, "1024 and more expected"),
-        (8, "in the last week, below 2 expected"),
-        (11, "in the last week, 256 and more expected"),
-        (14, "on the last day, 64 and more expected"),
+        (8, "in the last month, below 0.5 expected"),
+        (13, "in the last week, below 2 expected"),
+        (17, "in the last week, 2048 and more expected"),
+        (20, "on the last day, 64 and more expected"),
     ],
 )
 def test_a_tier_is_told_by_what_is_expected_of_its_contracts(tier, words):

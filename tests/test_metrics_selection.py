@@ -45,6 +45,8 @@ def chain(rows: list[tuple[str, int, float, str, int, float, bool]], session: da
         right=pl.col("right").cast(pl.Enum(["C", "P"])),
         session_date=pl.lit(session),
         open_interest=pl.lit(5000),
+        volume_expected=pl.lit(10.0),
+        opening_chance=pl.lit(selection.TYPICAL_OPENING),
     )
     frame = frame.with_columns(contract=symbology.format_osi_column())
     return frame.sort("root", "expiry", "strike", "right")
@@ -61,7 +63,7 @@ def test_neighbouring_strikes_of_either_right_are_one_alert_and_another_expiry_i
             ("AAA", 30, 105.0, "C", 700, 2.5, False),
             ("AAA", 30, 110.0, "C", 3, 0.1, False),
             ("AAA", 30, 115.0, "C", 600, 3.5, False),
-            ("AAA", 60, 105.0, "C", 500, 2.2, False),
+            ("AAA", 60, 120.0, "C", 500, 2.2, False),
         ]
     )
     alerts = selection.consolidate(scored, NO_LADDERS)
@@ -74,8 +76,8 @@ def test_less_than_fifty_lots_are_no_alert_and_a_new_strike_ranks_higher() -> No
     scored = chain(
         [
             ("AAA", 30, 100.0, "C", 49, 6.0, False),
-            ("AAA", 60, 100.0, "C", 400, 3.0, False),
-            ("AAA", 90, 100.0, "C", 400, 2.0, True),
+            ("AAA", 60, 105.0, "C", 400, 3.0, False),
+            ("AAA", 90, 110.0, "C", 450, 2.0, True),
         ]
     )
     assert selection.consolidate(scored, NO_LADDERS)["rank"].to_list() == [3.5, 3.0]
@@ -117,6 +119,49 @@ def test_a_roll_from_the_expiring_to_a_later_expiry_is_recognised_and_raises_no_
     )
     assert selection.roll_suspects(scored).to_list() == [True, True, False]
     assert selection.consolidate(scored, NO_LADDERS)["lead"].to_list() == ["AAA251006C00120000"]
+
+
+def test_a_roll_out_of_a_busy_expiring_contract_is_told_by_what_both_traded_beyond_expectation() -> None:
+    scored = chain([("AAA", 3, 100.0, "C", 7000, 0.6, False), ("AAA", 31, 100.0, "C", 2100, 4.0, False)])
+    assert not selection.roll_suspects(scored).any()
+    usual = scored.with_columns(volume_expected=pl.Series([5000.0, 100.0]))
+    assert selection.roll_suspects(usual).to_list() == [True, True]
+
+
+def test_the_same_strike_in_several_expiries_and_equal_sizes_of_one_name_are_one_alert() -> None:
+    calendar = chain([("AAA", 30, 100.0, "C", 900, 4.0, False), ("AAA", 60, 100.0, "C", 700, 3.0, False)])
+    assert selection.consolidate(calendar, NO_LADDERS)["members"].list.len().to_list() == [2]
+    spread = [("AAA", 30, 100.0, "C", 1000, 4.0, False), ("AAA", 60, 120.0, "P", 1002, 3.0, False)]
+    assert selection.consolidate(chain(spread), NO_LADDERS)["members"].list.len().to_list() == [2]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        ("AAA", 60, 120.0, "P", 1004, 3.0, False),
+        ("BBB", 60, 120.0, "P", 1000, 3.0, False),
+        ("AAA", 60, 100.0, "P", 700, 3.0, False),
+    ],
+    ids=["sizes apart", "another name", "the other right of the strike"],
+)
+def test_contracts_that_share_neither_size_nor_place_are_two_alerts(
+    other: tuple[str, int, float, str, int, float, bool],
+) -> None:
+    scored = chain([("AAA", 30, 100.0, "C", 1000, 4.0, False), other])
+    assert selection.consolidate(scored, NO_LADDERS)["members"].list.len().to_list() == [1, 1]
+
+
+def test_small_equal_sizes_meet_by_chance_and_are_two_alerts() -> None:
+    scored = chain([("AAA", 30, 100.0, "C", 150, 4.0, False), ("AAA", 60, 120.0, "P", 150, 3.0, False)])
+    assert selection.consolidate(scored, NO_LADDERS).height == 2
+
+
+def test_a_volume_that_ten_times_as_likely_opens_ranks_three_quarters_of_a_decade_higher() -> None:
+    scored = chain([("AAA", 30, 100.0, "C", 900, 4.0, False), ("AAA", 30, 150.0, "C", 700, 4.0, False)])
+    told = scored.with_columns(opening_chance=pl.Series([0.35, 0.035]))
+    assert selection.priority(told).to_list() == pytest.approx([4.0, 3.25])
+    unknown = scored.with_columns(opening_chance=pl.lit(None, pl.Float64))
+    assert selection.priority(unknown).to_list() == [4.0, 4.0]
 
 
 def test_more_volume_than_open_interest_in_the_near_leg_is_no_roll() -> None:

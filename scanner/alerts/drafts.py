@@ -96,7 +96,8 @@ def _draft(
         oi_asof=row.get("oi_asof") or quotes.get("oi_asof"),
     )
     key = Key(rule.id, finding["identity"], scan.simulated)
-    return Draft(key, alert, calibrated=calibrated, q_value=rarity.q_value, rank=plain(finding["rank"]))
+    ranks = {"rank": plain(finding["rank"]), "priority": plain(looked.row.get("priority"))}
+    return Draft(key, alert, calibrated=calibrated, q_value=rarity.q_value, **ranks)
 
 
 def _severity(named: str, baseline: Baseline) -> Severity:

@@ -83,8 +83,8 @@ class Sighting:
 class Draft:
     """A finding as the alert it would make; its id, status and first sighting are settled by the episode.
 
-    ``story`` names the run of neighbouring strikes it belongs to, ``roll`` says that it may be a leg of a rolled
-    position (see :mod:`scanner.alerts.stories`).
+    ``rank`` is what its rule ranks by, ``priority`` what the budget ranks contracts of equal stars by. ``story`` names
+    what it is told with, ``roll`` says that it may be a leg of a rolled position (see :mod:`scanner.alerts.stories`).
     """
 
     key: Key
@@ -92,6 +92,7 @@ class Draft:
     calibrated: bool = False
     q_value: float | None = None
     rank: float | None = None
+    priority: float | None = None
     story: str | None = None
     roll: bool = False
 

@@ -55,7 +55,9 @@ class Admitted:
 
 
 def strongest_first(drafts: Iterable[Draft]) -> list[Draft]:
-    """The order of the budget: calibrated before not, then severity, stars, score and the rule's own rank.
+    """The order of the budget: calibrated before not, then severity, stars, priority and the rule's own rank.
+
+    A finding that is no contract's has no priority, and its score stands for it: 12.5 points are a decade.
 
     Ties fall to the rule's id and the identity, so that the same findings always give the same alerts.
     """
@@ -67,7 +69,7 @@ def strongest_first(drafts: Iterable[Draft]) -> list[Draft]:
             not draft.calibrated,
             -alert.severity.rank,
             -(alert.stars or 0),
-            -(alert.score or 0.0),
+            -((alert.score or 0.0) / 12.5 if draft.priority is None else draft.priority),
             -rank,
             draft.key.rule_id,
             draft.key.identity,

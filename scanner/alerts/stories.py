@@ -1,7 +1,8 @@
 """One list of alerts: what several findings tell of one happening spends the session's budget once.
 
-* A run of neighbouring strikes of one root and expiry is one story, of either right: its strongest finding is the
-  alert, which names the others' contracts; a ladder takes in its contracts. What several rules say of the very same
+* A run of neighbouring strikes of one root and expiry is one story, of either right; so are the same strike in several
+  expiries, and the legs of a spread. The strongest finding is the alert, which names the others' contracts; a ladder
+  takes in its contracts. What several rules say of the very same
   thing stays, since it is shown together and kept score of rule by rule.
 * A contract that looks like a leg of a rolled position opens nothing. Only a rule that looks at ``roll_suspect`` itself
   may say something else.
@@ -31,7 +32,7 @@ _WIDE = ("expiry", "underlying")
 # Fewer names than this are no market.
 LEAST_NAMES = 5
 _CONTRACT = {"underlying", "root", "expiry", "strike", "right", "contract", "volume", "open_interest", "session_date"}
-_CONTRACT |= {"combined_surprise", "new_strike"}
+_CONTRACT |= {"combined_surprise", "volume_expected", "new_strike", "opening_chance"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,27 +45,27 @@ class Gathered:
 
 
 class Stories:
-    """The runs of neighbouring strikes of a scan that are unusual together, by root and expiry."""
+    """Which strikes of a scan are unusual together (:func:`scanner.metrics.selection.stories`), by root and expiry."""
 
     def __init__(self, findings: pl.DataFrame, frames: Frames) -> None:
-        self._runs: dict[tuple[str, date], list[tuple[float, float]]] = {}
+        self._strikes: dict[tuple[str, date], list[tuple[float, int]]] = {}
         contracts, ladders = frames.get("contract"), frames.get("ladder")
         narrow = findings.filter(pl.col("scope").is_in(NARROW) & pl.col("calibrated"))
         if contracts is None or ladders is None or narrow.height < 2 or not set(contracts.columns) >= _CONTRACT:
             return
         wanted = narrow.select("root", "expiry").unique()
         near = contracts.join(wanted, on=["root", "expiry"], how="semi", maintain_order="left")
-        runs = selection.consolidate(near, ladders.join(wanted, on=["root", "expiry"], how="semi"))
-        for root, expiry, first, last in runs.select("root", "expiry", "first_strike", "last_strike").iter_rows():
-            self._runs.setdefault((root, expiry), []).append((first, last))
+        told = selection.stories(near, ladders.join(wanted, on=["root", "expiry"], how="semi"))
+        for root, expiry, strike, story in told.select("root", "expiry", "strike", "story").iter_rows():
+            self._strikes.setdefault((root, expiry), []).append((strike, story))
 
     def named(self, root: str | None, expiry: date | None, first: float | None, last: float | None) -> str | None:
         """The name of the story that some strikes belong to; None where they stand alone."""
         if root is None or expiry is None or first is None or last is None:
             return None
-        for low, high in self._runs.get((root, expiry), ()):
-            if first <= high and last >= low:
-                return f"{root} {expiry} {low:g} {high:g}"
+        for strike, story in self._strikes.get((root, expiry), ()):
+            if first <= strike <= last:
+                return f"{root} {story}"
         return None
 
 

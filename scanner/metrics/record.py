@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from scanner.metrics.looks import SURPRISES
-from scanner.metrics.surprise.calibration import EXPIRING_EDGES, TIER_EDGES, WEEK_EDGES, tier_of
+from scanner.metrics.surprise.calibration import EXPIRING_EDGES, MONTH_EDGES, TIER_EDGES, WEEK_EDGES, tier_of
 
 NOMINAL = (1e-2, 1e-3, 1e-4)
 MAIN = "contract.combined_surprise"
@@ -89,7 +89,12 @@ def of_session(frames: Mapping[str, pl.DataFrame], source: str, session: date, v
 
 def tier_words(tier: int) -> str:
     """What an activity tier holds, in words: ``2 to 8 expected``, ``in the last week, below 2 expected``."""
-    families = (("", TIER_EDGES), ("in the last week, ", WEEK_EDGES), ("on the last day, ", EXPIRING_EDGES))
+    families = (
+        ("", TIER_EDGES),
+        ("in the last month, ", MONTH_EDGES),
+        ("in the last week, ", WEEK_EDGES),
+        ("on the last day, ", EXPIRING_EDGES),
+    )
     for where, edges in families:
         if tier <= len(edges):
             low = f"{edges[tier - 1]:g}" if tier else ""

@@ -11,6 +11,9 @@ LEAST_RANK = 2.0
 LEAST_LOTS = 50
 NEW_STRIKE_RANK = 1.5
 LADDER_CHARGE = 0.5
+OPENING_WEIGHT = 0.75
+LEG_LOTS, LEG_TOLERANCE = 200, 0.003
+TYPICAL_OPENING = 0.35
 NAMED = 5
 
 
@@ -81,21 +84,22 @@ def multi_leg_suspects(contracts: pl.DataFrame) -> pl.Series:
 def roll_suspects(contracts: pl.DataFrame) -> pl.Series:
     """Whether a contract looks like a leg of a position rolled from an expiry of the next nine days to a later one.
 
-    Both legs have the same root, right and strike, at least 50 lots each, sizes within a quarter of each other, and are
-    both rarer than one in ten; the near leg's volume fits into its open interest, so that it can be a closing. Null
-    where the volume or the surprise is not known.
+    Both legs have the same root, right and strike and at least 50 lots, and their volumes, or what they traded beyond
+    expectation, are within a quarter of each other; the far leg is rarer than one in ten, the near one, which usually
+    trades a lot, than one in three; and what the near leg traded beyond expectation fits into its open interest, so
+    that it can be a closing. Null where the volume or the surprise is not known.
     """
     key = ["root", "strike", "right"]
     days = (pl.col("expiry") - pl.col("session_date")).dt.total_days()
-    legs = contracts.with_row_index("_row").filter((pl.col("volume") >= 50) & (pl.col("combined_surprise") >= 1.0))
-    near = legs.filter((days <= 9) & (pl.col("volume") <= 1.1 * pl.col("open_interest")))
-    pairs = near.select(*key, near="_row", size="volume", first="expiry").join(
-        legs.select(*key, "volume", "expiry", far="_row"), on=key
+    legs = contracts.with_row_index("_row").filter((pl.col("volume") >= 50) & (pl.col("combined_surprise") >= 0.5))
+    legs = legs.with_columns(beyond=pl.col("volume") - pl.col("volume_expected"))
+    near = legs.filter((days <= 9) & (pl.col("beyond") <= 1.1 * pl.col("open_interest")))
+    pairs = near.select(*key, near="_row", size="volume", extra="beyond", first="expiry").join(
+        legs.filter(pl.col("combined_surprise") >= 1.0).select(*key, "volume", "beyond", "expiry", far="_row"), on=key
     )
     rolled = pairs.filter(
         (pl.col("expiry") > pl.col("first"))
-        & (pl.col("volume") <= 1.25 * pl.col("size"))
-        & (pl.col("volume") >= 0.8 * pl.col("size"))
+        & (_alike("volume", "size") | ((pl.col("extra") >= 40) & _alike("beyond", "extra")))
     )
     marked = pl.concat([rolled["near"], rolled["far"]]).unique()
     known = contracts["volume"].is_not_null() & contracts["combined_surprise"].is_not_null()
@@ -103,27 +107,30 @@ def roll_suspects(contracts: pl.DataFrame) -> pl.Series:
     return pl.select(pl.when(known).then(tagged)).to_series().alias("roll_suspect")
 
 
-def consolidate(contracts: pl.DataFrame, ladders: pl.DataFrame) -> pl.DataFrame:
-    """One list of a session's alerts, strongest first: a run of neighbouring strikes of one expiry is one story.
+def _alike(one: str, other: str) -> pl.Expr:
+    """Whether two sizes are within a quarter of each other."""
+    return (pl.col(one) <= 1.25 * pl.col(other)) & (pl.col(one) >= 0.8 * pl.col(other))
+
+
+def stories(contracts: pl.DataFrame, ladders: pl.DataFrame) -> pl.DataFrame:
+    """The contracts of a session that stand out, and which of them tell one story.
 
     ``contracts`` is a scored chain sorted by root, expiry, strike and right, ``ladders`` the ladder frame. A contract
-    takes part with at least 50 lots and a rank of 2, or as a member of a ladder; contracts of either right at the same
-    or the next listed strike belong to one alert, which names its five strongest. A contract's rank is its combined
-    surprise, 1.5 higher for a new strike (a family of few contracts in which openings are told apart best, so it gets
-    more than its share of the list); that of a ladder is its surprise less 0.5, for the runs of many lengths looked at.
-    Rolls (see :func:`roll_suspects`) are left out. Columns: ``underlying root expiry first_strike last_strike rank lead
-    members``, ``lead`` the strongest contract, ``members`` all named.
+    takes part with at least 50 lots and a rank of 2, or as a member of a ladder; rolls (see :func:`roll_suspects`) are
+    left out. One story are: neighbouring strikes of one expiry, of either right; the same strike and right in several
+    expiries; and equal sizes (at least 200 lots, within 0.3 %) in one underlying, the legs of a spread. Columns:
+    ``underlying root expiry strike contract own rank story``: ``own`` is the contract's :func:`priority`, ``rank`` that
+    or its ladder's surprise less 0.5, for the runs of many lengths looked at; ``story`` numbers the stories.
     """
     charged = pl.col("ladder_surprise") - LADDER_CHARGE
     in_ladder = ladders.select("members", _ladder=charged).explode("members", empty_as_null=True, keep_nulls=True)
     places = contracts.select(
         _group=pl.struct("root", "expiry").rle_id(), _strike=pl.struct("root", "expiry", "strike").rle_id()
     )
-    raised = pl.when(pl.col("new_strike").fill_null(value=False)).then(NEW_STRIKE_RANK).otherwise(0.0)
     rolls = roll_suspects(contracts).fill_null(value=False)
     rows = (
         contracts.select(
-            "underlying", "root", "expiry", "strike", "contract", "volume", own=pl.col("combined_surprise") + raised
+            "underlying", "root", "expiry", "strike", "right", "contract", "volume", own=priority(contracts)
         )
         .hstack(places)
         .join(in_ladder, left_on="contract", right_on="members", how="left", maintain_order="left")
@@ -131,18 +138,68 @@ def consolidate(contracts: pl.DataFrame, ladders: pl.DataFrame) -> pl.DataFrame:
         .filter(((pl.col("own") >= LEAST_RANK) & (pl.col("volume") >= LEAST_LOTS)) | pl.col("_ladder").is_not_null())
         .with_columns(rank=pl.max_horizontal("own", "_ladder"))
     )
-    apart = (pl.col("_group") != pl.col("_group").shift(1)) | (pl.col("_strike") > pl.col("_strike").shift(1) + 1)
+    names = ("underlying", "root", "expiry", "strike", "contract", "own", "rank")
+    return rows.select(*names, story=pl.Series(_joined(rows), dtype=pl.Int32))
+
+
+def _joined(rows: pl.DataFrame) -> NDArray[np.int32]:
+    """The number of the story of every row: what is linked, directly or through others, is one."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    numbered = rows.with_row_index("_row")
+    legs = numbered.filter(pl.col("volume") >= LEG_LOTS).sort("underlying", "volume", "_row")
+    links = [
+        _linked(numbered, same="_group", close=pl.col("_strike") <= pl.col("_strike").shift(1) + 1),
+        _linked(numbered.sort("root", "right", "strike", "expiry"), same=("root", "right", "strike")),
+        _linked(legs, same="underlying", close=pl.col("volume") <= pl.col("volume").shift(1) * (1 + LEG_TOLERANCE)),
+    ]
+    first, second = np.concatenate(links, axis=1)
+    graph = coo_array((np.ones(len(first), bool), (first, second)), shape=(rows.height, rows.height))
+    return np.asarray(connected_components(graph, directed=False)[1], np.int32)
+
+
+def _linked(rows: pl.DataFrame, same: str | tuple[str, ...], close: pl.Expr | None = None) -> NDArray[np.int64]:
+    """Numbers of the rows that are linked with the one before them in the order given, shape (2, links)."""
+    keys = [same] if isinstance(same, str) else list(same)
+    alike = pl.all_horizontal(pl.col(key) == pl.col(key).shift(1) for key in keys)
+    pairs = rows.select("_row", before=pl.col("_row").shift(1), alike=alike if close is None else alike & close)
+    return pairs.filter("alike").select("before", "_row").to_numpy().T.astype(np.int64)
+
+
+def priority(contracts: pl.DataFrame) -> pl.Series:
+    """What the alert budget ranks contracts by, in decades: how rare, and how much an alert would tell.
+
+    The combined surprise; 1.5 more for a new strike (a family of few contracts in which openings are told apart best,
+    so it gets more than its share of the list); and 0.75 of the decades by which the chance that the volume opens
+    positions is above or below the typical one. Null where the surprise is.
+    """
+    raised = pl.when(pl.col("new_strike").fill_null(value=False)).then(NEW_STRIKE_RANK).otherwise(0.0)
+    opens = (pl.col("opening_chance") / TYPICAL_OPENING).log(10.0).clip(-1.0, 1.0).fill_null(0.0)
+    ranked = pl.col("combined_surprise") + raised + OPENING_WEIGHT * opens
+    return contracts.select(priority=ranked).to_series()
+
+
+def consolidate(contracts: pl.DataFrame, ladders: pl.DataFrame) -> pl.DataFrame:
+    """One list of a session's alerts, strongest first: one for each story of :func:`stories`.
+
+    Columns: ``underlying root expiry rank lead members``; ``lead`` is the strongest contract, whose root and expiry
+    these are, ``members`` names the five strongest.
+    """
+
+    def strongest(*columns: str) -> pl.Expr:
+        return pl.col(*columns).sort_by("own", descending=True, maintain_order=True)
+
     return (
-        rows.with_columns(_story=apart.fill_null(value=False).cum_sum())
-        .group_by("_story", maintain_order=True)
+        stories(contracts, ladders)
+        .group_by("story", maintain_order=True)
         .agg(
-            pl.col("underlying", "root", "expiry").first(),
+            pl.col("underlying").first(),
+            strongest("root", "expiry").first(),
             pl.col("rank").max(),
-            first_strike=pl.col("strike").min(),
-            last_strike=pl.col("strike").max(),
-            lead=pl.col("contract").sort_by("own", descending=True, maintain_order=True).first(),
-            members=pl.col("contract").sort_by("own", descending=True, maintain_order=True).head(NAMED),
+            lead=strongest("contract").first(),
+            members=strongest("contract").head(NAMED),
         )
-        .drop("_story")
+        .drop("story")
         .sort("rank", descending=True, maintain_order=True)
     )

@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 from scanner.compiled import kernel
 
 TIER_EDGES = np.array([0.15, 0.5, 2.0, 8.0, 32.0, 128.0, 1024.0])
-WEEK_EDGES = np.array([2.0, 32.0, 256.0])
+MONTH_EDGES = np.array([0.5, 8.0, 128.0, 1024.0])
+WEEK_EDGES = np.array([2.0, 32.0, 256.0, 2048.0])
 EXPIRING_EDGES = np.array([2.0, 64.0])
-_WEEK = len(TIER_EDGES) + 1
+_MONTH = len(TIER_EDGES) + 1
+_WEEK = _MONTH + len(MONTH_EDGES) + 1
 _EXPIRING = _WEEK + len(WEEK_EDGES) + 1
 TIERS = _EXPIRING + len(EXPIRING_EDGES) + 1
 KNOTS = 28
@@ -33,10 +35,12 @@ _USUAL_SHAPE, _USUAL_WEIGHT = 0.1, 50.0
 
 @kernel
 def tier_at(mean: float, days: int) -> int:  # pragma: no cover - compiled
-    """Activity tier by expected volume; contracts in their last week, and on their last day, have their own."""
+    """Activity tier by expected volume; those in their last month, last week or on their last day have their own."""
     if days <= 0:
         return _EXPIRING + _above(EXPIRING_EDGES, mean)
-    return _WEEK + _above(WEEK_EDGES, mean) if days <= 7 else _above(TIER_EDGES, mean)
+    if days <= 7:
+        return _WEEK + _above(WEEK_EDGES, mean)
+    return _MONTH + _above(MONTH_EDGES, mean) if days <= 30 else _above(TIER_EDGES, mean)
 
 
 @kernel

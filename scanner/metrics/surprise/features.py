@@ -50,10 +50,12 @@ FEATURES = (
     "neighbours_lately",
 )
 COUNT = len(FEATURES)
+UNDERLYING_ACTIVITY, EXPIRY_ACTIVITY = FEATURES.index("underlying_activity"), FEATURES.index("expiry_activity")
 _SHORT, _LONG, _MEAN, _RATE = 0.5 ** (1 / 2.5), 0.5 ** (1 / 15), 0.5 ** (1 / 8), 0.5 ** (1 / 10)
 _PEAK = 0.5 ** (1 / 8)
 _CAP = 3.0
 _NEIGHBOURS = 2
+_BUSIEST = 3.0
 
 
 @kernel
@@ -310,3 +312,20 @@ def design(
             log_price[i],
             beside[i],
         )
+
+
+@kernel
+def times_busier_at(linear: float) -> float:  # pragma: no cover - compiled
+    """How many times the usual a busy session expects of a contract; 1 in a quiet one.
+
+    ``linear`` is the part of the regression that the session's activity gives. The tail is read at expectation and
+    count both divided by this: on a day that is three times as busy, three times the count is as rare as the count was,
+    while the tail of contracts that *always* expect as much is a thinner one.
+    """
+    return float(np.exp(min(max(linear, 0.0), _BUSIEST)))
+
+
+def times_busier(x: NDArray[np.float32], coefficients: NDArray[np.float64]) -> NDArray[np.float64]:
+    """:func:`times_busier_at` for the rows of a design matrix (rows, COUNT)."""
+    active = [UNDERLYING_ACTIVITY, EXPIRY_ACTIVITY]
+    return np.asarray(np.exp(np.clip(x[:, active] @ coefficients[active], 0.0, _BUSIEST)), np.float64)

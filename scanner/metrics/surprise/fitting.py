@@ -9,12 +9,15 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from scanner.metrics.selection import TYPICAL_OPENING
 from scanner.metrics.surprise import features, prior
 from scanner.metrics.surprise.calibration import Calibration, calibrate, tier_of
 from scanner.metrics.surprise.combination import bounded, combine
 from scanner.metrics.surprise.geometry import Places
 from scanner.metrics.surprise.history import Layout, Memory, design_of, recall
 from scanner.metrics.surprise.model import Learned, VolumeModel, WindowModel
+from scanner.metrics.surprise.opening import FEATURES as OPENING_FEATURES
+from scanner.metrics.surprise.opening import fit_opening
 from scanner.metrics.surprise.regression import (
     TailShape,
     expected,
@@ -63,8 +66,7 @@ def fit(panel: Panel, events: pl.DataFrame | None = None, seed: int = 1) -> Volu
     for half in halves:
         known = np.sort(half)
         bases.append(features.base_table(panel.volume[:, known], layout.cell[:, known], places.underlying, names))
-    centres = {window: part.coefficients for window, part in prior.load()[0].windows.items()}
-    learned = learn(layout, bases, split, np.random.default_rng(seed), centres)
+    learned = learn(layout, bases, split, np.random.default_rng(seed), prior.load()[0])
     base = features.base_table(panel.volume, layout.cell, places.underlying, names)
     return VolumeModel(learned, "own", base, layout, recall(layout, base))
 
@@ -103,17 +105,18 @@ def learn(
     bases: list[NDArray[np.float32]],
     split: Split,
     random: np.random.Generator,
-    centres: dict[int, NDArray[np.float64]] | None = None,
+    before: Learned | None = None,
 ) -> Learned:
     """Fit each half, with its own base table, and calibrate it on the other.
 
-    ``centres`` are coefficients by window to draw the fits towards.
+    ``before`` is what the fits are drawn towards, and what stands where the history is too short for one.
     """
+    centres = {} if before is None else {window: part.coefficients for window, part in before.windows.items()}
     fitted, held = [], _HeldOut()
     for half in (0, 1):
         past = recall(layout, bases[half])
         fits = {
-            window: _fit_window(layout, past, split, half, window, random, (centres or {}).get(window))
+            window: _fit_window(layout, past, split, half, window, random, centres.get(window))
             for window in features.WINDOWS
         }
         fitted.append(fits)
@@ -131,7 +134,15 @@ def learn(
     combination = calibrate(together, tier)
     combined = bounded(combination.apply(together, tier), surprises, today)
     ladder, strike = _neighbour_calibrations(layout.places, held.rows, combined, surprises[0])
-    return Learned(windows, combination, ladder, strike, record(combined, tier))
+    opening = fit_opening(layout.panel, layout.places)
+    if opening is None:
+        opening = _same_chance() if before is None else before.opening
+    return Learned(windows, combination, ladder, strike, opening, record(combined, tier))
+
+
+def _same_chance() -> NDArray[np.float64]:
+    """Coefficients that give every volume the typical chance of opening."""
+    return np.append(np.log(TYPICAL_OPENING / (1.0 - TYPICAL_OPENING)), np.zeros(OPENING_FEATURES - 1))
 
 
 def _fit_window(
@@ -155,7 +166,8 @@ def _fit_window(
     matrix, counts = np.concatenate(x), np.concatenate(y)
     every = max(len(matrix) // _ROWS_A_FIT, 1)
     coefficients = fit_log_link(matrix[::every], counts[::every], centre)
-    mean = expected(matrix, coefficients)
+    busier = features.times_busier(matrix, coefficients)
+    mean, counts = expected(matrix, coefficients) / busier, counts / busier
     tail = tail_table(fit_dispersion(mean, counts))
     return coefficients, tail, fit_tail_shape(matrix, interpolate_tail(tail, mean, counts))
 
@@ -184,8 +196,9 @@ def _hold_out(
     for window in features.WINDOWS:
         coefficients, tail, shape = fits[window]
         x = design_of(layout, memory, session, window, rows)
-        mean = expected(x, coefficients)
-        raw = interpolate_tail(tail, mean, layout.target(session, window)[rows])
+        busier = features.times_busier(x, coefficients)
+        mean = expected(x, coefficients) / busier
+        raw = interpolate_tail(tail, mean, layout.target(session, window)[rows] / busier)
         held.raw[window].append(shape.bend(x, raw))
         if window == 1:
             held.mean.append(mean)

@@ -16,6 +16,7 @@ from scanner.metrics.surprise.geometry import Market, Places, locate
 from scanner.panel import Panel
 
 _SESSIONS_A_YEAR = 252.0
+_LEAST_FOR_USUAL = 10
 
 
 @dataclass(frozen=True)
@@ -161,6 +162,27 @@ class Memory:
     of_expiry: NDArray[np.float32]
     beside: NDArray[np.float32]
     activity: NDArray[np.float64]
+
+    def beyond_usual(self, activity: NDArray[np.float64]) -> NDArray[np.float64]:
+        """By how much today's activity of every name exceeds that of nine of ten of its sessions; 0 where it does not.
+
+        The names begin with those of the past; one without a past of ten sessions has nothing to exceed.
+        """
+        result = np.zeros(len(activity))
+        names = len(self.usual_activity)
+        result[:names] = np.maximum(activity[:names] - self.usual_activity, 0.0)
+        return result
+
+    @cached_property
+    def usual_activity(self) -> NDArray[np.float64]:
+        """What nine of ten sessions of every name stay below, at least 0; infinite for a name with fewer than ten."""
+        known = self.activity != 0.0
+        count = known.sum(axis=1)
+        ordered = np.sort(np.where(known, self.activity, -np.inf), axis=1)[:, ::-1]
+        if not ordered.shape[1]:
+            return np.full(len(ordered), np.inf)
+        usual = ordered[np.arange(len(ordered)), count // 10]
+        return np.where(count >= _LEAST_FOR_USUAL, np.maximum(usual, 0.0), np.inf)
 
 
 def recall(layout: Layout, base: NDArray[np.float32]) -> Memory:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scanner.compiled import kernel
 from scanner.metrics.surprise.calibration import calibrated_at, tier_at
 from scanner.metrics.surprise.combination import bounded_at, combine_at
-from scanner.metrics.surprise.features import COUNT, fill
+from scanner.metrics.surprise.features import COUNT, EXPIRY_ACTIVITY, UNDERLYING_ACTIVITY, fill, times_busier_at
 from scanner.metrics.surprise.history import build_up_at
 from scanner.metrics.surprise.regression import bend_at, mean_at, tail_at
 
@@ -46,7 +46,6 @@ def judge(
     call: NDArray[np.bool_],
     earnings: NDArray[np.float32],
     log_price: NDArray[np.float32],
-    shares: NDArray[np.float64],
     windows: NDArray[np.int64],
     coefficients: NDArray[np.float32],
     tails: NDArray[np.float32],
@@ -61,15 +60,13 @@ def judge(
 
     Shapes, with w the three windows: ``recent`` (rows, 4) the volumes of the sessions before, newest last; ``states``
     (rows, w, states); ``log_open_interest`` (rows, w) as each window began (NaN: ``open_interest`` of now stands in);
-    ``earlier_activity`` and ``move`` (w, underlyings); ``shares`` (w, 2) of the volume usual by now for contracts that
-    live on and that expire; ``coefficients`` (w, 1, features); ``tails`` (w, means, counts); ``starts`` (w, 2);
-    ``shapes`` (w, 2, features); ``knots`` and ``calibrated`` (w + 1, tiers, knots).
+    ``earlier_activity`` and ``move`` (w, underlyings); ``coefficients`` (w, 1, features); ``tails`` (w, means, counts);
+    ``starts`` (w, 2); ``shapes`` (w, 2, features); ``knots`` and ``calibrated`` (w + 1, tiers, knots).
     """
     x = np.empty(COUNT, np.float32)
     found = np.zeros(3)
     for i in range(len(volume)):
         name, days = underlying[i], expiry[i] - day
-        expiring = 1 if days <= 0 else 0
         traded = volume[i] > 0
         tier = 0
         interest_now = np.log1p(open_interest[i])
@@ -99,13 +96,18 @@ def judge(
                 log_price[i],
                 beside[i],
             )
-            expected = mean_at(_dot(x, coefficients, w, 0)) * shares[w, expiring]
+            expected = mean_at(_dot(x, coefficients, w, 0))
+            busier = times_busier_at(
+                coefficients[w, 0, UNDERLYING_ACTIVITY] * x[UNDERLYING_ACTIVITY]
+                + coefficients[w, 0, EXPIRY_ACTIVITY] * x[EXPIRY_ACTIVITY]
+            )
             if w == 0:
                 mean[i] = expected
-                tier = tier_at(expected, days)
+                tier = tier_at(expected / busier, days)
             if count > 0:
                 first, second = _dot(x, shapes, w, 0), _dot(x, shapes, w, 1)
-                raw = bend_at(first, second, starts[w, 0], starts[w, 1], tail_at(tails, w, expected, count))
+                rare = tail_at(tails, w, expected / busier, count / busier)
+                raw = bend_at(first, second, starts[w, 0], starts[w, 1], rare)
                 found[w] = calibrated_at(knots, calibrated, w, tier, raw)
         surprises[0, i], surprises[1, i], surprises[2, i] = found[0], found[1], found[2]
         surprises[3, i] = 0.0

@@ -33,14 +33,16 @@ class Learned:
 
     ``windows`` maps 1, 3 and 5 sessions to their models; ``combination`` calibrates the strongest of the three as one
     statement, ``ladder`` the best run of neighbouring strikes that starts at a contract, ``strike`` both rights of a
-    strike together. ``realised`` is the calibration record: one row per tier (-1 for all) and nominal chance, with the
-    frequency that held-out sessions showed: ``tier nominal rows flagged realised``.
+    strike together; ``opening`` are the coefficients of :mod:`scanner.metrics.surprise.opening`. ``realised`` is the
+    calibration record: one row per tier (-1 for all) and nominal chance, with the frequency that held-out sessions
+    showed: ``tier nominal rows flagged realised``.
     """
 
     windows: dict[int, WindowModel]
     combination: Calibration
     ladder: Calibration
     strike: Calibration
+    opening: NDArray[np.float64]
     realised: pl.DataFrame
 
 
@@ -134,7 +136,7 @@ class VolumeModel:
         ``elapsed`` is the share of the session that is over. Adds ``volume_expected volume_usual`` (before it is known
         how busy the day is) ``volume_multiple volume_surprise volume_surprise_3 volume_surprise_5 combined_surprise``
         (the three windows as one calibrated statement) ``volume_q baseline_kind surprise_reason history_sessions
-        volume_avg_5 volume_avg_20 volume_median_20 new_strike multi_leg_suspect``. Null, with the reason, where the
-        volume is not known.
+        volume_avg_5 volume_avg_20 volume_median_20 new_strike multi_leg_suspect opening_chance``. Null, with the
+        reason, where the volume is not known.
         """
         return score(self, contracts, panel, elapsed, events)

@@ -13,7 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from scanner.metrics.selection import benjamini_hochberg, multi_leg_suspects
-from scanner.metrics.surprise import features, kernel
+from scanner.metrics.surprise import features, kernel, opening
 from scanner.metrics.surprise.geometry import Places, locate
 from scanner.metrics.surprise.history import Recent, standardised_move
 from scanner.metrics.surprise.time_of_day import share_of_volume
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 GOOD_SESSIONS = 10
 _PRIOR_VOLUME = 5.0
 _NOT_KNOWN = "volume not known"
+# Decades taken off for each e-fold by which a name is busier than in nine of ten of its sessions: few sessions
+# like that were fitted, and contracts that never traded begin to. It leaves 20 sessions, tripled whole, as many alerts as the
+# sessions themselves have.
+_CHARGE_OF_BUSY = 0.45
 _THREADS = 2
 _ROWS_A_THREAD = 50_000
 
@@ -86,7 +90,8 @@ def score(
     """Add the surprise columns to a chain; rows and order stay. See :meth:`VolumeModel.score`."""
     if contracts.is_empty():
         nothing = np.empty(0)
-        return _columns(contracts, nothing, nothing, nothing, np.empty((4, 0)), np.empty(0, bool))
+        empty = _columns(contracts, nothing, nothing, nothing, np.empty((4, 0)), np.empty(0, bool))
+        return empty.with_columns(opening_chance=pl.lit(None, pl.Float64))
     today = Today.of(model, contracts, panel)
     standing, expiring = share_of_volume(elapsed, np.array([1, 0]))
     usual, mean, surprises = _judged(
@@ -95,7 +100,7 @@ def score(
     good = np.append(model.good_sessions, np.zeros(len(today.names) - len(panel.underlyings), np.int64))
     own = ((good >= GOOD_SESSIONS) & (model.kind == "own"))[today.places.underlying]
     scored = _columns(contracts, today.volume, mean, usual, surprises, own).with_columns(_past_volume(today))
-    return scored.with_columns(multi_leg_suspects(scored))
+    return scored.with_columns(multi_leg_suspects(scored), _opening(model, scored, today))
 
 
 def _judged(
@@ -132,7 +137,7 @@ def _judged(
         )
 
     _in_parts(place, count)
-    of_name, of_expiry, beside, _ = features.activity(
+    of_name, of_expiry, beside, busy = features.activity(
         places.group,
         places.call,
         places.underlying,
@@ -143,11 +148,9 @@ def _judged(
     )
     # A morning in which little has traded yet is no quiet day: until it is over, a day counts as quiet only in part.
     of_name, of_expiry = (np.where(busy < 0, busy * share[0], busy).astype(np.float32) for busy in (of_name, of_expiry))
-    windows = np.array(features.WINDOWS)
     # A contract's volume comes in bursts that may fall at any time of the day. So what has traded by now is held
     # against the whole session: how rare is it that a session brings as much? As volume only grows, the largest
     # surprise of all the looks at a session is then the last one's, however many there are.
-    shares = np.ones((len(windows), 2))
     mean, surprises = np.empty(count), np.empty((4, count))
     moves, earlier, tables = today.moves(model), today.earlier_activity(model), model.tables
 
@@ -171,8 +174,7 @@ def _judged(
             places.call[part],
             earnings,
             log_price[part],
-            shares,
-            windows,
+            np.array(features.WINDOWS),
             tables.coefficients,
             tables.tails,
             tables.starts,
@@ -185,7 +187,17 @@ def _judged(
 
     _in_parts(judge, count)
     by_now = np.where(places.expiry <= today.day, share[1], share[0])
-    return predicted, mean * by_now, surprises
+    return predicted, mean * by_now, _charged(surprises, model.memory.beyond_usual(busy), places.underlying)
+
+
+def _charged(
+    surprises: NDArray[np.float64], beyond: NDArray[np.float64], underlying: NDArray[np.int32]
+) -> NDArray[np.float64]:
+    """The surprises of names that are busier than the fit has often seen, charged for what it cannot know of them."""
+    if not beyond.any():
+        return surprises
+    charge = (_CHARGE_OF_BUSY * beyond)[underlying]
+    return np.asarray(np.maximum(surprises - charge, 0.0))
 
 
 def _in_parts(work: Callable[[slice], None], rows: int) -> None:
@@ -244,6 +256,21 @@ def _past_volume(today: Today) -> list[pl.Series]:
     ]
     sessions = pl.Series("history_sessions", recent.sessions, dtype=pl.Int64)
     return [*averages, sessions, fresh if known_name.all() else fresh.set(pl.Series(~known_name), None)]
+
+
+def _opening(model: VolumeModel, contracts: pl.DataFrame, today: Today) -> pl.Series:
+    """The chance that a volume opens positions; null for a small one, on the last day, or without open interest."""
+    days = today.places.expiry - today.day
+    with np.errstate(invalid="ignore"):
+        judged = (today.volume >= opening.LEAST_LOTS) & (days >= 1) & np.isfinite(today.open_interest)
+    rows = np.flatnonzero(judged)
+    candidates = contracts[rows]
+    delta = _numbers(candidates, "delta") if "delta" in candidates.columns else np.full(len(rows), np.nan)
+    price = _numbers(candidates, "mid") if "mid" in candidates.columns else np.full(len(rows), np.nan)
+    design = opening.design(today.volume[rows], today.open_interest[rows], delta, days[rows], price)
+    chance = np.full(len(judged), np.nan)
+    chance[rows] = opening.opening_chance(design, model.learned.opening)
+    return pl.Series("opening_chance", chance).fill_nan(None)
 
 
 def _numbers(contracts: pl.DataFrame, column: str) -> NDArray[np.float64]:
