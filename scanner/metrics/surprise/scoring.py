@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 GOOD_SESSIONS = 10
 _PRIOR_VOLUME = 5.0
 _NOT_KNOWN = "volume not known"
-# Decades taken off for each e-fold by which a name is busier than in nine of ten of its sessions: few sessions
-# like that were fitted, and contracts that never traded begin to. It leaves 20 sessions, tripled whole, as many alerts as the
-# sessions themselves have.
+# Decades taken off for each e-fold by which a name is busier than in nine of ten of its sessions: few like that were
+# fitted, and contracts that never traded begin to. It leaves 20 sessions, tripled whole, as many alerts as the sessions
+# themselves have.
 _CHARGE_OF_BUSY = 0.45
 _THREADS = 2
 _ROWS_A_THREAD = 50_000
