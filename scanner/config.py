@@ -18,6 +18,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, V
 
 from scanner import resources
 from scanner.errors import ConfigError
+from scanner.sources.base import SOURCES, no_such_source
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +27,26 @@ _DURATION = re.compile(r"^(\d+)\s*(s|m|h|d)$")
 _DURATION_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _SYMBOL = re.compile(r"^[A-Z0-9][A-Z0-9.\-/]{0,9}$")
+
+# What pydantic tells in Python's words, in those of the file.
+_SECTION = "keys and values, such as `key: value`"
+_EXPECTED = {
+    "tuple_type": "a list, such as [one, two]",
+    "too_short": "at least one item",
+    "dict_type": _SECTION,
+    "model_type": _SECTION,
+    "string_type": "text",
+    "string_too_short": "text that is not empty",
+    "path_type": "a path",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "missing": "a value; this key may not be left out",
+}
 
 Location = tuple[str | int, ...]
 
@@ -47,6 +68,13 @@ def _symbol(value: object) -> object:
     raise ValueError(f"{value!r} is not a ticker symbol")
 
 
+def _source(value: object) -> object:
+    if value in SOURCES:
+        return value
+    near = difflib.get_close_matches(str(value), SOURCES, n=1)
+    raise ValueError(no_such_source(str(value)) + (f"; did you mean `{near[0]}`?" if near else ""))
+
+
 def _cooldown(value: object) -> object:
     match = re.match(r"^(\d+)\s+sessions?$", value.strip()) if isinstance(value, str) else None
     if match is None:
@@ -56,9 +84,7 @@ def _cooldown(value: object) -> object:
 
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Symbol = Annotated[str, BeforeValidator(_symbol)]
-SourceName = Literal[
-    "cboe", "tradier", "massive", "alpaca", "marketdata", "schwab", "yahoo", "thetadata", "files", "simulated"
-]
+SourceName = Annotated[str, BeforeValidator(_source)]
 SeverityName = Literal["info", "notice", "high", "critical"]
 
 
@@ -275,7 +301,9 @@ def _sentence(path: Path, positions: dict[Location, int], item: Any, data: Any) 
         near = difflib.get_close_matches(str(item["input"]), re.findall(r"'([^']+)'", wanted), n=1)
         hint = f"did you mean `{near[0]}`?" if near else f"expected {wanted}"
         return f"{place}: {item['input']!r} is not known; {hint}"
-    return f"{place}: {item['msg'].removeprefix('Value error, ')}"
+    if item["type"] in _EXPECTED:
+        return f"{place}: expected {_EXPECTED[item['type']]}"
+    return f"{place}: {item['msg'].removeprefix('Value error, ').replace('Input should be', 'should be')}"
 
 
 def _by_line(problem: str) -> tuple[int, str]:

@@ -381,7 +381,7 @@ def _filtered(filtered: pl.DataFrame) -> Iterator[str]:
     """One sentence for each of the user's filters that left something out."""
     grouped = filtered.group_by("filter_id", "rule_id", maintain_order=True).agg(pl.col("count").sum())
     for filter_id, rule_id, count in grouped.iter_rows():
-        yield f"your filter {filter_id} left out {count:,} findings of {rule_id}"
+        yield f"your filter {filter_id} left out {count:,} finding{'' if count == 1 else 's'} of {rule_id}"
 
 
 def _distrusted(verdicts: pl.DataFrame) -> Iterator[str]:

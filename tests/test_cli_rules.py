@@ -185,3 +185,11 @@ def test_new_writes_two_files_that_check_and_test_and_never_overwrites(commands:
     assert commands("rules", "test", "--rules", tmp_path / "mine").code == 0
     assert commands("rules", "new", "my-rule", "--folder", tmp_path / "mine").code == 2
     assert commands("rules", "new", "My Rule", "--folder", tmp_path / "mine").code == 2
+
+
+def test_rules_that_are_not_there_are_named_without_a_line_or_a_rule_of_theirs(commands: Commands) -> None:
+    ran = commands("rules", "check", "--rules", "nope")
+    assert ran.code == 2
+    assert ran.out.splitlines()[0] == "error: nope: no such file or folder; check --rules [missing]"
+    (problem,) = json.loads(commands("rules", "check", "--rules", "nope", "--format", "json").out)["problems"]
+    assert problem["rule_id"] is None

@@ -187,7 +187,8 @@ def test_a_store_that_cannot_be_used_costs_only_the_store(scanner, tmp_path):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("scan", "--source", "nonesuch"), "there is no such source"),
+        (("scan", "--source", "nonesuch"), "--source: there is no source 'nonesuch' in this version; there are: cboe"),
+        (("scan", "GOOG", "--source", "tradier"), "there is no source 'tradier' in this version; there are: cboe"),
         (("scan", "--as-of", "yesterday"), "--as-of 'yesterday'"),
         (("scan", "--watchlist", "nope"), "there is no such watchlist"),
         (("chain", "GOOG", "--right", "X", "--path", "x.csv"), "expected C or P"),
@@ -231,7 +232,7 @@ def test_what_ones_own_filter_left_out_is_said(scanner, tmp_path):
     document = json.loads(ran.out)
     assert document["errors"] == []
     assert document["alerts"] == []
-    assert "your filter known left out 1 findings of busy" in document["notes"]
+    assert "your filter known left out 1 finding of busy" in document["notes"]
 
 
 def test_a_recorded_chain_older_than_the_session_asked_for_is_never_judged_as_that_session(scanner, tmp_path):
@@ -280,7 +281,7 @@ def test_a_live_source_is_never_asked_for_the_past(scanner, tmp_path):
 def test_a_typo_in_the_name_of_accepted_terms_is_said_to_be_one(scanner):
     ran = scanner("scan", "GOOG", "--source", "cboe", "--accept-terms", "cbo")
     assert ran.code == 2
-    assert ran.err.startswith("scanner: --accept-terms cbo: there is no such source; there are: ")
+    assert ran.err.startswith("scanner: --accept-terms: there is no source 'cbo' in this version; there are: ")
 
 
 def test_a_store_that_can_only_be_read_still_lends_its_history(scanner, tmp_path):

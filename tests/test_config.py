@@ -85,7 +85,18 @@ def test_secrets_come_from_the_environment_and_never_print_themselves(tmp_path):
         ("a: 1\na: 2\n", "config.yaml:2: not YAML"),
         ("schedule:\n  - {name: x, watchlist: nope, at: close}\n", "names the watchlist 'nope'"),
         ("alerts: {cooldown: soon}\n", "write a number of sessions"),
-        ("alerts: {false_discovery_rate: 2}\n", "config.yaml:1: alerts.false_discovery_rate"),
+        ("alerts: {false_discovery_rate: 2}\n", r"config.yaml:1: alerts.false_discovery_rate: should be less than 1$"),
+        ("alerts: {budget_per_session: many}\n", r"alerts.budget_per_session: expected a whole number$"),
+        ("watchlists: {mine: AAPL}\n", r"config.yaml:1: watchlists.mine: expected a list, such as \[one, two\]$"),
+        ("outputs: []\n", "outputs: expected keys and values"),
+        ("source: []\n", "source: expected at least one item"),
+        (
+            "schedule:\n  - {watchlist: x, at: close}\n",
+            "schedule.0.name: expected a value; this key may",
+        ),
+        ("source: [files,\n  tradier]\n", r"config.yaml:2: source.1: there is no source 'tradier' in this .*: cboe "),
+        ("source: cbeo\n", r"did you mean `cboe`\?"),
+        ("accept_terms: [yahoo]\n", "accept_terms.0: there is no source 'yahoo' in this version"),
     ],
 )
 def test_what_cannot_be_right_is_refused_in_words(tmp_path, text, words):

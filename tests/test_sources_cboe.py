@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -193,7 +193,7 @@ def test_terms_must_be_accepted_and_the_refusal_is_two_lines_that_name_the_way_o
 
 
 def test_accepted_terms_and_sources_without_any_let_one_through() -> None:
-    asked = [("cboe", ["yahoo"]), ("cboe", ["yahoo", "cboe"]), ("files", []), ("simulated", [])]
+    asked = [("cboe", ["files"]), ("cboe", ["files", "cboe"]), ("files", []), ("simulated", [])]
     assert [is_refused(name, accepted) for name, accepted in asked] == [True, False, False, False]
 
 
@@ -210,4 +210,4 @@ def test_the_cboe_source_opens_without_asking_anything() -> None:
         path = None
 
     opened = open_source("cboe", Nothing())
-    assert (opened.name, opened.simulated) == ("cboe", False)
+    assert (opened.name, opened.simulated, opened.delay) == ("cboe", False, timedelta(minutes=15))

@@ -63,15 +63,12 @@ def settings_for(
 
 
 def _known_sources(named: str, option: str = "--source") -> tuple[str, ...]:
-    from typing import get_args
+    from scanner.sources.base import SOURCES, no_such_source
 
-    from scanner.config import SourceName
-
-    known = get_args(SourceName)
     wanted = tuple(part.strip().lower() for part in named.split(","))
     for name in wanted:
-        if name not in known:
-            raise UsageError(f"{option} {name}: there is no such source; there are: {', '.join(known)}")
+        if name not in SOURCES:
+            raise UsageError(f"{option}: {no_such_source(name)}")
     return wanted
 
 

@@ -377,7 +377,7 @@ def _check_document(problems: Sequence[Any], measured: Sequence[Selectivity]) ->
                 "file": str(problem.path),
                 "line": problem.place.line,
                 "column": problem.place.column,
-                "rule_id": problem.rule_id,
+                "rule_id": problem.rule_id or None,
                 "code": problem.code,
                 "level": problem.level,
                 "message": problem.message,

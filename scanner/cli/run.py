@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,9 +11,6 @@ from scanner.cli import options
 
 if TYPE_CHECKING:
     from scanner.config import Job
-
-# How far behind the market each source's quotes are.
-DELAYS = {"cboe": timedelta(minutes=15)}
 
 
 def command(
@@ -56,7 +52,7 @@ def command(
         if once not in named:
             raise UsageError(f"--once {once}: there is no such job; the schedule has: {', '.join(named)}")
         raise typer.Exit(worker.run(named[once], fail_on))
-    delay = max(DELAYS.get(name, timedelta()) for name in settings.source)
+    delay = max(source.delay for source in sources)
 
     def work(job: Job) -> None:
         worker.run(job, fail_on)

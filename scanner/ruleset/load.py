@@ -53,7 +53,7 @@ def _files(path: Path, problems: list[Problem]) -> list[Path]:
     if path.is_file():
         return [path]
     if not path.is_dir():
-        problems.append(Problem(path, START, "-", "missing", "no such file or folder", "check --rules"))
+        problems.append(Problem(path, START, "", "missing", "no such file or folder", "check --rules"))
         return []
     found = sorted(file for file in path.rglob("*") if file.suffix in _SUFFIXES and file.is_file())
     return [file for file in found if not file.name.endswith(TEST_SUFFIX)]

@@ -27,6 +27,7 @@ class Problem:
     """One thing wrong with a rule file. ``code`` is a stable word; ``mend`` says what to do about it.
 
     An ``error`` leaves the rule out; a ``warning`` is likely to make it useless; a ``note`` is a matter of taste.
+    Without a ``rule_id`` it is said of the path itself, which holds no rules.
     """
 
     path: Path
@@ -39,8 +40,14 @@ class Problem:
 
     def __str__(self) -> str:
         """``file:line:col: rule: what is wrong; how to mend``."""
-        mend = f"; {self.mend}" if self.mend else ""
-        return f"{self.path}:{self.place.line}:{self.place.column}: {self.rule_id}: {self.message}{mend}"
+        place = f":{self.place.line}:{self.place.column}" if self.rule_id else ""
+        return f"{self.path}{place}: {self.said}"
+
+    @property
+    def said(self) -> str:
+        """``rule: what is wrong; how to mend``."""
+        whose, mend = f"{self.rule_id}: " if self.rule_id else "", f"; {self.mend}" if self.mend else ""
+        return f"{whose}{self.message}{mend}"
 
 
 @dataclass(slots=True)

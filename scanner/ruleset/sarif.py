@@ -27,13 +27,12 @@ def to_sarif(problems: Sequence[Problem], reasons: Mapping[str, tuple[Level, str
 
 
 def _result(problem: Problem, codes: Sequence[str]) -> dict[str, Any]:
-    mend = f"; {problem.mend}" if problem.mend else ""
     region = {"startLine": problem.place.line, "startColumn": problem.place.column}
     location = {"artifactLocation": {"uri": problem.path.as_posix()}, "region": region}
     return {
         "ruleId": problem.code,
         "ruleIndex": codes.index(problem.code),
         "level": problem.level,
-        "message": {"text": f"{problem.rule_id}: {problem.message}{mend}"},
+        "message": {"text": problem.said},
         "locations": [{"physicalLocation": location}],
     }

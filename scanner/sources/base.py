@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     import polars as pl
 
 STAGE = "source"
+SOURCES = ("cboe", "files", "simulated")
 # Keyless web sources: the sites whose terms restrict automated or non-personal use.
-_RESTRICTED = {"cboe": "cboe.com", "yahoo": "yahoo.com"}
+_RESTRICTED = {"cboe": "cboe.com"}
 _OTHERS = "files (`--source files --path PATH`, your own recorded chains) and simulated (`--source simulated`)"
 
 
@@ -46,10 +47,14 @@ def plain_ticker(symbol: str) -> str:
 
 
 class Source(Protocol):
-    """Chains by symbol, as known at ``now`` (UTC). Nothing about one symbol raises; it comes back as an error."""
+    """Chains by symbol, as known at ``now`` (UTC). Nothing about one symbol raises; it comes back as an error.
+
+    ``delay`` is how far its quotes are behind the market.
+    """
 
     name: str
     simulated: bool
+    delay: timedelta
 
     def chains(self, symbols: Iterable[str], now: datetime) -> Iterator[Fetched]:
         """One :class:`Fetched` for each symbol, in the order asked."""
@@ -63,6 +68,14 @@ class SourceSettings(Protocol):
     def path(self) -> Path | None:
         """The file, folder or glob of recorded chains that the ``files`` source reads."""
         ...
+
+
+def no_such_source(name: str) -> str:
+    """What to say of a source that this version does not have."""
+    return (
+        f"there is no source {name!r} in this version; there are: cboe (delayed quotes), files (recorded chains of any "
+        "vendor, named by `--path PATH` or `path:`) and simulated"
+    )
 
 
 def require_terms(name: str, accepted: Iterable[str]) -> None:
@@ -93,4 +106,4 @@ def open_source(name: str, settings: SourceSettings) -> Source:
         from scanner.sources.simulated import SimulatedSource
 
         return SimulatedSource()
-    raise UsageError(f"source {name!r} is not there; there are: cboe, files, simulated")
+    raise UsageError(no_such_source(name))

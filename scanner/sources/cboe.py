@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -41,6 +41,7 @@ class CboeSource:
 
     name = "cboe"
     simulated = False
+    delay = timedelta(minutes=15)
 
     def __init__(self, client: PoliteClient, base_url: str = BASE_URL) -> None:
         self._client = client

@@ -25,6 +25,7 @@ class FilesSource:
 
     name = "files"
     simulated = False
+    delay = timedelta()
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import polars as pl
 
@@ -28,6 +28,7 @@ class SimulatedSource:
 
     name = SOURCE
     simulated = True
+    delay = timedelta()
 
     def __init__(self, seed: int = DEFAULT_SEED, planted: Scenario | None = None) -> None:
         if planted is None:
