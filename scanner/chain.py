@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from scanner import symbology
+from scanner import sessions, symbology
 from scanner.errors import ChainError
 
 RIGHT = pl.Enum(["C", "P"])
@@ -132,4 +132,9 @@ def _problems(frame: pl.DataFrame) -> list[str]:
         for name in ("strike", "bid", "ask", "last", "volume", "open_interest", "spot")
     }
     problems += [f"{count} rows with a negative {name}" for name, count in negative.items() if count]
+    beyond = [day for day in frame["session_date"].drop_nulls().unique().sort() if not sessions.is_covered(day)]
+    if beyond:
+        problems.append(
+            f"labelled {beyond[0]}, outside the exchange's calendar, which knows {sessions.FIRST} to {sessions.LAST}"
+        )
     return problems

@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from datetime import timedelta
+from datetime import date, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _DURATION = re.compile(r"^(\d+)\s*(s|m|h|d)$")
 _DURATION_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_CLOCK = r"((?:[01]\d|2[0-3]):[0-5]\d)"
+_HOURS = re.compile(rf"^(?:closed|{_CLOCK}\s*-\s*{_CLOCK})$")
 _SYMBOL = re.compile(r"^[A-Z0-9][A-Z0-9.\-/]{0,9}$")
 
 # What pydantic tells in Python's words, in those of the file.
@@ -68,6 +70,23 @@ def _symbol(value: object) -> object:
     raise ValueError(f"{value!r} is not a ticker symbol")
 
 
+def _day(value: object) -> object:
+    try:
+        return date.fromisoformat(str(value))
+    except ValueError:
+        raise ValueError(f"{value!r} is not a date such as 2027-03-12") from None
+
+
+def _hours(value: object) -> object:
+    match = _HOURS.match(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError(f"{value!r}: write `closed`, or the hours in New York, such as 09:30-13:00")
+    opens, closes = (None if part is None else time.fromisoformat(part) for part in match.groups())
+    if opens is not None and closes is not None and opens >= closes:
+        raise ValueError(f"{value!r}: the session would close before it opens")
+    return None if opens is None else (opens, closes)
+
+
 def _source(value: object) -> object:
     if value in SOURCES:
         return value
@@ -84,6 +103,8 @@ def _cooldown(value: object) -> object:
 
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Symbol = Annotated[str, BeforeValidator(_symbol)]
+Day = Annotated[date, BeforeValidator(_day)]
+Hours = Annotated[tuple[time, time] | None, BeforeValidator(_hours)]
 SourceName = Annotated[str, BeforeValidator(_source)]
 SeverityName = Literal["info", "notice", "high", "critical"]
 
@@ -167,6 +188,7 @@ class Settings(_Section):
     pricing: PricingSettings = PricingSettings()
     rules: tuple[Path, ...] = ()
     events: Path | None = None
+    calendar: dict[Day, Hours] = {}
     outputs: Outputs = Outputs()
 
     @model_validator(mode="after")
@@ -289,7 +311,7 @@ def _dotted(at: Location) -> str:
 
 def _sentence(path: Path, positions: dict[Location, int], item: Any, data: Any) -> str:
     """One problem that pydantic found, as ``file:line: key: what is wrong; how to mend``."""
-    at: Location = tuple(item["loc"])
+    at: Location = tuple(part for part in item["loc"] if part != "[key]")
     place = f"{path}:{_line(at, positions)}: {_dotted(at)}"
     if item["type"] == "extra_forbidden":
         known = sorted(_section_fields(at[:-1]))

@@ -7,6 +7,7 @@
     │   └── TermsError        a source's terms have not been accepted                       exit 2
     ├── SourceError           a chain could not be fetched or read                          exit 1 or 3
     │   └── ChainError        a frame is not a chain: the column contract is broken
+    ├── CalendarError         a date beyond the years of the exchange's calendar            exit 3
     ├── PricingError          the arguments of a pricing function do not fit together
     └── StoreError            the store cannot be opened, read or written                   exit 3
         └── StoreLockedError  another process is writing to it
@@ -61,6 +62,10 @@ class ChainError(SourceError):
 
     def __init__(self, message: str, code: str = "malformed_chain") -> None:
         super().__init__(message, code)
+
+
+class CalendarError(ScannerError, ValueError):
+    """A date lies beyond the years of which the exchange's sessions are known."""
 
 
 class PricingError(ScannerError):

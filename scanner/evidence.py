@@ -5,6 +5,8 @@ One row for each underlying, found for all underlyings of a chain frame at once.
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import numpy as np
 import numpy.typing as npt
 import polars as pl
@@ -113,8 +115,9 @@ def _against_snapshot(chain: pl.DataFrame, previous: pl.DataFrame | None) -> pl.
 def _against_past(chain: pl.DataFrame, panel: Panel) -> list[pl.DataFrame]:
     """Comparisons with the newest sessions of the panel."""
     rows = panel.rows_of(chain)
-    oldest = sessions.previous_session(chain.select(pl.col("session_date").min()).item(), FURTHEST_BACK)
-    recent = sum(day >= oldest for day in panel.sessions[-LOOK_BACK:])
+    newest = chain.select(pl.col("session_date").min()).item()
+    back = (len(sessions.sessions_between(day, newest - timedelta(days=1))) for day in panel.sessions[-LOOK_BACK:])
+    recent = sum(count <= FURTHEST_BACK for count in back)
     columns = range(len(panel.sessions) - 1, len(panel.sessions) - 1 - recent, -1)
     open_interest = chain["open_interest"].cast(pl.Float32).fill_null(np.nan).to_numpy()
     return [

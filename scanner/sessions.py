@@ -2,7 +2,9 @@
 
 Sessions are named by their New York date. Instants are UTC. Every weekday is a session from 09:30 to 16:00 New York
 except those that ``exchange_calendar.csv`` lists, which ``tools/write_calendar.py`` writes from ``exchange_calendars``
-(XNYS), for a fixed range of years, so that no answer depends on today's date.
+(XNYS), for a fixed range of years, so that no answer depends on today's date. What the exchange announces later - a day
+of mourning - is put in by :func:`amend`. Beyond those years no session is known, and asking for one is a CalendarError;
+only an expiry there is taken to end at an ordinary close.
 """
 
 from __future__ import annotations
@@ -16,8 +18,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from scanner.errors import CalendarError
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import polars as pl
+
+Hours = tuple[time, time]
 
 NEW_YORK = ZoneInfo("America/New_York")
 FIRST, LAST = date(2004, 1, 1), date(2032, 12, 31)
@@ -25,6 +33,7 @@ REGULAR_OPEN, REGULAR_CLOSE = time(9, 30), time(16, 0)
 _AM_SETTLEMENT = time(9, 30)
 _TABLE = Path(__file__).with_name("exchange_calendar.csv")
 _FRIDAY = 4
+_amended: dict[date, Hours | None] = {}
 
 
 @dataclass(frozen=True)
@@ -32,30 +41,59 @@ class _Calendar:
     """Every session, ascending, and the hours (New York) of those that do not keep the regular ones."""
 
     days: tuple[date, ...]
-    odd_hours: dict[date, tuple[time, time]]
+    odd_hours: dict[date, Hours]
 
 
 @lru_cache(maxsize=1)
 def _calendar() -> _Calendar:
     with _TABLE.open(newline="", encoding="utf-8") as file:
-        irregular = {date.fromisoformat(row["date"]): row for row in csv.DictReader(file)}
-    odd = {
-        day: (time.fromisoformat(row["opens"]), time.fromisoformat(row["closes"]))
-        for day, row in irregular.items()
-        if row["opens"]
-    }
-    weekdays = (FIRST + timedelta(days=number) for number in range((LAST - FIRST).days + 1))
-    days = tuple(day for day in weekdays if day.weekday() <= _FRIDAY and (day not in irregular or day in odd))
+        irregular = {date.fromisoformat(row["date"]): _hours_of(row) for row in csv.DictReader(file)} | _amended
+    odd = {day: hours for day, hours in irregular.items() if hours is not None}
+    all_days = (FIRST + timedelta(days=number) for number in range((LAST - FIRST).days + 1))
+    days = tuple(day for day in all_days if day in odd or (day.weekday() <= _FRIDAY and day not in irregular))
     return _Calendar(days, odd)
+
+
+def _hours_of(row: dict[str, str]) -> Hours | None:
+    return (time.fromisoformat(row["opens"]), time.fromisoformat(row["closes"])) if row["opens"] else None
+
+
+def amend(changes: Mapping[date, Hours | None]) -> None:
+    """Put days into the calendar of this process that its table has otherwise: their hours, New York; None for closed.
+
+    What was put there before goes. Raises CalendarError for a day beyond the calendar.
+    """
+    for day in changes:
+        _known(day)
+    if changes == _amended:
+        return
+    _amended.clear()
+    _amended.update(changes)
+    for remembered in (_calendar, _hours, expiry_instant, is_monthly_expiry):
+        remembered.cache_clear()
+
+
+def _known(day: date) -> date:
+    """The day, where it lies in the years of the calendar. Raises CalendarError elsewhere."""
+    if not FIRST <= day <= LAST:
+        raise CalendarError(
+            f"{day} lies outside the exchange's calendar, which knows {FIRST} to {LAST}; a newer version may know more"
+        )
+    return day
 
 
 def _index(day: date) -> int:
     """Position of a session in the calendar. Raises ValueError where the day is not one."""
     days = _calendar().days
-    position = bisect_left(days, day)
+    position = bisect_left(days, _known(day))
     if position == len(days) or days[position] != day:
         raise ValueError(f"{day} is not a session of the exchange (weekend or holiday)")
     return position
+
+
+def is_covered(day: date) -> bool:
+    """Whether the calendar knows what a chain of that day is compared with: the day, and a session before it."""
+    return _calendar().days[0] < day <= LAST
 
 
 def is_session(day: date) -> bool:
@@ -67,17 +105,19 @@ def is_session(day: date) -> bool:
 
 def previous_session(day: date, count: int = 1) -> date:
     """The ``count``-th session strictly before a day, which need not be a session itself."""
+    _known(day - timedelta(days=1))
     return _calendar().days[_checked(bisect_left(_calendar().days, day) - count, day)]
 
 
 def next_session(day: date, count: int = 1) -> date:
     """The ``count``-th session strictly after a day, which need not be a session itself."""
+    _known(day + timedelta(days=1))
     return _calendar().days[_checked(bisect_right(_calendar().days, day) + count - 1, day)]
 
 
 def _checked(position: int, day: date) -> int:
     if not 0 <= position < len(_calendar().days):
-        raise ValueError(f"{day} lies outside the calendar, which knows {FIRST} to {LAST}")
+        raise CalendarError(f"{day} lies too close to an end of the exchange's calendar, {FIRST} to {LAST}")
     return position
 
 

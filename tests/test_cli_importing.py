@@ -88,6 +88,18 @@ def test_a_file_that_cannot_be_understood_is_named_with_its_reason_and_the_rest_
     assert "letter.csv" in result.stdout.split("Refused:")[1]
 
 
+@pytest.mark.parametrize("year", [2003, 2033])
+def test_a_chain_from_beyond_the_exchanges_calendar_is_refused_and_the_rest_goes_on(
+    folder: Path, tmp_path: Path, year: int
+) -> None:
+    rows = f"{year}-09-06,GOOG,{year}-09-16,230,C,100,50,3.0,3.2,230\n"
+    (folder / "beyond.csv").write_text(",".join(COLUMNS) + "\n" + rows, "utf-8")
+    result = run("import", folder, "--store", tmp_path / "store")
+    assert result.exit_code == 1
+    words = f"labelled {year}-09-06, outside the exchange's calendar, which knows 2004-01-01 to 2032-12-31"
+    assert words in " ".join(result.stdout.split())
+
+
 def test_where_nothing_can_be_taken_the_exit_code_is_3(tmp_path: Path) -> None:
     result = run("import", tmp_path / "nowhere", "--store", tmp_path / "store")
     assert result.exit_code == 3

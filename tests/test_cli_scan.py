@@ -278,6 +278,16 @@ def test_a_live_source_is_never_asked_for_the_past(scanner, tmp_path):
     assert ran.err.startswith("scanner: --as-of: cboe has the chains of now alone; ")
 
 
+def test_a_closure_that_the_configuration_names_is_no_session(scanner, tmp_path):
+    path = chain_file(tmp_path)
+    (tmp_path / "mourning.yaml").write_text("calendar: {2025-09-04: closed}\n", "utf-8")
+    (tmp_path / "beyond.yaml").write_text("calendar: {2040-09-04: closed}\n", "utf-8")
+    for config, code in (("config.yaml", 0), ("mourning.yaml", 2), ("config.yaml", 0), ("beyond.yaml", 2)):
+        ran = scanner("scan", "--path", path, "--as-of", "2025-09-04", "--config", config, "--store", "store")
+        assert (config, ran.code) == (config, code)
+    assert "`calendar:` 2040-09-04 lies outside the exchange's calendar" in ran.err
+
+
 def test_a_typo_in_the_name_of_accepted_terms_is_said_to_be_one(scanner):
     ran = scanner("scan", "GOOG", "--source", "cboe", "--accept-terms", "cbo")
     assert ran.code == 2

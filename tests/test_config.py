@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, time, timedelta
 from pathlib import Path
 
 import pytest
@@ -96,12 +96,23 @@ def test_secrets_come_from_the_environment_and_never_print_themselves(tmp_path):
         ),
         ("source: [files,\n  tradier]\n", r"config.yaml:2: source.1: there is no source 'tradier' in this .*: cboe "),
         ("source: cbeo\n", r"did you mean `cboe`\?"),
+        (
+            "calendar:\n  2027-03-12: shut\n",
+            r"config.yaml:2: calendar.2027-03-12: 'shut': write `closed`, or the hours",
+        ),
+        ("calendar: {2027-11-26: 13:00-09:30}\n", "the session would close before it opens"),
+        ("calendar: {tomorrow: closed}\n", "calendar.tomorrow: 'tomorrow' is not a date such as 2027"),
         ("accept_terms: [yahoo]\n", "accept_terms.0: there is no source 'yahoo' in this version"),
     ],
 )
 def test_what_cannot_be_right_is_refused_in_words(tmp_path, text, words):
     with pytest.raises(ConfigError, match=words):
         config.load(write(tmp_path, text), {})
+
+
+def test_days_of_the_exchanges_calendar_are_closures_or_hours(tmp_path):
+    settings = config.load(write(tmp_path, "calendar:\n  2027-03-12: closed\n  2027-11-24: 09:30 - 13:00\n"), {})
+    assert settings.calendar == {date(2027, 3, 12): None, date(2027, 11, 24): (time(9, 30), time(13, 0))}
 
 
 def test_an_empty_file_means_the_defaults(tmp_path):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 
 import exchange_calendars
 import polars as pl
 import pytest
 
 from scanner import sessions
+from scanner.errors import CalendarError
 
 
 def test_every_session_and_its_hours_are_those_of_exchange_calendars():
@@ -122,3 +123,56 @@ def test_a_bare_date_means_that_sessions_close():
         sessions.parse_instant("2025-09-06")
     with pytest.raises(ValueError, match="yesterday"):
         sessions.parse_instant("yesterday")
+
+
+@pytest.fixture
+def amended():
+    """What a test puts into the calendar goes with it."""
+    yield sessions.amend
+    sessions.amend({})
+
+
+def test_a_closure_that_is_announced_can_be_put_into_the_calendar_and_taken_out_again(amended):
+    friday, thursday = date(2027, 3, 12), date(2027, 3, 11)
+    assert sessions.expiry_instant(friday, "PM") == datetime(2027, 3, 12, 21, 0, tzinfo=UTC)
+    amended({friday: None})
+    assert not sessions.is_session(friday)
+    assert sessions.previous_session(date(2027, 3, 15)) == thursday
+    assert sessions.expiry_instant(friday, "PM") == datetime(2027, 3, 11, 21, 0, tzinfo=UTC)
+    amended({})
+    assert sessions.is_session(friday)
+    assert sessions.expiry_instant(friday, "PM") == datetime(2027, 3, 12, 21, 0, tzinfo=UTC)
+
+
+def test_odd_hours_can_be_put_into_the_calendar_at_a_weekend_too(amended):
+    saturday = date(2027, 3, 13)
+    amended({saturday: (time(10, 0), time(12, 30))})
+    assert sessions.session_open(saturday) == datetime(2027, 3, 13, 15, 0, tzinfo=UTC)
+    assert sessions.session_close(saturday) == datetime(2027, 3, 13, 17, 30, tzinfo=UTC)
+    assert sessions.next_session(date(2027, 3, 12)) == saturday
+
+
+@pytest.mark.parametrize("day", [date(2003, 9, 4), date(2033, 1, 5)])
+def test_a_day_beyond_the_calendar_is_an_error_that_says_what_it_knows(amended, day):
+    noon = datetime(day.year, day.month, day.day, 17, tzinfo=UTC)
+    asked = [
+        lambda: sessions.session_of(noon),
+        lambda: sessions.session_close(day),
+        lambda: sessions.previous_session(day),
+        lambda: sessions.next_session(day),
+        lambda: amended({day: None}),
+    ]
+    for ask in asked:
+        with pytest.raises(CalendarError, match="which knows 2004-01-01 to 2032-12-31"):
+            ask()
+
+
+def test_the_ends_of_the_calendar_have_no_neighbours_beyond_them():
+    assert sessions.session_of(datetime(2032, 12, 31, 20, tzinfo=UTC)) == date(2032, 12, 31)
+    assert sessions.previous_session(date(2033, 1, 1)) == date(2032, 12, 31)
+    assert sessions.next_session(date(2003, 12, 31)) == date(2004, 1, 2)
+    assert [sessions.is_covered(date(2004, 1, day)) for day in (2, 5)] == [False, True]
+    with pytest.raises(CalendarError):
+        sessions.next_session(date(2032, 12, 31))
+    with pytest.raises(CalendarError):
+        sessions.previous_session(date(2004, 1, 2))

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scanner.errors import UsageError
+from scanner.errors import CalendarError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,11 +39,17 @@ def settings_for(
 ) -> Settings:
     """The configuration with what the command line says put over it.
 
-    ``--path`` alone means the ``files`` source. Raises ConfigError or UsageError.
+    ``--path`` alone means the ``files`` source. The configuration's days of the exchange's calendar count from here on.
+    Raises ConfigError or UsageError.
     """
     from scanner import config as configuration
+    from scanner import sessions
 
     settings = configuration.load(config)
+    try:
+        sessions.amend(settings.calendar)
+    except CalendarError as error:
+        raise UsageError(f"the configuration's `calendar:` {error}") from error
     if path is not None and source is None:
         source = "files"
     changes: dict[str, object] = {}
