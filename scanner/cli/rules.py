@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from scanner.metrics.record import Level
     from scanner.ruleset import Loaded, Rule
     from scanner.ruleset.lint import Selectivity
-    from scanner.ruleset.testing import Report
+    from scanner.ruleset.problems import Problem
 
 app = typer.Typer(help="List, check, test and explain the rules.", no_args_is_help=True)
 
@@ -95,24 +95,17 @@ def prove_rules(
     no_color: options.NoColor = False,
 ) -> None:
     """Run the unit tests beside the rules; exit 2 where one fails or is missing."""
+    from scanner.outputs import rules as outputs
+    from scanner.outputs import terminal
     from scanner.ruleset.testing import run_tests
 
     loaded = _load(rules, config)
     reports = [run_tests(rule) for rule in _chosen(loaded, ids)]
-    rows = [
-        {
-            "id": report.rule_id,
-            "outcome": "passed" if report.passed else "FAILED",
-            "cases": len(report.results),
-            "failures": list(_failures(report)),
-            "conditions_not_turned": list(report.unturned),
-        }
-        for report in reports
-    ]
     if format is options.OutputFormat.table:
-        _show_reports(reports, output, no_color=no_color)
+        with terminal.printing(output, no_color=no_color) as console:
+            outputs.print_tests(reports, console)
     else:
-        _show(rows, "tests", format, output, no_color=no_color)
+        _show(outputs.tested_rows(reports), "tests", format, output, no_color=no_color)
     _complain(loaded)
     raise typer.Exit(0 if reports and not loaded.problems and all(report.passed for report in reports) else 2)
 
@@ -138,11 +131,9 @@ def explain_rule(
     no_color: options.NoColor = False,
 ) -> None:
     """Say in words what a rule does; with --on, how each condition came out on the nearest rows."""
-    from dataclasses import asdict
-
-    from scanner.alerts.model import plain
     from scanner.cli import common
     from scanner.outputs import calibration, files, terminal
+    from scanner.outputs import rules as outputs
     from scanner.ruleset import explain
 
     common.configure_logging(quiet=quiet, verbose=verbose)
@@ -159,31 +150,14 @@ def explain_rule(
         rule = next(item for item in loaded.rules if item.id == rule.id and item.applies_to(on.strip().upper()))
         traced = explain.trace(rule, frames, limit or 3)
     if format is options.OutputFormat.table:
-        lines = [*said, *(line for item in traced for line in _traced_lines(item))]
+        lines = [*said, *(line for item in traced for line in outputs.trace_lines(item))]
         if on is not None and not traced:
             lines.append(f"{on} has no {rule.scope} rows to look at.")
         with terminal.printing(output, no_color=no_color) as console:
             for line in lines:
                 terminal.say(line, console)
         return
-    document = {
-        "schema": 1,
-        "rule_id": rule.id,
-        "words": said,
-        "calibration": [plain(asdict(level)) for level in record],
-        "rows": [
-            {
-                "identity": item.identity,
-                "verdict": _verdict(item.verdict),
-                "conditions": [
-                    {"condition": part.text, "values": dict(part.values), "verdict": _verdict(part.verdict)}
-                    for part in item.checked
-                ],
-            }
-            for item in traced
-        ],
-    }
-    files.hand_out(json.dumps(document, indent=2, default=str) + "\n", output)
+    files.hand_out(outputs.dumps(outputs.explain_document(rule, said, record, traced)), output)
 
 
 def _record_of(rule: Rule, config: Path | None, store: Path | None) -> list[Level]:
@@ -310,32 +284,20 @@ def _show(
 ) -> None:
     """Rows as a table for people, one JSON document, or CSV."""
     from scanner.outputs import files, terminal
+    from scanner.outputs import rules as outputs
 
     if format is options.OutputFormat.json:
-        files.hand_out(json.dumps({"schema": 1, name: rows}, indent=2) + "\n", output)
+        files.hand_out(outputs.dumps({name: rows}), output)
     elif format is options.OutputFormat.csv:
-        files.hand_out(_csv(rows), output)
+        files.hand_out(outputs.to_csv(rows), output)
     else:
-        shown = [key for key in (rows[0] if rows else {}) if key not in hide]
-        if not shown:
-            return
-        table = terminal.plain_table(*(key.replace("_", " ") for key in shown), whole=("id", "field"))
-        for row in rows:
-            table.add_row(*("" if row[key] is None else str(row[key]) for key in shown))
         with terminal.printing(output, no_color=no_color) as console:
-            console.print(table)
-
-
-def _csv(rows: list[dict[str, Any]]) -> str:
-    from scanner.outputs.delimited import csv_document
-
-    values = (["; ".join(value) if isinstance(value, list) else value for value in row.values()] for row in rows)
-    return csv_document(list(rows[0]), values) if rows else ""
+            outputs.print_rows(rows, console, hide)
 
 
 def _show_check(
     loaded: Loaded,
-    problems: Sequence[Any],
+    problems: Sequence[Problem],
     measured: Sequence[Selectivity],
     format: str,
     output: Path | None,
@@ -344,102 +306,17 @@ def _show_check(
 ) -> None:
     from scanner import __version__
     from scanner.outputs import files, terminal
+    from scanner.outputs import rules as outputs
     from scanner.ruleset import lint
     from scanner.ruleset.sarif import to_sarif
 
     if format == "sarif":
         files.hand_out(json.dumps(to_sarif(problems, lint.REASONS, __version__), indent=2) + "\n", output)
-        return
-    if format == "json":
-        files.hand_out(json.dumps(_check_document(problems, measured), indent=2) + "\n", output)
-        return
-    with terminal.printing(output, no_color=no_color) as console:
-        for problem in problems:
-            console.print(f"{problem.level}: {problem} [{problem.code}]", soft_wrap=True)
-        if measured:
-            table = terminal.plain_table("rule", "rows", "flagged", "not judged", "of those judged")
-            for item in measured:
-                share = "" if item.share is None else f"{item.share:.3%}"
-                table.add_row(item.rule_id, f"{item.rows:,}", f"{item.fired:,}", f"{item.not_judged:,}", share)
-            console.print(table)
-        for code in sorted({problem.code for problem in problems} & set(lint.REASONS)):
-            console.print(f"{code}: {lint.REASONS[code][1]}", style="dim")
-        counts = {level: sum(problem.level == level for problem in problems) for level in ("error", "warning", "note")}
-        said = ", ".join(f"{count} {level}{'' if count == 1 else 's'}" for level, count in counts.items())
-        console.print(f"{terminal.counted(len(_one_each(loaded.rules)), 'rule')}: {said}")
-
-
-def _check_document(problems: Sequence[Any], measured: Sequence[Selectivity]) -> dict[str, Any]:
-    return {
-        "schema": 1,
-        "problems": [
-            {
-                "file": str(problem.path),
-                "line": problem.place.line,
-                "column": problem.place.column,
-                "rule_id": problem.rule_id or None,
-                "code": problem.code,
-                "level": problem.level,
-                "message": problem.message,
-                "mend": problem.mend or None,
-            }
-            for problem in problems
-        ],
-        "selectivity": [
-            {
-                "rule_id": item.rule_id,
-                "rows": item.rows,
-                "flagged": item.fired,
-                "not_judged": item.not_judged,
-                "share": item.share,
-            }
-            for item in measured
-        ],
-        "simulated": bool(measured),
-    }
-
-
-def _failures(report: Report) -> Iterable[str]:
-    yield from (str(problem) for problem in report.problems)
-    for result in report.results:
-        yield from (f"{result.case.name}: {failure}" for failure in result.failures)
-
-
-def _show_reports(reports: Sequence[Report], output: Path | None, *, no_color: bool) -> None:
-    from scanner.outputs import terminal
-
-    with terminal.printing(output, no_color=no_color) as console:
-        for report in reports:
-            outcome = "passed" if report.passed else "FAILED"
-            console.print(
-                f"{outcome}  {report.rule_id}  {terminal.counted(len(report.results), 'case')}",
-                style="" if report.passed else "bold red",
-            )
-            for failure in _failures(report):
-                console.print(f"    {failure}", soft_wrap=True)
-            for condition in report.unturned:
-                console.print(f"    no case turns it: {condition}", style="yellow", soft_wrap=True)
-        failed = sum(not report.passed for report in reports)
-        console.print(f"{len(reports) - failed} of {terminal.counted(len(reports), 'rule')} passed")
-
-
-def _verdict(verdict: bool | None) -> str:
-    return {True: "true", False: "false", None: "unknown"}[verdict]
-
-
-def _traced_lines(item: Any) -> Iterable[str]:
-    outcome = {True: "fires", False: "stays quiet", None: "is not judged"}[item.verdict]
-    yield ""
-    yield f"{item.identity}: {outcome}"
-    for part in item.checked:
-        values = ", ".join(
-            f"{name} = {'missing' if value is None else _number(value)}" for name, value in part.values.items()
-        )
-        yield f"  {_verdict(part.verdict):<8}{part.text}    ({values})"
-
-
-def _number(value: object) -> str:
-    return f"{value:,.6g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+    elif format == "json":
+        files.hand_out(outputs.dumps(outputs.check_document(problems, measured)), output)
+    else:
+        with terminal.printing(output, no_color=no_color) as console:
+            outputs.print_check(len(_one_each(loaded.rules)), problems, measured, console)
 
 
 def _sample_frames() -> dict[str, Any]:
