@@ -46,8 +46,8 @@ def tier_at(mean: float, days: int) -> int:  # pragma: no cover - compiled
 @kernel
 def _above(edges: NDArray[np.float64], value: float) -> int:  # pragma: no cover - compiled
     count = 0
-    while count < len(edges) and value >= edges[count]:
-        count += 1
+    for edge in edges:
+        count += 1 if value >= edge else 0
     return count
 
 
@@ -71,13 +71,9 @@ def calibrated_at(
     """
     if value <= 0:
         return 0.0
-    low, high = 0, KNOTS
-    while low < high:
-        middle = (low + high) // 2
-        if raw[which, tier, middle] < value:
-            low = middle + 1
-        else:
-            high = middle
+    low = 0
+    for knot in range(KNOTS):  # comparing with all is quicker than a search whose every branch is a surprise
+        low += 1 if raw[which, tier, knot] < value else 0
     if low in (0, KNOTS):
         return float(calibrated[which, tier, min(low, KNOTS - 1)])
     left, right = raw[which, tier, low - 1], raw[which, tier, low]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from scanner.compiled import kernel
 from scanner.metrics.surprise import features
 from scanner.metrics.surprise.geometry import Market, Places, locate
+from scanner.metrics.surprise.threads import in_parts
 from scanner.panel import Panel
 
 _SESSIONS_A_YEAR = 252.0
@@ -263,10 +265,24 @@ class Recent:
 
 def _rows(values: NDArray[Any], rows: NDArray[np.int32], missing: float) -> NDArray[Any]:
     """The given rows of an array; ``missing`` for row -1."""
-    result = np.full((len(rows), *values.shape[1:]), missing, values.dtype)
-    known = rows >= 0
-    result[known] = values[rows[known]]
+    result = np.empty((len(rows), *values.shape[1:]), values.dtype)
+    width = math.prod(values.shape[1:])
+    wide, flat = result.reshape(len(rows), width), values.reshape(len(values), width)
+
+    def gather(part: slice) -> None:
+        _gather(flat, rows[part], flat.dtype.type(missing), wide[part])
+
+    in_parts(gather, len(rows))
     return result
+
+
+@kernel
+def _gather(
+    values: NDArray[Any], rows: NDArray[np.int32], missing: Any, result: NDArray[Any]
+) -> None:  # pragma: no cover - compiled
+    for i in range(len(rows)):
+        for k in range(values.shape[1]):
+            result[i, k] = values[rows[i], k] if rows[i] >= 0 else missing
 
 
 def _mean(recent: NDArray[np.float32]) -> NDArray[np.float32]:

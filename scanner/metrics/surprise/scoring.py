@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +13,7 @@ from scanner.metrics.selection import benjamini_hochberg, multi_leg_suspects
 from scanner.metrics.surprise import features, kernel, opening
 from scanner.metrics.surprise.geometry import Places, locate
 from scanner.metrics.surprise.history import Recent, standardised_move
+from scanner.metrics.surprise.threads import in_parts
 from scanner.metrics.surprise.time_of_day import share_of_volume
 from scanner.panel import Panel
 
@@ -29,8 +27,6 @@ _NOT_KNOWN = "volume not known"
 # fitted, and contracts that never traded begin to. It leaves 20 sessions, tripled whole, as many alerts as the sessions
 # themselves have.
 _CHARGE_OF_BUSY = 0.45
-_THREADS = 2
-_ROWS_A_THREAD = 50_000
 
 
 @dataclass(frozen=True)
@@ -136,7 +132,7 @@ def _judged(
             predicted[part],
         )
 
-    _in_parts(place, count)
+    in_parts(place, count)
     of_name, of_expiry, beside, busy = features.activity(
         places.group,
         places.call,
@@ -185,7 +181,7 @@ def _judged(
             surprises[:, part],
         )
 
-    _in_parts(judge, count)
+    in_parts(judge, count)
     by_now = np.where(places.expiry <= today.day, share[1], share[0])
     return predicted, mean * by_now, _charged(surprises, model.memory.beyond_usual(busy), places.underlying)
 
@@ -197,17 +193,9 @@ def _charged(
     if not beyond.any():
         return surprises
     charge = (_CHARGE_OF_BUSY * beyond)[underlying]
-    return np.asarray(np.maximum(surprises - charge, 0.0))
-
-
-def _in_parts(work: Callable[[slice], None], rows: int) -> None:
-    """Run compiled work, which lets go of the interpreter, on parts of the rows in two threads."""
-    if rows < _ROWS_A_THREAD:
-        work(slice(0, rows))
-        return
-    edges = np.linspace(0, rows, 4 * _THREADS + 1).astype(int)
-    with ThreadPoolExecutor(_THREADS) as pool:
-        list(pool.map(work, [slice(first, last) for first, last in pairwise(edges)]))
+    for surprise in surprises:
+        np.maximum(np.subtract(surprise, charge, out=surprise), 0.0, out=surprise)
+    return surprises
 
 
 def _columns(
