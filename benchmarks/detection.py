@@ -1,10 +1,12 @@
 """How well unusual volume is found, beside every published rule at the same budget of alerts, and how often it is not.
 
-    python -m benchmarks detection [--data DIR] [--symbols A,B] [--sessions N] [--rounds N] [--seed N] [--json]
+    python -m benchmarks detection [--data DIR] [--intraday DIR] [--symbols A,B] [--sessions N] [--rounds N] [--seed N]
+        [--json]
 
 Walks forward over recorded sessions: each is judged by a model fitted on up to 40 sessions before it. Printed are
-realised against nominal false alarms; the recall of injected blocks, drips, ladders and new-strike openings; decoys;
-the share of alerts that the next morning's open interest confirms; and what each part of the score gives.
+realised against nominal false alarms, by time of day too where there are several chains a session; the recall of
+injected blocks, drips, ladders and new-strike openings, among all listed contracts and among those with 100 or more
+open; decoys; the share of alerts that the next morning's open interest confirms; and what each part of the score gives.
 Deterministic from the seed.
 """
 
@@ -23,10 +25,12 @@ import polars as pl
 import scanner
 from scanner.evaluate import decoys, injections, measures, walk
 from scanner.evaluate.ablations import ABLATIONS
+from scanner.evaluate.intraday import by_time_of_day
 from scanner.evaluate.published import RULES
 from scanner.evaluate.tape import Tape
 
 LEAST_HISTORY = 12
+HELD = 100
 SURPRISES = ("combined_surprise", "volume_surprise", "volume_surprise_3", "volume_surprise_5")
 
 
@@ -46,6 +50,8 @@ def main(arguments: list[str]) -> int:
         print(f"{options.data}: no session has {LEAST_HISTORY} trusted sessions before it", file=sys.stderr)
         return 2
     result = run(tape, models, options.rounds, options.seed)
+    if options.intraday.is_dir():
+        result["false alarms by time of day"] = by_time_of_day(options.intraday).to_dicts()
     result["about"] = _about(tape, models, options) | {"seconds": round(time.perf_counter() - started, 1)}
     print(json.dumps(result, indent=1, default=str) if options.json else _text(result))
     return 0
@@ -55,6 +61,9 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks detection")
     default = Path(os.environ.get("SCANNER_REAL_DATA", Path(__file__).parents[2] / "shared" / "data"))
     parser.add_argument("--data", type=Path, default=default / "eod-volume-oi", help="folder of recorded chains")
+    parser.add_argument(
+        "--intraday", type=Path, default=default / "cboe-chain-intraday", help="folder of chains of several times a day"
+    )
     parser.add_argument("--symbols", default="", help="only these underlyings, separated by commas")
     parser.add_argument("--sessions", type=int, default=20, help="how many of the last sessions to judge")
     parser.add_argument("--rounds", type=int, default=4, help="rounds of injections, each 8 a session")
@@ -76,14 +85,9 @@ def _judged_sessions(tape: Tape, count: int) -> range:
 def run(tape: Tape, models: walk.Models, rounds: int, seed: int) -> dict[str, object]:
     """Every table of the benchmark, as lists of rows."""
     random = np.random.default_rng(seed)
-    judged = range(min(models), max(models) + 1)
     clean = [walk.score(tape, session, model) for session, model in models.items()]
-    outcomes = []
-    for _ in range(rounds):
-        volume, planted = injections.plant(tape, judged, 2, random)
-        lists = walk.lists(tape.with_volume(volume), models, planted, ABLATIONS)
-        outcomes.append(measures.recall(lists, planted))
-    recall = measures.recall_table(pl.concat(outcomes), random)
+    recall = _recall(tape, models, rounds, random, 0, ABLATIONS)
+    held = _recall(tape, models, rounds, random, HELD, {})
     alarms = [measures.false_alarms(clean, column, random).with_columns(score=pl.lit(column)) for column in SURPRISES]
     ablated = [
         measures.false_alarms(
@@ -96,12 +100,30 @@ def run(tape: Tape, models: walk.Models, rounds: int, seed: int) -> dict[str, ob
     natural = walk.lists(tape, models, [])
     return {
         "beside the best published rule": measures.best_published(recall, walk.OURS, tuple(RULES)).to_dicts(),
+        f"the same, open interest {HELD} or more": measures.best_published(held, walk.OURS, tuple(RULES)).to_dicts(),
         "recall": recall.to_dicts(),
         "false alarms": pl.concat(alarms).to_dicts(),
         "false alarms without parts": pl.concat(ablated).to_dicts(),
         "confirmed next morning": measures.confirmation(tape, natural, random).to_dicts(),
         "decoys": decoys.judge_decoys(tape, models, random).to_dicts(),
     }
+
+
+def _recall(
+    tape: Tape,
+    models: walk.Models,
+    rounds: int,
+    random: np.random.Generator,
+    least_open_interest: int,
+    variants: dict[str, walk.Rescore],
+) -> pl.DataFrame:
+    """The recall table of some rounds of injections."""
+    outcomes = []
+    for _ in range(rounds):
+        volume, planted = injections.plant(tape, range(min(models), max(models) + 1), 2, random, least_open_interest)
+        lists = walk.lists(tape.with_volume(volume), models, planted, variants)
+        outcomes.append(measures.recall(lists, planted))
+    return measures.recall_table(pl.concat(outcomes), random)
 
 
 def _about(tape: Tape, models: walk.Models, options: argparse.Namespace) -> dict[str, object]:

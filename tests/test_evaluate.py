@@ -102,6 +102,16 @@ def test_planted_lots_are_the_only_difference_to_the_tape(tape: Tape) -> None:
     )
 
 
+def test_places_may_be_limited_to_contracts_with_open_interest_but_not_for_new_strikes(tape: Tape) -> None:
+    _, planted = injections.plant(tape, range(16, 19), 2, np.random.default_rng(3), least_open_interest=100)
+    held = [tape.open_interest[item.rows[0], item.session] for item in planted if item.kind != "new strike"]
+    assert len(held) >= 12
+    assert min(held) == 200
+    fresh = [tape.open_interest[item.rows, item.session].tolist() for item in planted if item.kind == "new strike"]
+    assert fresh == [[0.0]] * len(fresh)
+    assert fresh
+
+
 def test_the_same_seed_plants_the_same_events(tape: Tape) -> None:
     first, second = (injections.plant(tape, range(16, 19), 1, np.random.default_rng(9))[0] for _ in range(2))
     np.testing.assert_array_equal(first, second)

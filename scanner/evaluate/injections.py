@@ -2,7 +2,8 @@
 
 Sizes are log-uniform between 50 and 5,000 lots in all, places uniform over the contracts listed in the session with at
 least one day to live (for a drip: listed and alive on all five days; for a new strike: first listed that day, without
-open interest). Volume is added to what was really traded.
+open interest). Volume is added to what was really traded. Places may be limited to contracts with some open interest:
+the fewer dead contracts among them, the harder events are to find, for every detector.
 """
 
 from __future__ import annotations
@@ -31,16 +32,19 @@ class Injection:
 
 
 def plant(
-    tape: Tape, sessions: range, per_session: int, random: np.random.Generator
+    tape: Tape, sessions: range, per_session: int, random: np.random.Generator, least_open_interest: int = 0
 ) -> tuple[NDArray[np.float32], list[Injection]]:
-    """The tape's volume with ``per_session`` injections of every kind in every session, no contract used twice."""
+    """The tape's volume with ``per_session`` injections of every kind in every session, no contract used twice.
+
+    All but new strikes go to contracts with at least ``least_open_interest``.
+    """
     volume = tape.volume.copy()
     used = np.zeros(len(volume), bool)
     planted = []
     for session in sessions:
         for kind in KINDS:
             for _ in range(per_session):
-                injection = _one(tape, kind, session, used, random)
+                injection = _one(tape, kind, session, used, random, least_open_interest)
                 if injection is None:
                     continue
                 used[injection.rows] = True
@@ -50,12 +54,14 @@ def plant(
     return volume, planted
 
 
-def _one(tape: Tape, kind: str, session: int, used: NDArray[np.bool_], random: np.random.Generator) -> Injection | None:
+def _one(
+    tape: Tape, kind: str, session: int, used: NDArray[np.bool_], random: np.random.Generator, least: int
+) -> Injection | None:
     """Draw one injection; None where the session has no place for it."""
     span = DRIP_SESSIONS if kind == "drip" else 1
     if session + span > len(tape.sessions):
         return None
-    places = np.flatnonzero(_possible(tape, kind, session, span) & ~used)
+    places = np.flatnonzero(_possible(tape, kind, session, span, least) & ~used)
     total = int(np.exp(random.uniform(np.log(SMALLEST), np.log(LARGEST))))
     for _ in range(20):
         if not len(places):
@@ -69,12 +75,12 @@ def _one(tape: Tape, kind: str, session: int, used: NDArray[np.bool_], random: n
     return None
 
 
-def _possible(tape: Tape, kind: str, session: int, span: int) -> NDArray[np.bool_]:
+def _possible(tape: Tape, kind: str, session: int, span: int, least: int) -> NDArray[np.bool_]:
     """The contracts that a kind may start in."""
     days = tape.days_to_expiry(session)
     listed = np.isfinite(tape.volume[:, session : session + span]).all(axis=1) & (days >= 1)
     if kind != "new strike":
-        return np.asarray(listed)
+        return np.asarray(listed & (np.nan_to_num(tape.open_interest[:, session]) >= least))
     name = tape.underlying_numbers
     traded_before = np.zeros(len(tape.underlyings), bool)
     before = np.isfinite(tape.volume[:, max(session - 1, 0)])
