@@ -218,7 +218,7 @@ def receive(sources: Sequence[Source], request: Request) -> Received:
         if chains and not open_symbols:
             break
         for fetched in source.chains(open_symbols, request.as_of or request.now):
-            received.notes += fetched.notes
+            received.notes += [note for note in fetched.notes if note not in received.notes]
             if fetched.chain is not None:
                 chains.append(fetched.chain)
                 failures.pop(fetched.symbol, None)

@@ -90,6 +90,7 @@ def test_the_table_says_simulated_around_each_scan_and_what_to_run_next(monkeypa
     assert "235 call 2025-09-12" in ran.out
     assert "130 put 2024-06-21" in ran.out
     assert "scanner import FOLDER" in ran.out
+    assert "scanner alerts show" not in ran.out
     assert Path("scanner-demo-watchlist.csv").is_file()
     page = Path("scanner-demo-report.html").read_text("utf-8")
     assert "The report, a page for a browser, is in scanner-demo-report.html" in ran.out

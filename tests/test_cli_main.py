@@ -44,6 +44,13 @@ def test_a_reader_that_goes_away_is_no_error():
     assert (ran.returncode, ran.stderr) == (0, "")
 
 
+@pytest.mark.parametrize("group", ["rules", "store"])
+def test_a_group_of_commands_named_alone_lists_them(scanner, group):
+    ran = scanner(group)
+    assert ran.code == 2
+    assert "Commands:" in ran.out + ran.err
+
+
 def test_a_folder_named_as_output_is_said_to_be_one(scanner, tmp_path):
     for form in ("table", "json"):
         ran = scanner("rules", "list", "--format", form, "--output", ".")

@@ -121,6 +121,38 @@ def test_one_bad_file_never_takes_the_others_down(scanner, tmp_path):
     assert "broken.json" in document["errors"][0]["message"]
 
 
+def test_what_was_left_out_beside_a_chain_that_is_shown_is_named(scanner, tmp_path):
+    folder = tmp_path / "chains"
+    folder.mkdir()
+    chain_file(folder)
+    (folder / "broken.json").write_text('{"timestamp": "2025-09-0', "utf-8")
+    ran = scanner("chain", "GOOG", "--path", folder)
+    assert ran.code == 1
+    assert "left out: " in ran.err
+    assert "broken.json" in ran.err
+
+
+def test_without_a_price_of_the_underlying_the_strikes_nearest_to_the_forward_are_shown(scanner, tmp_path):
+    """Calls and puts of 230 cost the same, so the forward is near 230; one strike on each side of it."""
+    path = chain_file(tmp_path)
+    path.write_text(path.read_text("utf-8").replace(",230.0,", ",,"), "utf-8")
+    ran = scanner("chain", "GOOG", "--path", path, "--near", "1", "--format", "csv")
+    strikes = {row["strike"] for row in csv.DictReader(io.StringIO(ran.out))}
+    assert len(strikes) == 2
+    assert "230" in strikes
+    assert "no price of the underlying" in ran.err
+
+
+def test_a_note_that_holds_for_several_names_is_said_once(scanner, tmp_path):
+    folder = tmp_path / "chains"
+    folder.mkdir()
+    for name in ("GOOG", "AAPL"):
+        chain_file(folder, f"{name}.csv", name)
+    ran = scanner("scan", "--path", folder, "--format", "json")
+    notes = json.loads(ran.out)["notes"]
+    assert sum("those of the session's close" in note for note in notes) == 1
+
+
 def test_terms_that_are_not_accepted_stop_the_scan_in_two_lines(scanner):
     ran = scanner("scan", "GOOG", "--source", "cboe")
     assert ran.code == 2

@@ -53,6 +53,15 @@ def test_every_command_of_the_readme_exists(write_docs):
     assert [name for name in named if name not in commands] == []
 
 
+def test_the_rule_of_the_readme_can_be_used_as_it_stands(tmp_path):
+    from scanner import ruleset
+
+    (text,) = re.findall(r"```yaml\n(id: .*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    (tmp_path / "rule.yaml").write_text(text, "utf-8")
+    loaded = ruleset.load([tmp_path])
+    assert ([str(problem) for problem in loaded.problems], len(loaded.rules)) == ([], 1)
+
+
 def test_every_key_of_the_configuration_is_explained():
     from scanner.config import Settings
 

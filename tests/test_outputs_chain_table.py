@@ -114,7 +114,13 @@ def test_one_right_is_selected():
     assert chain_table.select(chain(), right="P")["right"].unique().to_list() == ["P"]
 
 
-def test_without_a_spot_near_keeps_every_strike():
+def test_without_a_spot_near_counts_from_the_forward():
+    """The forward of 226 lies between 225 and 230."""
+    frame = chain(spot=None, forward=226.0)
+    assert chain_table.select(frame, near=1)["strike"].unique().sort().to_list() == [225.0, 230.0]
+
+
+def test_without_a_spot_or_a_forward_near_keeps_every_strike():
     frame = chain().with_columns(spot=pl.lit(None, pl.Float64))
     assert chain_table.select(frame, near=1).height == 16
 

@@ -83,6 +83,14 @@ def test_what_several_rules_say_of_one_contract_stands_together():
     assert "Alerts: 1 high, 1 notice." in text
 
 
+def test_the_odds_of_a_contract_are_those_of_its_windows_together():
+    """A combined surprise of 5 is a chance of 1 in 100,000; volume alone was rarer."""
+    evidence = alert().evidence | {"combined_surprise": 5.0}
+    text = shown(result(alerts=(alert(evidence=evidence),)), 120)
+    assert "1 in 100,000" in text
+    assert "1 in 16 million" not in text
+
+
 def test_an_adjusted_root_is_named_and_not_its_underlying():
     assert "GOOG1 235 call 2025-09-12" in shown(result(alerts=(alert(contract="GOOG1250912C00235000"),)), 120)
 
@@ -98,6 +106,12 @@ def test_what_was_held_back_not_judged_or_left_out_is_said_with_its_reason():
     assert "Held back: 12 findings (3 alert budget, 9 false-discovery rate)." in text
     assert "Not judged: GOOG: building history: 3 of 10 sessions (1 rule, 2,610 rows)" in text
     assert "Left out: XYZ (source, rate_limited): HTTP 429; try again in a minute" in text
+
+
+def test_missing_fields_are_told_in_one_list_after_other_reasons():
+    reasons = ("no value for iv_bid", "building history: 3 of 10 sessions", "no value for iv_ask")
+    text = words(shown(result(not_judged=(NotJudged("rule", "GOOG", reasons, 4),)), 120))
+    assert "GOOG: building history: 3 of 10 sessions; no value for iv_bid, iv_ask (1 rule, 4 rows)" in text
 
 
 def test_what_failed_of_the_scan_itself_is_said():
@@ -156,6 +170,10 @@ def test_an_alert_that_closes_is_listed_but_does_not_count_as_raised():
 
 def test_the_next_step_names_the_strongest_alert():
     assert "Next: scanner alerts show 01234567" in shown(result())
+
+
+def test_there_is_no_next_step_to_alerts_that_nobody_keeps():
+    assert "scanner alerts show" not in shown(result(), kept=False)
 
 
 @pytest.mark.parametrize("width", [80, 100, 120])

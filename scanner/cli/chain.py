@@ -61,7 +61,13 @@ def command(
     if chosen.is_empty():
         raise UsageError(f"{symbol}: no contract is left by --expiry, --right and --near")
     _show(chosen.head(limit) if limit else chosen, format, output, no_color=no_color)
+    if near is not None and chosen["spot"].is_null().any():
+        log.warning(
+            "%s", "--near: no price of the underlying; strikes are counted from the forward, where there is one"
+        )
     log.info("%s", _discounting(found["expiry"], pipeline.configured_curve(settings), received.chain))
+    for problem in received.problems:
+        log.warning("left out: %s", problem.message)
     raise typer.Exit(1 if received.problems else 0)
 
 

@@ -50,7 +50,8 @@ def command(
         results.append(result)
         pages.append(page)
         if format is options.OutputFormat.table:
-            terminal.print_result(result, console, min_severity=Severity(settings.outputs.terminal.min_severity))
+            least = Severity(settings.outputs.terminal.min_severity)
+            terminal.print_result(result, console, min_severity=least, kept=False)
     if format is not options.OutputFormat.table:
         printing.Printing(format).show(results)
     files.write_text(output, watchlist.render([alert for result in results for alert in result.alerts]))

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
     from scanner.store.maintenance import Info, Verified
 
-app = typer.Typer(help="What the store holds; whether it is whole; rebuild it; prune it.", rich_markup_mode=None)
+app = typer.Typer(
+    help="What the store holds; whether it is whole; rebuild it; prune it.", no_args_is_help=True, rich_markup_mode=None
+)
 
 _MEGABYTE = 1_000_000
 

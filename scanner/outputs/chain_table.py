@@ -67,7 +67,7 @@ def select(
 ) -> pl.DataFrame:
     """The contracts of one expiry, one right (``C`` or ``P``), and the ``near`` strikes on each side of spot.
 
-    Nearness is counted for each root and expiry; without a spot all strikes stay.
+    Nearness is counted for each root and expiry; without a spot from the forward, and without either all strikes stay.
     """
     if expiry is not None:
         chain = chain.filter(pl.col("expiry") == expiry)
@@ -75,8 +75,9 @@ def select(
         chain = chain.filter(pl.col("right").cast(pl.String) == right)
     if near is None:
         return chain
-    above = pl.col("strike") > pl.col("spot")
-    distance = (pl.col("strike") - pl.col("spot")).abs()
+    centre = pl.coalesce("spot", "forward") if "forward" in chain.columns else pl.col("spot")
+    above = pl.col("strike") > centre
+    distance = (pl.col("strike") - centre).abs()
     rank = distance.rank("dense").over("root", "expiry", above)
     return chain.filter((rank <= near).fill_null(value=True))
 

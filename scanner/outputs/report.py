@@ -27,8 +27,8 @@ from scanner.outputs.text import printable
 UNDERLYINGS = (
     ("underlying", "Name"), ("spot", "Spot"), ("spot_change", "Change"), ("call_volume", "Calls"),
     ("put_volume", "Puts"), ("volume_ratio_20", "× 20-day mean"), ("put_call_volume", "Put/call"),
-    ("put_call_volume_prev", "before"), ("iv30", "IV30"), ("iv30_change", "change"), ("iv_rank_252", "IV rank"),
-    ("expected_move_pct", "Expected move"), ("next_earnings", "Earnings"),
+    ("put_call_volume_prev", "Put/call before"), ("iv30", "IV30"), ("iv30_change", "IV30 change"),
+    ("iv_rank_252", "IV rank"), ("expected_move_pct", "Expected move"), ("next_earnings", "Earnings"),
 )  # fmt: skip
 # What a card's headline already says.
 _TOLD = frozenset({"volume", "volume_expected", "volume_multiple", "uncalibrated"})
@@ -172,7 +172,7 @@ def _not_judged(items: Sequence[NotJudged]) -> Iterator[dict[str, Any]]:
     """What was not judged, by reason, the most rows first."""
     by_reason: dict[str, list[NotJudged]] = {}
     for item in items:
-        by_reason.setdefault("; ".join(item.reasons), []).append(item)
+        by_reason.setdefault(terminal.reasons(item), []).append(item)
     groups = sorted(by_reason.items(), key=lambda group: -sum(item.count for item in group[1]))
     for reason, group in groups[:_REASONS]:
         names = sorted({item.underlying or "market" for item in group})

@@ -39,6 +39,7 @@ _PAGE_WIDTH = 120
 _REASONS_SHOWN = 6
 _DRIVERS_SHOWN = 5
 _EVIDENCE_SHOWN = 4
+_NO_VALUE = "no value for "
 # A chance of 1 in 100 is the first star.
 _SURPRISING = 2.0
 # Told in a line of their own, or beside what an alert is about.
@@ -74,16 +75,25 @@ def printing(output: Path | None, *, no_color: bool = False) -> Iterator[Console
 
 
 def print_result(
-    result: ScanResult, to: Console, *, min_severity: Severity = Severity.info, limit: int | None = None
+    result: ScanResult,
+    to: Console,
+    *,
+    min_severity: Severity = Severity.info,
+    limit: int | None = None,
+    kept: bool = True,
 ) -> None:
-    """Print one scan: its heading, its alerts, what was held back or not judged, what failed, and the next step."""
+    """Print one scan: its heading, its alerts, what was held back or not judged, what failed, and the next step.
+
+    Where the alerts are not ``kept`` in a store there is no next step to look them up.
+    """
     shown = result.at_least(min_severity)[:limit]
     print_banner(result.scan.simulated, to)
     say(_heading(result.scan), to)
     print_alerts(shown, to)
     for line in _summary(result, len(shown), min_severity):
         say(line, to)
-    print_next_step(shown, to)
+    if kept:
+        print_next_step(shown, to)
     print_banner(result.scan.simulated, to)
 
 
@@ -214,7 +224,9 @@ def _distances(alert: Alert) -> Iterator[str]:
     if _VOLUME.isdisjoint(leading) or evidence.get("volume_expected") is None or evidence.get("volume") is None:
         yield from (_named(alert, name) for name in leading)
         return
-    multiple, surprise, q_value = (evidence.get(name) for name in ("volume_multiple", "volume_surprise", "volume_q"))
+    multiple, surprise, q_value = (evidence.get(name) for name in ("volume_multiple", "combined_surprise", "volume_q"))
+    if surprise is None:
+        surprise = evidence.get("volume_surprise")
     yield f"{evidence['volume']:,.0f} traded"
     yield f"{numbers.number(evidence['volume_expected'])} expected" + (
         "" if multiple is None else f" ({multiple:,.1f}x)"
@@ -298,11 +310,18 @@ def held_back_sentence(counts: Mapping[str, int]) -> str:
     return f"Held back: {counted(sum(counts.values()), 'finding')} ({parts})."
 
 
+def reasons(item: NotJudged) -> str:
+    """Why something was not judged, in one line: ``building history: 3 of 10 sessions; no value for iv_bid, iv``."""
+    missing = [reason.removeprefix(_NO_VALUE) for reason in item.reasons if reason.startswith(_NO_VALUE)]
+    others = [reason for reason in item.reasons if not reason.startswith(_NO_VALUE)]
+    return "; ".join([*others, *([_NO_VALUE + ", ".join(missing)] if missing else [])])
+
+
 def _not_judged(items: Sequence[NotJudged]) -> Iterator[Text]:
     """What could not be judged, by reason; that is never the same as quiet."""
     by_reason: dict[str, list[NotJudged]] = {}
     for item in items:
-        by_reason.setdefault("; ".join(item.reasons), []).append(item)
+        by_reason.setdefault(reasons(item), []).append(item)
     groups = sorted(by_reason.items(), key=lambda group: -sum(item.count for item in group[1]))
     for reason, group in groups[:_REASONS_SHOWN]:
         names = sorted({item.underlying or "market" for item in group})

@@ -161,7 +161,7 @@ def _why(cause: str, underlying: str | None, absent: frozenset[str], whys: Mappi
         return cause
     for name in (cause, cause.rpartition(".")[2], "all"):
         if (underlying, name) in whys:
-            return f"{cause}: {whys[underlying, name]}"
+            return f"{cause}: {whys[underlying, name].removeprefix(f'{underlying}: ')}"
     return f"{cause}: {NOT_AVAILABLE}" if cause in absent else f"no value for {cause}"
 
 
