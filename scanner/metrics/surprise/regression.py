@@ -46,16 +46,15 @@ def fit_log_link(
 
     The working dispersion is a constant (k = 0.4): it only sets how much a large count may weigh, and real counts have
     no finite variance. One row's step is bounded for the same reason. With a ``centre`` the coefficients are drawn
-    towards it, so that a history in which nothing ever happened to a covariate does not unlearn what it means. Starts
-    from least squares of log(1 + count).
+    towards it, so that a history in which nothing ever happened to a covariate does not unlearn what it means, and
+    start from it; else from least squares of log(1 + count).
     """
-    ridge = _RIDGE if centre is None else _RIDGE_TO_CENTRE
-    penalty = ridge * np.eye(features.shape[1])
-    pull = np.zeros(features.shape[1]) if centre is None else ridge * centre
-    start = (
-        (features.T @ features).astype(np.float64) + 1e-4 * ridge * len(features) * np.eye(features.shape[1]) + penalty
-    )
-    coefficients = np.linalg.solve(start, features.T @ (1.2 * np.log1p(counts)).astype(np.float32) + pull)
+    if centre is None:
+        penalty, pull = _RIDGE * np.eye(features.shape[1]), np.zeros(features.shape[1])
+        squares = (features.T @ features).astype(np.float64) + (1.0 + 1e-4 * len(features)) * penalty
+        coefficients = np.linalg.solve(squares, features.T @ (1.2 * np.log1p(counts)).astype(np.float32))
+    else:
+        penalty, pull, coefficients = _RIDGE_TO_CENTRE * np.eye(features.shape[1]), _RIDGE_TO_CENTRE * centre, centre
     for _ in range(iterations):
         linear = np.clip(features @ coefficients.astype(np.float32), _LOWEST, _HIGHEST).astype(np.float64)
         mean = np.exp(linear)
@@ -222,11 +221,11 @@ def fit_logistic(
 ) -> NDArray[np.float64]:
     """Coefficients of a ridge logistic regression of rare events, by Newton's method.
 
-    All events and at most 25 others for each (at least 5,000) are used; the constant, first and not penalised, is set
+    All events and at most 12 others for each (at least 5,000) are used; the constant, first and not penalised, is set
     right for the others left out.
     """
     events, others = np.flatnonzero(event), np.flatnonzero(~event)
-    keep = max(25 * len(events), 5000)
+    keep = max(12 * len(events), 5000)
     step = max(len(others) // keep, 1)
     x = features[np.concatenate([events, others[::step]])]
     y = np.concatenate([np.ones(len(events)), np.zeros(len(others[::step]))])
