@@ -152,15 +152,16 @@ def test_greeks_are_the_differences_of_quantlib_prices():
             (4 * near - far) / 3,
             first_difference(lambda x, price=price: price(vol=x), wider) / 100,
             -first_difference(lambda x, price=price: price(later=1 + x), 0.01) / t / 365,
-            first_difference(lambda x, price=price: price(rate=x), min(1e-3, 0.1 * r)) / 100,
+            # So short because the price bends sharply with the rate where that is near the yield.
+            first_difference(lambda x, price=price: price(rate=x), min(1e-4, 0.01 * r)) / 100,
         ]
         actual = [values[row] for values in found]
         # Below these a greek is measured against them: delta, gamma, vega, theta, rho.
         floors = [1e-2, 1e-4, 1e-2, 1e-3, 1e-2]
         errors.append(np.abs(np.subtract(actual, expected)) / np.maximum(np.abs(expected), floors))
     assert len(errors) > 40
-    assert (np.median(errors, axis=0) < 5e-6).all()
-    assert (np.max(errors, axis=0) < [1e-5, 1e-4, 1e-4, 1e-4, 2e-3]).all()
+    assert (np.median(errors, axis=0) < 2e-6).all()
+    assert (np.max(errors, axis=0) < [5e-6, 2e-5, 2e-5, 2e-5, 1e-4]).all()
 
 
 def test_a_call_without_a_yield_is_the_european_one():

@@ -13,8 +13,10 @@ derivatives are those of the table's interpolation, which is of fifth degree her
 call is folded as its price is, and its greeks are the put's by the strike: prices are homogeneous in spot and strike.
 
 Against high-order differences of converged prices the greeks are right to 1e-5 of themselves at the 99th percentile,
-rho to 4e-4. What is left grows where the contract is all but exercised (a few times 1e-4), and in rho where rate and
-yield are nearly equal: there the boundary's limit at expiry has a kink in their ratio.
+rho to 1e-4 and at most 4e-4. What is left grows where the contract is all but exercised, and in rho where the yield is
+one to two times the rate (of the folded put): going back from expiry, the boundary there stays next to its limit, then
+leaves it in a bend whose place moves with the ratio, too sharp for twenty coefficients. The price hardly feels what is
+cut off, its derivative by the ratio does.
 """
 
 from __future__ import annotations
