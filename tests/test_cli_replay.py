@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
+from alert_samples import alert
 from built_chains import built_chain
 from commands import Commands
 
@@ -50,6 +52,29 @@ def test_what_was_judged_before_an_interrupt_is_printed(scanner: Commands, monke
     assert ran.code == 130
     assert len(ran.out.splitlines()) == 1
     assert "interrupted after 1 session" in ran.err
+
+
+def test_progress_is_shown_on_a_terminal_and_nowhere_else(scanner: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ("replay", "--from", DAYS[0], "--to", DAYS[0], "--format", "json")
+    assert "judging" not in scanner(*words).err
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert "judging ..." in scanner(*words).err
+    assert "judging" not in scanner(*words, "--quiet").err
+
+
+def test_a_replay_keeps_no_alerts_and_sends_nobody_to_look_them_up(
+    scanner: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = pipeline.replay
+
+    def flagging(*arguments: object) -> object:
+        for result in whole(*arguments):  # type: ignore[arg-type]
+            yield replace(result, alerts=(alert(),))
+
+    monkeypatch.setattr(pipeline, "replay", flagging)
+    shown = scanner("replay", "--from", DAYS[0], "--to", DAYS[0]).out
+    assert "GOOG 235 call" in shown
+    assert "scanner alerts show" not in shown
 
 
 def test_sessions_whose_chains_are_pruned_are_said_to_be(scanner: Commands, monkeypatch: pytest.MonkeyPatch) -> None:

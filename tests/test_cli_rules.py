@@ -178,6 +178,13 @@ def test_fields_are_listed_by_scope(commands: Commands) -> None:
     assert commands("rules", "fields", "--scope", "strik").code == 2
 
 
+def test_the_field_dictionary_stands_by_scope_with_what_a_missing_value_means(commands: Commands) -> None:
+    shown = commands("rules", "fields", "--scope", "underlying").out
+    assert shown.split()[:4] == ["underlying", "field", "unit", "meaning"]
+    assert "; missing: " in " ".join(shown.split())
+    assert all(len(line) <= 80 for line in shown.splitlines())
+
+
 def test_new_writes_two_files_that_check_and_test_and_never_overwrites(commands: Commands, tmp_path: Path) -> None:
     ran = commands("rules", "new", "my-rule", "--folder", tmp_path / "mine")
     assert ran.code == 0

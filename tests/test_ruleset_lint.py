@@ -160,7 +160,10 @@ def test_a_rule_that_flags_more_than_one_percent_says_nothing(flagged: int, expe
 
 def test_fields_that_the_source_never_fills_are_named() -> None:
     _, problems = lint.measure([rule("volume > 500 and iv > 0.2 and delta > 0.1")], sample(5))
-    assert [problem.message for problem in problems] == ["iv is null in every row", "delta is null in every row"]
+    assert [problem.message for problem in problems] == [
+        "iv is null in every row of the sample market",
+        "delta is null in every row of the sample market",
+    ]
 
 
 def test_two_rules_that_flag_the_same_rows_are_named(tmp_path: Path) -> None:

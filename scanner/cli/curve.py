@@ -27,6 +27,7 @@ def command(
     known = _refreshed(settings.pricing.curve) if refresh else pipeline.configured_curve(settings)
     today = common.right_now().date()
     typer.echo(known.source(today))
+    typer.echo("continuously compounded, by maturity:")
     years = known.tenors
     for tenor, rate in zip(years.tolist(), known.rates(today, years).tolist(), strict=True):
         typer.echo(f"{tenor:6.3f} years  {rate:7.3%}")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 WATCHLIST = Path("scanner-demo-watchlist.csv")
 REPORT = "scanner-demo-report.html"
+_PATIENCE = "simulating and judging forty sessions (the first run also compiles, for about a minute) ..."
 _STORIES = {
     "goog-235": "GOOG gains 9 % in the week, volatility hardly lifts, and short-dated 235 calls build up.",
     "nvda-puts": "NVDA's put/call ratio rises to 0.70 from 0.58: nothing rare, but two strikes did it.",
@@ -46,7 +47,8 @@ def command(
     for story, told in _STORIES.items():
         if format is options.OutputFormat.table:
             _tell(console, story, told)
-        result, page = _scan_story(story, settings, usable)
+        with printing.waiting(_PATIENCE, quiet=quiet, no_color=no_color):
+            result, page = _scan_story(story, settings, usable)
         results.append(result)
         pages.append(page)
         if format is options.OutputFormat.table:

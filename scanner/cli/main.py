@@ -38,16 +38,16 @@ def _root(
     """Watches option chains and says, with a calibrated rarity, when something unusual is going on in them."""
 
 
-app.command("demo")(demo.command)
-app.command("scan")(scan.command)
-app.command("run")(run.command)
-app.command("chain")(chain.command)
-app.command("curve")(curve.command)
-app.command("import")(importing.command)
-app.command("replay")(replay.command)
+app.command("demo", short_help="Try everything on a SIMULATED market.")(demo.command)
+app.command("scan", short_help="Scan once, now, and print what is unusual.")(scan.command)
+app.command("run", short_help="Scan in the background by the configured schedule.")(run.command)
+app.command("chain", short_help="Show one chain: quotes, volatility, greeks, volume, surprise.")(chain.command)
+app.command("curve", short_help="Show, or refresh, the Treasury curve that discounts.")(curve.command)
+app.command("import", short_help="Load recorded chains into the store as history.")(importing.command)
+app.command("replay", short_help="Judge stored sessions, each by what was known then.")(replay.command)
 app.add_typer(alerts.app, name="alerts")
-app.command("watchlist")(watchlist.command)
-app.command("report")(report.command)
+app.command("watchlist", short_help="Print the watchlist of recent alerts as CSV.")(watchlist.command)
+app.command("report", short_help="Write an HTML report of a session or a week.")(report.command)
 app.add_typer(store.app, name="store")
 app.add_typer(rules.app, name="rules")
 

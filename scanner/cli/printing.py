@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ class Printing:
     """How results are printed: the command line's ``--format``, ``--output``, ``--min-severity`` and so on.
 
     ``terminal_severity`` is the configuration's, for tables where the command line does not say; ``lines`` puts each
-    JSON document on a line of its own, however few there are.
+    JSON document on a line of its own, however few there are; ``kept`` tells whether the alerts are in a store.
     """
 
     format: options.OutputFormat = options.OutputFormat.table
@@ -28,6 +29,7 @@ class Printing:
     no_color: bool = False
     terminal_severity: str = "info"
     lines: bool = False
+    kept: bool = True
 
     def show(self, results: Sequence[ScanResult]) -> None:
         """A table each for people, one JSON document each (a line each where there are many), or one CSV watchlist."""
@@ -52,7 +54,7 @@ class Printing:
         least = Severity(self.min_severity.value if self.min_severity else self.terminal_severity)
         with terminal.printing(self.output, no_color=self.no_color) as console:
             for result in results:
-                terminal.print_result(result, console, min_severity=least, limit=self.limit)
+                terminal.print_result(result, console, min_severity=least, limit=self.limit, kept=self.kept)
 
     def _narrowed(self, result: ScanResult) -> ScanResult:
         """The same result with the alerts that were asked for."""
@@ -60,3 +62,19 @@ class Printing:
 
         least = Severity(self.min_severity.value) if self.min_severity else Severity.info
         return result.narrowed(least, self.limit)
+
+
+@contextmanager
+def waiting(said: str, *, quiet: bool, no_color: bool) -> Iterator[Callable[[str], None]]:
+    """Say on a terminal's stderr what is being waited for, until it is done; elsewhere nothing.
+
+    Yields a function that says something else.
+    """
+    from rich.console import Console
+
+    console = Console(stderr=True, no_color=no_color or None, highlight=False, markup=False)
+    if quiet or not console.is_terminal:
+        yield lambda _: None
+        return
+    with console.status(said) as status:
+        yield status.update

@@ -51,14 +51,16 @@ def command(
     interrupted = False
     with opening.open_history(settings) as kept, opening.forgetful_state() as state:
         try:
-            for result in pipeline.replay(kept, source, names, begin, end, usable, settings, state):
-                results.append(result)
+            with printing.waiting("judging ...", quiet=quiet, no_color=no_color) as say:
+                for result in pipeline.replay(kept, source, names, begin, end, usable, settings, state):
+                    results.append(result)
+                    say(f"judging ... {result.scan.session_date} is done")
         except KeyboardInterrupt:
             interrupted = True
         if not results and not interrupted:
             raise StoreError(_nothing_to_judge(kept, begin, end, names))
     severity = settings.outputs.terminal.min_severity
-    printing.Printing(format, output, min_severity, limit, no_color, severity, lines=True).show(results)
+    printing.Printing(format, output, min_severity, limit, no_color, severity, lines=True, kept=False).show(results)
     for problem in problems:
         typer.echo(f"left out: {problem.message}", err=True)
     if interrupted:

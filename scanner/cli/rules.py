@@ -181,6 +181,8 @@ def list_fields(
     """The field dictionary: every name a condition may use, with unit, meaning and what a missing value means."""
     from scanner import fields
     from scanner.errors import UsageError
+    from scanner.outputs import rules as outputs
+    from scanner.outputs import terminal
 
     if scope is not None and scope not in fields.SCOPES:
         raise UsageError(f"--scope {scope}: there are {', '.join(fields.SCOPES)}")
@@ -197,7 +199,11 @@ def list_fields(
         for field in fields.FIELDS
         if scope in (None, field.scope)
     ]
-    _show(rows, "fields", format, output, no_color=no_color, hide=("kind", "calibrated"))
+    if format is options.OutputFormat.table:
+        with terminal.printing(output, no_color=no_color) as console:
+            outputs.print_fields(rows, console)
+    else:
+        _show(rows, "fields", format, output, no_color=no_color)
 
 
 @app.command("new")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from scanner.store.maintenance import Info, Verified
 
 app = typer.Typer(
-    help="What the store holds; whether it is whole; rebuild it; prune it.", no_args_is_help=True, rich_markup_mode=None
+    help="What the store holds, and whether it is whole; rebuild, prune.", no_args_is_help=True, rich_markup_mode=None
 )
 
 _MEGABYTE = 1_000_000

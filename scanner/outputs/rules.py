@@ -47,6 +47,18 @@ def print_rows(rows: Rows, to: Console, hide: Sequence[str] = ()) -> None:
     to.print(table)
 
 
+def print_fields(rows: Rows, to: Console) -> None:
+    """The field dictionary, a table for each scope: what a field means and, in the same words, when it is missing."""
+    for scope in dict.fromkeys(row["scope"] for row in rows):
+        to.print(f"\n{scope}", style="bold")
+        table = terminal.plain_table("field", "unit", "meaning", whole=("field", "unit"))
+        for row in rows:
+            if row["scope"] == scope:
+                missing = f"; missing: {row['missing']}" if row["missing"] else ""
+                table.add_row(row["field"], row["unit"], row["meaning"] + missing)
+        to.print(table)
+
+
 def print_check(rules: int, problems: Sequence[Problem], measured: Sequence[Selectivity], to: Console) -> None:
     """Every problem, how often each rule fires, what the codes mean, and the sum of it."""
     for problem in problems:

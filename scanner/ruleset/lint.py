@@ -116,8 +116,9 @@ def _unavailable(rule: Rule, frames: Mapping[str, pl.DataFrame]) -> list[Problem
         frame = frames.get(use.qualifier or rule.scope)
         if frame is None or use.field.name not in frame.columns or frame[use.field.name].null_count() == frame.height:
             missing.append(use.column)
-    mend = "use a field that the source gives, or another source"
-    return [_problem(rule, "field-not-available", f"{name} is null in every row", mend) for name in missing]
+    mend = "see `scanner rules fields` for what it needs that a few weeks of quiet sessions may not have"
+    what = "is null in every row of the sample market"
+    return [_problem(rule, "field-not-available", f"{name} {what}", mend) for name in missing]
 
 
 def _alike(rules: Sequence[Rule], flagged: Mapping[str, set[str]]) -> list[Problem]:
