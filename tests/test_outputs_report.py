@@ -15,6 +15,7 @@ from scanner.alerts.confirmation import RuleScore
 from scanner.alerts.model import NotJudged
 from scanner.errors import ScanProblem
 from scanner.metrics.record import MAIN, Level
+from scanner.outputs import charts
 from scanner.outputs.report import Page, Report, render
 from scanner.outputs.result import ScanResult
 
@@ -148,6 +149,25 @@ def test_the_chart_marks_the_flagged_strike_and_is_to_scale():
     # 10 of 48,210 of a chart 152 units tall: less than half a unit.
     assert drawn[2][1] == pytest.approx(152.0)
     assert drawn[0][1] < 0.5
+
+
+def test_no_label_of_the_axis_stands_close_to_that_of_the_flagged_strike():
+    """Of 33 strikes every fourth has a label: 220, 230 and so on; those of 230 and 240 would touch 235."""
+    strikes = [180 + 2.5 * place for place in range(33)]
+    contracts = pl.DataFrame(
+        {
+            "contract": [alert().contract if strike == 235 else f"K{strike}" for strike in strikes],
+            "underlying": "GOOG",
+            "expiry": alert().expiry,
+            "right": "C",
+            "strike": strikes,
+            "volume": 10,
+            "volume_expected": 9.0,
+        }
+    )
+    drawn = str(charts.volume_by_strike(alert(), contracts))
+    labels = [float(label) for label in re.findall(r'text-anchor="middle">([\d.]+)<', drawn)]
+    assert labels == [180, 190, 200, 210, 220, 235, 250, 260]
 
 
 def test_an_alert_without_an_expiry_or_without_its_chain_has_no_chart():

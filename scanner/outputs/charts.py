@@ -92,6 +92,8 @@ def _drawn(bars: Sequence[Bar], title: str) -> Markup:
         parts.append(f'<line class="grid" x1="{_LEFT:g}" x2="{_WIDTH - _RIGHT:g}" y1="{level:.1f}" y2="{level:.1f}"/>')
         parts.append(f'<text x="{_LEFT - 6:g}" y="{level + 4:.1f}" text-anchor="end">{_short(highest * share)}</text>')
     every = max(-(-len(bars) // _LABELS), 1)
+    # On a telephone the labels are nearly as wide as they are apart.
+    reach = (every + 1) // 2
     for place, bar in enumerate(bars):
         left = _LEFT + place * step
         told = f"{bar.strike:g}: {bar.volume:,} traded, {bar.expected:,.0f} expected"
@@ -106,7 +108,7 @@ def _drawn(bars: Sequence[Bar], title: str) -> Markup:
         )
         if bar.flagged or place % every == 0:
             weight = ' class="flagged"' if bar.flagged else ""
-            if bar.flagged or not any(near.flagged for near in bars[max(place - 1, 0) : place + 2]):
+            if bar.flagged or not any(near.flagged for near in bars[max(place - reach, 0) : place + reach + 1]):
                 parts.append(
                     f'<text{weight} x="{left + step / 2:.1f}" y="{_HEIGHT - 8:g}" text-anchor="middle">'
                     f"{bar.strike:g}</text>"
