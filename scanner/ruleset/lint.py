@@ -36,7 +36,7 @@ REASONS: Mapping[str, tuple[Level, str]] = {
     ),
     "field-not-available": (
         "note",
-        "A field that the source in use never fills leaves the rule `not judged` for ever.",
+        "A field that is null in every row of the sample market may leave the rule `not judged` for ever.",
     ),
     "same-rows": ("note", "Two rules that flag the same rows are one rule told twice."),
 }
