@@ -2,8 +2,8 @@
 
 * A run of neighbouring strikes of one root and expiry is one story, of either right; so are the same strike in several
   expiries, and the legs of a spread. The strongest finding is the alert, which names the others' contracts; a ladder
-  takes in its contracts. What several rules say of the very same
-  thing stays, since it is shown together and kept score of rule by rule.
+  takes in its contracts. What several rules say of the very same thing stays, since it is shown together and kept score
+  of rule by rule.
 * A contract that looks like a leg of a rolled position opens nothing. Only a rule that looks at ``roll_suspect`` itself
   may say something else.
 * What most names show at once is a fact about the market: one alert a rule tells it.

@@ -70,15 +70,15 @@ def multi_leg_suspects(contracts: pl.DataFrame) -> pl.Series:
     volume or the surprise is not known.
     """
     rows = contracts.select("underlying", "volume", "combined_surprise").with_row_index("_row")
-    legs = rows.filter((pl.col("volume") >= 100) & (pl.col("combined_surprise") >= 1.0)).sort("underlying", "volume")
-    close = (pl.col("volume").shift(-1) <= pl.col("volume") * 1.01) & (
-        pl.col("underlying").shift(-1) == pl.col("underlying")
-    )
-    above = legs.select(close.fill_null(value=False)).to_series()
-    suspects = legs.filter(above | above.shift(1, fill_value=False))["_row"]
+    legs = rows.filter((pl.col("volume") >= 100) & (pl.col("combined_surprise") >= 1.0))
+    return _tag(contracts, "multi_leg_suspect", _equal_sizes(legs, 0.01))
+
+
+def _tag(contracts: pl.DataFrame, name: str, marked: NDArray[np.integer]) -> pl.Series:
+    """True for the rows of the marked numbers, False for others, null where volume or surprise is not known."""
     known = contracts["volume"].is_not_null() & contracts["combined_surprise"].is_not_null()
-    tagged = rows["_row"].is_in(suspects.implode())
-    return pl.select(pl.when(known).then(tagged)).to_series().alias("multi_leg_suspect")
+    tagged = pl.Series(np.isin(np.arange(contracts.height), marked), dtype=pl.Boolean)
+    return pl.select(pl.when(known).then(tagged)).to_series().alias(name)
 
 
 def roll_suspects(contracts: pl.DataFrame) -> pl.Series:
@@ -101,10 +101,7 @@ def roll_suspects(contracts: pl.DataFrame) -> pl.Series:
         (pl.col("expiry") > pl.col("first"))
         & (_alike("volume", "size") | ((pl.col("extra") >= 40) & _alike("beyond", "extra")))
     )
-    marked = pl.concat([rolled["near"], rolled["far"]]).unique()
-    known = contracts["volume"].is_not_null() & contracts["combined_surprise"].is_not_null()
-    tagged = pl.Series(np.isin(np.arange(contracts.height), marked.to_numpy()), dtype=pl.Boolean)
-    return pl.select(pl.when(known).then(tagged)).to_series().alias("roll_suspect")
+    return _tag(contracts, "roll_suspect", pl.concat([rolled["near"], rolled["far"]]).to_numpy())
 
 
 def _alike(one: str, other: str) -> pl.Expr:
@@ -148,15 +145,20 @@ def _joined(rows: pl.DataFrame) -> NDArray[np.int32]:
     from scipy.sparse.csgraph import connected_components
 
     numbered = rows.with_row_index("_row")
-    legs = numbered.filter(pl.col("volume") >= LEG_LOTS).sort("underlying", "volume", "_row")
     links = [
         _linked(numbered, same="_group", close=pl.col("_strike") <= pl.col("_strike").shift(1) + 1),
         _linked(numbered.sort("root", "right", "strike", "expiry"), same=("root", "right", "strike")),
-        _linked(legs, same="underlying", close=pl.col("volume") <= pl.col("volume").shift(1) * (1 + LEG_TOLERANCE)),
+        _equal_sizes(numbered.filter(pl.col("volume") >= LEG_LOTS), LEG_TOLERANCE),
     ]
     first, second = np.concatenate(links, axis=1)
     graph = coo_array((np.ones(len(first), bool), (first, second)), shape=(rows.height, rows.height))
     return np.asarray(connected_components(graph, directed=False)[1], np.int32)
+
+
+def _equal_sizes(rows: pl.DataFrame, tolerance: float) -> NDArray[np.int64]:
+    """Numbers of the rows of one underlying whose volumes are neighbours within a tolerance, shape (2, pairs)."""
+    close = pl.col("volume") <= pl.col("volume").shift(1) * (1 + tolerance)
+    return _linked(rows.sort("underlying", "volume", "_row"), same="underlying", close=close)
 
 
 def _linked(rows: pl.DataFrame, same: str | tuple[str, ...], close: pl.Expr | None = None) -> NDArray[np.int64]:
