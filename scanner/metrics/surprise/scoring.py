@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 GOOD_SESSIONS = 10
 _PRIOR_VOLUME = 5.0
 _NOT_KNOWN = "volume not known"
+_AVERAGES = ("volume_avg_5", "volume_avg_20", "volume_median_20")
 # Decades taken off for each e-fold by which a name is busier than in nine of ten of its sessions: few like that were
 # fitted, and contracts that never traded begin to. It leaves 20 sessions, tripled whole, as many alerts as the sessions
 # themselves have.
@@ -87,7 +88,12 @@ def score(
     if contracts.is_empty():
         nothing = np.empty(0)
         empty = _columns(contracts, nothing, nothing, nothing, np.empty((4, 0)), np.empty(0, bool))
-        return empty.with_columns(opening_chance=pl.lit(None, pl.Float64))
+        averages, flags = _AVERAGES, ("new_strike", "multi_leg_suspect")
+        return empty.with_columns(
+            *(pl.lit(None, pl.Float64).alias(name) for name in (*averages, "opening_chance")),
+            *(pl.lit(None, pl.Boolean).alias(name) for name in flags),
+            history_sessions=pl.lit(None, pl.Int64),
+        )
     today = Today.of(model, contracts, panel)
     standing, expiring = share_of_volume(elapsed, np.array([1, 0]))
     usual, mean, surprises = _judged(
@@ -240,7 +246,7 @@ def _past_volume(today: Today) -> list[pl.Series]:
     fresh = pl.Series("new_strike", ~listed, dtype=pl.Boolean)
     averages = [
         pl.Series(name, recent.averages[:, column], dtype=pl.Float64).fill_nan(None)
-        for column, name in enumerate(("volume_avg_5", "volume_avg_20", "volume_median_20"))
+        for column, name in enumerate(_AVERAGES)
     ]
     sessions = pl.Series("history_sessions", recent.sessions, dtype=pl.Int64)
     return [*averages, sessions, fresh if known_name.all() else fresh.set(pl.Series(~known_name), None)]
