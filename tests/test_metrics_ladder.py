@@ -17,7 +17,7 @@ from scanner.metrics.surprise.calibration import calibrate
 def calibration():
     """Runs whose raw surprise is what it says."""
     raw = np.random.default_rng(1).exponential(1 / np.log(10), 100_000)
-    return calibrate(raw, np.zeros(len(raw), np.int64), tiers=1)
+    return calibrate(raw, np.zeros(len(raw), np.int64), np.arange(len(raw)), tiers=1)
 
 
 def scored(surprises: dict[tuple[str, float], float]) -> pl.DataFrame:

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import betabinom, nbinom
+from scipy.stats import betabinom, nbinom, norm
 
 from scanner.metrics.surprise import combination, wider
 from scanner.metrics.surprise.calibration import TIERS, calibrate, tier_of
-from scanner.metrics.surprise.geometry import CELLS, cell_of, groups_of
+from scanner.metrics.surprise.geometry import CELLS, Places, cell_of, fill_spot, groups_of
 from scanner.metrics.surprise.history import build_up
 from scanner.metrics.surprise.regression import (
     Dispersion,
@@ -50,23 +50,37 @@ def test_calibration_turns_a_wrong_tail_into_real_frequencies() -> None:
     random = np.random.default_rng(3)
     learnt, fresh = (3.0 * random.exponential(1 / np.log(10), 200_000) for _ in range(2))
     one_tier = np.zeros(200_000, np.int64)
-    surprises = calibrate(learnt, one_tier, tiers=1).apply(fresh, one_tier)
+    surprises = calibrate(learnt, one_tier, np.arange(len(learnt)), tiers=1).apply(fresh, one_tier)
     for nominal in (1e-1, 1e-2, 1e-3, 1e-4):
         assert (surprises >= -np.log10(nominal)).mean() / nominal == pytest.approx(1.0, abs=0.4)
 
 
 def test_the_tail_beyond_the_data_goes_on_and_stays_in_order() -> None:
     random = np.random.default_rng(4)
-    calibration = calibrate(random.exponential(1 / np.log(10), 5_000), np.zeros(5_000, np.int64), tiers=1)
+    calibration = calibrate(
+        random.exponential(1 / np.log(10), 5_000), np.zeros(5_000, np.int64), np.arange(5_000), tiers=1
+    )
     far = calibration.apply(np.array([4.0, 6.0, 9.0]), np.zeros(3, np.int64))
     assert far[0] < far[1] < far[2]
     assert far[1] == pytest.approx(6.0, abs=1.8)
 
 
+def test_a_chance_learnt_from_few_days_comes_as_often_as_stated_all_the_same() -> None:
+    """Four hundred days of ten contracts each, a day's contracts all alike: the largest sixty are six witnesses."""
+    random = np.random.default_rng(6)
+    day, fresh, came = np.repeat(np.arange(400), 10), np.linspace(0.0, 20.0, 2_001), []
+    for _ in range(300):
+        learnt = random.exponential(1 / np.log(10), 400)[day]
+        calibration = calibrate(learnt, np.zeros(4_000, np.int64), day, tiers=1)
+        threshold = fresh[np.searchsorted(calibration.apply(fresh, np.zeros(2_001, np.int64)), 4.0)]
+        came.append(10.0**-threshold)
+    assert 0.5 < np.mean(came) / 1e-4 < 2.5  # taken for 4,000 witnesses, it would be six
+
+
 def test_a_tier_with_few_rows_borrows_the_map_of_all() -> None:
     raw = np.random.default_rng(5).exponential(0.5, 3_000)
     tier = np.where(np.arange(3_000) < 100, 1, 0)
-    calibration = calibrate(raw, tier, tiers=2)
+    calibration = calibrate(raw, tier, np.arange(len(raw)), tiers=2)
     assert calibration.apply(np.array([0.0]), np.array([1])).tolist() == [0.0]
     assert calibration.rows.tolist() == [2900, 100]
     assert calibration.apply(np.array([1.0]), np.array([1]))[0] == pytest.approx(
@@ -151,3 +165,23 @@ def test_the_share_of_a_session_rises_from_the_open_to_one_at_the_close() -> Non
     shares = [share_of_volume(elapsed, np.array([0, 30])) for elapsed in np.linspace(0, 1, 21)]
     assert (np.diff(shares, axis=0) > 0).all()
     assert shares[-1].tolist() == [1.0, 1.0]
+
+
+def test_a_missing_spot_is_what_the_deltas_say_and_a_known_one_stays() -> None:
+    """Black's delta of a forward at 100 under a volatility of 0.4, thirty days out, by scipy's normal law."""
+    strike, call = np.repeat(np.arange(94.0, 107.0), 2), np.tile([True, False], 13)
+    deviation = 0.4 * np.sqrt(30 / 365)
+    delta = norm.cdf(np.log(100 / strike) / deviation + deviation / 2) - np.where(call, 0.0, 1.0)
+    two_names = np.repeat([0, 1], 26).astype(np.int32)
+    places = Places(two_names, np.log(np.tile(strike, 2)), np.tile(call, 2), np.full(52, 30, np.int32), two_names)
+    iv, days = np.full(52, 0.4), np.full(52, 30, np.int32)
+    filled = fill_spot(np.array([np.nan, 97.5]), places, iv, np.tile(delta, 2), days)
+    np.testing.assert_allclose(filled, [100.0, 97.5], rtol=1e-6)
+
+
+def test_too_few_deltas_leave_a_spot_missing() -> None:
+    places = Places(
+        np.zeros(3, np.int32), np.log([99.0, 100.0, 101.0]), np.ones(3, bool), *(np.full(3, 9, np.int32),) * 2
+    )
+    filled = fill_spot(np.array([np.nan]), places, np.full(3, 0.4), np.full(3, 0.5), np.full(3, 9, np.int32))
+    assert np.isnan(filled).all()

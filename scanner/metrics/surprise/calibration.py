@@ -107,12 +107,15 @@ class Calibration:
         return np.asarray(_apply(self.raw[None], self.calibrated[None], raw, tier))
 
 
-def calibrate(raw: NDArray[np.float64], tier: NDArray[np.int64], tiers: int = TIERS) -> Calibration:
+def calibrate(
+    raw: NDArray[np.float64], tier: NDArray[np.int64], cluster: NDArray[np.int64], tiers: int = TIERS
+) -> Calibration:
     """Learn the map from raw surprises of held-out contract-days (those without volume included, as 0).
 
-    A tier with fewer than 400 rows uses the map of all tiers together.
+    ``cluster`` numbers the session and underlying of every row: the contracts of one name on one day are no independent
+    witnesses. A tier with fewer than 400 rows uses the map of all tiers together.
     """
-    pooled_tail = _tail(raw, shape=_USUAL_SHAPE, weight=_USUAL_WEIGHT)
+    pooled_tail = _tail(raw, cluster, shape=_USUAL_SHAPE, weight=_USUAL_WEIGHT)
     everything = _knots(raw, pooled_tail)
     knots_raw, knots_calibrated = np.empty((tiers, KNOTS)), np.empty((tiers, KNOTS))
     rows = np.bincount(tier, minlength=tiers)
@@ -120,8 +123,9 @@ def calibrate(raw: NDArray[np.float64], tier: NDArray[np.int64], tiers: int = TI
         if rows[number] < _THIN_TIER:
             knots = everything
         else:
-            mine = raw[tier == number]
-            knots = _knots(mine, _tail(mine, shape=pooled_tail.shape, weight=100.0))
+            mine = tier == number
+            tail = _tail(raw[mine], cluster[mine], shape=pooled_tail.shape, weight=100.0)
+            knots = _knots(raw[mine], tail)
         knots_raw[number], knots_calibrated[number] = knots
     return Calibration(knots_raw, knots_calibrated, rows)
 
@@ -136,19 +140,24 @@ class _Tail:
     scale: float
 
 
-def _tail(raw: NDArray[np.float64], shape: float, weight: float) -> _Tail:
-    """Fit the tail by probability-weighted moments (Hosking and Wallis 1987), the shape shrunk towards a given one."""
+def _tail(raw: NDArray[np.float64], cluster: NDArray[np.int64], shape: float, weight: float) -> _Tail:
+    """Fit the tail by probability-weighted moments (Hosking and Wallis 1987), the shape shrunk towards a given one.
+
+    What is wanted is the chance of the next exceedance, not the law that fits the past ones best. For exponential
+    exceedances whose scale was learnt from n of them that chance is a generalised Pareto law of shape 1 / n; so the
+    shape is raised by one over the number of names and days that the exceedances come from, and their share by one
+    more of those than were seen.
+    """
     count = len(raw)
     if count == 0:
         return _Tail(0.0, 1.0, 0.0, 1.0)
     exceeding = int(np.clip(0.004 * count, min(60, max(count // 10, 1)), 2000))
     top = (
-        np.sort(np.partition(raw, count - exceeding - 1)[count - exceeding - 1 :])
-        if exceeding < count
-        else np.sort(raw)
+        np.argpartition(raw, count - exceeding - 1)[count - exceeding - 1 :] if exceeding < count else np.arange(count)
     )
-    start = float(top[0])
-    excess = top[1:] - start
+    top = top[np.argsort(raw[top], kind="stable")]
+    start = float(raw[top[0]])
+    excess = raw[top[1:]] - start
     if len(excess) < 10 or excess.mean() <= 0:
         return _Tail(start, max(exceeding, 1) / count, shape, 1.0)
     mean = float(excess.mean())
@@ -157,7 +166,9 @@ def _tail(raw: NDArray[np.float64], shape: float, weight: float) -> _Tail:
     estimate = 2.0 - mean / (mean - 2.0 * first) if mean > 2.0 * first else 0.0
     blended = (len(excess) * estimate + weight * shape) / (len(excess) + weight)
     blended = float(np.clip(blended, -0.15, 0.35))
-    return _Tail(start, exceeding / count, blended, mean * (1.0 - blended))
+    witnesses = len(np.unique(cluster[top[1:]]))
+    chance = exceeding / count * (1.0 + 1.0 / witnesses)
+    return _Tail(start, chance, blended + 1.0 / witnesses, mean * (1.0 - blended))
 
 
 def _knots(raw: NDArray[np.float64], tail: _Tail) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -96,6 +96,7 @@ class _HeldOut:
     raw: dict[int, list[NDArray[np.float64]]] = field(default_factory=lambda: {w: [] for w in features.WINDOWS})
     mean: list[NDArray[np.float64]] = field(default_factory=list)
     days: list[NDArray[np.int64]] = field(default_factory=list)
+    cluster: list[NDArray[np.int64]] = field(default_factory=list)
     rows: list[NDArray[np.int64]] = field(default_factory=list)
     today: list[NDArray[np.float64]] = field(default_factory=list)
 
@@ -123,17 +124,18 @@ def learn(
         for session in range(layout.sessions):
             _hold_out(layout, past, fits, session, split(session, 1 - half), held)
     tier = tier_of(np.concatenate(held.mean), np.concatenate(held.days))
+    cluster = np.concatenate(held.cluster)
     windows, surprises = {}, np.empty((len(features.WINDOWS), len(tier)))
     for number, window in enumerate(features.WINDOWS):
         raw = np.concatenate(held.raw[window])
-        calibration = calibrate(raw, tier)
+        calibration = calibrate(raw, tier, cluster)
         surprises[number] = calibration.apply(raw, tier)
         windows[window] = WindowModel(*_mean_of([fits[window] for fits in fitted]), calibration)
     today = np.concatenate(held.today)
     together = combine(surprises, today)
-    combination = calibrate(together, tier)
+    combination = calibrate(together, tier, cluster)
     combined = bounded(combination.apply(together, tier), surprises, today)
-    ladder, strike = _neighbour_calibrations(layout.places, held.rows, combined, surprises[0])
+    ladder, strike = _neighbour_calibrations(layout.places, held, combined, surprises[0])
     opening = fit_opening(layout.panel, layout.places)
     if opening is None:
         opening = _same_chance() if before is None else before.opening
@@ -203,25 +205,32 @@ def _hold_out(
         if window == 1:
             held.mean.append(mean)
     held.days.append((layout.places.expiry[rows] - layout.market.day[session]).astype(np.int64))
+    held.cluster.append(session * (layout.places.underlying.max() + 1) + layout.places.underlying[rows])
     held.rows.append(rows)
     held.today.append(today[rows])
 
 
 def _neighbour_calibrations(
-    places: Places, rows: list[NDArray[np.int64]], combined: NDArray[np.float64], single: NDArray[np.float64]
+    places: Places, held: _HeldOut, combined: NDArray[np.float64], single: NDArray[np.float64]
 ) -> tuple[Calibration, Calibration]:
     """How often runs of strikes, and strikes of both rights, look like this in the held-out sessions."""
-    runs, strikes, begin = [], [], 0
-    for mine in rows:
+    runs, strikes, of_strikes, begin = [], [], [], 0
+    for mine, cluster in zip(held.rows, held.cluster, strict=True):
         part = slice(begin, begin + len(mine))
         runs.append(best_runs(combined[part], places.group[mine], places.call[mine])[0])
-        strikes.append(both_rights(single[part], places.strike_numbers(mine)))
+        number = places.strike_numbers(mine)
+        strikes.append(both_rights(single[part], number))
+        of_strikes.append(cluster[np.unique(number, return_index=True)[1]])
         begin += len(mine)
-    ladder, strike = np.concatenate(runs), np.concatenate(strikes)
     return (
-        calibrate(ladder, np.zeros(len(ladder), np.int64), tiers=1),
-        calibrate(strike, np.zeros(len(strike), np.int64), tiers=1),
+        _calibrate_together(np.concatenate(runs), np.concatenate(held.cluster)),
+        _calibrate_together(np.concatenate(strikes), np.concatenate(of_strikes)),
     )
+
+
+def _calibrate_together(raw: NDArray[np.float64], cluster: NDArray[np.int64]) -> Calibration:
+    """Calibration without tiers."""
+    return calibrate(raw, np.zeros(len(raw), np.int64), cluster, tiers=1)
 
 
 def record(surprise: NDArray[np.float64], tier: NDArray[np.int64]) -> pl.DataFrame:

@@ -25,6 +25,7 @@ _SESSIONS_A_YEAR = 252.0
 _UNKNOWN_VOLATILITY = 0.4
 _NEAR_THE_MONEY = 0.08
 _MATURITY = (7, 60)
+_NEAR_DELTA, _LEAST_DELTAS = 0.25, 6
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,11 @@ class Market:
     def of(cls, panel: Panel, places: Places) -> Market:
         """The past of every underlying of a panel."""
         day = np.array(panel.sessions, "datetime64[D]").astype(np.int32)
-        log_spot = carry_forward(np.log(np.where(panel.spot > 0, panel.spot, np.nan)))
+        spot = panel.spot.copy()
+        for session in np.flatnonzero(np.isnan(spot).any(axis=0)):
+            iv, delta = panel.iv[:, session], panel.delta[:, session]
+            spot[:, session] = fill_spot(spot[:, session], places, iv, delta, places.expiry - day[session])
+        log_spot = carry_forward(np.log(np.where(spot > 0, spot, np.nan)))
         volatility = np.full(log_spot.shape, np.nan)
         for session in range(len(day)):
             volatility[:, session] = at_the_money(
@@ -132,6 +137,38 @@ def carry_forward(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Replace every NaN by the last known value of its row."""
     known = np.where(np.isnan(values), 0, np.arange(values.shape[1]))
     return np.take_along_axis(values, np.maximum.accumulate(known, axis=1), axis=1) if values.size else values
+
+
+def fill_spot(
+    spot: NDArray[np.float64],
+    places: Places,
+    iv: NDArray[np.floating],
+    delta: NDArray[np.floating],
+    days: NDArray[np.int32],
+) -> NDArray[np.float64]:
+    """Spots (names,), those that are missing filled by what the chain's own deltas tell; NaN where they do not.
+
+    A delta and a volatility say how far the forward is from the strike (Black's d1); the median over the contracts near
+    the money, up to two months out, is taken for the spot. What interest and dividends make of it in that time is less
+    than the distance between two strikes, where yesterday's price may be many strikes away.
+    """
+    missing = np.isnan(spot)
+    if not missing.any():
+        return spot
+    from scipy.special import ndtri
+
+    call_delta = np.where(places.call, delta, 1.0 + delta)
+    near = (np.abs(call_delta - 0.5) < _NEAR_DELTA) & (iv > 0) & (days >= 1) & (days <= _MATURITY[1])
+    rows = np.flatnonzero(near & (places.underlying >= 0))
+    rows = rows[missing[places.underlying[rows]]]
+    deviation = np.asarray(iv[rows], np.float64) * np.sqrt(days[rows] / 365.0)
+    told = places.log_strike[rows] + ndtri(call_delta[rows]) * deviation - deviation**2 / 2
+    result = spot.copy()
+    for name in np.unique(places.underlying[rows]):
+        mine = told[places.underlying[rows] == name]
+        if len(mine) >= _LEAST_DELTAS:
+            result[name] = np.exp(np.median(mine))
+    return result
 
 
 def at_the_money(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from scanner.metrics.selection import benjamini_hochberg, multi_leg_suspects
 from scanner.metrics.surprise import features, kernel, opening
-from scanner.metrics.surprise.geometry import Places, locate
+from scanner.metrics.surprise.geometry import Places, fill_spot, locate
 from scanner.metrics.surprise.history import Recent, standardised_move
 from scanner.metrics.surprise.threads import in_parts
 from scanner.metrics.surprise.time_of_day import share_of_volume
@@ -56,7 +56,8 @@ class Today:
         places = model.layout.places.place(contracts, rows, names)
         day = int(contracts["session_date"].to_physical()[0])
         iv = _numbers(contracts, "iv" if "iv" in contracts.columns else "vendor_iv")
-        log_spot, volatility = model.layout.market.today(places, day, _spots(contracts, places, len(names)), iv)
+        spots = _spots(contracts, places, len(names), day)
+        log_spot, volatility = model.layout.market.today(places, day, spots, iv)
         volume, open_interest = _numbers(contracts, "volume"), _numbers(contracts, "open_interest")
         return cls(names, places, rows, model.recent.take(rows), day, volume, open_interest, log_spot, volatility)
 
@@ -273,8 +274,8 @@ def _numbers(contracts: pl.DataFrame, column: str) -> NDArray[np.float64]:
     return (values.fill_null(np.nan) if values.null_count() else values).to_numpy()
 
 
-def _spots(contracts: pl.DataFrame, places: Places, names: int) -> NDArray[np.float64]:
-    """Spot of every name: what its rows tell, else what put-call parity says of its nearest expiry; NaN without either.
+def _spots(contracts: pl.DataFrame, places: Places, names: int, day: int) -> NDArray[np.float64]:
+    """Spot of every name: what its rows tell, else what put-call parity says of its nearest expiry, else its deltas.
 
     Carrying yesterday's price forward instead would make the strikes at the money of a day that moved look far away.
     """
@@ -285,6 +286,10 @@ def _spots(contracts: pl.DataFrame, places: Places, names: int) -> NDArray[np.fl
     told = np.flatnonzero(np.isfinite(spot))[::-1]
     result = np.full(names, np.nan)
     result[places.underlying[told]] = spot[told]
+    for iv, delta in (("iv", "delta"), ("vendor_iv", "vendor_delta")):
+        if {iv, delta} <= set(contracts.columns) and np.isnan(result).any():
+            deltas = _numbers(contracts, delta)
+            result = fill_spot(result, places, _numbers(contracts, iv), deltas, places.expiry - day)
     return result
 
 
