@@ -28,6 +28,7 @@ def contract(strike: float, surprise: float = 6.0, **changes: Any) -> dict[str, 
     values |= {"source": "files", "session_date": THURSDAY, "open_interest": 100, "oi_asof": None}
     values |= {"volume": int(6 * strike), "volume_expected": 5.0, "opening_chance": 0.35}
     values |= {"combined_surprise": surprise, "volume_surprise": surprise, "volume_q": 1e-4, "new_strike": False}
+    values |= {"volume_surprise_3": 0.0, "volume_surprise_5": 0.0, "volume_avg_5": 5.0}
     return values | {"roll_suspect": False, "baseline_kind": "own", "history_sessions": 5} | changes
 
 
@@ -37,7 +38,7 @@ def frames(*contracts: dict[str, Any], ladder: tuple[float, float] | None = None
     members = [row["contract"] for row in contracts if first <= row["strike"] <= last]
     ladders = pl.DataFrame(
         {"underlying": ["ABC"], "root": ["ABC"], "expiry": [EXPIRY], "right": ["C"], "first_strike": [first]}
-        | {"last_strike": [last], "ladder_surprise": [7.0], "ladder_q": [1e-4], "members": [members]},
+        | {"last_strike": [last], "ladder_surprise": [7.0], "ladder_q": [1e-4], "volume": [900], "members": [members]},
         schema_overrides={"members": pl.List(pl.String)},
     )
     names = pl.DataFrame({"underlying": ["ABC"], "spot": [100.0], "put_call_volume": [0.5]})

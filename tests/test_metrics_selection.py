@@ -47,12 +47,16 @@ def chain(rows: list[tuple[str, int, float, str, int, float, bool]], session: da
         open_interest=pl.lit(5000),
         volume_expected=pl.lit(10.0),
         opening_chance=pl.lit(selection.TYPICAL_OPENING),
+        volume_surprise=pl.col("combined_surprise"),
+        volume_surprise_3=pl.lit(0.0),
+        volume_surprise_5=pl.lit(0.0),
+        volume_avg_5=pl.lit(10.0),
     )
     frame = frame.with_columns(contract=symbology.format_osi_column())
     return frame.sort("root", "expiry", "strike", "right")
 
 
-NO_LADDERS = pl.DataFrame(schema={"members": pl.List(pl.String), "ladder_surprise": pl.Float64})
+NO_LADDERS = pl.DataFrame(schema={"members": pl.List(pl.String), "ladder_surprise": pl.Float64, "volume": pl.Int64})
 
 
 def test_neighbouring_strikes_of_either_right_are_one_alert_and_another_expiry_is_another() -> None:
@@ -85,10 +89,28 @@ def test_less_than_fifty_lots_are_no_alert_and_a_new_strike_ranks_higher() -> No
 
 def test_a_member_of_a_ladder_is_named_although_it_is_not_rare_alone() -> None:
     scored = chain([("AAA", 30, 100.0, "C", 80, 1.4, False), ("AAA", 30, 105.0, "C", 90, 1.5, False)])
-    ladders = pl.DataFrame({"members": [scored["contract"].to_list()], "ladder_surprise": [3.4]})
+    ladders = pl.DataFrame({"members": [scored["contract"].to_list()], "ladder_surprise": [3.4], "volume": [170]})
     alerts = selection.consolidate(scored, ladders)
     assert alerts["rank"].to_list() == pytest.approx([2.9])
     assert alerts["members"][0].to_list() == ["AAA251005C00105000", "AAA251005C00100000"]
+
+
+def test_a_ladder_of_a_few_lots_is_no_alert() -> None:
+    scored = chain([("AAA", 30, 100.0, "C", 2, 1.4, False), ("AAA", 30, 105.0, "C", 3, 1.5, False)])
+    ladders = pl.DataFrame({"members": [scored["contract"].to_list()], "ladder_surprise": [3.4], "volume": [5]})
+    assert selection.consolidate(scored, ladders).is_empty()
+
+
+def test_a_build_up_of_forty_lots_a_day_is_listed_by_the_lots_of_its_week() -> None:
+    day = chain([("AAA", 30, 100.0, "C", 40, 3.0, False)]).with_columns(volume_avg_5=pl.lit(38.0))
+    week = day.with_columns(volume_surprise=pl.lit(1.0), volume_surprise_5=pl.lit(3.2))
+    assert selection.consolidate(day, NO_LADDERS).is_empty()
+    assert selection.consolidate(week, NO_LADDERS)["rank"].to_list() == [3.0]
+
+
+def test_what_ranks_below_two_is_listed_by_itself() -> None:
+    rows = [("AAA", 30, 100.0, "C", 900, 4.0, False), ("AAA", 30, 105.0, "C", 700, 1.5, False)]
+    assert selection.consolidate(chain(rows), NO_LADDERS)["rank"].to_list() == [4.0, 1.5]
 
 
 def test_equal_sizes_in_two_unusual_contracts_of_a_name_are_tagged_as_legs() -> None:
@@ -128,6 +150,17 @@ def test_a_roll_out_of_a_busy_expiring_contract_is_told_by_what_both_traded_beyo
     assert selection.roll_suspects(usual).to_list() == [True, True]
 
 
+def test_a_roll_out_of_two_expiring_contracts_into_one_is_told_by_what_both_lost_together() -> None:
+    legs = [("AAA", 1, 100.0, "C", 1200, 1.0, False), ("AAA", 8, 100.0, "C", 900, 1.0, False)]
+    scored = chain([*legs, ("AAA", 31, 100.0, "C", 2050, 4.0, False)])
+    assert selection.roll_suspects(scored).to_list() == [True, True, True]
+
+
+def test_a_roll_larger_than_what_the_near_leg_traded_is_none() -> None:
+    scored = chain([("AAA", 3, 100.0, "C", 1000, 3.0, False), ("AAA", 31, 100.0, "C", 2100, 4.0, False)])
+    assert not selection.roll_suspects(scored).any()
+
+
 def test_the_same_strike_in_several_expiries_and_equal_sizes_of_one_name_are_one_alert() -> None:
     calendar = chain([("AAA", 30, 100.0, "C", 900, 4.0, False), ("AAA", 60, 100.0, "C", 700, 3.0, False)])
     assert selection.consolidate(calendar, NO_LADDERS)["members"].list.len().to_list() == [2]
@@ -138,7 +171,7 @@ def test_the_same_strike_in_several_expiries_and_equal_sizes_of_one_name_are_one
 @pytest.mark.parametrize(
     "other",
     [
-        ("AAA", 60, 120.0, "P", 1004, 3.0, False),
+        ("AAA", 60, 120.0, "P", 1006, 3.0, False),
         ("BBB", 60, 120.0, "P", 1000, 3.0, False),
         ("AAA", 60, 100.0, "P", 700, 3.0, False),
     ],
@@ -152,7 +185,7 @@ def test_contracts_that_share_neither_size_nor_place_are_two_alerts(
 
 
 def test_small_equal_sizes_meet_by_chance_and_are_two_alerts() -> None:
-    scored = chain([("AAA", 30, 100.0, "C", 150, 4.0, False), ("AAA", 60, 120.0, "P", 150, 3.0, False)])
+    scored = chain([("AAA", 30, 100.0, "C", 99, 4.0, False), ("AAA", 60, 120.0, "P", 99, 3.0, False)])
     assert selection.consolidate(scored, NO_LADDERS).height == 2
 
 

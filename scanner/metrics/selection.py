@@ -7,12 +7,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 STAR_CUTS = (2.0, 3.0, 4.0, 5.0, 6.0)
-LEAST_RANK = 2.0
-LEAST_LOTS = 50
+LEAST_RANK, LEAST_LISTED = 2.0, 1.0
+LEAST_LOTS, DRIP_LOTS = 50, 10
 NEW_STRIKE_RANK = 1.5
 LADDER_CHARGE = 0.5
 OPENING_WEIGHT = 0.75
-LEG_LOTS, LEG_TOLERANCE = 200, 0.003
+LEG_LOTS, LEG_TOLERANCE = 100, 0.005
+ROLLED_LOTS = 40
 TYPICAL_OPENING = 0.35
 NAMED = 5
 
@@ -82,69 +83,99 @@ def _tag(contracts: pl.DataFrame, name: str, marked: NDArray[np.integer]) -> pl.
 
 
 def roll_suspects(contracts: pl.DataFrame) -> pl.Series:
-    """Whether a contract looks like a leg of a position rolled from an expiry of the next nine days to a later one.
+    """Whether a contract looks like a leg of a position rolled from expiries of the next nine days to a later one.
 
-    Both legs have the same root, right and strike and at least 50 lots, and their volumes, or what they traded beyond
-    expectation, are within a quarter of each other; the far leg is rarer than one in ten, the near one, which usually
-    trades a lot, than one in three; and what the near leg traded beyond expectation fits into its open interest, so
-    that it can be a closing. Null where the volume or the surprise is not known.
+    The legs have the same root, right and strike and at least 50 lots. Either two volumes are within a quarter of each
+    other, or what the far leg traded beyond expectation fits into what a near one, or all near ones together, did: at
+    most a quarter more and at least half of it, since an expiring contract has other closings. The far leg is rarer
+    than one in ten, the near one, which usually trades a lot, than one in three; and what a near leg traded beyond
+    expectation fits into its open interest, so that it can be a closing. Null where the volume or the surprise is not
+    known.
     """
     key = ["root", "strike", "right"]
     days = (pl.col("expiry") - pl.col("session_date")).dt.total_days()
     legs = contracts.with_row_index("_row").filter((pl.col("volume") >= 50) & (pl.col("combined_surprise") >= 0.5))
     legs = legs.with_columns(beyond=pl.col("volume") - pl.col("volume_expected"))
     near = legs.filter((days <= 9) & (pl.col("beyond") <= 1.1 * pl.col("open_interest")))
-    pairs = near.select(*key, near="_row", size="volume", extra="beyond", first="expiry").join(
+    near = near.with_columns(together=pl.col("beyond").clip(0.0).sum().over(key))
+    pairs = near.select(*key, "together", near="_row", size="volume", extra="beyond", first="expiry").join(
         legs.filter(pl.col("combined_surprise") >= 1.0).select(*key, "volume", "beyond", "expiry", far="_row"), on=key
     )
+    out_of_one = (pl.col("extra") >= ROLLED_LOTS) & _fits("beyond", "extra")
+    out_of_all = (pl.col("extra") >= ROLLED_LOTS) & _fits("beyond", "together")
     rolled = pairs.filter(
-        (pl.col("expiry") > pl.col("first"))
-        & (_alike("volume", "size") | ((pl.col("extra") >= 40) & _alike("beyond", "extra")))
+        (pl.col("expiry") > pl.col("first")) & (_fits("volume", "size", least=0.8) | out_of_one | out_of_all)
     )
     return _tag(contracts, "roll_suspect", pl.concat([rolled["near"], rolled["far"]]).to_numpy())
 
 
-def _alike(one: str, other: str) -> pl.Expr:
-    """Whether two sizes are within a quarter of each other."""
-    return (pl.col(one) <= 1.25 * pl.col(other)) & (pl.col(one) >= 0.8 * pl.col(other))
+def _fits(size: str, into: str, least: float = 0.5) -> pl.Expr:
+    """Whether a size is between ``least`` and one and a quarter times another."""
+    return (pl.col(size) <= 1.25 * pl.col(into)) & (pl.col(size) >= least * pl.col(into))
 
 
 def stories(contracts: pl.DataFrame, ladders: pl.DataFrame) -> pl.DataFrame:
     """The contracts of a session that stand out, and which of them tell one story.
 
     ``contracts`` is a scored chain sorted by root, expiry, strike and right, ``ladders`` the ladder frame. A contract
-    takes part with at least 50 lots and a rank of 2, or as a member of a ladder; rolls (see :func:`roll_suspects`) are
-    left out. One story are: neighbouring strikes of one expiry, of either right; the same strike and right in several
-    expiries; and equal sizes (at least 200 lots, within 0.3 %) in one underlying, the legs of a spread. Columns:
+    takes part with at least 50 lots (of about a week, where it is a build-up of several sessions) and a rank of 1, or
+    as a member of a ladder of at least 50 lots; rolls (see :func:`roll_suspects`) are left out. One story are, where
+    they rank 2 or more: neighbouring strikes of one expiry, of either right; the same strike and right in several
+    expiries; and equal sizes (at least 100 lots, within 0.5 %) in one underlying, the legs of a spread. Columns:
     ``underlying root expiry strike contract own rank story``: ``own`` is the contract's :func:`priority`, ``rank`` that
     or its ladder's surprise less 0.5, for the runs of many lengths looked at; ``story`` numbers the stories.
     """
     charged = pl.col("ladder_surprise") - LADDER_CHARGE
-    in_ladder = ladders.select("members", _ladder=charged).explode("members", empty_as_null=True, keep_nulls=True)
+    in_ladder = (
+        ladders.filter(pl.col("volume") >= LEAST_LOTS)
+        .select("members", _ladder=charged)
+        .explode("members", empty_as_null=True, keep_nulls=True)
+    )
     places = contracts.select(
         _group=pl.struct("root", "expiry").rle_id(), _strike=pl.struct("root", "expiry", "strike").rle_id()
     )
     rolls = roll_suspects(contracts).fill_null(value=False)
     rows = (
         contracts.select(
-            "underlying", "root", "expiry", "strike", "right", "contract", "volume", own=priority(contracts)
+            "underlying",
+            "root",
+            "expiry",
+            "strike",
+            "right",
+            "contract",
+            "volume",
+            _lots=_lots(),
+            own=priority(contracts),
         )
         .hstack(places)
         .join(in_ladder, left_on="contract", right_on="members", how="left", maintain_order="left")
         .filter(~rolls)
-        .filter(((pl.col("own") >= LEAST_RANK) & (pl.col("volume") >= LEAST_LOTS)) | pl.col("_ladder").is_not_null())
+        .filter(((pl.col("own") >= LEAST_LISTED) & (pl.col("_lots") >= LEAST_LOTS)) | pl.col("_ladder").is_not_null())
         .with_columns(rank=pl.max_horizontal("own", "_ladder"))
     )
     names = ("underlying", "root", "expiry", "strike", "contract", "own", "rank")
     return rows.select(*names, story=pl.Series(_joined(rows), dtype=pl.Int32))
 
 
+def _lots() -> pl.Expr:
+    """The lots a contract's surprise speaks of: today's, or those of about a week where a longer window is the rarer.
+
+    A build-up of forty lots a day is told by its five sessions, none of which says much alone.
+    """
+    longer = pl.max_horizontal("volume_surprise_3", "volume_surprise_5") > pl.col("volume_surprise")
+    week = pl.col("volume") + 4 * pl.col("volume_avg_5").fill_null(0.0)
+    return pl.when(longer & (pl.col("volume") >= DRIP_LOTS)).then(week).otherwise(pl.col("volume"))
+
+
 def _joined(rows: pl.DataFrame) -> NDArray[np.int32]:
-    """The number of the story of every row: what is linked, directly or through others, is one."""
+    """The number of the story of every row: what is linked, directly or through others, is one.
+
+    What ranks below 2 alone stands alone: linked too, it would chain most of a busy chain together.
+    """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    numbered = rows.with_row_index("_row")
+    numbered = rows.with_row_index("_row").filter((pl.col("own") >= LEAST_RANK) | pl.col("_ladder").is_not_null())
     links = [
         _linked(numbered, same="_group", close=pl.col("_strike") <= pl.col("_strike").shift(1) + 1),
         _linked(numbered.sort("root", "right", "strike", "expiry"), same=("root", "right", "strike")),

@@ -104,7 +104,7 @@ class Market:
         """The past of every underlying of a panel."""
         day = np.array(panel.sessions, "datetime64[D]").astype(np.int32)
         spot = panel.spot.copy()
-        for session in np.flatnonzero(np.isnan(spot).any(axis=0)):
+        for session in np.flatnonzero(np.isnan(spot).any(axis=0)).tolist():
             iv, delta = panel.iv[:, session], panel.delta[:, session]
             spot[:, session] = fill_spot(spot[:, session], places, iv, delta, places.expiry - day[session])
         log_spot = carry_forward(np.log(np.where(spot > 0, spot, np.nan)))
