@@ -31,6 +31,7 @@ from scanner.evaluate.tape import Tape
 
 LEAST_HISTORY = 12
 HELD = 100
+PLANTED = 4
 SURPRISES = ("combined_surprise", "volume_surprise", "volume_surprise_3", "volume_surprise_5")
 
 
@@ -66,7 +67,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--symbols", default="", help="only these underlyings, separated by commas")
     parser.add_argument("--sessions", type=int, default=20, help="how many of the last sessions to judge")
-    parser.add_argument("--rounds", type=int, default=4, help="rounds of injections, each 8 a session")
+    parser.add_argument("--rounds", type=int, default=4, help="rounds of injections, each 16 a session")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--json", action="store_true")
     return parser.parse_args(arguments)
@@ -120,7 +121,9 @@ def _recall(
     """The recall table of some rounds of injections."""
     outcomes = []
     for _ in range(rounds):
-        volume, planted = injections.plant(tape, range(min(models), max(models) + 1), 2, random, least_open_interest)
+        volume, planted = injections.plant(
+            tape, range(min(models), max(models) + 1), PLANTED, random, least_open_interest
+        )
         lists = walk.lists(tape.with_volume(volume), models, planted, variants)
         outcomes.append(measures.recall(lists, planted))
     return measures.recall_table(pl.concat(outcomes), random)
