@@ -28,7 +28,7 @@ def contract(strike: float, surprise: float = 6.0, **changes: Any) -> dict[str, 
     values |= {"source": "files", "session_date": THURSDAY, "open_interest": 100, "oi_asof": None}
     values |= {"volume": int(6 * strike), "volume_expected": 5.0, "opening_chance": 0.35}
     values |= {"combined_surprise": surprise, "volume_surprise": surprise, "volume_q": 1e-4, "new_strike": False}
-    values |= {"volume_surprise_3": 0.0, "volume_surprise_5": 0.0, "volume_avg_5": 5.0, "mid": None}
+    values |= {"volume_surprise_3": 0.0, "volume_surprise_5": 0.0, "volume_avg_5": 5.0}
     return values | {"roll_suspect": False, "baseline_kind": "own", "history_sessions": 5} | changes
 
 

@@ -51,7 +51,6 @@ def chain(rows: list[tuple[str, int, float, str, int, float, bool]], session: da
         volume_surprise_3=pl.lit(0.0),
         volume_surprise_5=pl.lit(0.0),
         volume_avg_5=pl.lit(10.0),
-        mid=pl.lit(None, pl.Float64),
     )
     frame = frame.with_columns(contract=symbology.format_osi_column())
     return frame.sort("root", "expiry", "strike", "right")
@@ -188,12 +187,6 @@ def test_contracts_that_share_neither_size_nor_place_are_two_alerts(
 def test_small_equal_sizes_meet_by_chance_and_are_two_alerts() -> None:
     scored = chain([("AAA", 30, 100.0, "C", 99, 4.0, False), ("AAA", 60, 120.0, "P", 99, 3.0, False)])
     assert selection.consolidate(scored, NO_LADDERS).height == 2
-
-
-def test_ten_times_the_money_ranks_a_fifth_of_a_decade_higher_and_an_unknown_price_changes_nothing() -> None:
-    scored = chain([("AAA", 30, 100.0, "C", 100, 4.0, False)] * 4)
-    priced = scored.with_columns(mid=pl.Series([3.0, 30.0, 0.003, None]))
-    np.testing.assert_allclose(selection.priority(priced).to_numpy(), [4.0, 4.2, 3.8, 4.0])
 
 
 def test_a_volume_that_ten_times_as_likely_opens_ranks_three_quarters_of_a_decade_higher() -> None:

@@ -33,7 +33,7 @@ _WIDE = ("expiry", "underlying")
 LEAST_NAMES = 5
 _CONTRACT = {"underlying", "root", "expiry", "strike", "right", "contract", "volume", "open_interest", "session_date"}
 _CONTRACT |= {"combined_surprise", "volume_expected", "new_strike", "opening_chance"}
-_CONTRACT |= {"volume_surprise", "volume_surprise_3", "volume_surprise_5", "volume_avg_5", "mid"}
+_CONTRACT |= {"volume_surprise", "volume_surprise_3", "volume_surprise_5", "volume_avg_5"}
 
 
 @dataclass(frozen=True, slots=True)

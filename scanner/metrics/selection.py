@@ -11,10 +11,10 @@ LEAST_RANK, LEAST_LISTED = 2.0, 1.0
 LEAST_LOTS, DRIP_LOTS = 50, 10
 NEW_STRIKE_RANK = 1.5
 LADDER_CHARGE = 0.5
-OPENING_WEIGHT, PREMIUM_WEIGHT = 0.75, 0.2
+OPENING_WEIGHT = 0.75
 LEG_LOTS, LEG_TOLERANCE = 100, 0.005
 ROLLED_LOTS = 40
-TYPICAL_OPENING, TYPICAL_PREMIUM = 0.35, 30_000.0
+TYPICAL_OPENING = 0.35
 NAMED = 5
 
 
@@ -204,15 +204,12 @@ def priority(contracts: pl.DataFrame) -> pl.Series:
     """What the alert budget ranks contracts by, in decades: how rare, and how much an alert would tell.
 
     The combined surprise; 1.5 more for a new strike (a family of few contracts in which openings are told apart best,
-    so it gets more than its share of the list); 0.75 of the decades by which the chance that the volume opens
-    positions is above or below the typical one; and 0.2 of the decades by which the money spent, at the mid and 100
-    shares a contract, is above $30,000, or of the one below it: of two things equally rare the larger one is told.
-    Null where the surprise is.
+    so it gets more than its share of the list); and 0.75 of the decades by which the chance that the volume opens
+    positions is above or below the typical one. Null where the surprise is.
     """
     raised = pl.when(pl.col("new_strike").fill_null(value=False)).then(NEW_STRIKE_RANK).otherwise(0.0)
     opens = (pl.col("opening_chance") / TYPICAL_OPENING).log(10.0).clip(-1.0, 1.0).fill_null(0.0)
-    spent = (_lots() * pl.col("mid") * 100 / TYPICAL_PREMIUM).log(10.0).clip(-1.0, 2.0).fill_null(0.0)
-    ranked = pl.col("combined_surprise") + raised + OPENING_WEIGHT * opens + PREMIUM_WEIGHT * spent
+    ranked = pl.col("combined_surprise") + raised + OPENING_WEIGHT * opens
     return contracts.select(priority=ranked).to_series()
 
 
