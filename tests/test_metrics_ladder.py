@@ -11,13 +11,14 @@ import pytest
 from scanner import symbology
 from scanner.metrics import ladder
 from scanner.metrics.surprise.calibration import calibrate
+from scanner.metrics.surprise.runs import MATURITIES, maturity_of
 
 
 @pytest.fixture(scope="module")
 def calibration():
     """Runs whose raw surprise is what it says."""
     raw = np.random.default_rng(1).exponential(1 / np.log(10), 100_000)
-    return calibrate(raw, np.zeros(len(raw), np.int64), np.arange(len(raw)), tiers=1)
+    return calibrate(raw, np.zeros(len(raw), np.int64), np.arange(len(raw)), MATURITIES)
 
 
 def scored(surprises: dict[tuple[str, float], float]) -> pl.DataFrame:
@@ -29,7 +30,7 @@ def scored(surprises: dict[tuple[str, float], float]) -> pl.DataFrame:
     ]
     names = ["underlying", "root", "expiry", "strike", "right", "combined_surprise"]
     frame = pl.DataFrame(rows, schema=names, orient="row").with_columns(pl.col("right").cast(pl.Enum(["C", "P"])))
-    frame = frame.with_columns(volume=pl.lit(100), open_interest=pl.lit(10))
+    frame = frame.with_columns(volume=pl.lit(100), open_interest=pl.lit(10), session_date=pl.lit(date(2025, 9, 17)))
     return frame.with_columns(contract=symbology.format_osi_column()).sort("root", "expiry", "strike", "right")
 
 
@@ -63,3 +64,20 @@ def test_a_run_has_five_strikes_at_most_and_no_contract_is_in_two_ladders(calibr
     surprises = {("C", 100.0 + 5 * step): 2.0 + 0.1 * step for step in range(7)}
     members = ladder.find(scored(surprises), calibration)["members"].explode().to_list()
     assert len(members) == len(set(members)) == 5
+
+
+def test_runs_are_calibrated_by_days_to_expiry() -> None:
+    assert maturity_of(np.array([0, 7, 8, 30, 31, 119, 120, 900])).tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
+
+
+def test_a_run_in_a_band_where_runs_are_common_is_less_rare_than_elsewhere() -> None:
+    random = np.random.default_rng(2)
+    near, far = 2.0 * random.exponential(1 / np.log(10), 20_000), random.exponential(1 / np.log(10), 20_000)
+    band = np.repeat([1, 2], 20_000)
+    calibration = calibrate(np.concatenate([near, far]), band, np.arange(40_000), MATURITIES)
+    calls = {("C", 105.0): 2.0, ("C", 110.0): 2.0, ("C", 115.0): 2.0}
+    month, quarter = (
+        ladder.find(scored(calls).with_columns(session_date=pl.lit(session)), calibration, 0.5)["ladder_surprise"][0]
+        for session in (date(2025, 9, 17), date(2025, 7, 17))
+    )
+    assert quarter == pytest.approx(2 * month, rel=0.15)

@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from scanner.metrics.surprise.calibration import Calibration
-from scanner.metrics.surprise.runs import MEMBER, best_runs
+from scanner.metrics.surprise.runs import MEMBER, best_runs, maturity_of
 
 
 def find(contracts: pl.DataFrame, calibration: Calibration, least: float = 2.0) -> pl.DataFrame:
@@ -25,7 +25,8 @@ def find(contracts: pl.DataFrame, calibration: Calibration, least: float = 2.0) 
     calls = (contracts["right"] == "C").to_numpy()
     surprise = contracts["combined_surprise"].fill_null(0.0).to_numpy()
     raw, last = best_runs(surprise, begins.to_numpy(), calls)
-    calibrated = calibration.apply(raw, np.zeros(len(raw), np.int64))
+    days = contracts.select((pl.col("expiry") - pl.col("session_date")).dt.total_days()).to_series().to_numpy()
+    calibrated = calibration.apply(raw, maturity_of(days))
     taken = np.zeros(contracts.height, bool)
     runs = []
     for first in np.argsort(-calibrated, kind="stable"):

@@ -27,7 +27,7 @@ from scanner.metrics.surprise.regression import (
     interpolate_tail,
     tail_table,
 )
-from scanner.metrics.surprise.runs import best_runs, both_rights
+from scanner.metrics.surprise.runs import MATURITIES, best_runs, both_rights, maturity_of
 from scanner.metrics.surprise.scoring import GOOD_SESSIONS
 from scanner.panel import Panel
 
@@ -222,15 +222,12 @@ def _neighbour_calibrations(
         strikes.append(both_rights(single[part], number))
         of_strikes.append(cluster[np.unique(number, return_index=True)[1]])
         begin += len(mine)
+    ladder, strike = np.concatenate(runs), np.concatenate(strikes)
+    maturity = maturity_of(np.concatenate(held.days))
     return (
-        _calibrate_together(np.concatenate(runs), np.concatenate(held.cluster)),
-        _calibrate_together(np.concatenate(strikes), np.concatenate(of_strikes)),
+        calibrate(ladder, maturity, np.concatenate(held.cluster), MATURITIES),
+        calibrate(strike, np.zeros(len(strike), np.int64), np.concatenate(of_strikes), tiers=1),
     )
-
-
-def _calibrate_together(raw: NDArray[np.float64], cluster: NDArray[np.int64]) -> Calibration:
-    """Calibration without tiers."""
-    return calibrate(raw, np.zeros(len(raw), np.int64), cluster, tiers=1)
 
 
 def record(surprise: NDArray[np.float64], tier: NDArray[np.int64]) -> pl.DataFrame:

@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 from scanner.compiled import kernel
 
 MEMBER = 1.0
+# Runs are calibrated by days to expiry: neighbours move together in the weeks that trade most, and stand out beyond.
+MATURITY_EDGES = np.array([8, 31, 120])
+MATURITIES = len(MATURITY_EDGES) + 1
 
 
 @kernel
@@ -46,6 +49,11 @@ def best_runs(
                         best[i], last[i] = raw, j
             j += 1
     return best, last
+
+
+def maturity_of(days: NDArray[np.integer]) -> NDArray[np.int64]:
+    """The band of days to expiry that a run's calibration is read in, from 0 for the nearest."""
+    return np.searchsorted(MATURITY_EDGES, days, side="right").astype(np.int64)
 
 
 def both_rights(surprise: NDArray[np.float64], strike: NDArray[np.integer]) -> NDArray[np.float64]:
