@@ -69,16 +69,21 @@ def multi_leg_suspects(contracts: pl.DataFrame) -> pl.Series:
     Equal means within 1 % and at least 100 lots, both rarer than one in ten: two legs of one spread. Null where the
     volume or the surprise is not known.
     """
-    rows = contracts.select("underlying", "volume", "combined_surprise").with_row_index("_row")
-    legs = rows.filter((pl.col("volume") >= 100) & (pl.col("combined_surprise") >= 1.0))
+    large = (contracts["volume"] >= 100) & (contracts["combined_surprise"] >= 1.0)
+    rows = large.arg_true()
+    legs = contracts.select("underlying", "volume")[rows].with_columns(rows.alias("_row"))
     return _tag(contracts, "multi_leg_suspect", _equal_sizes(legs, 0.01))
 
 
 def _tag(contracts: pl.DataFrame, name: str, marked: NDArray[np.integer]) -> pl.Series:
     """True for the rows of the marked numbers, False for others, null where volume or surprise is not known."""
-    known = contracts["volume"].is_not_null() & contracts["combined_surprise"].is_not_null()
-    tagged = pl.Series(np.isin(np.arange(contracts.height), marked), dtype=pl.Boolean)
-    return pl.select(pl.when(known).then(tagged)).to_series().alias(name)
+    tagged = np.zeros(contracts.height, bool)
+    tagged[marked] = True
+    columns = contracts["volume"], contracts["combined_surprise"]
+    if not any(column.null_count() for column in columns):
+        return pl.Series(name, tagged)
+    known = columns[0].is_not_null() & columns[1].is_not_null()
+    return pl.select(pl.when(known).then(pl.Series(tagged))).to_series().alias(name)
 
 
 def roll_suspects(contracts: pl.DataFrame) -> pl.Series:

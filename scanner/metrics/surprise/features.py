@@ -138,30 +138,27 @@ def usual(
     expiry: NDArray[np.int32],
     day: int,
     table: NDArray[np.float32],
-    states: NDArray[np.float32],
+    own_long: NDArray[np.float32],
     share: NDArray[np.float64],
     base: NDArray[np.float32],
     predicted: NDArray[np.float32],
 ) -> None:  # pragma: no cover - compiled
     """Fill the base of every row and the log volume usual by now: base and own long average, times the day's share.
 
-    ``states`` (rows, windows, 7) has today's window first; ``share`` is for contracts that live on and that expire.
+    ``table`` is :func:`base_table`; ``share`` is for contracts that live on and that expire.
     """
     for i in range(len(cell)):
         base[i] = table[min(underlying[i], len(table) - 1), cell[i]]
-        whole = max(base[i] + states[i, 0, OWN_LONG], 0.0)
+        whole = max(base[i] + own_long[i], 0.0)
         part = share[1] if expiry[i] <= day else share[0]
         predicted[i] = whole if part >= 1.0 else np.log1p(np.expm1(whole) * part)
 
 
-@kernel
-def log_volume(volume: NDArray[np.float64]) -> NDArray[np.float32]:  # pragma: no cover - compiled
-    """log(1 + volume); most are 0."""
-    result = np.zeros(len(volume), np.float32)
-    for i in range(len(volume)):
-        if volume[i] != 0.0:
-            result[i] = np.log1p(volume[i])
-    return result
+def log_counts(counts: NDArray[np.int64]) -> NDArray[np.float32]:
+    """log(1 + count), NaN for a count that is not known (negative)."""
+    result = counts.astype(np.float32)
+    result[counts < 0] = np.nan
+    return np.asarray(np.log1p(result, out=result))
 
 
 @kernel
@@ -221,12 +218,32 @@ def activity(
 
 
 @kernel(inline="always")
-def fill(
+def fill_past(
+    x: NDArray[np.float32], k: int, states: NDArray[np.float32], row: int, window: int
+) -> None:  # pragma: no cover - compiled
+    """Fill those entries of row ``k`` of ``x`` (rows, COUNT) that were known before the window began.
+
+    ``states`` has shape (contracts, windows, STATES). What is filled here is left alone by :func:`fill_today`, and the
+    other way round: the linear part of a regression is the sum of both parts', and this one can be summed beforehand.
+    """
+    sessions = states[row, window, SESSIONS]
+    x[k, 0] = 1.0
+    x[k, 3] = states[row, window, OWN_SHORT]
+    x[k, 4] = states[row, window, OWN_LONG]
+    x[k, 5] = states[row, window, LAST]
+    x[k, 6] = states[row, window, LOG_MEAN]
+    x[k, 7] = states[row, window, TRADED]
+    x[k, 9] = 1.0 if sessions == 0 else 0.0
+    x[k, 10] = _YOUNG[min(int(sessions), len(_YOUNG) - 1)]
+    x[k, 28] = states[row, window, PEAK]
+
+
+@kernel(inline="always")
+def fill_today(
     x: NDArray[np.float32],
+    k: int,
     base: float,
-    states: NDArray[np.float32],
-    row: int,
-    window: int,
+    own_long: float,
     log_open_interest: float,
     of_name: float,
     of_expiry: float,
@@ -238,42 +255,32 @@ def fill(
     log_price: float,
     beside: float,
 ) -> None:  # pragma: no cover - compiled
-    """One row of the regression, in the order of FEATURES; ``states`` has shape (rows, windows, 7)."""
-    sessions = states[row, window, 5]
+    """Fill the entries of row ``k`` of ``x`` (rows, COUNT) that today has a part in; see :func:`fill_past`."""
     bounded = min(max(moneyness, -4.0), 4.0)
     toward = min(max(move, -4.0), 4.0) * (1.0 if call else -1.0)
     if not np.isfinite(log_open_interest):
         log_open_interest = 1.0 + base
-    x[0] = 1.0
-    x[1] = base
-    x[2] = base * base / 10.0
-    x[3] = states[row, window, 0]
-    x[4] = states[row, window, 1]
-    x[5] = states[row, window, 2]
-    x[6] = states[row, window, 3]
-    x[7] = states[row, window, 4]
-    x[8] = log_open_interest
-    x[9] = 1.0 if sessions == 0 else 0.0
-    x[10] = _YOUNG[min(int(sessions), len(_YOUNG) - 1)]
-    x[11] = of_name
-    x[12] = of_expiry
-    x[13] = min(abs(move), 4.0)
-    x[14] = toward
-    x[15] = toward * min(abs(bounded), 3.0)
-    x[16] = 1.0 if days <= 0 else 0.0
-    x[17] = 1.0 if days <= 2 else 0.0
-    x[18] = _LOG_DAYS[min(max(days, 0), len(_LOG_DAYS) - 1)]
-    x[19] = bounded
-    x[20] = bounded * bounded / 4.0
-    x[21] = min(max(abs(moneyness) - 2.5, 0.0), 4.0)
-    x[22] = log_open_interest * base / 5.0
-    x[23] = states[row, window, 1] * base / 5.0
-    x[24] = np.exp(-abs(bounded)) if days <= 0 else 0.0
-    x[25] = earnings
-    x[26] = log_price
-    x[27] = log_price * log_price / 5.0
-    x[28] = states[row, window, 6]
-    x[29] = beside
+    x[k, 1] = base
+    x[k, 2] = base * base / 10.0
+    x[k, 8] = log_open_interest
+    x[k, 11] = of_name
+    x[k, 12] = of_expiry
+    x[k, 13] = min(abs(move), 4.0)
+    x[k, 14] = toward
+    x[k, 15] = toward * min(abs(bounded), 3.0)
+    x[k, 16] = 1.0 if days <= 0 else 0.0
+    x[k, 17] = 1.0 if days <= 2 else 0.0
+    x[k, 18] = _LOG_DAYS[min(max(days, 0), len(_LOG_DAYS) - 1)]
+    x[k, 19] = bounded
+    x[k, 20] = bounded * bounded / 4.0
+    x[k, 21] = min(max(abs(moneyness) - 2.5, 0.0), 4.0)
+    x[k, 22] = log_open_interest * base / 5.0
+    x[k, 23] = own_long * base / 5.0
+    x[k, 24] = np.exp(-abs(bounded)) if days <= 0 else 0.0
+    x[k, 25] = earnings
+    x[k, 26] = log_price
+    x[k, 27] = log_price * log_price / 5.0
+    x[k, 29] = beside
 
 
 @kernel
@@ -298,12 +305,12 @@ def design(
     """Fill ``x`` (len(rows), COUNT) with the features of the given rows of one session; ``states`` (rows, 1, 7)."""
     for k in range(len(rows)):
         i = rows[k]
-        fill(
-            x[k],
+        fill_past(x, k, states, i, 0)
+        fill_today(
+            x,
+            k,
             base[i],
-            states,
-            i,
-            0,
+            states[i, 0, OWN_LONG],
             log_open_interest[i],
             of_name[i],
             of_expiry[i],
@@ -315,6 +322,22 @@ def design(
             log_price[i],
             beside[i],
         )
+
+
+@kernel
+def sum_past(
+    states: NDArray[np.float32], linear: NDArray[np.float32], sums: NDArray[np.float32]
+) -> None:  # pragma: no cover - compiled
+    """Fill ``sums`` (windows, contracts, parts) with what the past gives the linear parts (windows, parts, COUNT)."""
+    x = np.zeros((1, COUNT), np.float32)
+    for i in range(len(states)):
+        for window in range(states.shape[1]):
+            fill_past(x, 0, states, i, window)
+            for part in range(linear.shape[1]):
+                total = 0.0
+                for k in range(COUNT):
+                    total += x[0, k] * linear[window, part, k]
+                sums[window, i, part] = total
 
 
 @kernel

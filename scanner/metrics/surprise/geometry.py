@@ -7,14 +7,15 @@ volatilities where there are any, else from the spot's past, so that a chain wit
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from scanner.compiled import kernel
+from scanner.metrics.surprise.threads import in_pieces
 from scanner.panel import Panel
 
 MONEYNESS_EDGES = np.array([-3.0, -2.0, -1.25, -0.75, -0.35, -0.1, 0.1, 0.35, 0.75, 1.25, 2.0, 3.0])
@@ -51,40 +52,25 @@ class Places:
         call = (contracts["right"] == "C").to_numpy()
         return cls(names, np.log(np.maximum(strike, 1e-3)), call, expiry, groups_of(names, expiry, strike))
 
-    def place(self, contracts: pl.DataFrame, rows: NDArray[np.int32], underlyings: tuple[str, ...]) -> Places:
-        """Coordinates of a chain whose known rows are these places' ``rows``; only the unknown ones (-1) are read."""
-        if len(rows) == len(self.call) and np.array_equal(rows, np.arange(len(rows))):
-            return self
-        fresh = np.flatnonzero(rows < 0)
-        new = Places.of(contracts[fresh], underlyings)
-
-        def joined(known: NDArray[Any], added: NDArray[Any]) -> NDArray[Any]:
-            values = known[np.maximum(rows, 0)] if len(known) else np.empty(len(rows), known.dtype)
-            values[fresh] = added
-            return values
-
-        names, expiry = joined(self.underlying, new.underlying), joined(self.expiry, new.expiry)
-        log_strike = joined(self.log_strike, new.log_strike)
-        return Places(names, log_strike, joined(self.call, new.call), expiry, groups_of(names, expiry, log_strike))
-
     def strike_numbers(self, rows: NDArray[np.int64] | slice = slice(None)) -> NDArray[np.int64]:
         """Numbers from 0, ascending, of the (root, expiry, strike) that each of the given rows belongs to."""
         group, strike = self.group[rows], self.log_strike[rows]
         return np.cumsum((np.diff(group, prepend=-1) != 0) | (np.diff(strike, prepend=-np.inf) != 0)) - 1
 
 
+@kernel
 def groups_of(
     underlying: NDArray[np.int32], expiry: NDArray[np.int32], strike: NDArray[np.float64]
-) -> NDArray[np.int32]:
+) -> NDArray[np.int32]:  # pragma: no cover - compiled
     """Number of the (root, expiry) of every row of a frame sorted by root, expiry and strike.
 
     A new one begins where the underlying or the expiry changes, and where the strike falls (another root).
     """
-    if not len(strike):
-        return np.empty(0, np.int32)
-    begins = np.zeros(len(strike), bool)
-    begins[1:] = (np.diff(underlying) != 0) | (np.diff(expiry) != 0) | (np.diff(strike) < 0)
-    return np.cumsum(begins, dtype=np.int32)
+    result = np.zeros(len(strike), np.int32)
+    for i in range(1, len(strike)):
+        begins = underlying[i] != underlying[i - 1] or expiry[i] != expiry[i - 1] or strike[i] < strike[i - 1]
+        result[i] = result[i - 1] + (1 if begins else 0)
+    return result
 
 
 @dataclass(frozen=True)
@@ -106,17 +92,28 @@ class Market:
         volatility = np.full(log_spot.shape, np.nan)
         for session in range(len(day)):
             volatility[:, session] = at_the_money(
-                places, panel.iv[:, session], log_spot[:, session], places.expiry - day[session]
+                places.underlying,
+                places.log_strike,
+                np.ascontiguousarray(panel.iv[:, session]),
+                np.ascontiguousarray(log_spot[:, session]),
+                places.expiry - day[session],
             )
         realised = _realised_volatility(log_spot)
         return cls(day, log_spot, fill_volatility(volatility, realised))
 
     def today(
-        self, places: Places, day: int, spot: NDArray[np.float64], iv: NDArray[np.float64]
+        self,
+        underlying: NDArray[np.int32],
+        log_strike: NDArray[np.float64],
+        days: NDArray[np.int32],
+        parts: Sequence[slice],
+        spot: NDArray[np.float64],
+        iv: NDArray[np.float64],
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Log spot and volatility of every underlying now; what today does not tell is carried over from the past.
 
-        The names of ``spot`` begin with those of the past; those after them are new.
+        The names of ``spot`` begin with those of the past; those after them are new. ``parts`` of the rows have every
+        underlying in one of them alone.
         """
         last_spot, last_volatility = np.full(len(spot), np.nan), np.full(len(spot), _UNKNOWN_VOLATILITY)
         if len(self.day):
@@ -124,8 +121,15 @@ class Market:
             last_volatility[: len(self.log_spot)] = self.volatility[:, -1]
         log_spot = np.log(np.where(spot > 0, spot, np.nan))
         log_spot = np.where(np.isnan(log_spot), last_spot, log_spot)
-        volatility = at_the_money(places, iv, log_spot, places.expiry - day)
-        return log_spot, np.where(np.isnan(volatility), last_volatility, volatility)
+        volatility = last_volatility.copy()
+
+        def look(part: slice) -> None:
+            told = at_the_money(underlying[part], log_strike[part], iv[part], log_spot, days[part])
+            known = np.isfinite(told)
+            volatility[known] = told[known]
+
+        in_pieces(look, parts)
+        return log_spot, volatility
 
 
 def carry_forward(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -134,20 +138,35 @@ def carry_forward(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.take_along_axis(values, np.maximum.accumulate(known, axis=1), axis=1) if values.size else values
 
 
+@kernel
 def at_the_money(
-    places: Places, iv: NDArray[np.floating], log_spot: NDArray[np.float64], days: NDArray[np.int32]
-) -> NDArray[np.float64]:
+    underlying: NDArray[np.int32],
+    log_strike: NDArray[np.float64],
+    iv: NDArray[np.floating],
+    log_spot: NDArray[np.float64],
+    days: NDArray[np.int32],
+) -> NDArray[np.float64]:  # pragma: no cover - compiled
     """Median volatility per underlying of the contracts near the money, one week to two months out; NaN where none."""
-    near = (days >= _MATURITY[0]) & (days <= _MATURITY[1]) & (iv > 0) & (places.underlying >= 0)
-    rows = np.flatnonzero(near)
-    name = places.underlying[rows]
-    close = np.abs(places.log_strike[rows] - log_spot[name]) < _NEAR_THE_MONEY
-    rows, name = rows[close], name[close]
-    order = np.lexsort((iv[rows], name))
-    name, values = name[order], np.asarray(iv[rows][order], np.float64)
+    near, count = np.empty(len(iv), np.int64), 0
+    end = np.zeros(len(log_spot) + 1, np.int64)
+    for i in range(len(iv)):
+        name = underlying[i]
+        in_time = _MATURITY[0] <= days[i] <= _MATURITY[1]
+        if in_time and name >= 0 and iv[i] > 0 and abs(log_strike[i] - log_spot[name]) < _NEAR_THE_MONEY:
+            near[count] = i
+            count += 1
+            end[name + 1] += 1
+    end = np.cumsum(end)
+    place, values = end.copy(), np.empty(count, iv.dtype)
+    for i in near[:count]:
+        name = underlying[i]
+        values[place[name]] = iv[i]
+        place[name] += 1
     result = np.full(len(log_spot), np.nan)
-    found, first, count = np.unique(name, return_index=True, return_counts=True)
-    result[found] = values[first + count // 2]
+    for name in range(len(log_spot)):
+        if end[name + 1] > end[name]:
+            own = np.sort(values[end[name] : end[name + 1]])
+            result[name] = own[len(own) // 2]
     return result
 
 

@@ -1,7 +1,8 @@
 """The one pass over a chain that gives every contract its expectation and its surprises.
 
-Everything it calls is what fitting calls too; here it runs row by row, without a matrix in between, because a scan of
-the whole market has two million rows.
+Everything it calls is what fitting calls too. A scan of the whole market has two million rows, so that they are taken in
+blocks which stay in the processor's cache: the regression's rows of a block are filled side by side, column by column,
+for the sums of products to run over all of them at once; and what only a traded count needs is done for those alone.
 """
 
 from __future__ import annotations
@@ -12,33 +13,45 @@ from numpy.typing import NDArray
 from scanner.compiled import kernel
 from scanner.metrics.surprise.calibration import calibrated_at, tier_at
 from scanner.metrics.surprise.combination import bounded_at, combine_at
-from scanner.metrics.surprise.features import COUNT, EXPIRY_ACTIVITY, UNDERLYING_ACTIVITY, fill, times_busier_at
-from scanner.metrics.surprise.history import build_up_at
+from scanner.metrics.surprise.features import (
+    COUNT,
+    EXPIRY_ACTIVITY,
+    OWN_LONG,
+    UNDERLYING_ACTIVITY,
+    fill_today,
+    times_busier_at,
+)
+from scanner.metrics.surprise.history import LOG_INTEREST, SUMS, build_up_at
 from scanner.metrics.surprise.regression import bend_at, mean_at, tail_at
 
+_BLOCK = 256
 
-@kernel(fastmath={"reassoc", "contract"})
-def _dot(x: NDArray[np.float32], y: NDArray[np.float32], window: int, part: int) -> float:  # pragma: no cover
-    """The sum of products with ``y[window, part]``, in whatever order is fastest."""
-    total = np.float32(0.0)
-    for k in range(COUNT):
-        total += x[k] * y[window, part, k]
-    return float(total)
+
+@kernel(fastmath={"contract"})
+def _add_products(
+    x: NDArray[np.float32], linear: NDArray[np.float32], window: int, part: int, count: int, sums: NDArray[np.float32]
+) -> None:  # pragma: no cover - compiled
+    """Add the products of the first rows of ``x`` (COUNT, rows) with one part's coefficients to ``sums[part]``."""
+    for feature in range(COUNT):
+        weight = linear[window, part, feature]
+        for k in range(count):
+            sums[part, k] += weight * x[feature, k]
 
 
 @kernel
 def judge(
-    volume: NDArray[np.float64],
-    recent: NDArray[np.float32],
-    states: NDArray[np.float32],
+    rows: NDArray[np.int32],
+    volume: NDArray[np.int64],
     log_open_interest: NDArray[np.float32],
-    open_interest: NDArray[np.float64],
+    past: NDArray[np.float32],
+    recent: NDArray[np.float32],
     base: NDArray[np.float32],
     of_name: NDArray[np.float32],
     earlier_activity: NDArray[np.float64],
     of_expiry: NDArray[np.float32],
     beside: NDArray[np.float32],
     move: NDArray[np.float64],
+    charge: NDArray[np.float64],
     underlying: NDArray[np.int32],
     expiry: NDArray[np.int32],
     day: int,
@@ -47,10 +60,9 @@ def judge(
     earnings: NDArray[np.float32],
     log_price: NDArray[np.float32],
     windows: NDArray[np.int64],
-    coefficients: NDArray[np.float32],
+    linear: NDArray[np.float32],
     tails: NDArray[np.float32],
     starts: NDArray[np.float64],
-    shapes: NDArray[np.float32],
     knots: NDArray[np.float64],
     calibrated: NDArray[np.float64],
     mean: NDArray[np.float64],
@@ -58,60 +70,80 @@ def judge(
 ) -> None:  # pragma: no cover - compiled
     """Fill ``mean`` (rows,) and ``surprises`` (4, rows): one, three and five sessions, and the combination.
 
-    Shapes, with w the three windows: ``recent`` (rows, 4) the volumes of the sessions before, newest last; ``states``
-    (rows, w, states); ``log_open_interest`` (rows, w) as each window began (NaN: ``open_interest`` of now stands in);
-    ``earlier_activity`` and ``move`` (w, underlyings); ``coefficients`` (w, 1, features); ``tails`` (w, means, counts);
-    ``starts`` (w, 2); ``shapes`` (w, 2, features); ``knots`` and ``calibrated`` (w + 1, tiers, knots).
+    Shapes, with w the three windows: ``volume`` of today, negative where it is not known; ``log_open_interest`` of now,
+    for a contract that has none from the beginning of a window; ``past`` and ``recent`` by panel row, see
+    :class:`scanner.metrics.surprise.history.Recent`; ``earlier_activity`` and ``move`` (w, underlyings); ``charge``
+    (underlyings,) in decades is taken off every surprise; ``linear`` (w, 3, features) are the coefficients of the
+    expectation and of the two chances of the tail; ``tails`` (w, means, counts); ``starts`` (w, 2); ``knots`` and
+    ``calibrated`` (w + 1, tiers, knots).
     """
-    x = np.empty(COUNT, np.float32)
-    found = np.zeros(3)
-    for i in range(len(volume)):
-        name, days = underlying[i], expiry[i] - day
-        traded = volume[i] > 0
-        tier = 0
-        interest_now = np.log1p(open_interest[i])
+    x, sums = np.zeros((COUNT, _BLOCK), np.float32), np.empty((3, _BLOCK), np.float32)
+    chosen, counts = np.empty(_BLOCK, np.int64), np.empty(_BLOCK)
+    tier, found = np.empty(_BLOCK, np.int64), np.empty((3, _BLOCK))
+    for first in range(0, len(rows), _BLOCK):
+        last = min(first + _BLOCK, len(rows))
+        found[:] = 0.0
         for w in range(3):
-            found[w] = 0.0
-            count = build_up_at(recent, i, windows[w], volume[i])
-            if w > 0 and not count > 0:
-                continue
-            activity = (of_name[i] + earlier_activity[w, name]) / windows[w]
-            interest = log_open_interest[i, w]
-            if not np.isfinite(interest):
-                interest = interest_now
-            fill(
-                x,
-                base[i],
-                states,
-                i,
-                w,
-                interest,
-                activity,
-                of_expiry[i],
-                move[w, name],
-                days,
-                moneyness[i],
-                call[i],
-                earnings[name],
-                log_price[i],
-                beside[i],
-            )
-            expected = mean_at(_dot(x, coefficients, w, 0))
-            busier = times_busier_at(
-                coefficients[w, 0, UNDERLYING_ACTIVITY] * x[UNDERLYING_ACTIVITY]
-                + coefficients[w, 0, EXPIRY_ACTIVITY] * x[EXPIRY_ACTIVITY]
-            )
-            if w == 0:
-                mean[i] = expected
-                tier = tier_at(expected / busier, days)
-            if count > 0:
-                first, second = _dot(x, shapes, w, 0), _dot(x, shapes, w, 1)
-                rare = tail_at(tails, w, expected / busier, count / busier)
-                raw = bend_at(first, second, starts[w, 0], starts[w, 1], rare)
-                found[w] = calibrated_at(knots, calibrated, w, tier, raw)
-        surprises[0, i], surprises[1, i], surprises[2, i] = found[0], found[1], found[2]
-        surprises[3, i] = 0.0
-        if traded:
-            together = combine_at(found[0], found[1], found[2])
-            combined = calibrated_at(knots, calibrated, 3, tier, together)
-            surprises[3, i] = bounded_at(combined, found[0], found[1], found[2])
+            size, traded = 0, 0
+            for i in range(first, last):
+                row = rows[i]
+                count = float(max(volume[i], 0))
+                if w > 0:
+                    if not recent[row, 0] + recent[row, 1] + recent[row, 2] + recent[row, 3] > 0:
+                        continue
+                    count = build_up_at(recent, row, windows[w], count)
+                    if not count > 0:
+                        continue
+                chosen[size], counts[size] = i, count
+                size += 1
+                traded += 1 if count > 0 else 0
+            parts = 3 if traded > 0 else 1
+            for k in range(size):
+                i = chosen[k]
+                row, name = rows[i], underlying[i]
+                interest = past[w, row, LOG_INTEREST]
+                if not np.isfinite(interest):
+                    interest = log_open_interest[i]
+                for part in range(parts):
+                    sums[part, k] = past[w, row, SUMS + part]
+                fill_today(
+                    x.T,
+                    k,
+                    base[i],
+                    past[w, row, OWN_LONG],
+                    interest,
+                    (of_name[i] + earlier_activity[w, name]) / windows[w],
+                    of_expiry[i],
+                    move[w, name],
+                    expiry[i] - day,
+                    moneyness[i],
+                    call[i],
+                    earnings[name],
+                    log_price[i],
+                    beside[i],
+                )
+            for part in range(parts):
+                _add_products(x, linear, w, part, size, sums)
+            for k in range(size):
+                i = chosen[k]
+                expected = mean_at(sums[0, k])
+                busier = times_busier_at(
+                    linear[w, 0, UNDERLYING_ACTIVITY] * x[UNDERLYING_ACTIVITY, k]
+                    + linear[w, 0, EXPIRY_ACTIVITY] * x[EXPIRY_ACTIVITY, k]
+                )
+                if w == 0:
+                    mean[i] = expected
+                    tier[k] = tier_at(expected / busier, expiry[i] - day)
+                if counts[k] > 0:
+                    rare = tail_at(tails, w, expected / busier, counts[k] / busier)
+                    raw = bend_at(sums[1, k], sums[2, k], starts[w, 0], starts[w, 1], rare)
+                    found[w, i - first] = calibrated_at(knots, calibrated, w, tier[i - first], raw)
+        for i in range(first, last):
+            k, taken_off = i - first, charge[underlying[i]]
+            one, three, five = found[0, k], found[1, k], found[2, k]
+            combined = 0.0
+            if volume[i] > 0:
+                combined = calibrated_at(knots, calibrated, 3, tier[k], combine_at(one, three, five))
+                combined = bounded_at(combined, one, three, five)
+            surprises[0, i], surprises[1, i] = max(one - taken_off, 0.0), max(three - taken_off, 0.0)
+            surprises[2, i], surprises[3, i] = max(five - taken_off, 0.0), max(combined - taken_off, 0.0)
