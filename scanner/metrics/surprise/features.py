@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from scanner.compiled import kernel
 from scanner.metrics.surprise.geometry import CELLS
+from scanner.pricing.vector_math import exp, inlined
 
 WINDOWS = (1, 3, 5)
 OWN_SHORT, OWN_LONG, LAST, LOG_MEAN, TRADED, SESSIONS, PEAK = range(7)
@@ -340,7 +341,7 @@ def sum_past(
                 sums[window, i, part] = total
 
 
-@kernel
+@inlined
 def times_busier_at(linear: float) -> float:  # pragma: no cover - compiled
     """How many times the usual a busy session expects of a contract; 1 in a quiet one.
 
@@ -348,7 +349,7 @@ def times_busier_at(linear: float) -> float:  # pragma: no cover - compiled
     count both divided by this: on a day that is three times as busy, three times the count is as rare as the count was,
     while the tail of contracts that *always* expect as much is a thinner one.
     """
-    return float(np.exp(min(max(linear, 0.0), _BUSIEST)))
+    return exp(min(max(float(linear), 0.0), _BUSIEST))
 
 
 def times_busier(x: NDArray[np.float32], coefficients: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -102,19 +102,17 @@ def build_up_at(
     so it measures what went on over several sessions, and a block does not echo in it for days. An unknown session
     counts as none.
     """
+    value = today if today > 0 else 0.0
     if window == 1:
-        return today if np.isfinite(today) else 0.0
-    total = largest = second = 0.0
+        return value
+    total, largest, second = value, value, 0.0
     sessions = earlier.shape[1]
-    for step in range(window):
-        value = today if step == 0 else (earlier[row, sessions - step] if step <= sessions else 0.0)
-        if not np.isfinite(value):
-            continue
+    for step in range(1, min(window, sessions + 1)):
+        before = earlier[row, sessions - step]
+        value = before if before > 0 else 0.0
         total += value
-        if value > largest:
-            largest, second = value, largest
-        elif value > second:
-            second = value
+        second = max(second, min(value, largest))
+        largest = max(largest, value)
     return total - largest - (second if window == 5 else 0.0)
 
 

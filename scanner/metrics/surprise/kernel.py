@@ -10,7 +10,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from scanner.compiled import kernel
 from scanner.metrics.surprise.calibration import calibrated_at, tier_at
 from scanner.metrics.surprise.combination import bounded_at, combine_at
 from scanner.metrics.surprise.features import (
@@ -23,22 +22,74 @@ from scanner.metrics.surprise.features import (
 )
 from scanner.metrics.surprise.history import LOG_INTEREST, SUMS, build_up_at
 from scanner.metrics.surprise.regression import bend_at, mean_at, tail_at
+from scanner.pricing.vector_math import scalar, vectorised
 
 _BLOCK = 256
 
 
-@kernel(fastmath={"contract"})
+@vectorised
 def _add_products(
-    x: NDArray[np.float32], linear: NDArray[np.float32], window: int, part: int, count: int, sums: NDArray[np.float32]
+    x: NDArray[np.float32], linear: NDArray[np.float32], window: int, part: int, size: int, sums: NDArray[np.float32]
 ) -> None:  # pragma: no cover - compiled
-    """Add the products of the first rows of ``x`` (COUNT, rows) with one part's coefficients to ``sums[part]``."""
+    """Add the products of the first columns of ``x`` (COUNT, rows) with one part's coefficients to ``sums[part]``."""
     for feature in range(COUNT):
         weight = linear[window, part, feature]
-        for k in range(count):
+        for k in range(size):
             sums[part, k] += weight * x[feature, k]
 
 
-@kernel
+@vectorised
+def _expect(
+    x: NDArray[np.float32],
+    linear: NDArray[np.float32],
+    window: int,
+    size: int,
+    sums: NDArray[np.float32],
+    expected: NDArray[np.float64],
+    busier: NDArray[np.float64],
+) -> None:  # pragma: no cover - compiled
+    """The expectation of the first rows, and how many times busier than usual their day is."""
+    of_name, of_expiry = linear[window, 0, UNDERLYING_ACTIVITY], linear[window, 0, EXPIRY_ACTIVITY]
+    for k in range(size):
+        expected[k] = mean_at(sums[0, k])
+    for k in range(size):
+        busier[k] = times_busier_at(of_name * x[UNDERLYING_ACTIVITY, k] + of_expiry * x[EXPIRY_ACTIVITY, k])
+
+
+@vectorised
+def _rarity(
+    tails: NDArray[np.float32],
+    starts: NDArray[np.float64],
+    window: int,
+    size: int,
+    sums: NDArray[np.float32],
+    expected: NDArray[np.float64],
+    busier: NDArray[np.float64],
+    counts: NDArray[np.float64],
+    raw: NDArray[np.float64],
+) -> None:  # pragma: no cover - compiled
+    """The raw surprise of the first rows' counts."""
+    start, end = starts[window, 0], starts[window, 1]
+    for k in range(size):
+        raw[k] = tail_at(tails, window, expected[k] / busier[k], counts[k] / busier[k])
+    for k in range(size):
+        raw[k] = bend_at(sums[1, k], sums[2, k], start, end, raw[k])
+
+
+@vectorised
+def _stirring(
+    rows: NDArray[np.int32], recent: NDArray[np.float32], first: int, last: int, found: NDArray[np.int64]
+) -> int:  # pragma: no cover - compiled
+    """Which rows traded in one of the last sessions at all; returns how many."""
+    size = 0
+    for i in range(first, last):
+        row = rows[i]
+        found[size] = i
+        size += 1 if recent[row, 0] + recent[row, 1] + recent[row, 2] + recent[row, 3] > 0 else 0
+    return size
+
+
+@scalar
 def judge(
     rows: NDArray[np.int32],
     volume: NDArray[np.int64],
@@ -78,36 +129,37 @@ def judge(
     ``calibrated`` (w + 1, tiers, knots).
     """
     x, sums = np.zeros((COUNT, _BLOCK), np.float32), np.empty((3, _BLOCK), np.float32)
+    columns = x.T
     chosen, counts = np.empty(_BLOCK, np.int64), np.empty(_BLOCK)
+    stirring = np.empty(_BLOCK, np.int64)
+    expected, busier, raw = np.empty(_BLOCK), np.empty(_BLOCK), np.empty(_BLOCK)
     tier, found = np.empty(_BLOCK, np.int64), np.empty((3, _BLOCK))
     for first in range(0, len(rows), _BLOCK):
         last = min(first + _BLOCK, len(rows))
         found[:] = 0.0
+        many = _stirring(rows, recent, first, last, stirring)
         for w in range(3):
-            size, traded = 0, 0
-            for i in range(first, last):
-                row = rows[i]
-                count = float(max(volume[i], 0))
-                if w > 0:
-                    if not recent[row, 0] + recent[row, 1] + recent[row, 2] + recent[row, 3] > 0:
-                        continue
-                    count = build_up_at(recent, row, windows[w], count)
-                    if not count > 0:
-                        continue
-                chosen[size], counts[size] = i, count
-                size += 1
-                traded += 1 if count > 0 else 0
-            parts = 3 if traded > 0 else 1
+            size = 0
+            if w == 0:
+                size = last - first
+                for k in range(size):
+                    chosen[k] = first + k
+            else:
+                for k in range(many):
+                    i = stirring[k]
+                    count = build_up_at(recent, rows[i], windows[w], float(volume[i]))
+                    chosen[size], counts[size] = i, count
+                    size += 1 if count > 0 else 0
             for k in range(size):
                 i = chosen[k]
                 row, name = rows[i], underlying[i]
                 interest = past[w, row, LOG_INTEREST]
                 if not np.isfinite(interest):
                     interest = log_open_interest[i]
-                for part in range(parts):
+                for part in range(3):
                     sums[part, k] = past[w, row, SUMS + part]
                 fill_today(
-                    x.T,
+                    columns,
                     k,
                     base[i],
                     past[w, row, OWN_LONG],
@@ -122,22 +174,23 @@ def judge(
                     log_price[i],
                     beside[i],
                 )
-            for part in range(parts):
+            for part in range(3):
                 _add_products(x, linear, w, part, size, sums)
+            _expect(x, linear, w, size, sums, expected, busier)
+            if w == 0:
+                for k in range(size):
+                    mean[first + k] = expected[k]
+                    tier[k] = tier_at(expected[k] / busier[k], expiry[first + k] - day)
+                size = 0
+                for k in range(last - first):
+                    chosen[size], counts[size] = first + k, float(volume[first + k])
+                    expected[size], busier[size] = expected[k], busier[k]
+                    sums[1, size], sums[2, size] = sums[1, k], sums[2, k]
+                    size += 1 if volume[first + k] > 0 else 0
+            _rarity(tails, starts, w, size, sums, expected, busier, counts, raw)
             for k in range(size):
-                i = chosen[k]
-                expected = mean_at(sums[0, k])
-                busier = times_busier_at(
-                    linear[w, 0, UNDERLYING_ACTIVITY] * x[UNDERLYING_ACTIVITY, k]
-                    + linear[w, 0, EXPIRY_ACTIVITY] * x[EXPIRY_ACTIVITY, k]
-                )
-                if w == 0:
-                    mean[i] = expected
-                    tier[k] = tier_at(expected / busier, expiry[i] - day)
-                if counts[k] > 0:
-                    rare = tail_at(tails, w, expected / busier, counts[k] / busier)
-                    raw = bend_at(sums[1, k], sums[2, k], starts[w, 0], starts[w, 1], rare)
-                    found[w, i - first] = calibrated_at(knots, calibrated, w, tier[i - first], raw)
+                i = chosen[k] - first
+                found[w, i] = calibrated_at(knots, calibrated, w, tier[i], raw[k])
         for i in range(first, last):
             k, taken_off = i - first, charge[underlying[i]]
             one, three, five = found[0, k], found[1, k], found[2, k]
