@@ -17,10 +17,13 @@ from numpy.typing import NDArray
 from scanner.compiled import kernel
 from scanner.metrics.surprise.threads import in_pieces
 from scanner.panel import Panel
+from scanner.pricing.premium import tail
+from scanner.pricing.vector_math import exp, inlined, log, scalar, vectorised
 
 MONEYNESS_EDGES = np.array([-3.0, -2.0, -1.25, -0.75, -0.35, -0.1, 0.1, 0.35, 0.75, 1.25, 2.0, 3.0])
 DAYS_EDGES = np.array([1, 2, 3, 5, 8, 15, 29, 61, 121, 251])
 DAYS_CELLS = len(DAYS_EDGES) + 1
+_DAYS_CELL = np.searchsorted(DAYS_EDGES, np.arange(DAYS_EDGES[-1] + 1), side="right")
 CELLS = (len(MONEYNESS_EDGES) + 1) * DAYS_CELLS * 2
 _SESSIONS_A_YEAR = 252.0
 _UNKNOWN_VOLATILITY = 0.4
@@ -192,46 +195,43 @@ def fill_volatility(volatility: NDArray[np.float64], otherwise: NDArray[np.float
 def cell_of(moneyness: float, days: int, call: bool) -> int:  # pragma: no cover - compiled
     """Number of the bucket of right, out-of-the-money distance in standard deviations, and days to expiry."""
     column = 0
-    while column < len(MONEYNESS_EDGES) and moneyness >= MONEYNESS_EDGES[column]:
-        column += 1
-    row = 0
-    while row < len(DAYS_EDGES) and days >= DAYS_EDGES[row]:
-        row += 1
+    for edge in MONEYNESS_EDGES:  # comparing with all is quicker than a search whose every branch is a surprise
+        column += 1 if moneyness >= edge else 0
+    row = _DAYS_CELL[min(max(days, 0), len(_DAYS_CELL) - 1)]
     return (column * DAYS_CELLS + row) * 2 + (1 if call else 0)
 
 
-@kernel
+@inlined
 def standardise(
-    log_strike: float, log_spot: float, volatility: float, days: int, call: bool
+    log_strike: float, log_spot: float, volatility: float, days: float, call: bool
 ) -> float:  # pragma: no cover
     """Distance from the money in standard deviations, positive out of the money; 0 where the spot is not known."""
-    years = max(days, 0.5) / 365.0
-    distance = (log_strike - log_spot) / (volatility * np.sqrt(years))
-    if not np.isfinite(distance):
-        return 0.0
-    distance = min(max(distance, -8.0), 8.0)
-    return float(distance if call else -distance)
+    distance = (log_strike - log_spot) / (volatility * math.sqrt(max(days, 0.5) / 365.0))
+    bounded = min(max(distance, -8.0), 8.0)
+    known = bounded if abs(distance) < np.inf else 0.0
+    return known if call else -known
 
 
-@kernel
+@inlined
 def model_price(
-    log_strike: float, log_spot: float, volatility: float, days: int, call: bool
+    log_strike: float, log_spot: float, volatility: float, days: float, call: bool
 ) -> float:  # pragma: no cover
     """Log of Black's undiscounted price at the one volatility, at least two cents; 0 where the spot is not known.
 
     How many lots are much depends on what one costs. The model price stands in for a quote, which many chains lack.
     """
-    if not np.isfinite(log_spot):
-        return 0.0
-    deviation = volatility * np.sqrt(max(days, 0.5) / 365.0)
+    deviation = volatility * math.sqrt(max(days, 0.5) / 365.0)
     upper = (log_spot - log_strike) / deviation + deviation / 2
     sign = 1.0 if call else -1.0
-    spot_part = math.exp(log_spot) * math.erfc(-sign * upper * 0.7071067811865476)
-    strike_part = math.exp(log_strike) * math.erfc(-sign * (upper - deviation) * 0.7071067811865476)
-    return math.log(max(sign * 0.5 * (spot_part - strike_part), 0.02))
+    spot, strike = exp(min(max(log_spot, -700.0), 700.0)), exp(min(max(log_strike, -700.0), 700.0))
+    price = sign * (spot * tail(-sign * upper) - strike * tail(sign * (deviation - upper)))
+    return log(max(price, 0.02)) if abs(log_spot) < np.inf else 0.0
 
 
-@kernel
+_BLOCK = 256
+
+
+@scalar
 def locate(
     underlying: NDArray[np.int32],
     log_strike: NDArray[np.float64],
@@ -245,10 +245,35 @@ def locate(
     log_price: NDArray[np.float32],
 ) -> None:  # pragma: no cover - compiled
     """Fill the standardised moneyness, the bucket and the log of the model price of every row for one session."""
-    for i in range(len(underlying)):
-        name = underlying[i]
-        days = expiry[i] - day
-        value = standardise(log_strike[i], log_spot[name], volatility[name], days, call[i]) if name >= 0 else 0.0
-        moneyness[i] = value
-        log_price[i] = model_price(log_strike[i], log_spot[name], volatility[name], days, call[i]) if name >= 0 else 0.0
-        cell[i] = cell_of(value, days, call[i])
+    spots, volatilities, days = np.empty(_BLOCK), np.empty(_BLOCK), np.empty(_BLOCK)
+    distance, price = np.empty(_BLOCK), np.empty(_BLOCK)
+    for first in range(0, len(underlying), _BLOCK):
+        last = min(first + _BLOCK, len(underlying))
+        size = last - first
+        for k in range(size):
+            name = underlying[first + k]
+            spots[k] = log_spot[name] if name >= 0 else np.nan
+            volatilities[k] = volatility[name] if name >= 0 else np.nan
+            days[k] = expiry[first + k] - day
+        _stand(log_strike[first:last], spots, volatilities, days, call[first:last], distance, price)
+        for k in range(size):
+            i = first + k
+            moneyness[i], log_price[i] = distance[k], price[k]
+            cell[i] = cell_of(distance[k], expiry[i] - day, call[i])
+
+
+@vectorised
+def _stand(
+    log_strike: NDArray[np.float64],
+    log_spot: NDArray[np.float64],
+    volatility: NDArray[np.float64],
+    days: NDArray[np.float64],
+    call: NDArray[np.bool_],
+    distance: NDArray[np.float64],
+    price: NDArray[np.float64],
+) -> None:  # pragma: no cover - compiled
+    """The standardised distance and the log of the model price of a block of rows."""
+    for k in range(len(log_strike)):
+        distance[k] = standardise(log_strike[k], log_spot[k], volatility[k], days[k], call[k])
+    for k in range(len(log_strike)):
+        price[k] = model_price(log_strike[k], log_spot[k], volatility[k], days[k], call[k])
