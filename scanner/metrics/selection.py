@@ -23,13 +23,25 @@ def benjamini_hochberg(surprise: NDArray[np.float64], tests: int | None = None) 
     q is the smallest false-discovery rate at which the row, and all rarer ones, would be flagged. ``tests`` is how many
     were looked at, where only the rarest of them are given.
     """
-    q = np.where(np.isfinite(surprise), 1.0, np.nan)
-    tests = tests or len(surprise) - int(np.isnan(q).sum())
-    below_one = np.flatnonzero(surprise > 0)  # a chance of 1 ranks last and has the q-value 1
-    order = below_one[np.argsort(-surprise[below_one])]
+    known = np.isfinite(surprise)
+    q = np.where(known, 1.0, np.nan)
+    tests = tests or int(np.count_nonzero(known))
+    order = _rarest_first(surprise)  # a chance of 1 ranks last and has the q-value 1
     raw = np.minimum(10.0 ** -surprise[order] * tests / np.arange(1, len(order) + 1), 1.0)
     q[order] = np.minimum.accumulate(raw[::-1])[::-1]
     return q
+
+
+def _rarest_first(surprise: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Numbers of the rows with a surprise above 0, the rarest first; equal to seven digits, in any order.
+
+    The bits of positive numbers ascend as the numbers do: with the row's own number beside them they are sorted as
+    integers, in a third of the time that sorting row numbers takes.
+    """
+    rows = np.flatnonzero(surprise > 0)
+    bits = surprise[rows].astype(np.float32).view(np.uint32).astype(np.uint64)
+    keys = np.sort(bits << np.uint64(32) | rows.astype(np.uint64))
+    return (keys[::-1] & np.uint64(0xFFFFFFFF)).astype(np.int64)
 
 
 def stars(surprise: NDArray[np.float64]) -> NDArray[np.int32]:

@@ -55,7 +55,6 @@ UNDERLYING_ACTIVITY, EXPIRY_ACTIVITY = FEATURES.index("underlying_activity"), FE
 _SHORT, _LONG, _MEAN, _RATE = 0.5 ** (1 / 2.5), 0.5 ** (1 / 15), 0.5 ** (1 / 8), 0.5 ** (1 / 10)
 _PEAK = 0.5 ** (1 / 8)
 _CAP = 3.0
-_NEIGHBOURS = 2
 _BUSIEST = 3.0
 # Looked up, because a logarithm and an exponential a row are a third of what filling the row costs.
 _LOG_DAYS = np.log1p(np.arange(4096.0)).astype(np.float32)
@@ -182,40 +181,53 @@ def activity(
     """
     rows = len(group)
     groups = group[rows - 1] + 1 if rows else 0
-    weight = np.zeros(rows, np.float32)
-    excess = np.zeros(rows, np.float32)
+    # One entry more, of no weight, stands for a neighbour that there is not.
+    weight, excess = np.zeros(rows + 1, np.float32), np.zeros(rows + 1, np.float32)
+    level, side = np.zeros(rows + 1, np.float32), np.empty(rows, np.int32)
     name_excess, name_weight = np.zeros(names + 1), np.zeros(names + 1)
     side_excess, side_weight = np.zeros(2 * groups), np.zeros(2 * groups)
     for i in range(rows):
+        side[i] = 2 * group[i] + (1 if call[i] else 0)
+        level[i] = lately[i]
         if not np.isfinite(logs[i]):
             continue
         weight[i] = min(max(predicted[i], 0.05), 3.0)
         excess[i] = weight[i] * min(max(logs[i] - predicted[i], -4.0), 4.0)
-        name, side = underlying[i], 2 * group[i] + (1 if call[i] else 0)
-        name_excess[name] += excess[i]
-        name_weight[name] += weight[i]
-        side_excess[side] += excess[i]
-        side_weight[side] += weight[i]
-    of_name, of_expiry = np.zeros(rows, np.float32), np.zeros(rows, np.float32)
-    beside = np.zeros(rows, np.float32)
+        name_excess[underlying[i]] += excess[i]
+        name_weight[underlying[i]] += weight[i]
+        side_excess[side[i]] += excess[i]
+        side_weight[side[i]] += weight[i]
+    before, after = _beside(side, 2 * groups)
+    of_name, of_expiry = np.empty(rows, np.float32), np.empty(rows, np.float32)
+    beside = np.empty(rows, np.float32)
     for i in range(rows):
-        near_excess, near_weight = excess[i], weight[i]
-        near_level, near = 0.0, 0
-        for step in (-1, 1):
-            j, found = i + step, 0
-            while 0 <= j < rows and group[j] == group[i] and found < _NEIGHBOURS:
-                if call[j] == call[i]:
-                    near_excess += excess[j]
-                    near_weight += weight[j]
-                    near_level += lately[j]
-                    near += 1
-                    found += 1
-                j += step
-        name, side = underlying[i], 2 * group[i] + (1 if call[i] else 0)
+        one, other = before[i], after[i]
+        two, another = before[one], after[other]
+        near_excess = excess[i] + excess[one] + excess[two] + excess[other] + excess[another]
+        near_weight = weight[i] + weight[one] + weight[two] + weight[other] + weight[another]
+        near = (one < rows) + (two < rows) + (other < rows) + (another < rows)
+        name = underlying[i]
         of_name[i] = (name_excess[name] - near_excess) / (name_weight[name] - near_weight + 1.0)
-        of_expiry[i] = (side_excess[side] - near_excess) / (side_weight[side] - near_weight + 3.0) - of_name[i]
-        beside[i] = near_level / (near + 1.0)
+        of_side = (side_excess[side[i]] - near_excess) / (side_weight[side[i]] - near_weight + 3.0)
+        of_expiry[i] = of_side - of_name[i]
+        beside[i] = (float(level[one]) + level[two] + level[other] + level[another]) / (near + 1.0)
     return of_name, of_expiry, beside, name_excess / (name_weight + 1.0)
+
+
+@kernel
+def _beside(side: NDArray[np.int32], sides: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:  # pragma: no cover
+    """The nearest row before and after each one that is on the same side; the number of rows where there is none."""
+    rows = len(side)
+    before, after = np.empty(rows + 1, np.int32), np.empty(rows + 1, np.int32)
+    before[rows] = after[rows] = rows
+    last = np.full(sides, rows, np.int32)
+    for i in range(rows):
+        before[i] = last[side[i]]
+        after[before[i]] = i
+        after[i] = rows
+        last[side[i]] = i
+    after[rows] = rows
+    return before, after
 
 
 @kernel(inline="always")

@@ -13,7 +13,7 @@ from scanner.compiled import kernel
 from scanner.metrics.surprise import features
 from scanner.metrics.surprise.geometry import Places
 from scanner.metrics.surprise.history import standardised_move
-from scanner.metrics.surprise.threads import in_parts, whole_names
+from scanner.metrics.surprise.threads import at_once, in_parts, in_pieces, whole_names
 from scanner.panel import Panel
 
 if TYPE_CHECKING:
@@ -44,30 +44,25 @@ class Today:
     @classmethod
     def of(cls, model: VolumeModel, contracts: pl.DataFrame, panel: Panel) -> Today:
         """Lay out a chain that is sorted by root, expiry, strike and right."""
-        rows = panel.rows_of(contracts)
+        rows, iv, spot, volume, open_interest = at_once(
+            lambda: panel.rows_of(contracts),
+            lambda: numbers(contracts, "iv" if "iv" in contracts.columns else "vendor_iv"),
+            lambda: _spots(contracts),
+            lambda: _counts(contracts, "volume"),
+            lambda: _counts(contracts, "open_interest"),
+        )
         fresh = np.flatnonzero(rows < 0)
         unknown = contracts["underlying"].gather(fresh).unique()
         names = panel.underlyings + tuple(sorted(set(unknown) - set(panel.underlyings)))
         underlying, log_strike = _placed(model.layout.places, contracts, rows, fresh, names)
-        day = int(contracts["session_date"].to_physical()[0])
-        expiry = contracts["expiry"].to_physical().to_numpy()
+        expiry, day = contracts["expiry"].to_physical().to_numpy(), int(contracts["session_date"].to_physical()[0])
+        call = contracts["right"].to_physical().to_numpy() == 0
         parts = whole_names(underlying)
-        iv = numbers(contracts, "iv" if "iv" in contracts.columns else "vendor_iv")
-        spot = _spots(contracts, underlying, len(names))
-        log_spot, volatility = model.layout.market.today(underlying, log_strike, expiry - day, parts, spot, iv)
+        first = np.full(len(names), np.nan)
+        in_pieces(lambda part: _first_known(spot[part], underlying[part], first), parts)
+        log_spot, volatility = model.layout.market.today(underlying, log_strike, expiry - day, parts, first, iv)
         return cls(
-            names,
-            rows,
-            underlying,
-            log_strike,
-            (contracts["right"].to_physical() == 0).to_numpy(),
-            expiry,
-            day,
-            _counts(contracts, "volume"),
-            _counts(contracts, "open_interest"),
-            parts,
-            log_spot,
-            volatility,
+            names, rows, underlying, log_strike, call, expiry, day, volume, open_interest, parts, log_spot, volatility
         )
 
     def moves(self, model: VolumeModel) -> NDArray[np.float64]:
@@ -133,25 +128,22 @@ def _take(
             log_strike[i] = known_log_strike[rows[i]]
 
 
-def _spots(contracts: pl.DataFrame, underlying: NDArray[np.int32], names: int) -> NDArray[np.float64]:
-    """Spot of every name: what its rows tell, else what put-call parity says of its nearest expiry; NaN without either.
+def _spots(contracts: pl.DataFrame) -> NDArray[np.float64]:
+    """Spot by row: what the row tells, else what put-call parity says of its expiry; NaN without either.
 
     Carrying yesterday's price forward instead would make the strikes at the money of a day that moved look far away.
     """
     spot = numbers(contracts, "spot")
-    if "forward" in contracts.columns and contracts["spot"].null_count():
-        implied = numbers(contracts, "forward") * numbers(contracts, "discount")
-        spot = np.where(np.isfinite(spot), spot, implied)
-    return np.asarray(_first_known(spot, underlying, names))
+    if "forward" not in contracts.columns or not contracts["spot"].null_count():
+        return spot
+    return np.where(np.isfinite(spot), spot, numbers(contracts, "forward") * numbers(contracts, "discount"))
 
 
 @kernel
 def _first_known(
-    values: NDArray[np.float64], underlying: NDArray[np.int32], names: int
-) -> NDArray[np.float64]:  # pragma: no cover - compiled
-    """The first finite value of every name; NaN without one."""
-    result = np.full(names, np.nan)
+    values: NDArray[np.float64], underlying: NDArray[np.int32], first: NDArray[np.float64]
+) -> None:  # pragma: no cover - compiled
+    """Fill the first finite value of every name that has one."""
     for i in range(len(values)):
-        if np.isnan(result[underlying[i]]) and np.isfinite(values[i]):
-            result[underlying[i]] = values[i]
-    return result
+        if np.isnan(first[underlying[i]]) and np.isfinite(values[i]):
+            first[underlying[i]] = values[i]
