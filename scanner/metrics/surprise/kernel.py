@@ -21,7 +21,7 @@ from scanner.metrics.surprise.features import (
     times_busier_at,
 )
 from scanner.metrics.surprise.history import LOG_INTEREST, SUMS, build_up_at
-from scanner.metrics.surprise.regression import bend_at, mean_at, tail_at
+from scanner.metrics.surprise.regression import bend_at, mean_at, tail_place, tail_read
 from scanner.pricing.vector_math import scalar, vectorised
 
 _BLOCK = 256
@@ -66,12 +66,16 @@ def _rarity(
     expected: NDArray[np.float64],
     busier: NDArray[np.float64],
     counts: NDArray[np.float64],
+    row: NDArray[np.float64],
+    column: NDArray[np.float64],
     raw: NDArray[np.float64],
 ) -> None:  # pragma: no cover - compiled
     """The raw surprise of the first rows' counts."""
     start, end = starts[window, 0], starts[window, 1]
     for k in range(size):
-        raw[k] = tail_at(tails, window, expected[k] / busier[k], counts[k] / busier[k])
+        row[k], column[k] = tail_place(expected[k] / busier[k], counts[k] / busier[k])
+    for k in range(size):
+        raw[k] = tail_read(tails, window, row[k], column[k])
     for k in range(size):
         raw[k] = bend_at(sums[1, k], sums[2, k], start, end, raw[k])
 
@@ -133,6 +137,7 @@ def judge(
     chosen, counts = np.empty(_BLOCK, np.int64), np.empty(_BLOCK)
     stirring = np.empty(_BLOCK, np.int64)
     expected, busier, raw = np.empty(_BLOCK), np.empty(_BLOCK), np.empty(_BLOCK)
+    at_row, at_column = np.empty(_BLOCK), np.empty(_BLOCK)
     tier, found = np.empty(_BLOCK, np.int64), np.empty((3, _BLOCK))
     for first in range(0, len(rows), _BLOCK):
         last = min(first + _BLOCK, len(rows))
@@ -187,7 +192,7 @@ def judge(
                     expected[size], busier[size] = expected[k], busier[k]
                     sums[1, size], sums[2, size] = sums[1, k], sums[2, k]
                     size += 1 if volume[first + k] > 0 else 0
-            _rarity(tails, starts, w, size, sums, expected, busier, counts, raw)
+            _rarity(tails, starts, w, size, sums, expected, busier, counts, at_row, at_column, raw)
             for k in range(size):
                 i = chosen[k] - first
                 found[w, i] = calibrated_at(knots, calibrated, w, tier[i], raw[k])

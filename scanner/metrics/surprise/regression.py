@@ -133,22 +133,27 @@ def tail_table(dispersion: Dispersion) -> NDArray[np.float32]:
 
 
 @inlined
-def tail_at(tables: NDArray[np.float32], which: int, mean: float, count: float) -> float:  # pragma: no cover - compiled
-    """Read one of several :func:`tail_table` at one mean and count, bilinear; beyond the grid, its edge."""
+def tail_place(mean: float, count: float) -> tuple[float, float]:  # pragma: no cover - compiled
+    """Where a mean and a count stand in a :func:`tail_table`: row and column, with fractions; beyond it, its edge."""
     row = (log(mean) - _LOWEST) / (_HIGHEST - _LOWEST) * (_MEANS - 1)
-    row = min(max(row, 0.0), _MEANS - 1.001)
-    column = min(max(log(1.0 + count) / _COUNT_STEP, 0.0), _COUNTS - 1.001)
-    i, j = int(row), int(column)
+    column = log(1.0 + count) / _COUNT_STEP
+    return min(max(row, 0.0), _MEANS - 1.001), min(max(column, 0.0), _COUNTS - 1.001)
+
+
+@inlined
+def tail_read(tables: NDArray[np.float32], which: int, row: float, column: float) -> float:  # pragma: no cover
+    """Read one of several :func:`tail_table` at a place, bilinear."""
+    i, j = np.uint32(row), np.uint32(column)
     a, b = row - i, column - j
-    upper = tables[which, i, j] * (1 - b) + tables[which, i, j + 1] * b
-    lower = tables[which, i + 1, j] * (1 - b) + tables[which, i + 1, j + 1] * b
+    upper = tables[which, i, j] * (1 - b) + tables[which, i, j + np.uint32(1)] * b
+    lower = tables[which, i + np.uint32(1), j] * (1 - b) + tables[which, i + np.uint32(1), j + np.uint32(1)] * b
     return float(upper * (1 - a) + lower * a)
 
 
 def interpolate_tail(
     table: NDArray[np.float32], mean: NDArray[np.float64], count: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """:func:`tail_at` of one table for every row."""
+    """:func:`tail_table` read, bilinear, at the mean and count of every row."""
     return np.asarray(_tails(table[None], mean, count))
 
 
@@ -158,7 +163,8 @@ def _tails(
 ) -> NDArray[np.float64]:  # pragma: no cover - compiled
     result = np.empty(len(mean))
     for i in range(len(mean)):
-        result[i] = tail_at(tables, 0, mean[i], count[i])
+        row, column = tail_place(mean[i], count[i])
+        result[i] = tail_read(tables, 0, row, column)
     return result
 
 
