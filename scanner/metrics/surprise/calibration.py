@@ -23,7 +23,6 @@ _WEEK = _MONTH + len(MONTH_EDGES) + 1
 _EXPIRING = _WEEK + len(WEEK_EDGES) + 1
 TIERS = _EXPIRING + len(EXPIRING_EDGES) + 1
 KNOTS = 28
-_HALF = 16
 _LEVELS = np.array(
     [0.5, 0.3, 0.2, 0.1, 0.05, 0.03, 0.02, 0.01, 0.005, 0.003, 0.002, 0.001, 0.0005, 0.0003, 0.0002, 0.0001]
 )
@@ -72,11 +71,9 @@ def calibrated_at(
     """
     if value <= 0:
         return 0.0
-    low, step = 0, _HALF
-    while step > 0:  # a search by halves without a branch to mispredict: low knots are below the value
-        beyond = min(low + step, KNOTS)
-        low = beyond if raw[which, tier, beyond - 1] < value else low
-        step //= 2
+    low = 0
+    for knot in range(KNOTS):  # comparing with all is quicker than a search whose every branch is a surprise
+        low += 1 if raw[which, tier, knot] < value else 0
     if low in (0, KNOTS):
         return float(calibrated[which, tier, min(low, KNOTS - 1)])
     left, right = raw[which, tier, low - 1], raw[which, tier, low]

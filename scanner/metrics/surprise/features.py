@@ -230,31 +230,33 @@ def _beside(side: NDArray[np.int32], sides: int) -> tuple[NDArray[np.int32], NDA
     return before, after
 
 
-@kernel(inline="always")
+@inlined
 def fill_past(
-    x: NDArray[np.float32], k: int, states: NDArray[np.float32], row: int, window: int
+    x: NDArray[np.float32], start: int, step: int, states: NDArray[np.float32], row: int, window: int
 ) -> None:  # pragma: no cover - compiled
-    """Fill those entries of row ``k`` of ``x`` (rows, COUNT) that were known before the window began.
+    """Fill those features of one row that were known before the window began.
 
-    ``states`` has shape (contracts, windows, STATES). What is filled here is left alone by :func:`fill_today`, and the
+    They go to the flat ``x``, from ``start`` on, ``step`` apart: so that rows may lie one after the other, as fitting
+    wants them, or side by side, as the compiler makes vectors of them. ``states`` has shape (contracts, windows, STATES). What is filled here is left alone by :func:`fill_today`, and the
     other way round: the linear part of a regression is the sum of both parts', and this one can be summed beforehand.
     """
     sessions = states[row, window, SESSIONS]
-    x[k, 0] = 1.0
-    x[k, 3] = states[row, window, OWN_SHORT]
-    x[k, 4] = states[row, window, OWN_LONG]
-    x[k, 5] = states[row, window, LAST]
-    x[k, 6] = states[row, window, LOG_MEAN]
-    x[k, 7] = states[row, window, TRADED]
-    x[k, 9] = 1.0 if sessions == 0 else 0.0
-    x[k, 10] = _YOUNG[min(int(sessions), len(_YOUNG) - 1)]
-    x[k, 28] = states[row, window, PEAK]
+    x[start] = 1.0
+    x[start + 3 * step] = states[row, window, OWN_SHORT]
+    x[start + 4 * step] = states[row, window, OWN_LONG]
+    x[start + 5 * step] = states[row, window, LAST]
+    x[start + 6 * step] = states[row, window, LOG_MEAN]
+    x[start + 7 * step] = states[row, window, TRADED]
+    x[start + 9 * step] = 1.0 if sessions == 0 else 0.0
+    x[start + 10 * step] = _YOUNG[min(int(sessions), len(_YOUNG) - 1)]
+    x[start + 28 * step] = states[row, window, PEAK]
 
 
-@kernel(inline="always")
+@inlined
 def fill_today(
     x: NDArray[np.float32],
-    k: int,
+    start: int,
+    step: int,
     base: float,
     own_long: float,
     log_open_interest: float,
@@ -268,32 +270,32 @@ def fill_today(
     log_price: float,
     beside: float,
 ) -> None:  # pragma: no cover - compiled
-    """Fill the entries of row ``k`` of ``x`` (rows, COUNT) that today has a part in; see :func:`fill_past`."""
+    """Fill the features of one row that today has a part in; see :func:`fill_past`."""
     bounded = min(max(moneyness, -4.0), 4.0)
     toward = min(max(move, -4.0), 4.0) * (1.0 if call else -1.0)
-    if not np.isfinite(log_open_interest):
+    if not abs(log_open_interest) < np.inf:
         log_open_interest = 1.0 + base
-    x[k, 1] = base
-    x[k, 2] = base * base / 10.0
-    x[k, 8] = log_open_interest
-    x[k, 11] = of_name
-    x[k, 12] = of_expiry
-    x[k, 13] = min(abs(move), 4.0)
-    x[k, 14] = toward
-    x[k, 15] = toward * min(abs(bounded), 3.0)
-    x[k, 16] = 1.0 if days <= 0 else 0.0
-    x[k, 17] = 1.0 if days <= 2 else 0.0
-    x[k, 18] = _LOG_DAYS[min(max(days, 0), len(_LOG_DAYS) - 1)]
-    x[k, 19] = bounded
-    x[k, 20] = bounded * bounded / 4.0
-    x[k, 21] = min(max(abs(moneyness) - 2.5, 0.0), 4.0)
-    x[k, 22] = log_open_interest * base / 5.0
-    x[k, 23] = own_long * base / 5.0
-    x[k, 24] = np.exp(-abs(bounded)) if days <= 0 else 0.0
-    x[k, 25] = earnings
-    x[k, 26] = log_price
-    x[k, 27] = log_price * log_price / 5.0
-    x[k, 29] = beside
+    x[start + step] = base
+    x[start + 2 * step] = base * base / 10.0
+    x[start + 8 * step] = log_open_interest
+    x[start + 11 * step] = of_name
+    x[start + 12 * step] = of_expiry
+    x[start + 13 * step] = min(abs(move), 4.0)
+    x[start + 14 * step] = toward
+    x[start + 15 * step] = toward * min(abs(bounded), 3.0)
+    x[start + 16 * step] = 1.0 if days <= 0 else 0.0
+    x[start + 17 * step] = 1.0 if days <= 2 else 0.0
+    x[start + 18 * step] = _LOG_DAYS[min(max(days, 0), len(_LOG_DAYS) - 1)]
+    x[start + 19 * step] = bounded
+    x[start + 20 * step] = bounded * bounded / 4.0
+    x[start + 21 * step] = min(max(abs(moneyness) - 2.5, 0.0), 4.0)
+    x[start + 22 * step] = log_open_interest * base / 5.0
+    x[start + 23 * step] = own_long * base / 5.0
+    x[start + 24 * step] = exp(-abs(bounded)) if days <= 0 else 0.0
+    x[start + 25 * step] = earnings
+    x[start + 26 * step] = log_price
+    x[start + 27 * step] = log_price * log_price / 5.0
+    x[start + 29 * step] = beside
 
 
 @kernel
@@ -316,12 +318,14 @@ def design(
     beside: NDArray[np.float32],
 ) -> None:  # pragma: no cover - compiled
     """Fill ``x`` (len(rows), COUNT) with the features of the given rows of one session; ``states`` (rows, 1, 7)."""
+    flat = x.reshape(-1)
     for k in range(len(rows)):
         i = rows[k]
-        fill_past(x, k, states, i, 0)
+        fill_past(flat, k * COUNT, 1, states, i, 0)
         fill_today(
-            x,
-            k,
+            flat,
+            k * COUNT,
+            1,
             base[i],
             states[i, 0, OWN_LONG],
             log_open_interest[i],
@@ -342,14 +346,14 @@ def sum_past(
     states: NDArray[np.float32], linear: NDArray[np.float32], sums: NDArray[np.float32]
 ) -> None:  # pragma: no cover - compiled
     """Fill ``sums`` (windows, contracts, parts) with what the past gives the linear parts (windows, parts, COUNT)."""
-    x = np.zeros((1, COUNT), np.float32)
+    x = np.zeros(COUNT, np.float32)
     for i in range(len(states)):
         for window in range(states.shape[1]):
-            fill_past(x, 0, states, i, window)
+            fill_past(x, 0, 1, states, i, window)
             for part in range(linear.shape[1]):
                 total = 0.0
                 for k in range(COUNT):
-                    total += x[0, k] * linear[window, part, k]
+                    total += x[k] * linear[window, part, k]
                 sums[window, i, part] = total
 
 

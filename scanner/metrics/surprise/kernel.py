@@ -24,7 +24,31 @@ from scanner.metrics.surprise.history import LOG_INTEREST, SUMS, build_up_at
 from scanner.metrics.surprise.regression import bend_at, mean_at, tail_place, tail_read
 from scanner.pricing.vector_math import scalar, vectorised
 
-_BLOCK = 256
+_BLOCK = 240
+
+
+@vectorised
+def _fill(
+    x: NDArray[np.float32], seen: NDArray[np.float32], days: NDArray[np.int32], call: NDArray[np.bool_], size: int
+) -> None:  # pragma: no cover - compiled
+    for k in range(size):
+        fill_today(
+            x,
+            k,
+            _BLOCK,
+            seen[k],
+            seen[_BLOCK + k],
+            seen[2 * _BLOCK + k],
+            seen[3 * _BLOCK + k],
+            seen[4 * _BLOCK + k],
+            seen[5 * _BLOCK + k],
+            days[k],
+            seen[6 * _BLOCK + k],
+            call[k],
+            seen[7 * _BLOCK + k],
+            seen[8 * _BLOCK + k],
+            seen[9 * _BLOCK + k],
+        )
 
 
 @vectorised
@@ -35,7 +59,7 @@ def _add_products(
     for feature in range(COUNT):
         weight = linear[window, part, feature]
         for k in range(size):
-            sums[part, k] += weight * x[feature, k]
+            sums[part, k] += weight * x[feature * _BLOCK + k]
 
 
 @vectorised
@@ -53,7 +77,7 @@ def _expect(
     for k in range(size):
         expected[k] = mean_at(sums[0, k])
     for k in range(size):
-        busier[k] = times_busier_at(of_name * x[UNDERLYING_ACTIVITY, k] + of_expiry * x[EXPIRY_ACTIVITY, k])
+        busier[k] = times_busier_at(of_name * x[UNDERLYING_ACTIVITY * _BLOCK + k] + of_expiry * x[EXPIRY_ACTIVITY * _BLOCK + k])
 
 
 @vectorised
@@ -132,8 +156,8 @@ def judge(
     expectation and of the two chances of the tail; ``tails`` (w, means, counts); ``starts`` (w, 2); ``knots`` and
     ``calibrated`` (w + 1, tiers, knots).
     """
-    x, sums = np.zeros((COUNT, _BLOCK), np.float32), np.empty((3, _BLOCK), np.float32)
-    columns = x.T
+    x, sums = np.zeros(COUNT * _BLOCK, np.float32), np.empty((3, _BLOCK), np.float32)
+    seen, days, calls = np.empty(10 * _BLOCK, np.float32), np.empty(_BLOCK, np.int32), np.empty(_BLOCK, np.bool_)
     chosen, counts = np.empty(_BLOCK, np.int64), np.empty(_BLOCK)
     stirring = np.empty(_BLOCK, np.int64)
     expected, busier, raw = np.empty(_BLOCK), np.empty(_BLOCK), np.empty(_BLOCK)
@@ -158,27 +182,22 @@ def judge(
             for k in range(size):
                 i = chosen[k]
                 row, name = rows[i], underlying[i]
-                interest = past[w, row, LOG_INTEREST]
-                if not np.isfinite(interest):
-                    interest = log_open_interest[i]
+                known = past[w, row, LOG_INTEREST]
+                seen[k] = base[i]
+                seen[_BLOCK + k] = past[w, row, OWN_LONG]
+                seen[2 * _BLOCK + k] = known if np.isfinite(known) else log_open_interest[i]
+                seen[3 * _BLOCK + k] = (of_name[i] + earlier_activity[w, name]) / windows[w]
+                seen[4 * _BLOCK + k] = of_expiry[i]
+                seen[5 * _BLOCK + k] = move[w, name]
+                seen[6 * _BLOCK + k] = moneyness[i]
+                seen[7 * _BLOCK + k] = earnings[name]
+                seen[8 * _BLOCK + k] = log_price[i]
+                seen[9 * _BLOCK + k] = beside[i]
+                days[k] = expiry[i] - day
+                calls[k] = call[i]
                 for part in range(3):
                     sums[part, k] = past[w, row, SUMS + part]
-                fill_today(
-                    columns,
-                    k,
-                    base[i],
-                    past[w, row, OWN_LONG],
-                    interest,
-                    (of_name[i] + earlier_activity[w, name]) / windows[w],
-                    of_expiry[i],
-                    move[w, name],
-                    expiry[i] - day,
-                    moneyness[i],
-                    call[i],
-                    earnings[name],
-                    log_price[i],
-                    beside[i],
-                )
+            _fill(x, seen, days, calls, size)
             for part in range(3):
                 _add_products(x, linear, w, part, size, sums)
             _expect(x, linear, w, size, sums, expected, busier)
