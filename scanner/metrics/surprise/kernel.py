@@ -24,12 +24,14 @@ from scanner.metrics.surprise.history import LOG_INTEREST, SUMS, build_up_at
 from scanner.metrics.surprise.regression import bend_at, mean_at, tail_place, tail_read
 from scanner.pricing.vector_math import scalar, vectorised
 
+# Rows of a block: not a power of two, which would lay its columns into the same few places of the cache.
 _BLOCK = 240
+_SEEN = 10
 
 
 @vectorised
 def _fill(
-    x: NDArray[np.float32], seen: NDArray[np.float32], days: NDArray[np.int32], call: NDArray[np.bool_], size: int
+    x: NDArray[np.float32], seen: NDArray[np.float32], days: NDArray[np.int64], call: NDArray[np.bool_], size: int
 ) -> None:  # pragma: no cover - compiled
     for k in range(size):
         fill_today(
@@ -90,30 +92,82 @@ def _rarity(
     expected: NDArray[np.float64],
     busier: NDArray[np.float64],
     counts: NDArray[np.float64],
-    row: NDArray[np.float64],
-    column: NDArray[np.float64],
+    places: NDArray[np.float64],
     raw: NDArray[np.float64],
 ) -> None:  # pragma: no cover - compiled
-    """The raw surprise of the first rows' counts."""
+    """The raw surprise of the first rows' counts; ``places`` (2, rows) is room for where they stand in the table."""
     start, end = starts[window, 0], starts[window, 1]
     for k in range(size):
-        row[k], column[k] = tail_place(expected[k] / busier[k], counts[k] / busier[k])
+        places[0, k], places[1, k] = tail_place(expected[k] / busier[k], counts[k] / busier[k])
     for k in range(size):
-        raw[k] = tail_read(tails, window, row[k], column[k])
+        raw[k] = tail_read(tails, window, places[0, k], places[1, k])
     for k in range(size):
         raw[k] = bend_at(sums[1, k], sums[2, k], start, end, raw[k])
 
 
-@vectorised
+# Each of the following writes the numbers of some rows of a block, and returns how many. All are written, and those not
+# wanted written over by the next one: whether a contract has traded is nothing that the processor could foresee.
+
+
+@scalar
+def _all(first: int, last: int, chosen: NDArray[np.int64]) -> int:  # pragma: no cover - compiled
+    for i in range(first, last):
+        chosen[i - first] = i
+    return last - first
+
+
+@scalar
 def _stirring(
-    rows: NDArray[np.int32], recent: NDArray[np.float32], first: int, last: int, found: NDArray[np.int64]
+    rows: NDArray[np.int32], recent: NDArray[np.float32], first: int, last: int, chosen: NDArray[np.int64]
 ) -> int:  # pragma: no cover - compiled
-    """Which rows traded in one of the last sessions at all; returns how many."""
+    """Rows that traded in the last sessions at all."""
     size = 0
     for i in range(first, last):
         row = rows[i]
-        found[size] = i
+        chosen[size] = i
         size += 1 if recent[row, 0] + recent[row, 1] + recent[row, 2] + recent[row, 3] > 0 else 0
+    return size
+
+
+@scalar
+def _built_up(
+    rows: NDArray[np.int32],
+    volume: NDArray[np.int64],
+    recent: NDArray[np.float32],
+    window: int,
+    stirring: NDArray[np.int64],
+    moved: int,
+    chosen: NDArray[np.int64],
+    counts: NDArray[np.float64],
+) -> int:  # pragma: no cover - compiled
+    """Of the rows that traded lately those with a build-up over a window, and how large it is."""
+    size = 0
+    for k in range(moved):
+        i = stirring[k]
+        count = build_up_at(recent, rows[i], window, float(volume[i]))
+        chosen[size], counts[size] = i, count
+        size += 1 if count > 0 else 0
+    return size
+
+
+@scalar
+def _traded(
+    volume: NDArray[np.int64],
+    first: int,
+    last: int,
+    chosen: NDArray[np.int64],
+    counts: NDArray[np.float64],
+    expected: NDArray[np.float64],
+    busier: NDArray[np.float64],
+    sums: NDArray[np.float32],
+) -> int:  # pragma: no cover - compiled
+    """Rows that traded today; what is known of them moves to the front."""
+    size = 0
+    for k in range(last - first):
+        chosen[size], counts[size] = first + k, float(volume[first + k])
+        expected[size], busier[size] = expected[k], busier[k]
+        sums[1, size], sums[2, size] = sums[1, k], sums[2, k]
+        size += 1 if volume[first + k] > 0 else 0
     return size
 
 
@@ -156,36 +210,29 @@ def judge(
     expectation and of the two chances of the tail; ``tails`` (w, means, counts); ``starts`` (w, 2); ``knots`` and
     ``calibrated`` (w + 1, tiers, knots).
     """
-    x, sums = np.zeros(COUNT * _BLOCK, np.float32), np.empty((3, _BLOCK), np.float32)
-    seen, days, calls = np.empty(10 * _BLOCK, np.float32), np.empty(_BLOCK, np.int32), np.empty(_BLOCK, np.bool_)
-    chosen, counts = np.empty(_BLOCK, np.int64), np.empty(_BLOCK)
-    stirring = np.empty(_BLOCK, np.int64)
-    expected, busier, raw = np.empty(_BLOCK), np.empty(_BLOCK), np.empty(_BLOCK)
-    at_row, at_column = np.empty(_BLOCK), np.empty(_BLOCK)
-    tier, found = np.empty(_BLOCK, np.int64), np.empty((3, _BLOCK))
+    x, seen = np.zeros(COUNT * _BLOCK, np.float32), np.empty(_SEEN * _BLOCK, np.float32)
+    days, calls = np.empty(_BLOCK, np.int64), np.empty(_BLOCK, np.bool_)
+    sums, found = np.empty((3, _BLOCK), np.float32), np.empty((4, _BLOCK))
+    chosen, stirring, traded = np.empty(_BLOCK, np.int64), np.empty(_BLOCK, np.int64), np.empty(_BLOCK, np.int64)
+    counts, expected, busier = np.empty(_BLOCK), np.empty(_BLOCK), np.empty(_BLOCK)
+    raw, places, tier = np.empty(_BLOCK), np.empty((2, _BLOCK)), np.empty(_BLOCK, np.int64)
     for first in range(0, len(rows), _BLOCK):
         last = min(first + _BLOCK, len(rows))
         found[:] = 0.0
-        many = _stirring(rows, recent, first, last, stirring)
+        moved = _stirring(rows, recent, first, last, stirring)
+        lots = 0
         for w in range(3):
-            size = 0
             if w == 0:
-                size = last - first
-                for k in range(size):
-                    chosen[k] = first + k
+                size = _all(first, last, chosen)
             else:
-                for k in range(many):
-                    i = stirring[k]
-                    count = build_up_at(recent, rows[i], windows[w], float(volume[i]))
-                    chosen[size], counts[size] = i, count
-                    size += 1 if count > 0 else 0
+                size = _built_up(rows, volume, recent, windows[w], stirring, moved, chosen, counts)
             for k in range(size):
                 i = chosen[k]
                 row, name = rows[i], underlying[i]
-                known = past[w, row, LOG_INTEREST]
+                interest = past[w, row, LOG_INTEREST]
                 seen[k] = base[i]
                 seen[_BLOCK + k] = past[w, row, OWN_LONG]
-                seen[2 * _BLOCK + k] = known if np.isfinite(known) else log_open_interest[i]
+                seen[2 * _BLOCK + k] = interest if np.isfinite(interest) else log_open_interest[i]
                 seen[3 * _BLOCK + k] = (of_name[i] + earlier_activity[w, name]) / windows[w]
                 seen[4 * _BLOCK + k] = of_expiry[i]
                 seen[5 * _BLOCK + k] = move[w, name]
@@ -193,8 +240,7 @@ def judge(
                 seen[7 * _BLOCK + k] = earnings[name]
                 seen[8 * _BLOCK + k] = log_price[i]
                 seen[9 * _BLOCK + k] = beside[i]
-                days[k] = expiry[i] - day
-                calls[k] = call[i]
+                days[k], calls[k] = expiry[i] - day, call[i]
                 for part in range(3):
                     sums[part, k] = past[w, row, SUMS + part]
             _fill(x, seen, days, calls, size)
@@ -204,23 +250,18 @@ def judge(
             if w == 0:
                 for k in range(size):
                     mean[first + k] = expected[k]
-                    tier[k] = tier_at(expected[k] / busier[k], expiry[first + k] - day)
-                size = 0
-                for k in range(last - first):
-                    chosen[size], counts[size] = first + k, float(volume[first + k])
-                    expected[size], busier[size] = expected[k], busier[k]
-                    sums[1, size], sums[2, size] = sums[1, k], sums[2, k]
-                    size += 1 if volume[first + k] > 0 else 0
-            _rarity(tails, starts, w, size, sums, expected, busier, counts, at_row, at_column, raw)
+                    tier[k] = tier_at(expected[k] / busier[k], days[k])
+                size = lots = _traded(volume, first, last, chosen, counts, expected, busier, sums)
+                traded[:lots] = chosen[:lots]
+            _rarity(tails, starts, w, size, sums, expected, busier, counts, places, raw)
             for k in range(size):
                 i = chosen[k] - first
                 found[w, i] = calibrated_at(knots, calibrated, w, tier[i], raw[k])
-        for i in range(first, last):
-            k, taken_off = i - first, charge[underlying[i]]
-            one, three, five = found[0, k], found[1, k], found[2, k]
-            combined = 0.0
-            if volume[i] > 0:
-                combined = calibrated_at(knots, calibrated, 3, tier[k], combine_at(one, three, five))
-                combined = bounded_at(combined, one, three, five)
-            surprises[0, i], surprises[1, i] = max(one - taken_off, 0.0), max(three - taken_off, 0.0)
-            surprises[2, i], surprises[3, i] = max(five - taken_off, 0.0), max(combined - taken_off, 0.0)
+        for k in range(lots):
+            i = traded[k] - first
+            together = combine_at(found[0, i], found[1, i], found[2, i])
+            combined = calibrated_at(knots, calibrated, 3, tier[i], together)
+            found[3, i] = bounded_at(combined, found[0, i], found[1, i], found[2, i])
+        for which in range(4):
+            for i in range(first, last):
+                surprises[which, i] = max(found[which, i - first] - charge[underlying[i]], 0.0)
