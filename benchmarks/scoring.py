@@ -25,7 +25,7 @@ import numpy as np
 import polars as pl
 
 from benchmarks.market import EXPIRIES, SESSION, _listing, _peak_megabytes
-from scanner import chain, sessions, symbology
+from scanner import sessions, symbology
 from scanner.metrics import surprise
 from scanner.metrics.surprise import features, prior
 from scanner.metrics.surprise.history import Layout, recall
@@ -33,7 +33,6 @@ from scanner.panel import Panel
 
 WEEKS_EXPIRED = 4
 NEW_SHARE = 0.01
-RATIO_COLUMNS = ("ratio", "z")
 
 
 class Market:
@@ -44,7 +43,8 @@ class Market:
         today = _listing(names, contracts, self.random)
         nearest = today.filter(pl.col("expiry") == EXPIRIES[0])
         expired = [
-            nearest.with_columns(expiry=pl.lit(EXPIRIES[0] - timedelta(weeks=week + 1))) for week in range(WEEKS_EXPIRED)
+            nearest.with_columns(expiry=pl.lit(EXPIRIES[0] - timedelta(weeks=week + 1)))
+            for week in range(WEEKS_EXPIRED)
         ]
         rows = pl.concat([today, *expired]).sort("underlying", "expiry", "strike", "right")
         rows = rows.with_columns(root=pl.col("underlying"))
@@ -136,7 +136,10 @@ def peers(market: pl.DataFrame, panel: Panel) -> dict[str, Callable[[], Any]]:
     slim = market.select("contract", "volume")
     beside = slim.join(past, on="contract", how="left", maintain_order="left").rechunk()
     in_pandas, past_in_pandas, slim_in_pandas = beside.to_pandas(), past.to_pandas(), slim.to_pandas()
-    ratios = {"ratio": pl.col("volume") / pl.col("mean"), "z": (pl.col("volume") - pl.col("mean")) / pl.col("deviation")}
+    ratios = {
+        "ratio": pl.col("volume") / pl.col("mean"),
+        "z": (pl.col("volume") - pl.col("mean")) / pl.col("deviation"),
+    }
 
     def with_pandas(frame: Any) -> Any:
         return frame.assign(
@@ -197,7 +200,8 @@ def main(arguments: list[str]) -> int:
         print(json.dumps(result, indent=1))
     else:
         for name, figure in result.items():
-            print(f"{name.replace('_', ' '):<32}{figure:>14,.3f}" if isinstance(figure, float) else f"{name.replace('_', ' '):<32}{figure:>14,}")
+            shown = f"{figure:,.3f}" if isinstance(figure, float) else f"{figure:,}"
+            print(f"{name.replace('_', ' '):<32}{shown:>14}")
     if options.profile:
         profile = cProfile.Profile()
         profile.runcall(model.score, today, panel, options.elapsed)

@@ -72,7 +72,9 @@ class ContractIndex:
         def find(first: int, last: int) -> None:
             _find(self._keys, self._ids, bounds[first : last + 1], ranks[first:last], expiry, strike, right, out)
 
-        edges = np.searchsorted(bounds, np.linspace(0, frame.height, _PARTS + 1)) if len(ranks) else np.zeros(2, np.int64)
+        edges = (
+            np.searchsorted(bounds, np.linspace(0, frame.height, _PARTS + 1)) if len(ranks) else np.zeros(2, np.int64)
+        )
 
         def find_some(first: int, last: int) -> None:
             find(int(edges[first]), int(edges[last]))

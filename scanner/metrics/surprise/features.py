@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from scanner.compiled import kernel
 from scanner.metrics.surprise.geometry import CELLS
-from scanner.pricing.vector_math import exp, inlined
+from scanner.pricing.vector_math import exp, inlined, log, vectorised
 
 WINDOWS = (1, 3, 5)
 OWN_SHORT, OWN_LONG, LAST, LOG_MEAN, TRADED, SESSIONS, PEAK = range(7)
@@ -154,11 +154,14 @@ def usual(
         predicted[i] = whole if part >= 1.0 else np.log1p(np.expm1(whole) * part)
 
 
-def log_counts(counts: NDArray[np.int64]) -> NDArray[np.float32]:
+@vectorised
+def log_counts(counts: NDArray[np.int64]) -> NDArray[np.float32]:  # pragma: no cover - compiled
     """log(1 + count), NaN for a count that is not known (negative)."""
-    result = counts.astype(np.float32)
-    result[counts < 0] = np.nan
-    return np.asarray(np.log1p(result, out=result))
+    result = np.empty(len(counts), np.float32)
+    for i in range(len(counts)):
+        logarithm = log(1.0 + max(counts[i], 0))
+        result[i] = logarithm if counts[i] >= 0 else np.nan
+    return result
 
 
 @kernel
@@ -237,8 +240,9 @@ def fill_past(
     """Fill those features of one row that were known before the window began.
 
     They go to the flat ``x``, from ``start`` on, ``step`` apart: so that rows may lie one after the other, as fitting
-    wants them, or side by side, as the compiler makes vectors of them. ``states`` has shape (contracts, windows, STATES). What is filled here is left alone by :func:`fill_today`, and the
-    other way round: the linear part of a regression is the sum of both parts', and this one can be summed beforehand.
+    wants them, or side by side, as the compiler makes vectors of them. ``states`` has shape (contracts, windows,
+    STATES). What is filled here is left alone by :func:`fill_today`, and the other way round: the linear part of a
+    regression is the sum of both parts', and this one can be summed beforehand.
     """
     sessions = states[row, window, SESSIONS]
     x[start] = 1.0

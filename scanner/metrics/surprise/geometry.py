@@ -197,7 +197,7 @@ def cell_of(moneyness: float, days: int, call: bool) -> int:  # pragma: no cover
     column = 0
     for edge in MONEYNESS_EDGES:  # comparing with all is quicker than a search whose every branch is a surprise
         column += 1 if moneyness >= edge else 0
-    row = _DAYS_CELL[min(max(days, 0), len(_DAYS_CELL) - 1)]
+    row = int(_DAYS_CELL[min(max(days, 0), len(_DAYS_CELL) - 1)])
     return (column * DAYS_CELLS + row) * 2 + (1 if call else 0)
 
 

@@ -1,8 +1,8 @@
 """The one pass over a chain that gives every contract its expectation and its surprises.
 
-Everything it calls is what fitting calls too. A scan of the whole market has two million rows, so that they are taken in
-blocks which stay in the processor's cache: the regression's rows of a block are filled side by side, column by column,
-for the sums of products to run over all of them at once; and what only a traded count needs is done for those alone.
+Everything it calls is what fitting calls too. A scan of the whole market has two million rows: they are taken in blocks
+that stay in the processor's cache, the regression's rows of a block are filled side by side, so that the sums of
+products run over all of them at once, and what only a traded count needs is done for those alone.
 """
 
 from __future__ import annotations
@@ -79,7 +79,9 @@ def _expect(
     for k in range(size):
         expected[k] = mean_at(sums[0, k])
     for k in range(size):
-        busier[k] = times_busier_at(of_name * x[UNDERLYING_ACTIVITY * _BLOCK + k] + of_expiry * x[EXPIRY_ACTIVITY * _BLOCK + k])
+        busier[k] = times_busier_at(
+            of_name * x[UNDERLYING_ACTIVITY * _BLOCK + k] + of_expiry * x[EXPIRY_ACTIVITY * _BLOCK + k]
+        )
 
 
 @vectorised
@@ -172,6 +174,71 @@ def _traded(
 
 
 @scalar
+def _see(
+    rows: NDArray[np.int32],
+    past: NDArray[np.float32],
+    log_open_interest: NDArray[np.float32],
+    base: NDArray[np.float32],
+    of_name: NDArray[np.float32],
+    earlier_activity: NDArray[np.float64],
+    of_expiry: NDArray[np.float32],
+    beside: NDArray[np.float32],
+    move: NDArray[np.float64],
+    underlying: NDArray[np.int32],
+    expiry: NDArray[np.int32],
+    day: int,
+    moneyness: NDArray[np.float32],
+    call: NDArray[np.bool_],
+    earnings: NDArray[np.float32],
+    log_price: NDArray[np.float32],
+    w: int,
+    window: int,
+    chosen: NDArray[np.int64],
+    size: int,
+    seen: NDArray[np.float32],
+    days: NDArray[np.int64],
+    calls: NDArray[np.bool_],
+    sums: NDArray[np.float32],
+) -> None:  # pragma: no cover - compiled
+    """Gather what the features of the chosen rows are made of, and what the past gives the linear parts."""
+    for k in range(size):
+        i = chosen[k]
+        row, name = rows[i], underlying[i]
+        interest = past[w, row, LOG_INTEREST]
+        seen[k] = base[i]
+        seen[_BLOCK + k] = past[w, row, OWN_LONG]
+        seen[2 * _BLOCK + k] = interest if np.isfinite(interest) else log_open_interest[i]
+        seen[3 * _BLOCK + k] = (of_name[i] + earlier_activity[w, name]) / window
+        seen[4 * _BLOCK + k] = of_expiry[i]
+        seen[5 * _BLOCK + k] = move[w, name]
+        seen[6 * _BLOCK + k] = moneyness[i]
+        seen[7 * _BLOCK + k] = earnings[name]
+        seen[8 * _BLOCK + k] = log_price[i]
+        seen[9 * _BLOCK + k] = beside[i]
+        days[k], calls[k] = expiry[i] - day, call[i]
+        for part in range(3):
+            sums[part, k] = past[w, row, SUMS + part]
+
+
+@scalar
+def _combine(
+    traded: NDArray[np.int64],
+    size: int,
+    first: int,
+    tier: NDArray[np.int64],
+    knots: NDArray[np.float64],
+    calibrated: NDArray[np.float64],
+    found: NDArray[np.float64],
+) -> None:  # pragma: no cover - compiled
+    """The windows of the rows that traded today as one statement."""
+    for k in range(size):
+        i = traded[k] - first
+        one, three, five = found[0, i], found[1, i], found[2, i]
+        combined = calibrated_at(knots, calibrated, 3, tier[i], combine_at(one, three, five))
+        found[3, i] = bounded_at(combined, one, three, five)
+
+
+@scalar
 def judge(
     rows: NDArray[np.int32],
     volume: NDArray[np.int64],
@@ -226,23 +293,10 @@ def judge(
                 size = _all(first, last, chosen)
             else:
                 size = _built_up(rows, volume, recent, windows[w], stirring, moved, chosen, counts)
-            for k in range(size):
-                i = chosen[k]
-                row, name = rows[i], underlying[i]
-                interest = past[w, row, LOG_INTEREST]
-                seen[k] = base[i]
-                seen[_BLOCK + k] = past[w, row, OWN_LONG]
-                seen[2 * _BLOCK + k] = interest if np.isfinite(interest) else log_open_interest[i]
-                seen[3 * _BLOCK + k] = (of_name[i] + earlier_activity[w, name]) / windows[w]
-                seen[4 * _BLOCK + k] = of_expiry[i]
-                seen[5 * _BLOCK + k] = move[w, name]
-                seen[6 * _BLOCK + k] = moneyness[i]
-                seen[7 * _BLOCK + k] = earnings[name]
-                seen[8 * _BLOCK + k] = log_price[i]
-                seen[9 * _BLOCK + k] = beside[i]
-                days[k], calls[k] = expiry[i] - day, call[i]
-                for part in range(3):
-                    sums[part, k] = past[w, row, SUMS + part]
+            _see(
+                rows, past, log_open_interest, base, of_name, earlier_activity, of_expiry, beside, move, underlying,
+                expiry, day, moneyness, call, earnings, log_price, w, windows[w], chosen, size, seen, days, calls, sums,
+            )  # fmt: skip
             _fill(x, seen, days, calls, size)
             for part in range(3):
                 _add_products(x, linear, w, part, size, sums)
@@ -257,11 +311,7 @@ def judge(
             for k in range(size):
                 i = chosen[k] - first
                 found[w, i] = calibrated_at(knots, calibrated, w, tier[i], raw[k])
-        for k in range(lots):
-            i = traded[k] - first
-            together = combine_at(found[0, i], found[1, i], found[2, i])
-            combined = calibrated_at(knots, calibrated, 3, tier[i], together)
-            found[3, i] = bounded_at(combined, found[0, i], found[1, i], found[2, i])
+        _combine(traded, lots, first, tier, knots, calibrated, found)
         for which in range(4):
             for i in range(first, last):
                 surprises[which, i] = max(found[which, i - first] - charge[underlying[i]], 0.0)

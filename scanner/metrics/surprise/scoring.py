@@ -87,24 +87,19 @@ def score(
     return contracts.with_columns(columns).select(*contracts.columns, *_SCHEMA)
 
 
-def _judged(
-    model: VolumeModel, today: Today, share: NDArray[np.float64], earnings: NDArray[np.float32]
-) -> _Judged:
+def _judged(model: VolumeModel, today: Today, share: NDArray[np.float64], earnings: NDArray[np.float32]) -> _Judged:
     """Expectations and surprises of every row; what lies in between is made for one part of the rows at a time."""
     result, recent, tables = _Judged.empty(len(today.rows)), model.recent, model.tables
     moves, earlier = today.moves(model), today.earlier_activity(model)
     windows = np.array(features.WINDOWS)
 
     def judge(part: slice) -> None:
-        rows, underlying, call, expiry = (
-            values[part] for values in (today.rows, today.underlying, today.call, today.expiry)
-        )
+        rows, underlying = today.rows[part], today.underlying[part]
+        call, expiry = today.call[part], today.expiry[part]
         moneyness, log_price, base, predicted = (np.empty(len(rows), np.float32) for _ in range(4))
         cell, volume = np.empty(len(rows), np.int16), today.volume[part]
         log_strike, day = today.log_strike[part], today.day
-        locate(
-            underlying, log_strike, call, expiry, day, today.log_spot, today.volatility, moneyness, cell, log_price
-        )
+        locate(underlying, log_strike, call, expiry, day, today.log_spot, today.volatility, moneyness, cell, log_price)
         own_short, own_long = _own(recent.past, rows)
         features.usual(cell, underlying, expiry, day, model.base, own_long, share, base, predicted)
         of_name, of_expiry, beside, busy = features.activity(
@@ -174,9 +169,7 @@ def _own(
     return short, long
 
 
-def _surprises(
-    judged: _Judged, q_values: NDArray[np.float64], known: NDArray[np.bool_] | None
-) -> list[pl.Series]:
+def _surprises(judged: _Judged, q_values: NDArray[np.float64], known: NDArray[np.bool_] | None) -> list[pl.Series]:
     """Expectations and surprises as columns; the surprises are null where the volume is not ``known`` (None: all)."""
     told = {
         "volume_multiple": judged.multiple,
@@ -234,9 +227,7 @@ def _past_volume(recent: Recent, today: Today) -> list[pl.Series]:
         )
 
     in_parts(take, count)
-    columns = [
-        _column(name, values, np.isfinite(values)) for name, values in zip(_AVERAGES, averages, strict=True)
-    ]
+    columns = [_column(name, values, np.isfinite(values)) for name, values in zip(_AVERAGES, averages, strict=True)]
     known = None if named.all() else named[today.underlying]
     new_strike = pl.Series("new_strike", fresh)
     if known is not None:
@@ -273,13 +264,17 @@ def _opening(model: VolumeModel, contracts: pl.DataFrame, today: Today) -> pl.Se
     days = today.expiry[rows] - today.day
     rows = rows[(days >= 1) & (today.open_interest[rows] >= 0)]
     days = today.expiry[rows] - today.day
-    priced = contracts.select(name for name in ("delta", "mid") if name in contracts.columns)[rows]
 
     def told(name: str) -> NDArray[np.float64]:
-        return numbers(priced, name) if name in priced.columns else np.full(len(rows), np.nan)
+        known = name in contracts.columns
+        return numbers(contracts.select(name)[rows], name) if known else np.full(len(rows), np.nan)
 
     design = opening.design(
-        today.volume[rows].astype(np.float64), today.open_interest[rows], told("delta"), days, told("mid")
+        today.volume[rows].astype(np.float64),
+        today.open_interest[rows].astype(np.float64),
+        told("delta"),
+        days,
+        told("mid"),
     )
     chance, known = np.empty(len(today.rows)), np.zeros(len(today.rows), bool)
     chance[rows], known[rows] = opening.opening_chance(design, model.learned.opening), True

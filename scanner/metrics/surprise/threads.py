@@ -53,5 +53,9 @@ def whole_names(underlying: NDArray[np.int32]) -> list[slice]:
     last[runs] = np.arange(len(runs))
     closed = np.maximum.accumulate(last[runs]) == np.arange(len(runs))
     ends = np.append(begins[1:], rows)[closed]
-    chosen = ends[np.unique(np.searchsorted(ends, np.arange(_ROWS_A_PART, rows + _ROWS_A_PART, _ROWS_A_PART)).clip(max=len(ends) - 1))]
+    chosen = ends[
+        np.unique(
+            np.searchsorted(ends, np.arange(_ROWS_A_PART, rows + _ROWS_A_PART, _ROWS_A_PART)).clip(max=len(ends) - 1)
+        )
+    ]
     return [slice(first, end) for first, end in pairwise([0, *chosen.tolist()])]
