@@ -35,6 +35,8 @@ _LOW_BITS = np.uint64((1 << 44) - 1)
 _LAST = np.uint64((1 << 64) - 1)
 # Fewer rows than this are done before a second thread has begun.
 _WORTH_THREADS = 200_000
+# A few names list most contracts: the rows are dealt out, not the names.
+_PARTS = 64
 
 
 class ContractIndex:
@@ -70,7 +72,14 @@ class ContractIndex:
         def find(first: int, last: int) -> None:
             _find(self._keys, self._ids, bounds[first : last + 1], ranks[first:last], expiry, strike, right, out)
 
-        in_parts(find, len(ranks), frame.height)
+        edges = (
+            np.searchsorted(bounds, np.linspace(0, frame.height, _PARTS + 1)) if len(ranks) else np.zeros(2, np.int64)
+        )
+
+        def find_some(first: int, last: int) -> None:
+            find(int(edges[first]), int(edges[last]))
+
+        in_parts(find_some, len(edges) - 1, frame.height)
         return out
 
     def add(self, rows: pl.DataFrame) -> Ids:

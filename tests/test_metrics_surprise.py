@@ -7,9 +7,11 @@ from datetime import date, timedelta
 import numpy as np
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from scanner import symbology
 from scanner.metrics import surprise
+from scanner.metrics.surprise import threads
 from scanner.panel import Panel
 
 FIRST = date(2025, 6, 2)
@@ -101,6 +103,27 @@ def test_expected_volume_is_the_laws_mean_within_a_third(model: surprise.VolumeM
     scored = model.score(chain_of(panel, draw(np.random.default_rng(1), law)), panel)
     off = np.abs(np.log(scored["volume_expected"].to_numpy() / law))
     assert np.median(off) < 0.33
+
+
+def test_contracts_in_many_parts_and_two_threads_are_scored_as_all_at_once(
+    model: surprise.VolumeModel, panel: Panel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chain = chain_of(panel, draw(np.random.default_rng(5), mean_volume(panel.contracts)))
+    whole = model.score(chain, panel, elapsed=0.4)
+    monkeypatch.setattr(threads, "_ROWS_A_PART", 50)
+    monkeypatch.setattr(threads, "_ROWS_A_THREAD", 1)
+    assert_frame_equal(model.score(chain, panel, elapsed=0.4), whole, check_exact=True)
+
+
+def test_a_contract_of_no_known_volume_takes_no_other_contracts_number(
+    model: surprise.VolumeModel, panel: Panel
+) -> None:
+    chain = chain_of(panel, draw(np.random.default_rng(6), mean_volume(panel.contracts)))
+    unknown = pl.Series(np.arange(chain.height) % 7 == 0)
+    scored = model.score(chain.with_columns(volume=pl.when(~unknown).then("volume")), panel)
+    for name in ("volume_multiple", "volume_surprise", "combined_surprise", "volume_q", "multi_leg_suspect"):
+        assert scored[name].is_null().equals(unknown.alias(name))
+    assert scored["volume_expected"].null_count() == scored["volume_usual"].null_count() == 0
 
 
 def test_sessions_of_the_same_law_alarm_as_often_as_they_say(model: surprise.VolumeModel, panel: Panel) -> None:

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import betabinom, nbinom, norm
 
-from scanner.metrics.surprise import combination, wider
+from scanner.metrics.surprise import combination, geometry, threads, wider
 from scanner.metrics.surprise.calibration import TIERS, calibrate, tier_of
-from scanner.metrics.surprise.geometry import CELLS, Places, cell_of, fill_spot, groups_of
+from scanner.metrics.surprise.geometry import CELLS, cell_of, fill_spot, groups_of
 from scanner.metrics.surprise.history import build_up
 from scanner.metrics.surprise.regression import (
     Dispersion,
@@ -173,15 +173,55 @@ def test_a_missing_spot_is_what_the_deltas_say_and_a_known_one_stays() -> None:
     deviation = 0.4 * np.sqrt(30 / 365)
     delta = norm.cdf(np.log(100 / strike) / deviation + deviation / 2) - np.where(call, 0.0, 1.0)
     two_names = np.repeat([0, 1], 26).astype(np.int32)
-    places = Places(two_names, np.log(np.tile(strike, 2)), np.tile(call, 2), np.full(52, 30, np.int32), two_names)
-    iv, days = np.full(52, 0.4), np.full(52, 30, np.int32)
-    filled = fill_spot(np.array([np.nan, 97.5]), places, iv, np.tile(delta, 2), days)
+    strikes, iv, days = np.log(np.tile(strike, 2)), np.full(52, 0.4), np.full(52, 30, np.int32)
+    spot = np.array([np.nan, 97.5])
+    filled = fill_spot(spot, two_names, strikes, np.tile(call, 2), iv, np.tile(delta, 2), days)
     np.testing.assert_allclose(filled, [100.0, 97.5], rtol=1e-6)
 
 
 def test_too_few_deltas_leave_a_spot_missing() -> None:
-    places = Places(
-        np.zeros(3, np.int32), np.log([99.0, 100.0, 101.0]), np.ones(3, bool), *(np.full(3, 9, np.int32),) * 2
-    )
-    filled = fill_spot(np.array([np.nan]), places, np.full(3, 0.4), np.full(3, 0.5), np.full(3, 9, np.int32))
+    name, calls, strike = np.zeros(3, np.int32), np.ones(3, bool), np.log([99.0, 100.0, 101.0])
+    days = np.full(3, 9, np.int32)
+    filled = fill_spot(np.array([np.nan]), name, strike, calls, np.full(3, 0.4), np.full(3, 0.5), days)
     assert np.isnan(filled).all()
+
+
+def test_no_underlying_is_cut_in_two_where_the_roots_of_another_stand_between_its_own(monkeypatch) -> None:
+    monkeypatch.setattr(threads, "_ROWS_A_PART", 2)
+    spx, spxl = 1, 2  # SPX, SPXL and SPXW, in the order of their roots
+    underlying = np.array([0, 0, 0, spx, spx, spxl, spxl, spx, spx, 3, 3, 4], np.int32)
+    parts = threads.whole_names(underlying)
+    assert [(part.start, part.stop) for part in parts] == [(0, 3), (3, 9), (9, 11), (11, 12)]
+
+
+def test_the_volatility_at_the_money_is_the_upper_median_of_the_contracts_near_it() -> None:
+    nan = float("nan")
+    rows = [  # underlying, log strike, volatility, days
+        (1, 0.00, 0.30, 30),
+        (1, 0.05, 0.20, 30),
+        (1, 0.00, nan, 30),
+        (0, 0.00, 0.40, 30),
+        (1, 0.00, 0.60, 30),
+        (1, 0.00, 0.90, 90),  # too long
+        (1, 0.09, 0.95, 30),  # too far
+        (0, 0.02, 0.50, 7),
+    ]
+    name, strike, iv, days = (np.array(column) for column in zip(*rows, strict=True))
+    found = geometry.at_the_money(name.astype(np.int32), strike, iv, np.zeros(3), days.astype(np.int32))
+    np.testing.assert_array_equal(found, [0.5, 0.3, nan])
+
+
+def test_the_price_of_a_place_is_blacks_and_no_less_than_two_cents() -> None:
+    strike, days = np.array([90.0, 100.0, 130.0, 400.0]), 73
+    call = np.array([True, False, True, True])
+    deviation = 0.3 * np.sqrt(days / 365.0)
+    upper = np.log(100.0 / strike) / deviation + deviation / 2
+    calls = 100.0 * norm.cdf(upper) - strike * norm.cdf(upper - deviation)
+    prices = np.where(call, calls, calls - 100.0 + strike)
+    expiry, nobody = np.full(4, 20_000 + days, np.int32), np.zeros(4, np.int32)
+    distance, price, cell = np.empty(4, np.float32), np.empty(4, np.float32), np.empty(4, np.int16)
+    known = np.log([100.0]), np.array([0.3])
+    geometry.locate(nobody, np.log(strike), call, expiry, 20_000, *known, distance, cell, price)
+    np.testing.assert_allclose(price, np.log(np.maximum(prices, 0.02)), rtol=1e-6, atol=1e-6)
+    away = np.log(strike / 100.0) / deviation * np.where(call, 1.0, -1.0)
+    np.testing.assert_allclose(distance, np.clip(away, -8.0, 8.0), rtol=1e-6)

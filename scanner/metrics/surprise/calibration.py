@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanner.compiled import kernel
+from scanner.pricing.vector_math import scalar
 
 TIER_EDGES = np.array([0.15, 0.5, 2.0, 8.0, 32.0, 128.0, 1024.0])
 MONTH_EDGES = np.array([0.5, 8.0, 128.0, 1024.0])
@@ -23,6 +24,7 @@ _WEEK = _MONTH + len(MONTH_EDGES) + 1
 _EXPIRING = _WEEK + len(WEEK_EDGES) + 1
 TIERS = _EXPIRING + len(EXPIRING_EDGES) + 1
 KNOTS = 28
+_PART = 7
 _LEVELS = np.array(
     [0.5, 0.3, 0.2, 0.1, 0.05, 0.03, 0.02, 0.01, 0.005, 0.003, 0.002, 0.001, 0.0005, 0.0003, 0.0002, 0.0001]
 )
@@ -60,7 +62,7 @@ def tier_of(mean: NDArray[np.float64], days: NDArray[np.int64]) -> NDArray[np.in
     return result
 
 
-@kernel
+@scalar
 def calibrated_at(
     raw: NDArray[np.float64], calibrated: NDArray[np.float64], which: int, tier: int, value: float
 ) -> float:  # pragma: no cover - compiled
@@ -69,16 +71,17 @@ def calibrated_at(
     0 stays 0; beyond the last knot its value holds. Whole arrays and positions are handed on, here and in the other
     functions of one row, because a view of a row costs more than the arithmetic.
     """
-    if value <= 0:
-        return 0.0
-    low = 0
-    for knot in range(KNOTS):  # comparing with all is quicker than a search whose every branch is a surprise
+    part = 0
+    for edge in range(_PART, KNOTS, _PART):  # comparing with many is quicker than branches that are surprises
+        part += 1 if raw[which, tier, edge - 1] < value else 0
+    low = part * _PART
+    for knot in range(part * _PART, (part + 1) * _PART):
         low += 1 if raw[which, tier, knot] < value else 0
-    if low in (0, KNOTS):
-        return float(calibrated[which, tier, min(low, KNOTS - 1)])
+    low = min(max(low, 1), KNOTS - 1)
     left, right = raw[which, tier, low - 1], raw[which, tier, low]
     below, above = calibrated[which, tier, low - 1], calibrated[which, tier, low]
-    return float(below + (value - left) / (right - left) * (above - below))
+    result = below + min(max((value - left) / (right - left), 0.0), 1.0) * (above - below)
+    return float(result if value > 0 else 0.0)
 
 
 @kernel

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from scanner.compiled import kernel
 from scanner.metrics.surprise.geometry import CELLS
+from scanner.pricing.vector_math import exp, inlined, log, vectorised
 
 WINDOWS = (1, 3, 5)
 OWN_SHORT, OWN_LONG, LAST, LOG_MEAN, TRADED, SESSIONS, PEAK = range(7)
@@ -54,7 +55,6 @@ UNDERLYING_ACTIVITY, EXPIRY_ACTIVITY = FEATURES.index("underlying_activity"), FE
 _SHORT, _LONG, _MEAN, _RATE = 0.5 ** (1 / 2.5), 0.5 ** (1 / 15), 0.5 ** (1 / 8), 0.5 ** (1 / 10)
 _PEAK = 0.5 ** (1 / 8)
 _CAP = 3.0
-_NEIGHBOURS = 2
 _BUSIEST = 3.0
 # Looked up, because a logarithm and an exponential a row are a third of what filling the row costs.
 _LOG_DAYS = np.log1p(np.arange(4096.0)).astype(np.float32)
@@ -138,29 +138,29 @@ def usual(
     expiry: NDArray[np.int32],
     day: int,
     table: NDArray[np.float32],
-    states: NDArray[np.float32],
+    own_long: NDArray[np.float32],
     share: NDArray[np.float64],
     base: NDArray[np.float32],
     predicted: NDArray[np.float32],
 ) -> None:  # pragma: no cover - compiled
     """Fill the base of every row and the log volume usual by now: base and own long average, times the day's share.
 
-    ``states`` (rows, windows, 7) has today's window first; ``share`` is for contracts that live on and that expire.
+    ``table`` is :func:`base_table`; ``share`` is for contracts that live on and that expire.
     """
     for i in range(len(cell)):
         base[i] = table[min(underlying[i], len(table) - 1), cell[i]]
-        whole = max(base[i] + states[i, 0, OWN_LONG], 0.0)
+        whole = max(base[i] + own_long[i], 0.0)
         part = share[1] if expiry[i] <= day else share[0]
         predicted[i] = whole if part >= 1.0 else np.log1p(np.expm1(whole) * part)
 
 
-@kernel
-def log_volume(volume: NDArray[np.float64]) -> NDArray[np.float32]:  # pragma: no cover - compiled
-    """log(1 + volume); most are 0."""
-    result = np.zeros(len(volume), np.float32)
-    for i in range(len(volume)):
-        if volume[i] != 0.0:
-            result[i] = np.log1p(volume[i])
+@vectorised
+def log_counts(counts: NDArray[np.int64]) -> NDArray[np.float32]:  # pragma: no cover - compiled
+    """log(1 + count), NaN for a count that is not known (negative)."""
+    result = np.empty(len(counts), np.float32)
+    for i in range(len(counts)):
+        logarithm = log(1.0 + max(counts[i], 0))
+        result[i] = logarithm if counts[i] >= 0 else np.nan
     return result
 
 
@@ -184,49 +184,85 @@ def activity(
     """
     rows = len(group)
     groups = group[rows - 1] + 1 if rows else 0
-    weight = np.zeros(rows, np.float32)
-    excess = np.zeros(rows, np.float32)
+    # One entry more, of no weight, stands for a neighbour that there is not.
+    weight, excess = np.zeros(rows + 1, np.float32), np.zeros(rows + 1, np.float32)
+    level, side = np.zeros(rows + 1, np.float32), np.empty(rows, np.int32)
     name_excess, name_weight = np.zeros(names + 1), np.zeros(names + 1)
     side_excess, side_weight = np.zeros(2 * groups), np.zeros(2 * groups)
     for i in range(rows):
+        side[i] = 2 * group[i] + (1 if call[i] else 0)
+        level[i] = lately[i]
         if not np.isfinite(logs[i]):
             continue
         weight[i] = min(max(predicted[i], 0.05), 3.0)
         excess[i] = weight[i] * min(max(logs[i] - predicted[i], -4.0), 4.0)
-        name, side = underlying[i], 2 * group[i] + (1 if call[i] else 0)
-        name_excess[name] += excess[i]
-        name_weight[name] += weight[i]
-        side_excess[side] += excess[i]
-        side_weight[side] += weight[i]
-    of_name, of_expiry = np.zeros(rows, np.float32), np.zeros(rows, np.float32)
-    beside = np.zeros(rows, np.float32)
+        name_excess[underlying[i]] += excess[i]
+        name_weight[underlying[i]] += weight[i]
+        side_excess[side[i]] += excess[i]
+        side_weight[side[i]] += weight[i]
+    before, after = _beside(side, 2 * groups)
+    of_name, of_expiry = np.empty(rows, np.float32), np.empty(rows, np.float32)
+    beside = np.empty(rows, np.float32)
     for i in range(rows):
-        near_excess, near_weight = excess[i], weight[i]
-        near_level, near = 0.0, 0
-        for step in (-1, 1):
-            j, found = i + step, 0
-            while 0 <= j < rows and group[j] == group[i] and found < _NEIGHBOURS:
-                if call[j] == call[i]:
-                    near_excess += excess[j]
-                    near_weight += weight[j]
-                    near_level += lately[j]
-                    near += 1
-                    found += 1
-                j += step
-        name, side = underlying[i], 2 * group[i] + (1 if call[i] else 0)
+        one, other = before[i], after[i]
+        two, another = before[one], after[other]
+        near_excess = excess[i] + excess[one] + excess[two] + excess[other] + excess[another]
+        near_weight = weight[i] + weight[one] + weight[two] + weight[other] + weight[another]
+        near = (one < rows) + (two < rows) + (other < rows) + (another < rows)
+        name = underlying[i]
         of_name[i] = (name_excess[name] - near_excess) / (name_weight[name] - near_weight + 1.0)
-        of_expiry[i] = (side_excess[side] - near_excess) / (side_weight[side] - near_weight + 3.0) - of_name[i]
-        beside[i] = near_level / (near + 1.0)
+        of_side = (side_excess[side[i]] - near_excess) / (side_weight[side[i]] - near_weight + 3.0)
+        of_expiry[i] = of_side - of_name[i]
+        beside[i] = (float(level[one]) + level[two] + level[other] + level[another]) / (near + 1.0)
     return of_name, of_expiry, beside, name_excess / (name_weight + 1.0)
 
 
-@kernel(inline="always")
-def fill(
+@kernel
+def _beside(side: NDArray[np.int32], sides: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:  # pragma: no cover
+    """The nearest row before and after each one that is on the same side; the number of rows where there is none."""
+    rows = len(side)
+    before, after = np.empty(rows + 1, np.int32), np.empty(rows + 1, np.int32)
+    before[rows] = after[rows] = rows
+    last = np.full(sides, rows, np.int32)
+    for i in range(rows):
+        before[i] = last[side[i]]
+        after[before[i]] = i
+        after[i] = rows
+        last[side[i]] = i
+    after[rows] = rows
+    return before, after
+
+
+@inlined
+def fill_past(
+    x: NDArray[np.float32], start: int, step: int, states: NDArray[np.float32], row: int, window: int
+) -> None:  # pragma: no cover - compiled
+    """Fill those features of one row that were known before the window began.
+
+    They go to the flat ``x``, from ``start`` on, ``step`` apart: so that rows may lie one after the other, as fitting
+    wants them, or side by side, as the compiler makes vectors of them. ``states`` has shape (contracts, windows,
+    STATES). What is filled here is left alone by :func:`fill_today`, and the other way round: the linear part of a
+    regression is the sum of both parts', and this one can be summed beforehand.
+    """
+    sessions = states[row, window, SESSIONS]
+    x[start] = 1.0
+    x[start + 3 * step] = states[row, window, OWN_SHORT]
+    x[start + 4 * step] = states[row, window, OWN_LONG]
+    x[start + 5 * step] = states[row, window, LAST]
+    x[start + 6 * step] = states[row, window, LOG_MEAN]
+    x[start + 7 * step] = states[row, window, TRADED]
+    x[start + 9 * step] = 1.0 if sessions == 0 else 0.0
+    x[start + 10 * step] = _YOUNG[min(int(sessions), len(_YOUNG) - 1)]
+    x[start + 28 * step] = states[row, window, PEAK]
+
+
+@inlined
+def fill_today(
     x: NDArray[np.float32],
+    start: int,
+    step: int,
     base: float,
-    states: NDArray[np.float32],
-    row: int,
-    window: int,
+    own_long: float,
     log_open_interest: float,
     of_name: float,
     of_expiry: float,
@@ -238,42 +274,32 @@ def fill(
     log_price: float,
     beside: float,
 ) -> None:  # pragma: no cover - compiled
-    """One row of the regression, in the order of FEATURES; ``states`` has shape (rows, windows, 7)."""
-    sessions = states[row, window, 5]
+    """Fill the features of one row that today has a part in; see :func:`fill_past`."""
     bounded = min(max(moneyness, -4.0), 4.0)
     toward = min(max(move, -4.0), 4.0) * (1.0 if call else -1.0)
-    if not np.isfinite(log_open_interest):
+    if not abs(log_open_interest) < np.inf:
         log_open_interest = 1.0 + base
-    x[0] = 1.0
-    x[1] = base
-    x[2] = base * base / 10.0
-    x[3] = states[row, window, 0]
-    x[4] = states[row, window, 1]
-    x[5] = states[row, window, 2]
-    x[6] = states[row, window, 3]
-    x[7] = states[row, window, 4]
-    x[8] = log_open_interest
-    x[9] = 1.0 if sessions == 0 else 0.0
-    x[10] = _YOUNG[min(int(sessions), len(_YOUNG) - 1)]
-    x[11] = of_name
-    x[12] = of_expiry
-    x[13] = min(abs(move), 4.0)
-    x[14] = toward
-    x[15] = toward * min(abs(bounded), 3.0)
-    x[16] = 1.0 if days <= 0 else 0.0
-    x[17] = 1.0 if days <= 2 else 0.0
-    x[18] = _LOG_DAYS[min(max(days, 0), len(_LOG_DAYS) - 1)]
-    x[19] = bounded
-    x[20] = bounded * bounded / 4.0
-    x[21] = min(max(abs(moneyness) - 2.5, 0.0), 4.0)
-    x[22] = log_open_interest * base / 5.0
-    x[23] = states[row, window, 1] * base / 5.0
-    x[24] = np.exp(-abs(bounded)) if days <= 0 else 0.0
-    x[25] = earnings
-    x[26] = log_price
-    x[27] = log_price * log_price / 5.0
-    x[28] = states[row, window, 6]
-    x[29] = beside
+    x[start + step] = base
+    x[start + 2 * step] = base * base / 10.0
+    x[start + 8 * step] = log_open_interest
+    x[start + 11 * step] = of_name
+    x[start + 12 * step] = of_expiry
+    x[start + 13 * step] = min(abs(move), 4.0)
+    x[start + 14 * step] = toward
+    x[start + 15 * step] = toward * min(abs(bounded), 3.0)
+    x[start + 16 * step] = 1.0 if days <= 0 else 0.0
+    x[start + 17 * step] = 1.0 if days <= 2 else 0.0
+    x[start + 18 * step] = _LOG_DAYS[min(max(days, 0), len(_LOG_DAYS) - 1)]
+    x[start + 19 * step] = bounded
+    x[start + 20 * step] = bounded * bounded / 4.0
+    x[start + 21 * step] = min(max(abs(moneyness) - 2.5, 0.0), 4.0)
+    x[start + 22 * step] = log_open_interest * base / 5.0
+    x[start + 23 * step] = own_long * base / 5.0
+    x[start + 24 * step] = exp(-abs(bounded)) if days <= 0 else 0.0
+    x[start + 25 * step] = earnings
+    x[start + 26 * step] = log_price
+    x[start + 27 * step] = log_price * log_price / 5.0
+    x[start + 29 * step] = beside
 
 
 @kernel
@@ -296,14 +322,16 @@ def design(
     beside: NDArray[np.float32],
 ) -> None:  # pragma: no cover - compiled
     """Fill ``x`` (len(rows), COUNT) with the features of the given rows of one session; ``states`` (rows, 1, 7)."""
+    flat = x.reshape(-1)
     for k in range(len(rows)):
         i = rows[k]
-        fill(
-            x[k],
+        fill_past(flat, k * COUNT, 1, states, i, 0)
+        fill_today(
+            flat,
+            k * COUNT,
+            1,
             base[i],
-            states,
-            i,
-            0,
+            states[i, 0, OWN_LONG],
             log_open_interest[i],
             of_name[i],
             of_expiry[i],
@@ -318,6 +346,22 @@ def design(
 
 
 @kernel
+def sum_past(
+    states: NDArray[np.float32], linear: NDArray[np.float32], sums: NDArray[np.float32]
+) -> None:  # pragma: no cover - compiled
+    """Fill ``sums`` (windows, contracts, parts) with what the past gives the linear parts (windows, parts, COUNT)."""
+    x = np.zeros(COUNT, np.float32)
+    for i in range(len(states)):
+        for window in range(states.shape[1]):
+            fill_past(x, 0, 1, states, i, window)
+            for part in range(linear.shape[1]):
+                total = 0.0
+                for k in range(COUNT):
+                    total += x[k] * linear[window, part, k]
+                sums[window, i, part] = total
+
+
+@inlined
 def times_busier_at(linear: float) -> float:  # pragma: no cover - compiled
     """How many times the usual a busy session expects of a contract; 1 in a quiet one.
 
@@ -325,7 +369,7 @@ def times_busier_at(linear: float) -> float:  # pragma: no cover - compiled
     count both divided by this: on a day that is three times as busy, three times the count is as rare as the count was,
     while the tail of contracts that *always* expect as much is a thinner one.
     """
-    return float(np.exp(min(max(linear, 0.0), _BUSIEST)))
+    return exp(min(max(float(linear), 0.0), _BUSIEST))
 
 
 def times_busier(x: NDArray[np.float32], coefficients: NDArray[np.float64]) -> NDArray[np.float64]:

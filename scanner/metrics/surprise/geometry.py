@@ -7,19 +7,23 @@ volatilities where there are any, else from the spot's past, so that a chain wit
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from scanner.compiled import kernel
+from scanner.metrics.surprise.threads import in_pieces
 from scanner.panel import Panel
+from scanner.pricing.premium import tail
+from scanner.pricing.vector_math import exp, inlined, log, scalar, vectorised
 
 MONEYNESS_EDGES = np.array([-3.0, -2.0, -1.25, -0.75, -0.35, -0.1, 0.1, 0.35, 0.75, 1.25, 2.0, 3.0])
 DAYS_EDGES = np.array([1, 2, 3, 5, 8, 15, 29, 61, 121, 251])
 DAYS_CELLS = len(DAYS_EDGES) + 1
+_DAYS_CELL = np.searchsorted(DAYS_EDGES, np.arange(DAYS_EDGES[-1] + 1), side="right")
 CELLS = (len(MONEYNESS_EDGES) + 1) * DAYS_CELLS * 2
 _SESSIONS_A_YEAR = 252.0
 _UNKNOWN_VOLATILITY = 0.4
@@ -52,40 +56,25 @@ class Places:
         call = (contracts["right"] == "C").to_numpy()
         return cls(names, np.log(np.maximum(strike, 1e-3)), call, expiry, groups_of(names, expiry, strike))
 
-    def place(self, contracts: pl.DataFrame, rows: NDArray[np.int32], underlyings: tuple[str, ...]) -> Places:
-        """Coordinates of a chain whose known rows are these places' ``rows``; only the unknown ones (-1) are read."""
-        if len(rows) == len(self.call) and np.array_equal(rows, np.arange(len(rows))):
-            return self
-        fresh = np.flatnonzero(rows < 0)
-        new = Places.of(contracts[fresh], underlyings)
-
-        def joined(known: NDArray[Any], added: NDArray[Any]) -> NDArray[Any]:
-            values = known[np.maximum(rows, 0)] if len(known) else np.empty(len(rows), known.dtype)
-            values[fresh] = added
-            return values
-
-        names, expiry = joined(self.underlying, new.underlying), joined(self.expiry, new.expiry)
-        log_strike = joined(self.log_strike, new.log_strike)
-        return Places(names, log_strike, joined(self.call, new.call), expiry, groups_of(names, expiry, log_strike))
-
     def strike_numbers(self, rows: NDArray[np.int64] | slice = slice(None)) -> NDArray[np.int64]:
         """Numbers from 0, ascending, of the (root, expiry, strike) that each of the given rows belongs to."""
         group, strike = self.group[rows], self.log_strike[rows]
         return np.cumsum((np.diff(group, prepend=-1) != 0) | (np.diff(strike, prepend=-np.inf) != 0)) - 1
 
 
+@kernel
 def groups_of(
     underlying: NDArray[np.int32], expiry: NDArray[np.int32], strike: NDArray[np.float64]
-) -> NDArray[np.int32]:
+) -> NDArray[np.int32]:  # pragma: no cover - compiled
     """Number of the (root, expiry) of every row of a frame sorted by root, expiry and strike.
 
     A new one begins where the underlying or the expiry changes, and where the strike falls (another root).
     """
-    if not len(strike):
-        return np.empty(0, np.int32)
-    begins = np.zeros(len(strike), bool)
-    begins[1:] = (np.diff(underlying) != 0) | (np.diff(expiry) != 0) | (np.diff(strike) < 0)
-    return np.cumsum(begins, dtype=np.int32)
+    result = np.zeros(len(strike), np.int32)
+    for i in range(1, len(strike)):
+        begins = underlying[i] != underlying[i - 1] or expiry[i] != expiry[i - 1] or strike[i] < strike[i - 1]
+        result[i] = result[i - 1] + (1 if begins else 0)
+    return result
 
 
 @dataclass(frozen=True)
@@ -105,23 +94,41 @@ class Market:
         day = np.array(panel.sessions, "datetime64[D]").astype(np.int32)
         spot = panel.spot.copy()
         for session in np.flatnonzero(np.isnan(spot).any(axis=0)).tolist():
-            iv, delta = panel.iv[:, session], panel.delta[:, session]
-            spot[:, session] = fill_spot(spot[:, session], places, iv, delta, places.expiry - day[session])
+            spot[:, session] = fill_spot(
+                spot[:, session],
+                places.underlying,
+                places.log_strike,
+                places.call,
+                panel.iv[:, session],
+                panel.delta[:, session],
+                places.expiry - day[session],
+            )
         log_spot = carry_forward(np.log(np.where(spot > 0, spot, np.nan)))
         volatility = np.full(log_spot.shape, np.nan)
         for session in range(len(day)):
             volatility[:, session] = at_the_money(
-                places, panel.iv[:, session], log_spot[:, session], places.expiry - day[session]
+                places.underlying,
+                places.log_strike,
+                np.ascontiguousarray(panel.iv[:, session]),
+                np.ascontiguousarray(log_spot[:, session]),
+                places.expiry - day[session],
             )
         realised = _realised_volatility(log_spot)
         return cls(day, log_spot, fill_volatility(volatility, realised))
 
     def today(
-        self, places: Places, day: int, spot: NDArray[np.float64], iv: NDArray[np.float64]
+        self,
+        underlying: NDArray[np.int32],
+        log_strike: NDArray[np.float64],
+        days: NDArray[np.int32],
+        parts: Sequence[slice],
+        spot: NDArray[np.float64],
+        iv: NDArray[np.float64],
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Log spot and volatility of every underlying now; what today does not tell is carried over from the past.
 
-        The names of ``spot`` begin with those of the past; those after them are new.
+        The names of ``spot`` begin with those of the past; those after them are new. ``parts`` of the rows have every
+        underlying in one of them alone.
         """
         last_spot, last_volatility = np.full(len(spot), np.nan), np.full(len(spot), _UNKNOWN_VOLATILITY)
         if len(self.day):
@@ -129,8 +136,15 @@ class Market:
             last_volatility[: len(self.log_spot)] = self.volatility[:, -1]
         log_spot = np.log(np.where(spot > 0, spot, np.nan))
         log_spot = np.where(np.isnan(log_spot), last_spot, log_spot)
-        volatility = at_the_money(places, iv, log_spot, places.expiry - day)
-        return log_spot, np.where(np.isnan(volatility), last_volatility, volatility)
+        volatility = last_volatility.copy()
+
+        def look(part: slice) -> None:
+            told = at_the_money(underlying[part], log_strike[part], iv[part], log_spot, days[part])
+            known = np.isfinite(told)
+            volatility[known] = told[known]
+
+        in_pieces(look, parts)
+        return log_spot, volatility
 
 
 def carry_forward(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -141,7 +155,9 @@ def carry_forward(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def fill_spot(
     spot: NDArray[np.float64],
-    places: Places,
+    underlying: NDArray[np.int32],
+    log_strike: NDArray[np.float64],
+    call: NDArray[np.bool_],
     iv: NDArray[np.floating],
     delta: NDArray[np.floating],
     days: NDArray[np.int32],
@@ -152,39 +168,53 @@ def fill_spot(
     the money, up to two months out, is taken for the spot. What interest and dividends make of it in that time is less
     than the distance between two strikes, where yesterday's price may be many strikes away.
     """
-    missing = np.isnan(spot)
-    if not missing.any():
-        return spot
     from scipy.special import ndtri
 
-    call_delta = np.where(places.call, delta, 1.0 + delta)
+    missing = np.isnan(spot)
+    call_delta = np.where(call, delta, 1.0 + delta)
     near = (np.abs(call_delta - 0.5) < _NEAR_DELTA) & (iv > 0) & (days >= 1) & (days <= _MATURITY[1])
-    rows = np.flatnonzero(near & (places.underlying >= 0))
-    rows = rows[missing[places.underlying[rows]]]
+    rows = np.flatnonzero(near & (underlying >= 0))
+    rows = rows[missing[underlying[rows]]]
     deviation = np.asarray(iv[rows], np.float64) * np.sqrt(days[rows] / 365.0)
-    told = places.log_strike[rows] + ndtri(call_delta[rows]) * deviation - deviation**2 / 2
+    told = log_strike[rows] + ndtri(call_delta[rows]) * deviation - deviation**2 / 2
+    order = np.lexsort((told, underlying[rows]))
+    name, first, count = np.unique(underlying[rows][order], return_index=True, return_counts=True)
+    middle = told[order][first + count // 2]
+    enough = count >= _LEAST_DELTAS
     result = spot.copy()
-    for name in np.unique(places.underlying[rows]):
-        mine = told[places.underlying[rows] == name]
-        if len(mine) >= _LEAST_DELTAS:
-            result[name] = np.exp(np.median(mine))
+    result[name[enough]] = np.exp(middle[enough])
     return result
 
 
+@kernel
 def at_the_money(
-    places: Places, iv: NDArray[np.floating], log_spot: NDArray[np.float64], days: NDArray[np.int32]
-) -> NDArray[np.float64]:
+    underlying: NDArray[np.int32],
+    log_strike: NDArray[np.float64],
+    iv: NDArray[np.floating],
+    log_spot: NDArray[np.float64],
+    days: NDArray[np.int32],
+) -> NDArray[np.float64]:  # pragma: no cover - compiled
     """Median volatility per underlying of the contracts near the money, one week to two months out; NaN where none."""
-    near = (days >= _MATURITY[0]) & (days <= _MATURITY[1]) & (iv > 0) & (places.underlying >= 0)
-    rows = np.flatnonzero(near)
-    name = places.underlying[rows]
-    close = np.abs(places.log_strike[rows] - log_spot[name]) < _NEAR_THE_MONEY
-    rows, name = rows[close], name[close]
-    order = np.lexsort((iv[rows], name))
-    name, values = name[order], np.asarray(iv[rows][order], np.float64)
+    near, count = np.empty(len(iv), np.int64), 0
+    end = np.zeros(len(log_spot) + 1, np.int64)
+    for i in range(len(iv)):
+        name = underlying[i]
+        in_time = _MATURITY[0] <= days[i] <= _MATURITY[1]
+        if in_time and name >= 0 and iv[i] > 0 and abs(log_strike[i] - log_spot[name]) < _NEAR_THE_MONEY:
+            near[count] = i
+            count += 1
+            end[name + 1] += 1
+    end = np.cumsum(end)
+    place, values = end.copy(), np.empty(count, iv.dtype)
+    for i in near[:count]:
+        name = underlying[i]
+        values[place[name]] = iv[i]
+        place[name] += 1
     result = np.full(len(log_spot), np.nan)
-    found, first, count = np.unique(name, return_index=True, return_counts=True)
-    result[found] = values[first + count // 2]
+    for name in range(len(log_spot)):
+        if end[name + 1] > end[name]:
+            own = np.sort(values[end[name] : end[name + 1]])
+            result[name] = own[len(own) // 2]
     return result
 
 
@@ -210,46 +240,43 @@ def fill_volatility(volatility: NDArray[np.float64], otherwise: NDArray[np.float
 def cell_of(moneyness: float, days: int, call: bool) -> int:  # pragma: no cover - compiled
     """Number of the bucket of right, out-of-the-money distance in standard deviations, and days to expiry."""
     column = 0
-    while column < len(MONEYNESS_EDGES) and moneyness >= MONEYNESS_EDGES[column]:
-        column += 1
-    row = 0
-    while row < len(DAYS_EDGES) and days >= DAYS_EDGES[row]:
-        row += 1
+    for edge in MONEYNESS_EDGES:  # comparing with all is quicker than a search whose every branch is a surprise
+        column += 1 if moneyness >= edge else 0
+    row = int(_DAYS_CELL[min(max(days, 0), len(_DAYS_CELL) - 1)])
     return (column * DAYS_CELLS + row) * 2 + (1 if call else 0)
 
 
-@kernel
+@inlined
 def standardise(
-    log_strike: float, log_spot: float, volatility: float, days: int, call: bool
+    log_strike: float, log_spot: float, volatility: float, days: float, call: bool
 ) -> float:  # pragma: no cover
     """Distance from the money in standard deviations, positive out of the money; 0 where the spot is not known."""
-    years = max(days, 0.5) / 365.0
-    distance = (log_strike - log_spot) / (volatility * np.sqrt(years))
-    if not np.isfinite(distance):
-        return 0.0
-    distance = min(max(distance, -8.0), 8.0)
-    return float(distance if call else -distance)
+    distance = (log_strike - log_spot) / (volatility * math.sqrt(max(days, 0.5) / 365.0))
+    bounded = min(max(distance, -8.0), 8.0)
+    known = bounded if abs(distance) < np.inf else 0.0
+    return known if call else -known
 
 
-@kernel
+@inlined
 def model_price(
-    log_strike: float, log_spot: float, volatility: float, days: int, call: bool
+    log_strike: float, log_spot: float, volatility: float, days: float, call: bool
 ) -> float:  # pragma: no cover
     """Log of Black's undiscounted price at the one volatility, at least two cents; 0 where the spot is not known.
 
     How many lots are much depends on what one costs. The model price stands in for a quote, which many chains lack.
     """
-    if not np.isfinite(log_spot):
-        return 0.0
-    deviation = volatility * np.sqrt(max(days, 0.5) / 365.0)
+    deviation = volatility * math.sqrt(max(days, 0.5) / 365.0)
     upper = (log_spot - log_strike) / deviation + deviation / 2
     sign = 1.0 if call else -1.0
-    spot_part = math.exp(log_spot) * math.erfc(-sign * upper * 0.7071067811865476)
-    strike_part = math.exp(log_strike) * math.erfc(-sign * (upper - deviation) * 0.7071067811865476)
-    return math.log(max(sign * 0.5 * (spot_part - strike_part), 0.02))
+    spot, strike = exp(min(max(log_spot, -700.0), 700.0)), exp(min(max(log_strike, -700.0), 700.0))
+    price = sign * (spot * tail(-sign * upper) - strike * tail(sign * (deviation - upper)))
+    return log(max(price, 0.02)) if abs(log_spot) < np.inf else 0.0
 
 
-@kernel
+_BLOCK = 256
+
+
+@scalar
 def locate(
     underlying: NDArray[np.int32],
     log_strike: NDArray[np.float64],
@@ -263,10 +290,35 @@ def locate(
     log_price: NDArray[np.float32],
 ) -> None:  # pragma: no cover - compiled
     """Fill the standardised moneyness, the bucket and the log of the model price of every row for one session."""
-    for i in range(len(underlying)):
-        name = underlying[i]
-        days = expiry[i] - day
-        value = standardise(log_strike[i], log_spot[name], volatility[name], days, call[i]) if name >= 0 else 0.0
-        moneyness[i] = value
-        log_price[i] = model_price(log_strike[i], log_spot[name], volatility[name], days, call[i]) if name >= 0 else 0.0
-        cell[i] = cell_of(value, days, call[i])
+    spots, volatilities, days = np.empty(_BLOCK), np.empty(_BLOCK), np.empty(_BLOCK)
+    distance, price = np.empty(_BLOCK), np.empty(_BLOCK)
+    for first in range(0, len(underlying), _BLOCK):
+        last = min(first + _BLOCK, len(underlying))
+        size = last - first
+        for k in range(size):
+            name = underlying[first + k]
+            spots[k] = log_spot[name] if name >= 0 else np.nan
+            volatilities[k] = volatility[name] if name >= 0 else np.nan
+            days[k] = expiry[first + k] - day
+        _stand(log_strike[first:last], spots, volatilities, days, call[first:last], distance, price)
+        for k in range(size):
+            i = first + k
+            moneyness[i], log_price[i] = distance[k], price[k]
+            cell[i] = cell_of(distance[k], expiry[i] - day, call[i])
+
+
+@vectorised
+def _stand(
+    log_strike: NDArray[np.float64],
+    log_spot: NDArray[np.float64],
+    volatility: NDArray[np.float64],
+    days: NDArray[np.float64],
+    call: NDArray[np.bool_],
+    distance: NDArray[np.float64],
+    price: NDArray[np.float64],
+) -> None:  # pragma: no cover - compiled
+    """The standardised distance and the log of the model price of a block of rows."""
+    for k in range(len(log_strike)):
+        distance[k] = standardise(log_strike[k], log_spot[k], volatility[k], days[k], call[k])
+    for k in range(len(log_strike)):
+        price[k] = model_price(log_strike[k], log_spot[k], volatility[k], days[k], call[k])

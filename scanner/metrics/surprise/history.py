@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -103,19 +102,17 @@ def build_up_at(
     so it measures what went on over several sessions, and a block does not echo in it for days. An unknown session
     counts as none.
     """
+    value = today if today > 0 else 0.0
     if window == 1:
-        return today if np.isfinite(today) else 0.0
-    total = largest = second = 0.0
+        return value
+    total, largest, second = value, value, 0.0
     sessions = earlier.shape[1]
-    for step in range(window):
-        value = today if step == 0 else (earlier[row, sessions - step] if step <= sessions else 0.0)
-        if not np.isfinite(value):
-            continue
+    for step in range(1, min(window, sessions + 1)):
+        before = earlier[row, sessions - step]
+        value = before if before > 0 else 0.0
         total += value
-        if value > largest:
-            largest, second = value, largest
-        elif value > second:
-            second = value
+        second = max(second, min(value, largest))
+        largest = max(largest, value)
     return total - largest - (second if window == 5 else 0.0)
 
 
@@ -211,78 +208,59 @@ def recall(layout: Layout, base: NDArray[np.float32]) -> Memory:
     return Memory(base, states, predicted, of_name, of_expiry, beside, activity)
 
 
+# Columns of Recent.past after features.OWN_SHORT and features.OWN_LONG.
+LOG_INTEREST, SUMS = 2, 3
+
+
 @dataclass(frozen=True)
 class Recent:
-    """What scoring needs of the past of every contract, laid out for one pass; shape (contracts, ...).
+    """What scoring needs of the past of every contract, shape (contracts + 1, ...); the last for one never seen.
 
-    ``states`` (w, 7) known before each window begins, ``volume`` the last four sessions (newest last, NaN unknown),
-    ``log_open_interest`` (w,) as each window begins (NaN for the window of today alone), ``averages`` of 5 and 20
-    sessions and the median of 20, ``sessions`` known, ``listed`` in the last session.
+    The last row is what row -1 of :meth:`scanner.panel.Panel.rows_of` finds. ``past`` (w, contracts + 1, 3 + parts)
+    holds, as each window begins, the own short and long average, the log open interest (NaN for the window of today
+    alone), and what the past gives each linear part of the regressions. ``volume`` are the last four sessions (newest
+    last, 0 unknown), ``averages`` of 5 and 20 sessions and the median of 20, ``sessions`` known, ``listed`` in the last
+    session.
     """
 
-    states: NDArray[np.float32]
+    past: NDArray[np.float32]
     volume: NDArray[np.float32]
-    log_open_interest: NDArray[np.float32]
     averages: NDArray[np.float32]
     sessions: NDArray[np.int32]
     listed: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, layout: Layout, memory: Memory) -> Recent:
-        """Cut what is needed out of the past."""
+    def of(cls, layout: Layout, memory: Memory, linear: NDArray[np.float32]) -> Recent:
+        """Cut what is needed out of the past; ``linear`` (w, parts, features) are the coefficients to sum it with."""
         volume, interest = layout.panel.volume, layout.panel.open_interest
         rows, sessions = volume.shape
         anchors = [max(sessions - window + 1, 0) for window in features.WINDOWS]
-        last = np.full((rows, 4), np.nan, np.float32)
-        last[:, 4 - min(sessions, 4) :] = volume[:, max(sessions - 4, 0) :]
-        start = np.full((rows, len(anchors)), np.nan, np.float32)
+        states = _with_unseen(memory.states[:, anchors], 0.0)
+        past = np.full((len(anchors), rows + 1, SUMS + linear.shape[1]), np.nan, np.float32)
         for number, anchor in enumerate(anchors):
+            past[number, :, :LOG_INTEREST] = states[:, number, [features.OWN_SHORT, features.OWN_LONG]]
             if anchor < sessions:
-                start[:, number] = np.log1p(interest[:, anchor])
+                past[number, :-1, LOG_INTEREST] = np.log1p(interest[:, anchor])
+        in_parts(lambda part: features.sum_past(states[part], linear, past[:, part, SUMS:]), rows + 1)
+        last = np.zeros((rows + 1, 4), np.float32)
+        last[:-1, 4 - min(sessions, 4) :] = np.nan_to_num(volume[:, max(sessions - 4, 0) :], nan=0.0)
         known = np.isfinite(volume)
+        averages = np.column_stack([_mean(volume[:, -5:]), _mean(volume[:, -20:]), _median(volume[:, -20:])])
+        listed = known[:, -1] if sessions else np.zeros(rows, bool)
         return cls(
-            np.ascontiguousarray(memory.states[:, anchors]),
+            past,
             last,
-            start,
-            np.column_stack([_mean(volume[:, -5:]), _mean(volume[:, -20:]), _median(volume[:, -20:])]),
-            known.sum(axis=1).astype(np.int32),
-            known[:, -1] if sessions else np.zeros(rows, bool),
-        )
-
-    def take(self, rows: NDArray[np.int32]) -> Recent:
-        """The same for the rows of a chain; nothing is known of a contract that is not in the panel (row -1)."""
-        if len(rows) == len(self.volume) and np.array_equal(rows, np.arange(len(rows))):
-            return self
-        return Recent(
-            _rows(self.states, rows, 0.0),
-            _rows(self.volume, rows, np.nan),
-            _rows(self.log_open_interest, rows, np.nan),
-            _rows(self.averages, rows, np.nan),
-            _rows(self.sessions, rows, 0),
-            _rows(self.listed, rows, 0),
+            _with_unseen(averages, np.nan),
+            _with_unseen(known.sum(axis=1).astype(np.int32), 0),
+            _with_unseen(listed, 0),
         )
 
 
-def _rows(values: NDArray[Any], rows: NDArray[np.int32], missing: float) -> NDArray[Any]:
-    """The given rows of an array; ``missing`` for row -1."""
-    result = np.empty((len(rows), *values.shape[1:]), values.dtype)
-    width = math.prod(values.shape[1:])
-    wide, flat = result.reshape(len(rows), width), values.reshape(len(values), width)
-
-    def gather(part: slice) -> None:
-        _gather(flat, rows[part], flat.dtype.type(missing), wide[part])
-
-    in_parts(gather, len(rows))
+def _with_unseen(values: NDArray[Any], missing: float) -> NDArray[Any]:
+    """An array with one more row, which stands for a contract that was never seen."""
+    result = np.full((len(values) + 1, *values.shape[1:]), missing, values.dtype)
+    result[:-1] = values
     return result
-
-
-@kernel
-def _gather(
-    values: NDArray[Any], rows: NDArray[np.int32], missing: Any, result: NDArray[Any]
-) -> None:  # pragma: no cover - compiled
-    for i in range(len(rows)):
-        for k in range(values.shape[1]):
-            result[i, k] = values[rows[i], k] if rows[i] >= 0 else missing
 
 
 def _mean(recent: NDArray[np.float32]) -> NDArray[np.float32]:

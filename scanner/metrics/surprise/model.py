@@ -50,10 +50,9 @@ class Learned:
 class Tables:
     """What was learnt as arrays over the windows; see :func:`scanner.metrics.surprise.kernel.judge` for the shapes."""
 
-    coefficients: NDArray[np.float32]
+    linear: NDArray[np.float32]
     tails: NDArray[np.float32]
     starts: NDArray[np.float64]
-    shapes: NDArray[np.float32]
     knots: NDArray[np.float64]
     calibrated: NDArray[np.float64]
 
@@ -63,10 +62,9 @@ class Tables:
         windows = [learned.windows[window] for window in WINDOWS]
         calibrations = [*(window.calibration for window in windows), learned.combination]
         return cls(
-            np.stack([window.coefficients for window in windows])[:, None].astype(np.float32),
+            np.stack([np.vstack([part.coefficients, part.shape.coefficients]) for part in windows]).astype(np.float32),
             np.stack([window.tail for window in windows]),
             np.stack([window.shape.start for window in windows]),
-            np.stack([window.shape.coefficients for window in windows]).astype(np.float32),
             np.stack([calibration.raw for calibration in calibrations]),
             np.stack([calibration.calibrated for calibration in calibrations]),
         )
@@ -97,7 +95,7 @@ class VolumeModel:
     @cached_property
     def recent(self) -> Recent:
         """The past as scoring needs it."""
-        return Recent.of(self.layout, self.memory)
+        return Recent.of(self.layout, self.memory, self.tables.linear)
 
     @cached_property
     def tables(self) -> Tables:

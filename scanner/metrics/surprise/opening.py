@@ -79,4 +79,6 @@ def fit_opening(panel: Panel, places: Places) -> NDArray[np.float64] | None:
 
 def opening_chance(rows: NDArray[np.float32], coefficients: NDArray[np.float64]) -> NDArray[np.float64]:
     """The chance of each row of :func:`design`."""
-    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(rows @ coefficients, -30.0, 30.0))), np.float64)
+    # Not ``@``: the library behind it keeps its threads spinning for a while, beside those that have work.
+    linear = np.einsum("ij,j->i", rows, coefficients)
+    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(linear, -30.0, 30.0))), np.float64)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scanner.compiled import kernel
+from scanner.pricing.vector_math import exp, inlined, log, scalar
 
 _LOWEST, _HIGHEST = -7.0, 15.0
 _MEANS = 85
@@ -17,13 +16,13 @@ _COUNT_STEP = 0.11
 _RIDGE, _RIDGE_TO_CENTRE = 0.01, 10.0
 
 
-@kernel
+@inlined
 def mean_at(linear: float) -> float:  # pragma: no cover - compiled
     """The expected count of one row, from the linear part of the regression."""
-    return math.exp(min(max(linear, _LOWEST), _HIGHEST))
+    return exp(min(max(float(linear), _LOWEST), _HIGHEST))
 
 
-@kernel
+@scalar
 def _means(linear: NDArray[np.float32]) -> NDArray[np.float64]:  # pragma: no cover - compiled
     result = np.empty(len(linear))
     for i in range(len(linear)):
@@ -133,54 +132,59 @@ def tail_table(dispersion: Dispersion) -> NDArray[np.float32]:
     return np.asarray(-np.log10(np.maximum(chance, 1e-290)), np.float32)
 
 
-@kernel
-def tail_at(tables: NDArray[np.float32], which: int, mean: float, count: float) -> float:  # pragma: no cover - compiled
-    """Read one of several :func:`tail_table` at one mean and count, bilinear; beyond the grid, its edge."""
-    row = (math.log(mean) - _LOWEST) / (_HIGHEST - _LOWEST) * (_MEANS - 1)
-    row = min(max(row, 0.0), _MEANS - 1.001)
-    column = min(max(math.log1p(count) / _COUNT_STEP, 0.0), _COUNTS - 1.001)
-    i, j = int(row), int(column)
+@inlined
+def tail_place(mean: float, count: float) -> tuple[float, float]:  # pragma: no cover - compiled
+    """Where a mean and a count stand in a :func:`tail_table`: row and column, with fractions; beyond it, its edge."""
+    row = (log(mean) - _LOWEST) / (_HIGHEST - _LOWEST) * (_MEANS - 1)
+    column = log(1.0 + count) / _COUNT_STEP
+    return min(max(row, 0.0), _MEANS - 1.001), min(max(column, 0.0), _COUNTS - 1.001)
+
+
+@inlined
+def tail_read(tables: NDArray[np.float32], which: int, row: float, column: float) -> float:  # pragma: no cover
+    """Read one of several :func:`tail_table` at a place, bilinear."""
+    i, j = np.uint32(row), np.uint32(column)
     a, b = row - i, column - j
-    upper = tables[which, i, j] * (1 - b) + tables[which, i, j + 1] * b
-    lower = tables[which, i + 1, j] * (1 - b) + tables[which, i + 1, j + 1] * b
+    upper = tables[which, i, j] * (1 - b) + tables[which, i, j + np.uint32(1)] * b
+    lower = tables[which, i + np.uint32(1), j] * (1 - b) + tables[which, i + np.uint32(1), j + np.uint32(1)] * b
     return float(upper * (1 - a) + lower * a)
 
 
 def interpolate_tail(
     table: NDArray[np.float32], mean: NDArray[np.float64], count: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """:func:`tail_at` of one table for every row."""
+    """:func:`tail_table` read, bilinear, at the mean and count of every row."""
     return np.asarray(_tails(table[None], mean, count))
 
 
-@kernel
+@scalar
 def _tails(
     tables: NDArray[np.float32], mean: NDArray[np.float64], count: NDArray[np.float64]
 ) -> NDArray[np.float64]:  # pragma: no cover - compiled
     result = np.empty(len(mean))
     for i in range(len(mean)):
-        result[i] = tail_at(tables, 0, mean[i], count[i])
+        row, column = tail_place(mean[i], count[i])
+        result[i] = tail_read(tables, 0, row, column)
     return result
 
 
-@kernel
+@inlined
 def bend_at(first: float, second: float, start: float, end: float, raw: float) -> float:  # pragma: no cover - compiled
     """A raw surprise through a row's own two chances, given as the linear parts of their logistic regressions."""
     low = max(_surprise_of(first), 0.05)
     high = max(_surprise_of(second), low + 0.25)
-    if raw < start:
-        return float(raw * low / start)
-    return float(low + (raw - start) * (high - low) / (end - start))
+    below, beyond = raw * low / start, low + (raw - start) * (high - low) / (end - start)
+    return float(below if raw < start else beyond)
 
 
-@kernel
+@inlined
 def _surprise_of(linear: float) -> float:  # pragma: no cover - compiled
     """-log10 of a logistic regression's chance, the chance kept between one in 1.2 million and 95 %."""
-    bounded = min(max(linear, -14.0), 3.0)
-    return math.log1p(math.exp(-bounded)) / 2.302585092994046
+    bounded = min(max(float(linear), -14.0), 3.0)
+    return log(1.0 + exp(-bounded)) / 2.302585092994046
 
 
-@kernel
+@scalar
 def _bend(
     linear: NDArray[np.float32], start: NDArray[np.float64], raw: NDArray[np.float64]
 ) -> NDArray[np.float64]:  # pragma: no cover - compiled
