@@ -60,10 +60,10 @@ class Today:
         parts = whole_names(underlying)
         first = np.full(len(names), np.nan)
         in_pieces(lambda part: _first_known(spot[part], underlying[part], first), parts)
-        for told in (("iv", "delta"), ("vendor_iv", "vendor_delta")):
-            if np.isnan(first).any() and set(told) <= set(contracts.columns):
-                smile = (numbers(contracts, name) for name in told)
-                first = fill_spot(first, underlying, log_strike, call, *smile, expiry - day)
+        for volatility_of, delta_of in (("iv", "delta"), ("vendor_iv", "vendor_delta")):
+            if np.isnan(first).any() and {volatility_of, delta_of} <= set(contracts.columns):
+                smile = numbers(contracts, volatility_of), numbers(contracts, delta_of)
+                first = fill_spot(first, underlying, log_strike, call, smile[0], smile[1], expiry - day)
         log_spot, volatility = model.layout.market.today(underlying, log_strike, expiry - day, parts, first, iv)
         return cls(
             names, rows, underlying, log_strike, call, expiry, day, volume, open_interest, parts, log_spot, volatility
