@@ -40,7 +40,7 @@ COLUMNS = (
 
 
 def apple(day: date, *, loud: bool = False) -> pl.DataFrame:
-    """One session of a quiet market, on the basis of its own day; loud: fifty times the usual in one call."""
+    """One session of a quiet market, on the basis of its own day; loud: two hundred times the usual in one call."""
     basis = 7 if day >= SPLIT else 1
     strikes = NEW_STRIKES if basis == 7 else OLD_STRIKES
     rows = [(expiry, strike, right) for expiry in EXPIRIES for strike in strikes for right in ("C", "P")]
@@ -50,7 +50,7 @@ def apple(day: date, *, loud: bool = False) -> pl.DataFrame:
     mids = [black(right, spot, strike, (expiry - day).days / 365) for expiry, strike, right in rows]
     volume = [basis * (400 + (37 * i + 53 * turn) % 90) for i in range(len(rows))]
     if loud:
-        volume[4] *= 50
+        volume[4] *= 200
     return built_chain(
         day,
         underlying="AAPL",

@@ -46,6 +46,15 @@ def test_the_dispersion_is_found_by_bins_of_the_mean() -> None:
     np.testing.assert_allclose(fit_dispersion(mean, counts).size(np.array([3.0, 30.0])), 0.4, rtol=0.2)
 
 
+def test_means_that_differ_in_the_last_digit_give_the_same_dispersion() -> None:
+    random = np.random.default_rng(7)
+    mean = np.exp(random.uniform(0, 5, 30_000))
+    counts = random.poisson(random.gamma(0.35, mean / 0.35)).astype(float)
+    nearly = mean * (1 + 1e-6 * random.normal(size=len(mean)))
+    found, other = (fit_dispersion(at, counts).log_size for at in (mean, nearly))
+    np.testing.assert_allclose(found, other, atol=0.01)
+
+
 def test_calibration_turns_a_wrong_tail_into_real_frequencies() -> None:
     random = np.random.default_rng(3)
     learnt, fresh = (3.0 * random.exponential(1 / np.log(10), 200_000) for _ in range(2))

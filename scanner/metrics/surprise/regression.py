@@ -83,7 +83,9 @@ class Dispersion:
 def fit_dispersion(mean: NDArray[np.float64], counts: NDArray[np.float64], bins: int = 12) -> Dispersion:
     """Size k by maximum likelihood within bins of the mean.
 
-    The likelihood of k is looked at on a grid; for small k it only needs the counts through log-gamma sums.
+    The likelihood of k is looked at on a grid, its top between the grid's points by the parabola through three of them;
+    for small k it only needs the counts through log-gamma sums. Which rows of a bin are looked at does not depend on
+    their order in it: means that differ in the last digit give the same size, not the next one of the grid.
     """
     from scipy.special import gammaln
 
@@ -92,7 +94,7 @@ def fit_dispersion(mean: NDArray[np.float64], counts: NDArray[np.float64], bins:
     size = np.exp(grid)
     where, best = [], []
     for rows in np.array_split(order, bins):
-        take = rows[:: max(1, len(rows) // 1500)]
+        take = np.sort(rows[rows % max(1, len(rows) // 1500) == 0])
         if len(take) < 30:
             continue
         count, centre = counts[take][:, None], mean[take][:, None]
@@ -103,10 +105,19 @@ def fit_dispersion(mean: NDArray[np.float64], counts: NDArray[np.float64], bins:
             + count * np.log(centre / (size + centre))
         ).sum(axis=0)
         where.append(float(np.log(mean[rows]).mean()))
-        best.append(float(grid[int(likelihood.argmax())]))
+        best.append(_top(grid, likelihood))
     if not where:
         return Dispersion(np.array([0.0]), np.array([-2.0]))
     return Dispersion(np.array(where), _smooth(np.array(best)))
+
+
+def _top(grid: NDArray[np.float64], values: NDArray[np.float64]) -> float:
+    """Where values on an even grid are largest, by the parabola through the largest and its two neighbours."""
+    top = int(np.clip(values.argmax(), 1, len(grid) - 2))
+    before, here, after = values[top - 1 : top + 2]
+    bend = 2.0 * here - before - after
+    step = np.clip((after - before) / (2.0 * bend), -1.0, 1.0) if bend > 0 else 0.0
+    return float(grid[top] + step * (grid[1] - grid[0]))
 
 
 def _smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:
