@@ -68,18 +68,13 @@ class ContractIndex:
         """The id of every row of a frame with ``root expiry strike right``; -1 where the contract is not known."""
         bounds, ranks, expiry, strike, right = _columns(frame, self._roots)
         out = np.empty(frame.height, np.int32)
+        edges = np.searchsorted(bounds, np.linspace(0, frame.height, _PARTS + 1)).tolist()
 
-        def find(first: int, last: int) -> None:
+        def find(part: int, next_part: int) -> None:
+            first, last = edges[part], edges[next_part]
             _find(self._keys, self._ids, bounds[first : last + 1], ranks[first:last], expiry, strike, right, out)
 
-        edges = (
-            np.searchsorted(bounds, np.linspace(0, frame.height, _PARTS + 1)) if len(ranks) else np.zeros(2, np.int64)
-        )
-
-        def find_some(first: int, last: int) -> None:
-            find(int(edges[first]), int(edges[last]))
-
-        in_parts(find_some, len(edges) - 1, frame.height)
+        in_parts(find, _PARTS, frame.height)
         return out
 
     def add(self, rows: pl.DataFrame) -> Ids:

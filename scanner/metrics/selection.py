@@ -118,11 +118,8 @@ def roll_suspects(contracts: pl.DataFrame) -> pl.Series:
     pairs = near.select(*key, "together", near="_row", size="volume", extra="beyond", first="expiry").join(
         legs.filter(pl.col("combined_surprise") >= 1.0).select(*key, "volume", "beyond", "expiry", far="_row"), on=key
     )
-    out_of_one = (pl.col("extra") >= ROLLED_LOTS) & _fits("beyond", "extra")
-    out_of_all = (pl.col("extra") >= ROLLED_LOTS) & _fits("beyond", "together")
-    rolled = pairs.filter(
-        (pl.col("expiry") > pl.col("first")) & (_fits("volume", "size", least=0.8) | out_of_one | out_of_all)
-    )
+    beyond = (pl.col("extra") >= ROLLED_LOTS) & (_fits("beyond", "extra") | _fits("beyond", "together"))
+    rolled = pairs.filter((pl.col("expiry") > pl.col("first")) & (_fits("volume", "size", least=0.8) | beyond))
     return _tag(contracts, "roll_suspect", pl.concat([rolled["near"], rolled["far"]]).to_numpy())
 
 

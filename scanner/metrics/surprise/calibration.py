@@ -127,8 +127,8 @@ def calibrate(
             knots = everything
         else:
             mine = tier == number
-            tail = _tail(raw[mine], cluster[mine], shape=pooled_tail.shape, weight=100.0)
-            knots = _knots(raw[mine], tail)
+            own = raw[mine]
+            knots = _knots(own, _tail(own, cluster[mine], shape=pooled_tail.shape, weight=100.0))
         knots_raw[number], knots_calibrated[number] = knots
     return Calibration(knots_raw, knots_calibrated, rows)
 

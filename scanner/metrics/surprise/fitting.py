@@ -205,7 +205,8 @@ def _hold_out(
         if window == 1:
             held.mean.append(mean)
     held.days.append((layout.places.expiry[rows] - layout.market.day[session]).astype(np.int64))
-    held.cluster.append(session * (layout.places.underlying.max() + 1) + layout.places.underlying[rows])
+    name = layout.places.underlying[rows].astype(np.int64)
+    held.cluster.append(session * len(layout.panel.underlyings) + name)
     held.rows.append(rows)
     held.today.append(today[rows])
 

@@ -170,13 +170,13 @@ def fill_spot(
     """
     from scipy.special import ndtri
 
-    missing = np.isnan(spot)
-    call_delta = np.where(call, delta, 1.0 + delta)
-    near = (np.abs(call_delta - 0.5) < _NEAR_DELTA) & (iv > 0) & (days >= 1) & (days <= _MATURITY[1])
-    rows = np.flatnonzero(near & (underlying >= 0))
-    rows = rows[missing[underlying[rows]]]
+    rows = np.flatnonzero((days >= 1) & (days <= _MATURITY[1]) & (underlying >= 0))
+    rows = rows[np.isnan(spot)[underlying[rows]]]
+    call_delta = np.where(call[rows], delta[rows], 1.0 + delta[rows])
+    near = (np.abs(call_delta - 0.5) < _NEAR_DELTA) & (iv[rows] > 0)
+    rows, call_delta = rows[near], call_delta[near]
     deviation = np.asarray(iv[rows], np.float64) * np.sqrt(days[rows] / 365.0)
-    told = log_strike[rows] + ndtri(call_delta[rows]) * deviation - deviation**2 / 2
+    told = log_strike[rows] + ndtri(call_delta) * deviation - deviation**2 / 2
     order = np.lexsort((told, underlying[rows]))
     name, first, count = np.unique(underlying[rows][order], return_index=True, return_counts=True)
     middle = told[order][first + count // 2]
