@@ -6,11 +6,18 @@ then every process compiles anew, which takes a while but changes no number.
 
 What numba keeps it knows again by the function's own file. But compiled code holds more than that: the functions it
 calls, and the constants of other modules. Here it is known by all of them, so that nothing old is run after an upgrade.
+
+Kept code also carries names. numba calls a function by its name and a number that it counts up from one in every
+process, and of two functions with one name the linker takes whichever it met first: code kept by two processes could
+name two different functions alike, and then a number depended on what had been loaded before. So each process starts
+to count at a random number of 62 bits, and nothing that was kept while that was not so is read.
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cache, cached_property
@@ -20,6 +27,7 @@ from typing import Any, TypeVar, cast, overload
 
 import numba
 import numpy as np
+from numba.core.bytecode import FunctionIdentity
 from numba.core.caching import FunctionCache
 from numba.core.dispatcher import Dispatcher
 from numba.core.extending import _Intrinsic
@@ -27,6 +35,11 @@ from numba.core.extending import _Intrinsic
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _PACKAGE = __name__.partition(".")[0]
+
+# How code is kept: what was kept in another way is never read.
+_FORMAT = 2
+
+FunctionIdentity._unique_ids = itertools.count(secrets.randbits(62))
 
 
 @overload
@@ -67,7 +80,7 @@ class _Kept(FunctionCache):
 
     def _index_key(self, sig: Any, codegen: Any) -> tuple[Any, ...]:
         fields = tuple(getattr(kind, "fields", ()) for kind in sig)  # by which the members of a named tuple are found
-        return (*super()._index_key(sig, codegen), fields, self._content)
+        return (*super()._index_key(sig, codegen), fields, _FORMAT, self._content)
 
     def _save_overload(self, sig: Any, data: Any) -> None:
         self._forget_others()
