@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from scanner import resources
-from scanner.errors import ConfigError
-from scanner.sources.base import SOURCES, no_such_source
+from scanner.errors import ConfigError, UsageError
+from scanner.sources.registry import vendor_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -88,10 +88,10 @@ def _hours(value: object) -> object:
 
 
 def _source(value: object) -> object:
-    if value in SOURCES:
-        return value
-    near = difflib.get_close_matches(str(value), SOURCES, n=1)
-    raise ValueError(no_such_source(str(value)) + (f"; did you mean `{near[0]}`?" if near else ""))
+    try:
+        return vendor_of(str(value)).name
+    except UsageError as error:
+        raise ValueError(str(error)) from error
 
 
 def _cooldown(value: object) -> object:

@@ -97,8 +97,8 @@ def scan(
     moment = _moment(request, sources, received.chain)
     if _recorded(sources):
         received = _of_one_session(received, sessions.session_of(moment))
-    simulated = any(source.simulated for source in sources)
-    name = ",".join(source.name for source in sources)
+    simulated = any(source.vendor.simulated for source in sources)
+    name = ",".join(source.vendor.name for source in sources)
     meta = ScanMeta(
         id=request.scan_id,
         as_of=moment,
@@ -145,7 +145,7 @@ def _moment(request: Request, sources: Sequence[Source], chain: pl.DataFrame | N
 
 
 def _recorded(sources: Sequence[Source]) -> bool:
-    return all(source.name == "files" for source in sources)
+    return all(source.vendor.recorded for source in sources)
 
 
 def _of_one_session(received: Received, session: date) -> Received:

@@ -30,6 +30,7 @@ from scanner import resources, ruleset, sessions
 from scanner.cli import common, opening, scanning
 from scanner.config import Settings
 from scanner.sources.base import Fetched
+from scanner.sources.registry import Vendor
 from scanner.store import maintenance
 from scanner.store.importing import ImportReport, import_chains
 
@@ -68,7 +69,7 @@ class Outcome:
 class OneChain:
     """A source of one chain."""
 
-    name, simulated = "test", False
+    vendor = Vendor("test", "chains of a test", "")
 
     def __init__(self, chain: pl.DataFrame) -> None:
         self._chain = chain

@@ -15,16 +15,16 @@ from scanner.alerts.update import update
 from scanner.cli import common, opening, scanning
 from scanner.config import Settings
 from scanner.sources.base import Fetched
+from scanner.sources.registry import Vendor
 
 THURSDAY, FRIDAY = date(2026, 8, 6), date(2026, 8, 7)
 FLAGGED = 4
 
 
-class Vendor:
+class OneChain:
     """A source that gives one chain, whoever asks."""
 
-    name = "test"
-    simulated = False
+    vendor = Vendor("test", "chains of a test", "")
 
     def __init__(self, chain: pl.DataFrame) -> None:
         self.chain = chain
@@ -63,7 +63,7 @@ def settings(tmp_path, monkeypatch) -> Settings:
 def test_the_job_confirms_what_was_opened_beside_contracts_like_it(settings):
     """The flagged contract opened 60 of its 100; of the others, all alike in volume, every second one did."""
     after = [1060 if place == FLAGGED or place % 2 else 1000 for place in range(20)]
-    vendor = Vendor(built_chain(FRIDAY, open_interest=after))
+    vendor = OneChain(built_chain(FRIDAY, open_interest=after))
     told = scanning.confirm_once(settings, [vendor], ("ABC",))
     assert told.problems == ()
     assert "confirmed" in told.sentences[0]
@@ -74,11 +74,11 @@ def test_the_job_confirms_what_was_opened_beside_contracts_like_it(settings):
 
 
 def test_the_job_waits_while_the_vendor_still_shows_the_older_open_interest(settings):
-    vendor = Vendor(built_chain(FRIDAY, columns={"oi_asof": date(2026, 8, 5)}))
+    vendor = OneChain(built_chain(FRIDAY, columns={"oi_asof": date(2026, 8, 5)}))
     assert scanning.confirm_once(settings, [vendor], ("ABC",)).sentences == ("1 flagged sessions still wait",)
 
 
 def test_nothing_is_fetched_where_nothing_waits(settings):
-    vendor = Vendor(built_chain(FRIDAY))
+    vendor = OneChain(built_chain(FRIDAY))
     told = scanning.confirm_once(settings, [vendor], ("XYZ",))
     assert (vendor.asked, told.sentences) == ([], ("nothing waits for its open interest",))

@@ -16,6 +16,7 @@ from scanner.memory import Memory
 from scanner.outputs import document
 from scanner.panel import Panel
 from scanner.sources.base import Fetched, failed
+from scanner.sources.registry import Vendor
 from scanner.store.state import State
 from scanner.store.store import Store
 
@@ -99,10 +100,8 @@ def test_a_chain_that_is_not_trusted_is_not_judged_and_the_reason_is_told(store)
 class Canned:
     """A source that has the chains it was given."""
 
-    simulated = False
-
     def __init__(self, name: str, **chains: pl.DataFrame) -> None:
-        self.name, self._chains = name, chains
+        self.vendor, self._chains = Vendor(name, "chains of a test", ""), chains
 
     def chains(self, symbols, now):
         for symbol in symbols:

@@ -15,6 +15,7 @@ from scanner.config import AlertSettings, Settings, StoreSettings
 from scanner.metrics.looks import Looks
 from scanner.sources import simulated
 from scanner.sources.base import Fetched
+from scanner.sources.registry import Vendor
 from scanner.store.state import State
 from scanner.store.store import Store
 
@@ -51,10 +52,10 @@ def test_scanning_every_half_hour_raises_no_more_alerts_on_a_quiet_day_than_scan
     assert counts["often"] <= counts["once"]
 
 
-class Vendor:
+class OneChain:
     """A source of one chain."""
 
-    name, simulated = "test", False
+    vendor = Vendor("test", "chains of a test", "")
 
     def __init__(self, chain: pl.DataFrame) -> None:
         self.chain = chain
@@ -68,7 +69,7 @@ def looks_after(tmp_path, moments: list[datetime]) -> Looks:
     session = date(2026, 7, 20)
     with opening.open_memory(SETTINGS.model_copy(update={"store": StoreSettings(path=tmp_path)})) as memory:
         for moment in moments:
-            list(scans(memory.store, memory.state, Vendor(built_chain(session, quote_time=moment)), [moment]))
+            list(scans(memory.store, memory.state, OneChain(built_chain(session, quote_time=moment)), [moment]))
         return pipeline.earlier_looks(memory.state, built_chain(session))
 
 

@@ -12,9 +12,9 @@ from pytest_httpserver import HTTPServer
 
 from scanner import chain
 from scanner.errors import TermsError
-from scanner.sources.base import open_source, require_terms
 from scanner.sources.cboe import CboeSource
 from scanner.sources.http import Limits, PoliteClient
+from scanner.sources.registry import open_source, require_terms
 
 CHAINS = Path(__file__).parent / "chains"
 NOW = datetime(2026, 7, 25, 14, 0, tzinfo=UTC)
@@ -210,4 +210,5 @@ def test_the_cboe_source_opens_without_asking_anything() -> None:
         path = None
 
     opened = open_source("cboe", Nothing())
-    assert (opened.name, opened.simulated, opened.delay) == ("cboe", False, timedelta(minutes=15))
+    vendor = opened.vendor
+    assert (vendor.name, vendor.live, vendor.simulated, vendor.delay) == ("cboe", True, False, timedelta(minutes=15))

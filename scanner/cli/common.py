@@ -39,11 +39,12 @@ def settings_for(
 ) -> Settings:
     """The configuration with what the command line says put over it.
 
-    ``--path`` alone means the ``files`` source. The configuration's days of the exchange's calendar count from here on.
+    ``--path`` alone means recorded chains. The configuration's days of the exchange's calendar count from here on.
     Raises ConfigError or UsageError.
     """
     from scanner import config as configuration
     from scanner import sessions
+    from scanner.sources.registry import RECORDED
 
     settings = configuration.load(config)
     try:
@@ -51,7 +52,7 @@ def settings_for(
     except CalendarError as error:
         raise UsageError(f"the configuration's `calendar:` {error}") from error
     if path is not None and source is None:
-        source = "files"
+        source = RECORDED
     changes: dict[str, object] = {}
     if store is not None:
         changes["store"] = settings.store.model_copy(update={"path": store})
@@ -69,13 +70,12 @@ def settings_for(
 
 
 def _known_sources(named: str, option: str = "--source") -> tuple[str, ...]:
-    from scanner.sources.base import SOURCES, no_such_source
+    from scanner.sources.registry import vendor_of
 
-    wanted = tuple(part.strip().lower() for part in named.split(","))
-    for name in wanted:
-        if name not in SOURCES:
-            raise UsageError(f"{option}: {no_such_source(name)}")
-    return wanted
+    try:
+        return tuple(vendor_of(part.strip().lower()).name for part in named.split(","))
+    except UsageError as error:
+        raise UsageError(f"{option}: {error}") from error
 
 
 def symbols_for(given: Sequence[str] | None, watchlist: str | None, settings: Settings) -> tuple[str, ...]:

@@ -167,9 +167,9 @@ def open_sources(settings: Settings, as_of: datetime | None = None) -> list[Sour
 
     A live source has no past: with ``as_of`` it would be judged as what it is not.
     """
-    from scanner.sources.base import open_source, require_terms
+    from scanner.sources.registry import open_source, require_terms, vendor_of
 
-    live = [name for name in settings.source if name not in ("files", "simulated")]
+    live = [name for name in settings.source if vendor_of(name).live]
     if as_of is not None and live:
         raise UsageError(
             f"--as-of: {live[0]} has the chains of now alone; take recorded ones (--source files --path PATH), or "

@@ -52,7 +52,7 @@ def command(
         if once not in named:
             raise UsageError(f"--once {once}: there is no such job; the schedule has: {', '.join(named)}")
         raise typer.Exit(worker.run(named[once], fail_on))
-    delay = max(source.delay for source in sources)
+    delay = max(source.vendor.delay for source in sources)
 
     def work(job: Job) -> None:
         worker.run(job, fail_on)

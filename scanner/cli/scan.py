@@ -40,10 +40,10 @@ def command(
         config, store=store, source=source, path=path, accept_terms=accept_terms, rules=rules
     )
     names = common.symbols_for(symbols, watchlist, settings)
-    if not symbols and watchlist is None and settings.source == ("files",):
-        names = ()
     instant = common.instant_for(as_of)
     sources = opening.open_sources(settings, instant)
+    if not symbols and watchlist is None and all(source.vendor.recorded for source in sources):
+        names = ()
     usable, problems = opening.usable_rules(settings, strict=strict)
     result = scanning.scan_once(settings, sources, usable, names, instant, problems)
     severity = settings.outputs.terminal.min_severity

@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import polars as pl
 
 from scanner import symbology
-from scanner.sources.base import Fetched, failed, plain_ticker
+from scanner.sources.base import Fetched, SourceSettings, failed, plain_ticker
 from scanner.sources.formats import building
 from scanner.sources.formats.base import File, Findings, UnreadableError
 from scanner.sources.formats.cboe_json import CboeJson
 from scanner.sources.formats.cleaning import clean
 from scanner.sources.formats.reading import parse_json
 from scanner.sources.http import Answer, HttpError, PoliteClient
+from scanner.sources.registry import VENDORS
 
 BASE_URL = "https://cdn.cboe.com"
 _CHAIN = "/api/global/delayed_quotes/options/{}.json"
@@ -36,12 +37,16 @@ _TICKER = re.compile(r"^[A-Z0-9]{1,8}([.\-/][A-Z]{1,2})?$")
 _FORMAT = CboeJson()
 
 
+def open_source(settings: SourceSettings) -> CboeSource:
+    """The source with a client of its own."""
+    del settings
+    return CboeSource(PoliteClient())
+
+
 class CboeSource:
     """Chains of stocks, ETFs and indices, one file a symbol. ``base_url`` is where the site is."""
 
-    name = "cboe"
-    simulated = False
-    delay = timedelta(minutes=15)
+    vendor = VENDORS["cboe"]
 
     def __init__(self, client: PoliteClient, base_url: str = BASE_URL) -> None:
         self._client = client

@@ -9,23 +9,29 @@ from pathlib import Path
 import polars as pl
 
 from scanner import sessions
-from scanner.errors import ScanProblem
-from scanner.sources.base import STAGE, Fetched, failed, plain_ticker
+from scanner.errors import ScanProblem, UsageError
+from scanner.sources.base import STAGE, Fetched, SourceSettings, failed, plain_ticker
 from scanner.sources.formats import building
 from scanner.sources.formats.base import RecordedChain, Refusal
 from scanner.sources.recorded import Key, read_recorded, recorded_files
+from scanner.sources.registry import VENDORS
 
 __all__ = ["FilesSource", "RecordedChain", "Refusal", "read_recorded", "recorded_files"]
 
 _LATE_CLOSE = timedelta(minutes=15)  # options on indices and broad ETFs trade until 16:15
 
 
+def open_source(settings: SourceSettings) -> FilesSource:
+    """The source over the files that the settings name. Raises UsageError where they name none."""
+    if settings.path is None:
+        raise UsageError("source files: which ones? Give `--path PATH` (a file, a folder or a glob)")
+    return FilesSource(settings.path)
+
+
 class FilesSource:
     """The newest recorded chain of each symbol at or before ``now``, out of a file, a folder or a glob."""
 
-    name = "files"
-    simulated = False
-    delay = timedelta()
+    vendor = VENDORS["files"]
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 import polars as pl
 
 from scanner import sessions as calendar
 from scanner.errors import SourceError
-from scanner.sources.base import Fetched, failed
+from scanner.sources.base import Fetched, SourceSettings, failed
+from scanner.sources.registry import VENDORS
 from scanner.sources.simulation.market import SOURCE, Market
 from scanner.sources.simulation.names import NAMES, Name, known, unknown
 from scanner.sources.simulation.scenarios import Scenario, scenario
@@ -19,6 +20,12 @@ DEFAULT_SEED, DEFAULT_RATE = 1, 0.042
 SYMBOLS: tuple[str, ...] = tuple(sorted(NAMES))
 
 
+def open_source(settings: SourceSettings) -> SimulatedSource:
+    """The plain simulated market."""
+    del settings
+    return SimulatedSource()
+
+
 class SimulatedSource:
     """Chains of a market that does not exist, at any moment between 2018 and 2030, without a network or a key.
 
@@ -26,9 +33,7 @@ class SimulatedSource:
     symbol and moment always give the same chain; ``story`` plants something in it (:mod:`.simulation.stories`).
     """
 
-    name = SOURCE
-    simulated = True
-    delay = timedelta()
+    vendor = VENDORS[SOURCE]
 
     def __init__(self, seed: int = DEFAULT_SEED, planted: Scenario | None = None) -> None:
         if planted is None:

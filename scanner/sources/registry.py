@@ -1,0 +1,103 @@
+"""The register of vendors: one row says all that the rest of the program knows of one.
+
+A vendor is its row here and the one module that the row names; nothing else names it. The module is imported when the
+vendor is opened and has one function for that, ``open_source(settings)``, which returns a
+:class:`~scanner.sources.base.Source`. ``docs/adding-a-vendor.md`` goes through the steps.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from importlib import import_module
+from types import MappingProxyType
+from typing import TYPE_CHECKING, cast
+
+from scanner.errors import TermsError, UsageError
+
+if TYPE_CHECKING:
+    from scanner.sources.base import Source, SourceSettings
+
+
+class Gives(StrEnum):
+    """A kind of data that a vendor has."""
+
+    chains = "chains"
+    trades = "trades"
+    events = "events"
+
+
+@dataclass(frozen=True, slots=True)
+class Vendor:
+    """One vendor, or one other place that chains come from.
+
+    ``says`` is what it is, in a few words; ``module`` the module that opens it. A ``recorded`` vendor holds chains of
+    the past and is judged as of their own quotes; a ``live`` one has the chains of now alone; a simulated one is
+    neither. ``delay`` is how far its quotes are behind the market. ``terms`` names the site whose terms restrict
+    automated or non-personal use and have to be accepted first, ``key`` the environment variable that holds the
+    credential; both are empty where there is none.
+    """
+
+    name: str
+    says: str
+    module: str
+    live: bool = False
+    recorded: bool = False
+    simulated: bool = False
+    delay: timedelta = timedelta()
+    terms: str = ""
+    key: str = ""
+    gives: frozenset[Gives] = frozenset({Gives.chains})
+
+
+_ROWS = (
+    Vendor(
+        "cboe",
+        "delayed quotes",
+        "scanner.sources.cboe",
+        live=True,
+        delay=timedelta(minutes=15),
+        terms="cboe.com",
+    ),
+    Vendor(
+        "files",
+        "recorded chains of any vendor, named by `--path PATH` or `path:`",
+        "scanner.sources.files",
+        recorded=True,
+    ),
+    Vendor("simulated", "a market that no exchange ever made", "scanner.sources.simulated", simulated=True),
+)
+VENDORS: Mapping[str, Vendor] = MappingProxyType({vendor.name: vendor for vendor in _ROWS})
+# What a path without a source's name means.
+RECORDED = next(vendor.name for vendor in _ROWS if vendor.recorded)
+
+
+def vendor_of(name: str) -> Vendor:
+    """The row of a vendor. Raises UsageError with the nearest spelling where there is none of that name."""
+    if name in VENDORS:
+        return VENDORS[name]
+    near = difflib.get_close_matches(name, VENDORS, n=1)
+    there = "; ".join(f"{vendor.name} ({vendor.says})" for vendor in VENDORS.values())
+    hint = f"; did you mean `{near[0]}`?" if near else ""
+    raise UsageError(f"there is no source {name!r} in this version; there are: {there}{hint}")
+
+
+def require_terms(name: str, accepted: Iterable[str]) -> None:
+    """Stop before the first request to a site whose terms have not been accepted. Raises TermsError, in two lines."""
+    site = vendor_of(name).terms
+    if not site or name in set(accepted):
+        return
+    free = " and ".join(f"{vendor.name} ({vendor.says})" for vendor in VENDORS.values() if not vendor.terms)
+    raise TermsError(
+        f"{name}: the terms of {site} restrict automated and non-personal use; once you have read and accepted them, "
+        f"give `--accept-terms {name}` or write `accept_terms: [{name}]` in config.yaml\n"
+        f"sources that need no such step: {free}"
+    )
+
+
+def open_source(name: str, settings: SourceSettings) -> Source:
+    """The source of that name, ready to use. Raises UsageError where it does not exist or lacks a setting."""
+    return cast("Source", import_module(vendor_of(name).module).open_source(settings))
