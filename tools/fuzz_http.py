@@ -2,7 +2,7 @@
 
 python tools/fuzz_http.py --count 5000 --seed 1
 
-Each answer is made from a seed, which is printed with a finding. A finding is an exception that is no HttpError, or an
+Each answer is made from a seed, which is told with a finding. A finding is an exception that is no HttpError, or an
 answer that outlasts its deadline. Ends with how often each outcome came, and how long the slowest took.
 """
 
@@ -23,7 +23,9 @@ from raw_server import serving
 
 from scanner.sources.http import HttpError, Limits, PoliteClient
 
-DEADLINE = 2.0
+DEADLINE = 5.0
+# What a busy machine may add to it.
+SLACK = 1.0
 
 
 def main() -> int:
@@ -38,20 +40,22 @@ def main() -> int:
     with serving(lambda _: [sent[0]]) as server:
         for seed in range(asked.seed, asked.seed + asked.count):
             sent[0] = hostile_answers.answer(seed)
-            outcome, seconds = one(server.url(), seed)
-            outcomes[outcome] += 1
+            outcome, seconds = one(server.url())
             slowest = max(slowest, seconds)
-            findings += outcome.startswith("FOUND") or seconds > DEADLINE + 0.5
+            if outcome.startswith("FOUND") or seconds > DEADLINE + SLACK:
+                findings += 1
+                sys.stdout.write(f"seed {seed}: {outcome} after {seconds:.2f} seconds\n")
+            outcomes[outcome] += 1
     for outcome, count in outcomes.most_common():
         sys.stdout.write(f"{count:7,}  {outcome}\n")
     sys.stdout.write(f"slowest {slowest:.2f} seconds of {DEADLINE:g}; findings: {findings}\n")
     return 1 if findings else 0
 
 
-def one(url: str, seed: int) -> tuple[str, float]:
+def one(url: str) -> tuple[str, float]:
     """The outcome of one answer, and the seconds it took."""
     limits = Limits(
-        connect_timeout=1.0, read_timeout=1.0, whole_timeout=DEADLINE, attempts=1, between_requests=0.0, remember=0.0
+        connect_timeout=3.0, read_timeout=3.0, whole_timeout=DEADLINE, attempts=1, between_requests=0.0, remember=0.0
     )
     began = time.monotonic()
     try:
@@ -59,10 +63,10 @@ def one(url: str, seed: int) -> tuple[str, float]:
     except HttpError as error:
         outcome = error.code
         if not str(error).isprintable():
-            outcome = f"FOUND an unprintable message {str(error)!r} (seed {seed})"
+            outcome = f"FOUND an unprintable message {str(error)!r}"
     except Exception as error:
         traceback.print_exc()
-        outcome = f"FOUND {type(error).__name__} (seed {seed})"
+        outcome = f"FOUND {type(error).__name__}"
     return outcome, time.monotonic() - began
 
 

@@ -178,7 +178,7 @@ class PoliteClient:
                 moved_to = response.headers.get("Location") if response.status_code in _MOVED else None
                 if moved_to is None:
                     return Answer(response.status_code, self._body(url, response, allowance), response.headers)
-            address = _within_the_host(address, moved_to)
+            address = _within_the_host(address, moved_to.strip())
             self._wait_for_turn(address)
         raise HttpError(f"{_shown(url)}: redirects more than {_MOST_REDIRECTS} times", "redirected")
 
