@@ -117,6 +117,27 @@ def test_a_dead_network_is_one_clear_message_for_each_symbol() -> None:
     assert (first.error.code, second.error.code) == ("unreachable", "not_asked")
 
 
+@pytest.mark.parametrize(
+    ("sent", "code"),
+    [
+        (b"", "truncated"),
+        (b"nonsense\r\n\r\n", "malformed"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{}", "truncated"),
+        (b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\n\r\n{}", "unreadable"),
+        (b"HTTP/1.1 302 Found\r\nLocation: http://example.com/\r\n\r\n", "redirected"),
+    ],
+)
+def test_an_answer_that_is_no_http_costs_its_symbol_alone(sent: bytes, code: str) -> None:
+    chain = (CHAINS / "cboe-weekend.json").read_bytes()
+    sound = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b" % (len(chain), chain)
+    with serving(lambda request: [sound if b"XYZ.json" in request else sent]) as server:
+        client = PoliteClient(Limits(attempts=2), clock=lambda: 0.0, sleep=lambda _: None)
+        first, second = CboeSource(client, server.url("")).chains(["AAA", "XYZ"], NOW)
+    assert first.error is not None
+    assert first.error.code == code
+    assert second.chain is not None
+
+
 def test_a_server_error_costs_its_symbol_alone(site: HTTPServer) -> None:
     site.clear()
     body = (CHAINS / "cboe-weekend.json").read_text("utf-8")
