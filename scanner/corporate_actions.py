@@ -123,9 +123,10 @@ def read_renames(path: Path) -> tuple[Rename, ...]:
     renames = []
     for number, row in enumerate(rows, start=2):
         try:
-            renames.append(
-                Rename(row["old"].strip().upper(), row["new"].strip().upper(), date.fromisoformat(row["date"]))
-            )
+            old, new = (row[name].strip().upper() for name in ("old", "new"))
+            if not (symbology.is_name(old) and symbology.is_name(new)):
+                raise ValueError(f"{old!r} or {new!r} is not a symbol")
+            renames.append(Rename(old, new, date.fromisoformat(row["date"])))
         except (KeyError, AttributeError, TypeError, ValueError) as error:
             raise SourceError(
                 f"{path}:{number}: expected old,new,date such as FB,META,2022-06-09", "unreadable_renames"

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import polars as pl
 
+from scanner import symbology
 from scanner.errors import SourceError
 
 KINDS = ("earnings", "dividend", "split")
@@ -89,6 +90,8 @@ def _row(cells: dict[str, str]) -> Row:
     underlying, kind, when = cells.get("underlying", "").upper(), cells.get("kind", "").lower(), cells.get("when", "")
     if not underlying:
         raise ValueError("no underlying")
+    if not symbology.is_name(underlying):
+        raise ValueError(f"underlying {underlying!r} is not a symbol such as GOOG or BRK.B")
     if kind not in KINDS:
         raise ValueError(f"kind {kind!r} is none of {', '.join(KINDS)}")
     if when and when not in WHENS:

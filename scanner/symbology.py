@@ -23,6 +23,7 @@ Settlement = Literal["AM", "PM"]
 _DECORATION = re.compile(r"[\s_\-.]")
 _OSI = re.compile(r"^([0-9A-Z]{1,6})(\d{2})(\d{2})(\d{2})([CP])(\d{8})$")
 _PREFIX = "O:"
+_NAME = re.compile(r"[0-9A-Z^$._][0-9A-Z^$._/ -]{0,31}")
 _OSI_COLUMN = r"^([0-9A-Z]{1,6})(\d{6})([CP])(\d{8})$"
 
 
@@ -78,6 +79,11 @@ _FLEX: dict[str, tuple[Settlement, ExerciseStyle]] = {
     "3": ("PM", "american"),
     "4": ("PM", "european"),
 }
+
+
+def is_name(text: str) -> bool:
+    """Whether a text may be the symbol of an underlying: ``GOOG``, ``BRK.B``, ``BF/B``, ``^SPX``."""
+    return _NAME.fullmatch(text) is not None
 
 
 def parse_osi(text: str) -> Contract:

@@ -138,8 +138,9 @@ def test_an_adjusted_root_is_renamed_with_its_underlying() -> None:
     assert moved.select("underlying", "root").unique().rows() == [("META", "META1")]
 
 
-def test_a_mapping_file_that_is_wrong_names_the_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize("line", ["X,Y,soon", "X", '"X,Y",Z,2022-06-09', "X,=1+1,2022-06-09", ",Y,2022-06-09"])
+def test_a_mapping_file_that_is_wrong_names_the_line(tmp_path: Path, line: str) -> None:
     path = tmp_path / "renames.csv"
-    path.write_text("old,new,date\nFB,META,2022-06-09\nX,Y,soon\n", "utf-8")
+    path.write_text(f"old,new,date\nFB,META,2022-06-09\n{line}\n", "utf-8")
     with pytest.raises(SourceError, match=r"renames\.csv:3: expected old,new,date"):
         read_renames(path)

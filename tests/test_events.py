@@ -47,6 +47,8 @@ def test_every_kind_of_event_is_read_sorted_by_name_and_date(tmp_path: Path) -> 
         ("AAPL,2026-07-30,split,,", "value '' of a split"),
         ("AAPL,2026-07-30,dividend,-1,", "value '-1' of a dividend is not dollars"),
         (",2026-07-30,earnings,,", "no underlying"),
+        ("=1+1,2026-07-30,earnings,,", "underlying '=1+1' is not a symbol"),
+        ("A\x1bB,2026-07-30,earnings,,", r"underlying 'A\x1bB' is not a symbol"),
         ("AAPL,2026-07-30", "kind '' is none of"),
     ],
 )

@@ -121,6 +121,19 @@ def test_nothing_a_vendor_or_a_rule_says_becomes_markup():
     assert "\x1b" not in hostile
 
 
+def test_nothing_becomes_an_attribute_or_a_part_of_a_chart_either():
+    named = alert(alert_id=HOSTILE, drivers=(HOSTILE,), evidence=alert().evidence | {"kind": HOSTILE})
+    level = Level(HOSTILE, HOSTILE, 1e-2, 0.031, 9000, 20, date(2025, 8, 5), date(2025, 9, 3), 3.1, drifts=True)
+    pages = [Page(result(named), contracts().with_columns(contract=pl.lit(HOSTILE)))]
+    read = Reader(render(Report(HOSTILE, pages, [level], [RuleScore(HOSTILE, 8, 3, 2, 1, 2, 0.6, 0.25)])))
+    assert "svg" in {tag for tag, _ in read.tags}
+    assert {tag for tag, _ in read.tags} & {"script", "img", "iframe", "link", "object"} == set()
+    known = {"id", "class", "title", "style", "role", "viewbox", "aria-label", "lang", "charset", "name", "content"}
+    assert {name for _, attributes in read.tags for name in attributes} <= known | {
+        "http-equiv", "x", "y", "x1", "x2", "y1", "y2", "width", "height", "text-anchor",
+    }  # fmt: skip
+
+
 def test_nothing_is_loaded_from_elsewhere_and_the_browser_is_told_so():
     page = page_of(alert())
     read = Reader(page)

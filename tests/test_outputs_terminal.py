@@ -19,7 +19,7 @@ from scanner.alerts.model import Baseline, Confirmation, NotJudged, Severity, St
 from scanner.errors import ScanProblem, StoreError
 from scanner.outputs import numbers
 from scanner.outputs.result import ScanResult
-from scanner.outputs.terminal import console, print_result, printing
+from scanner.outputs.terminal import console, plain_table, print_result, printing
 
 HOSTILE = "\x1b[2J\x1b]0;owned\x07 [red]not markup[/red] \x9b31m"
 
@@ -201,6 +201,20 @@ def test_hostile_text_neither_acts_on_the_terminal_nor_is_read_as_markup():
     text = shown(told)
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", text)
     assert "[red]not" in words(text)
+
+
+def test_plain_strings_are_shown_and_not_obeyed_in_sentences_and_in_tables():
+    page = io.StringIO()
+    to = console(file=page, width=100)
+    table = plain_table(HOSTILE)
+    table.add_row(HOSTILE)
+    to.print(f"first\n{HOSTILE}")
+    to.print(table)
+    assert "\x1b" not in page.getvalue()
+    assert "\x9b" not in page.getvalue()
+    assert "\x07" not in page.getvalue()
+    assert page.getvalue().startswith("first\n\N{REPLACEMENT CHARACTER}[2J")
+    assert page.getvalue().count("[red]not markup[/red]") == 3
 
 
 def test_a_pipe_gets_no_escape_codes():

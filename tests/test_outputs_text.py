@@ -40,6 +40,22 @@ def test_what_a_spreadsheet_would_run_gets_a_leading_quote(start):
     assert csv_text(start).startswith("'")
 
 
+@pytest.mark.parametrize(
+    ("hostile", "harmless"),
+    [
+        ("a;=1", "a;'=1"),
+        ("a; =1;-cmd|' /C calc'!A0;b", "a;' =1;'-cmd|' /C calc'!A0;b"),
+        ('a;"@SUM(1)', "a;'\"@SUM(1)"),
+        ("a,=1", "a,=1"),  # inside a quoted field, for whoever parts cells at commas
+        ("\n\t=1", "' =1"),
+        ("\ufe661", "'\ufe661"),
+        ("\u00a0+1", "'\u00a0+1"),
+    ],
+)
+def test_a_formula_behind_a_semicolon_or_blanks_is_none_either(hostile, harmless):
+    assert csv_text(hostile) == harmless
+
+
 def test_ordinary_text_is_left_as_it_is():
     assert csv_text("GOOG 235 calls: 48,210 traded (12.3x)") == "GOOG 235 calls: 48,210 traded (12.3x)"
 

@@ -100,6 +100,47 @@ def test_a_message_that_looks_like_a_formula_is_made_harmless(hostile):
     assert row["message"] == "'" + hostile
 
 
+HOSTILE_NAMES = [
+    "=CMD|' /C CALC'!A0",
+    "+1+1",
+    "-2+3",
+    "@SUM(A1:A9)",
+    "\t=1+1",
+    "\r=1+1",
+    "  =1+1",
+    "\uff1d1+1",
+    '"=1+1',
+    "A,=1+1",
+    "A;=1+1",
+    "A\n=1+1",
+    "A\r\n=1+1",
+    "A\u2028=1+1",
+    "<SCRIPT>ALERT(1)</SCRIPT>",
+    "\x1b[31mRED",
+]
+
+
+@pytest.mark.parametrize("name", HOSTILE_NAMES)
+@pytest.mark.parametrize("dialect", Dialect)
+def test_a_name_is_one_harmless_cell_of_one_line_in_every_dialect(dialect, name):
+    """However a spreadsheet parts the cells: at commas or at semicolons."""
+    hostile = put_call_alert(underlying=name, drivers=(name,), message=name, rule_id=name)
+    text = render([hostile], dialect)
+    lines = text.splitlines()
+    assert len(lines) == (2 if dialect is Dialect.generic else 1)
+    assert text.replace("\r\n", "").replace("\n", "").isprintable()
+    for delimiter in ",;":
+        for row in csv.reader(lines, delimiter=delimiter):
+            assert not [cell for cell in row if cell.lstrip(' "')[:1] in tuple("=+-@\uff1d")]
+    cells = {len(row) for row in csv.reader(lines)}
+    assert cells == {{"generic": 32, "ibkr": 8}.get(dialect, 1)}
+
+
+def test_a_negative_number_is_a_number_and_text_that_looks_like_one_is_text():
+    row = rows(render([alert(evidence=alert().evidence | {"iv_change": -0.011}, message="-0.011")]))[0]
+    assert (row["iv_change"], row["message"]) == ("-0.011", "'-0.011")
+
+
 def test_quotes_commas_and_breaks_survive_the_round_trip():
     row = rows(render([alert(message='says "now", then\nnothing')]))[0]
     assert row["message"] == 'says "now", then nothing'

@@ -104,6 +104,10 @@ def test_days_after_a_date_are_written_as_the_treasury_writes_them() -> None:
         ("<html>Access denied</html>", "expected the columns"),
         ("Date,1 Mo\n2025-13-01,4.0\n", "not the Treasury's daily par yield file"),
         ("Date,1 Mo\n2025-01-02,N/A\n", "not the Treasury's daily par yield file"),
+        ("1 Mo,Date\n4.0\n", "not the Treasury's daily par yield file"),
+        ("Date,1 Mo\n1/1/99999999999999999999,4.0\n", "not the Treasury's daily par yield file"),
+        ("Date,1 Mo\n2025-01-02,inf\n", "a yield of 'inf' percent"),
+        ('"' + "x" * 200_000 + '"\n', "field larger than field limit"),
         ("Date,1 Mo\n2025-01-02,\n", "no row with a yield"),
     ],
 )

@@ -8,7 +8,10 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pytest_httpserver import HTTPServer
+from raw_server import serving
 
 from scanner import chain
 from scanner.errors import TermsError
@@ -114,6 +117,27 @@ def test_a_dead_network_is_one_clear_message_for_each_symbol() -> None:
     assert (first.error.code, second.error.code) == ("unreachable", "not_asked")
 
 
+@pytest.mark.parametrize(
+    ("sent", "code"),
+    [
+        (b"", "truncated"),
+        (b"nonsense\r\n\r\n", "malformed"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{}", "truncated"),
+        (b"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\n\r\n{}", "unreadable"),
+        (b"HTTP/1.1 302 Found\r\nLocation: http://example.com/\r\n\r\n", "redirected"),
+    ],
+)
+def test_an_answer_that_is_no_http_costs_its_symbol_alone(sent: bytes, code: str) -> None:
+    chain = (CHAINS / "cboe-weekend.json").read_bytes()
+    sound = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b" % (len(chain), chain)
+    with serving(lambda request: [sound if b"XYZ.json" in request else sent]) as server:
+        client = PoliteClient(Limits(attempts=2), clock=lambda: 0.0, sleep=lambda _: None)
+        first, second = CboeSource(client, server.url("")).chains(["AAA", "XYZ"], NOW)
+    assert first.error is not None
+    assert first.error.code == code
+    assert second.chain is not None
+
+
 def test_a_server_error_costs_its_symbol_alone(site: HTTPServer) -> None:
     site.clear()
     body = (CHAINS / "cboe-weekend.json").read_text("utf-8")
@@ -146,6 +170,67 @@ def test_a_body_that_is_no_chain_is_an_error_that_says_so(
     assert fetched.error is not None
     assert fetched.error.code == code
     assert words in fetched.error.message
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        ("timestamp", "0001-01-01 00:00:00"),
+        ("timestamp", "9999-12-31 23:59:59"),
+        ("timestamp", "1969-07-24 10:00:00"),
+        ("current_price", 10**400),
+        ("close", {"a": []}),
+        ("last_trade_time", "0001-01-01T00:00:00"),
+        ("symbol", "\ud800\x1b[31m"),
+    ],
+)
+def test_a_body_with_an_absurd_value_costs_its_symbol_at_most(site: HTTPServer, part: str, value: object) -> None:
+    payload = json.loads((CHAINS / "cboe-weekend.json").read_text("utf-8"))
+    (payload if part == "timestamp" else payload["data"])[part] = value
+    payload["data"] |= {"symbol": "AAA"} if part != "symbol" else {}
+    site.clear()
+    site.expect_request(OPTIONS.format("AAA")).respond_with_json(payload)
+    site.expect_request(OPTIONS.format("XYZ")).respond_with_data((CHAINS / "cboe-weekend.json").read_text("utf-8"))
+    first, second = source(site).chains(["AAA", "XYZ"], NOW)
+    assert (first.chain is None) == (first.error is not None)
+    assert second.chain is not None
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=9), inner, max_size=4),
+    max_leaves=12,
+)
+OPTION = st.fixed_dictionaries(
+    {"option": st.sampled_from(["XYZ260821C00095000", "XYZ991231P99999999", ""]) | JSON},
+    optional=dict.fromkeys(["bid", "ask", "volume", "open_interest", "last_trade_time", "iv"], JSON),
+)
+PAYLOAD = JSON | st.fixed_dictionaries(
+    {
+        "timestamp": JSON | st.datetimes().map(str),
+        "data": JSON
+        | st.fixed_dictionaries(
+            {"symbol": st.just("XYZ") | JSON, "options": JSON | st.lists(OPTION, max_size=3)},
+            optional={"current_price": JSON, "close": JSON, "last_trade_time": JSON | st.datetimes().map(str)},
+        ),
+    }
+)
+
+
+def test_json_of_any_shape_is_a_chain_or_an_error() -> None:
+    sent = [b""]
+
+    @settings(deadline=None, max_examples=150)
+    @given(PAYLOAD)
+    def fetch(payload: object) -> None:
+        body = json.dumps(payload).encode()
+        sent[0] = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%b" % (len(body), body)
+        client = PoliteClient(Limits(read_timeout=5.0), sleep=lambda _: None)
+        (fetched,) = CboeSource(client, server.url("")).chains(["XYZ"], NOW)
+        assert (fetched.chain is None) == (fetched.error is not None)
+
+    with serving(lambda _: [sent[0]]) as server:
+        fetch()
 
 
 def test_what_was_wrong_in_a_body_is_noted_beside_the_chain(httpserver: HTTPServer) -> None:

@@ -40,3 +40,20 @@ def test_earlier_quotes_are_those_from_before_a_chains_own_whatever_came_later(s
     now = built_chain(day, quote_time=datetime(2026, 8, 3, 18, tzinfo=UTC))
     assert snapshots.earlier(now)["volume"].unique().to_list() == [17]
     assert snapshots.earlier(built_chain(day, quote_time=datetime(2026, 8, 3, 15, tzinfo=UTC))).is_empty()
+
+
+@pytest.mark.parametrize(
+    "name", ["N" * 300, "../../X", "=CMD|'/C CALC'!A0", "\N{GRINNING FACE}" * 80, "CON", "A/B", "\x1b[31m"]
+)
+def test_whatever_an_underlying_is_called_its_chain_is_stored_inside_the_folder(
+    snapshots: Snapshots, name: str
+) -> None:
+    day = date(2026, 8, 3)
+    for volume in (1, 2):
+        quoted = datetime(2026, 8, 3, 19, tzinfo=UTC)
+        chain = built_chain(day, underlying=name, root="ABC", quote_time=quoted, volume=volume)
+        assert snapshots.write_once(chain, "import")
+    assert {chain.underlying for chain in snapshots.chains("test", day)} == {name}
+    folder = snapshots.folder / "test" / "2026-08-03"
+    assert len(list(folder.iterdir())) == 2
+    assert {path.parent for path in snapshots.folder.rglob("*.parquet")} == {folder}

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from rich.box import ASCII2, SIMPLE_HEAD
 from rich.console import Console
@@ -51,6 +51,14 @@ _LABELS = {"volume_surprise_3": "over 3 sessions", "volume_surprise_5": "over 5 
 _BESIDE = frozenset({"dte", "spot", "history_sessions", "first_strike", "last_strike"})
 
 
+class _Console(Console):
+    """A console that shows plain strings, in sentences and in tables, line by line and never obeys what is in them."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """As in the base class, of text without control characters."""
+        return super().render_str("\n".join(map(printable, text.split("\n"))), **options)
+
+
 def console(*, no_color: bool = False, file: TextIO | None = None, width: int | None = None) -> Console:
     """A console on stdout (or ``file``) that respects NO_COLOR, pipes and dumb terminals.
 
@@ -60,7 +68,7 @@ def console(*, no_color: bool = False, file: TextIO | None = None, width: int | 
     reconfigure = getattr(stream, "reconfigure", None)
     if reconfigure is not None:
         reconfigure(errors="replace")
-    return Console(file=stream, no_color=no_color or None, width=width, highlight=False, markup=False, emoji=False)
+    return _Console(file=stream, no_color=no_color or None, width=width, highlight=False, markup=False, emoji=False)
 
 
 @contextmanager

@@ -14,8 +14,9 @@ import unicodedata
 _UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _BREAKS = re.compile(r"[\t\r\n\v\f\x85\u2028\u2029]+")
-# What Excel, LibreOffice or Google Sheets take as the beginning of a formula, with the full-width forms of it.
-_FORMULA = re.compile(r"^\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
+# What spreadsheets take as the beginning of a formula, with its full-width and small forms. Where a comma is the
+# decimal mark they part cells at semicolons, and then a formula may begin behind one, quotes or none.
+_FORMULA = re.compile(r"(^|;)(?=[\s\"]*[=+\-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b])")
 _NOT_IN_FILE_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 _RESERVED = re.compile(r"^(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
 _LONGEST_FILE_NAME = 120
@@ -31,8 +32,7 @@ def printable(text: str) -> str:
 
 def csv_text(text: str) -> str:
     """Text for one CSV cell, which a spreadsheet shows and never runs: what could be a formula gets a leading quote."""
-    line = printable(text)
-    return f"'{line}" if _FORMULA.match(line) else line
+    return _FORMULA.sub(r"\1'", printable(text))
 
 
 def file_name(text: str, default: str = "scanner") -> str:

@@ -14,9 +14,9 @@ from typing import Any
 
 from scanner import symbology
 from scanner.alerts.model import MARKET, Alert, iso
-from scanner.outputs.delimited import csv_document, plain_number
+from scanner.outputs.delimited import csv_document, csv_line, plain_number
 from scanner.outputs.files import write_text
-from scanner.outputs.text import file_name, printable
+from scanner.outputs.text import file_name
 
 
 class Dialect(StrEnum):
@@ -123,7 +123,7 @@ def _tradingview(alert: Alert) -> Iterable[str]:
     for contract in _contracts(alert):
         yield f"OPRA:{contract.root}{contract.expiry:%y%m%d}{contract.right}{_decimal(contract.strike)}"
     if alert.contract is None:
-        yield printable(alert.underlying or "")
+        yield _name(alert)
 
 
 def _thinkorswim(alert: Alert) -> Iterable[str]:
@@ -131,7 +131,7 @@ def _thinkorswim(alert: Alert) -> Iterable[str]:
     for contract in _contracts(alert):
         yield f".{contract.root}{contract.expiry:%y%m%d}{contract.right}{plain_number(contract.strike)}"
     if alert.contract is None:
-        yield printable(alert.underlying or "")
+        yield _name(alert)
 
 
 def _ibkr(alert: Alert) -> Iterable[str]:
@@ -144,9 +144,14 @@ def _ibkr(alert: Alert) -> Iterable[str]:
             f"{plain_number(contract.strike)},{right},{info.multiplier}"
         )
     if alert.contract is None:
-        name = printable(alert.underlying or "")
+        name = _name(alert)
         kind = "IND,CBOE" if name in symbology.INDEX_UNDERLYINGS else "STK,SMART"
         yield f"DES,{name},{kind},,,,"
+
+
+def _name(alert: Alert) -> str:
+    """The underlying as one harmless field: what no ticker holds - a comma, a formula - is quoted or disarmed."""
+    return csv_line([alert.underlying])
 
 
 def _decimal(strike: float) -> str:

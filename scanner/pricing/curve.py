@@ -140,13 +140,13 @@ def to_csv(curve: Curve, after: date) -> str:
 
 def _rows(name: str, text: str) -> dict[date, dict[float, float]]:
     """One file's yields by day and tenor; days on which nothing was published are left out."""
-    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")))
-    tenors = {column: tenor for column in reader.fieldnames or () if (tenor := _tenor(column)) is not None}
-    if "Date" not in (reader.fieldnames or ()) or not tenors:
-        raise PricingError(f"{name}: expected the columns `Date` and tenors such as `3 Mo` or `2 Yr`")
     try:
-        read = {_day(row["Date"]): {t: float(row[n]) / 100 for n, t in tenors.items() if row[n]} for row in reader}
-    except ValueError as error:
+        reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), restval="")
+        tenors = {column: tenor for column in reader.fieldnames or () if (tenor := _tenor(column)) is not None}
+        if "Date" not in (reader.fieldnames or ()) or not tenors:
+            raise PricingError(f"{name}: expected the columns `Date` and tenors such as `3 Mo` or `2 Yr`")
+        read = {_day(row["Date"]): {t: _yield(row[n]) for n, t in tenors.items() if row[n]} for row in reader}
+    except (ValueError, OverflowError, csv.Error) as error:
         raise PricingError(f"{name}: not the Treasury's daily par yield file ({error})") from error
     return {day: yields for day, yields in read.items() if yields}
 
@@ -157,6 +157,14 @@ def _tenor(name: str) -> float | None:
     if match is None:
         return None
     return float(match[1]) * (_MONTH if match[2] == "Mo" else 1.0)
+
+
+def _yield(percent: str) -> float:
+    """A fraction from a percentage; ValueError for what no yield has been, such as infinity."""
+    fraction = float(percent) / 100
+    if not -1.0 < fraction < 1.0:
+        raise ValueError(f"a yield of {percent!r} percent")
+    return fraction
 
 
 def _day(text: str) -> date:

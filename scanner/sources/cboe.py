@@ -15,6 +15,7 @@ from pathlib import Path
 import polars as pl
 
 from scanner import symbology
+from scanner.errors import ScannerError
 from scanner.sources.base import Fetched, SourceSettings, failed, plain_ticker
 from scanner.sources.formats import building
 from scanner.sources.formats.base import File, Findings, UnreadableError
@@ -35,6 +36,8 @@ _ENDS_THE_ASKING = {
 }
 _TICKER = re.compile(r"^[A-Z0-9]{1,8}([.\-/][A-Z]{1,2})?$")
 _FORMAT = CboeJson()
+# What a body of any shape may come to: a date before the first year, a number beyond the last, a list for a name.
+_NO_CHAIN = (ScannerError, pl.exceptions.PolarsError, ArithmeticError, LookupError, TypeError, ValueError)
 
 
 def open_source(settings: SourceSettings) -> CboeSource:
@@ -115,7 +118,7 @@ def _read(symbol: str, answer: Answer, now: datetime) -> Fetched:
         if rows["seen_at"].null_count():
             rows = rows.with_columns(seen_at=pl.lit(now))
         chain, notes = building.build(rows, source=_FORMAT.source, delay=_FORMAT.delay, findings=findings)
-    except (UnreadableError, pl.exceptions.PolarsError) as error:
+    except (UnreadableError, *_NO_CHAIN) as error:
         return failed(symbol, "unreadable", f"{symbol}: cboe's answer cannot be understood: {error}")
     refusals = tuple(str(refusal) for refusal in findings.take())
     if chain is None:

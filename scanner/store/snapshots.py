@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 _FOOTER_KEY = "scanner.snapshot"
 _SUFFIX = ".parquet"
+# Of what a vendor calls an underlying, as much as fits a file's name when each character is written as twelve.
+_LONGEST_IN_NAME = 12
 # Rows of one row group: small enough that reading one underlying of a market-wide file skips nearly all of it.
 _ROW_GROUP = 131_072
 
@@ -75,7 +77,8 @@ class Snapshots:
         if self.holds(chain, digest):
             return False
         source, session, underlying, quoted = _identity(chain)
-        scan_id = f"{name}-{underlying}-{quoted:%Y%m%dT%H%M%SZ}-{digest[:12]}"
+        named = underlying[:_LONGEST_IN_NAME]
+        scan_id = f"{name}-{named}-{quoted:%Y%m%dT%H%M%SZ}-{digest[:12]}"
         self._write_file(self.path(source, session, scan_id), chain, _described(chain, digest))
         return True
 
