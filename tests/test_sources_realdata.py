@@ -240,5 +240,5 @@ def test_nothing_in_the_whole_folder_stops_the_reading(real_data: Path) -> None:
         "cboe-quotedata",
         "ivolatility",
     }
-    assert refused == {"cboe-json", "lean-goog-2015", "flow-alerts", "tradier", "treasury"}
+    assert refused == {"cboe-json", "lean-goog-2015", "flow-alerts", "tradier", "treasury", "tape"}
     assert all(one.refusals for one in recorded if one.chain is None)

@@ -851,8 +851,8 @@ def test_what_is_written_as_canonical_csv_comes_back_exactly(
         return "" if value is None else repr(value)
 
     rows = [
-        f"2025-09-04,ABC,2025-09-12,{thousandths / 1000!r},{right},{text(bid)},100000,{text(volume)},{text(interest)},1e4"
-        for (thousandths, right), (bid, volume, interest) in values.items()
+        f"2025-09-04,ABC,2025-09-12,{thousandths / 1000!r},{right},{text(bid)},100000,{text(volume)},{text(count)},1e4"
+        for (thousandths, right), (bid, volume, count) in values.items()
     ]
     (recorded,) = read_recorded(write(tmp_path, *rows, header=f"{HEADER},spot"))
     assert recorded.refusals == ()

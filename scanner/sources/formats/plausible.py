@@ -10,6 +10,7 @@ from datetime import date
 
 import polars as pl
 
+from scanner import sessions
 from scanner.sources.formats.base import Findings
 
 # FLEX options may be listed for fifteen years, which is longer than any other.
@@ -17,6 +18,7 @@ LONGEST_YEARS = 15
 # No option is worth more than the dearer of its underlying and its strike; even the offers that nobody is meant to take
 # stay within a few times that.
 _TIMES_ITS_WORTH = 10.0
+_WHOLE_EXPIRY = 10
 _QUOTES = ("bid", "ask", "last")
 # Three quarters of a chain's volatilities are above 300 % for a few names on a few days only; in percent they are above
 # 5. Where no prices tell, a few contracts far from the money are too few to say.
@@ -27,10 +29,15 @@ _SHORTEST_DAYS = 5
 
 
 def alive(rows: pl.DataFrame, session: date, findings: Findings) -> pl.DataFrame:
-    """Only contracts that could trade in a session: not expired before it, and not longer to go than any is listed."""
+    """Only contracts that could trade in a session: not expired before it, and not longer to go than any is listed.
+
+    A whole expiry that ended with the session before is kept: it shows that the label is a session late, which the
+    quality gate judges.
+    """
+    late = (pl.col("expiry") == sessions.previous_session(session)) & (pl.len().over("expiry") >= _WHOLE_EXPIRY)
     last = date(session.year + LONGEST_YEARS + 1, 12, 31)
     for gone, what in (
-        (pl.col("expiry") < session, f"expired before the session {session}"),
+        ((pl.col("expiry") < session) & ~late, f"expired before the session {session}"),
         (pl.col("expiry") > last, f"expires more than {LONGEST_YEARS} years after the session {session}"),
     ):
         wrong = rows.filter(gone)
