@@ -140,6 +140,9 @@ class _Opened:
                 span.end, span.rows = number, span.rows + count
         waiting = {key: span for key, span in spans.items() if wanted(key)}
         self.turned_down = len(waiting) < len(spans)
+        for key in [key for key, span in waiting.items() if span.rows > OPEN_ROWS]:
+            reason = f"{waiting.pop(key).rows:,} rows of {key[0]} {key[1]}, where no chain has more than {OPEN_ROWS:,}"
+            self.findings.add(f"{reason}; refused", None, 0)
         passes = []
         while waiting:
             taken: dict[Key, _Span] = {}

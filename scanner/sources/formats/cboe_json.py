@@ -32,6 +32,8 @@ COLUMNS = {
     "delta": "vendor_delta",
 }
 
+# Some seven times what the largest chain has.
+_MOST_ENTRIES = 200_000
 _PRICES = ("current_price", "close")
 
 
@@ -102,6 +104,8 @@ def from_entries(entries: Any, names: dict[str, str], findings: Findings) -> pl.
     """A list of JSON objects as columns; values of mixed types become text, for the cleaning to judge one by one."""
     if not isinstance(entries, list):
         raise UnreadableError(f"expected a list of options, found {type(entries).__name__}")
+    if len(entries) > _MOST_ENTRIES:
+        raise UnreadableError(f"{len(entries):,} options, where no chain has more than {_MOST_ENTRIES:,}")
     for line, entry in enumerate(entries, 1):
         if not isinstance(entry, dict):
             findings.add(f"expected an option, found {type(entry).__name__}; row refused", line)

@@ -18,7 +18,7 @@ from scanner.sources.formats.base import FIFTEEN_MINUTES, File, Findings, TextFo
 
 _MOMENT = re.compile(r"^\W*(?:Date *:)? *(.*?)(?:[\"',; ]*\bBid *:.*)?[\"',; ]*$", re.IGNORECASE)
 _DATED = re.compile(r"\bDate *:|(?<!\d)20\d\d(?!\d)", re.IGNORECASE)
-_LAST = re.compile(r"\bLast: *(\S*)")
+_LAST = re.compile(r"\bLast: *(.*?)[\"',; ]*(?:\b[A-Za-z]+ *:.*)?$")
 _SIDE = {
     "last sale": "last",
     "bid": "bid",
@@ -78,8 +78,7 @@ def _price(preamble: Sequence[str], findings: Findings) -> float | None:
     for number, line in enumerate(preamble, 1):
         found = _LAST.search(line)
         if found is not None:
-            text = found[1].rpartition(",Change:")[0] or found[1]
-            given = pl.DataFrame({"line": [number], "last": [text.strip("\"',; ")]})
+            given = pl.DataFrame({"line": [number], "last": [found[1]]})
             price: float | None = columns.numbers(given, findings)["last"][0]
             return price or None
     return None

@@ -60,9 +60,14 @@ class _Given:
         if not bad.any():
             return read
         first = int(bad.arg_max() or 0)
-        reason = f"{self.name} {quoted(self.values[first])} is {what}; left out"
+        reason = f"{self.name} {self.shown(first)} is {what}; left out"
         self.findings.add(reason, self.lines[first], int(bad.sum()))
         return read.set(bad, None)
+
+    def shown(self, place: int) -> str:
+        """One value for a message. A date may be too far away to be shown as more than its number."""
+        values = self.values.to_physical() if self.values.dtype.is_temporal() else self.values
+        return quoted(values[place])
 
 
 def numbers(rows: pl.DataFrame, findings: Findings, *names: str) -> pl.DataFrame:
@@ -153,7 +158,7 @@ def instants(rows: pl.DataFrame, zone: str, findings: Findings, *names: str) -> 
         read = times.instants(rows[name], zone)
         strange = _strange(rows[name], read)
         if strange.any():
-            never = rows[name].cast(pl.String, strict=False).str.contains(r"^\s*0(\.0*)?\s*$")
+            never = times.as_text(rows[name]).str.contains(r"^\s*0(\.0*)?\s*$")
             read = _Given(name, rows[name], rows["line"], findings).without(
                 read, strange & ~never.fill_null(value=False), times.NOT_UNDERSTOOD
             )
@@ -173,7 +178,7 @@ def _refuse(rows: pl.DataFrame, bad: pl.Series, column: _Given, what: str) -> pl
     if not bad.any():
         return rows
     first = int(bad.arg_max() or 0)
-    reason = f"{column.name} {quoted(column.values[first])} is {what}; row refused"
+    reason = f"{column.name} {column.shown(first)} is {what}; row refused"
     column.findings.add(reason, column.lines[first], int(bad.sum()))
     return rows.filter(~bad)
 
@@ -216,14 +221,12 @@ def days(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
     texts = [name for name in DATES if name in rows.columns and rows[name].dtype == pl.String]
     distinct = [value for name in texts for value in rows[name].unique()]
     order = times.order_of_slashed(distinct) or "month"
-    for name in DATES:
-        if name not in rows.columns or rows[name].dtype == pl.Date:
-            continue
+    for name in (name for name in DATES if name in rows.columns):
         given = rows[name]
-        if given.dtype in (pl.Datetime, pl.Null):
-            rows = rows.with_columns(given.cast(pl.Date))
-            continue
-        read = times.each(times.as_text(given), lambda value: times.day(value, order), pl.Date)
+        if given.dtype.is_temporal() or given.dtype == pl.Null:
+            read = times.days(given)
+        else:
+            read = times.each(times.as_text(given), lambda value: times.day(value, order), pl.Date)
         column = _Given(name, given, rows["line"], findings)
         strange = _strange(given, read)
         rows = rows.with_columns(read.alias(name))

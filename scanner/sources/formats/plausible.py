@@ -6,7 +6,7 @@ What cannot be by itself (a negative price, more contracts than are ever traded)
 from __future__ import annotations
 
 import math
-from datetime import date
+from datetime import date, timedelta
 
 import polars as pl
 
@@ -19,6 +19,8 @@ LONGEST_YEARS = 15
 # stay within a few times that.
 _TIMES_ITS_WORTH = 10.0
 _WHOLE_EXPIRY = 10
+# Within one chain the underlying does not double.
+_TIMES_THE_USUAL_SPOT = 2.0
 _QUOTES = ("bid", "ask", "last")
 # Three quarters of a chain's volatilities are above 300 % for a few names on a few days only; in percent they are above
 # 5. Where no prices tell, a few contracts far from the money are too few to say.
@@ -40,12 +42,42 @@ def alive(rows: pl.DataFrame, session: date, findings: Findings) -> pl.DataFrame
         ((pl.col("expiry") < session) & ~late, f"expired before the session {session}"),
         (pl.col("expiry") > last, f"expires more than {LONGEST_YEARS} years after the session {session}"),
     ):
-        wrong = rows.filter(gone)
-        if wrong.height:
-            reason = f"{wrong['contract'][0]} ({wrong['expiry'][0]}) {what}; row refused"
-            findings.add(reason, wrong["line"][0], wrong.height)
-            rows = rows.filter(~gone)
+        rows = _refuse(rows, gone, "expiry", what, findings)
     return rows
+
+
+def dated(rows: pl.DataFrame, session: date, findings: Findings) -> pl.DataFrame:
+    """Only rows whose open interest is said to be of the session or of one in the year before it, or of none."""
+    if "oi_asof" not in rows.columns:
+        return rows
+    known = pl.col("oi_asof").is_between(session - timedelta(days=366), session)
+    what = f"has open interest of a day that is not in the year to the session {session}"
+    return _refuse(rows, (~known).fill_null(value=False), "oi_asof", what, findings)
+
+
+def _refuse(rows: pl.DataFrame, bad: pl.Expr, name: str, what: str, findings: Findings) -> pl.DataFrame:
+    wrong = rows.filter(bad)
+    if wrong.is_empty():
+        return rows
+    findings.add(f"{wrong['contract'][0]} ({wrong[name][0]}) {what}; row refused", wrong["line"][0], wrong.height)
+    return rows.filter(~bad)
+
+
+def spots(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
+    """Null prices of the underlying that are not of the size of the others in the chain."""
+    if "spot" not in rows.columns:
+        return rows
+    usual = rows["spot"].median()
+    if not isinstance(usual, float):
+        return rows
+    near = rows["spot"].is_between(usual / _TIMES_THE_USUAL_SPOT, usual * _TIMES_THE_USUAL_SPOT)
+    strange = (~near).fill_null(value=False)
+    if not strange.any():
+        return rows
+    wrong = rows.filter(strange)
+    reason = f"spot {wrong['spot'][0]:g} is far from the {usual:g} of the rest of the chain; left out"
+    findings.add(reason, wrong["line"][0], wrong.height)
+    return rows.with_columns(pl.when(~strange).then("spot").alias("spot"))
 
 
 def quotes(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:

@@ -26,7 +26,7 @@ BLOCK_BYTES = 8 * 1024 * 1024
 BATCH_ROWS = 500_000
 # The largest chains there are take some 40 MB of JSON and two million values; read, a value takes a hundred bytes.
 LARGEST_JSON = 64 * 1024 * 1024
-MOST_JSON_VALUES = 4_000_000
+MOST_JSON_VALUES = 3_000_000
 LONGEST_LINE = 4 * 1024 * 1024
 _JSON_START = re.compile(rb"\{|\[\s*[\[\]{\"\d-]")
 _HEAD_BYTES = 64 * 1024
@@ -88,7 +88,9 @@ def parse_json(content: bytes) -> Any:
             raise UnreadableError("a web page or XML, not JSON") from error
         short = "not JSON" if content.rstrip().endswith((b"}", b"]")) else "JSON that was cut short"
         raise UnreadableError(f"{short}: {error.msg} (character {error.pos})", error.lineno) from error
-    except (UnicodeDecodeError, RecursionError, ValueError) as error:
+    except RecursionError as error:
+        raise UnreadableError("JSON, but nested more deeply than any chain") from error
+    except (UnicodeDecodeError, ValueError) as error:
         raise UnreadableError(f"not JSON: {type(error).__name__}") from error
 
 
@@ -195,7 +197,7 @@ def parquet_columns(path: Path) -> tuple[str, ...]:
 
     try:
         return tuple(pyarrow.parquet.read_schema(path).names)
-    except (OSError, pyarrow.ArrowException) as error:
+    except (OSError, ValueError, pyarrow.ArrowException) as error:
         raise UnreadableError(f"a damaged Parquet file ({_one_line(error)})") from error
 
 
@@ -215,7 +217,7 @@ def parquet_batches(path: Path, names: Sequence[str], *, typed: bool) -> Iterato
                     table = table.with_columns(times.as_text(column) for column in table)
                 yield table.with_columns(line=pl.int_range(first, first + table.height, dtype=pl.Int64))
                 first += table.height
-    except (OSError, pyarrow.ArrowException, ValueError) as error:
+    except (OSError, ValueError, pyarrow.ArrowException) as error:
         raise UnreadableError(f"a damaged Parquet file ({_one_line(error)})", first) from error
 
 

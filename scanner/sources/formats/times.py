@@ -61,12 +61,13 @@ def instants(column: pl.Series, zone: str) -> pl.Series:
     """
     if isinstance(column.dtype, pl.Datetime):
         given = column.cast(pl.Datetime("us", column.dtype.time_zone))
-        zoned = given.dt.convert_time_zone("UTC") if column.dtype.time_zone else given.dt.replace_time_zone("UTC")
+        zoned = given.dt.convert_time_zone("UTC") if column.dtype.time_zone else _zoned(given, zone)
         return zoned.set(~zoned.is_between(*_KNOWN).fill_null(value=True), None)
+    if column.dtype.is_temporal():
+        return pl.Series(column.name, [None] * len(column), dtype=chain.INSTANT)
     text = as_text(column)
     plain = text.str.strip_chars().str.replace("T", " ", literal=True)
-    local = plain.str.to_datetime(_ISO_PLAIN, strict=False, time_unit="us")
-    read = local.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null").dt.convert_time_zone("UTC")
+    read = _zoned(plain.str.to_datetime(_ISO_PLAIN, strict=False, time_unit="us"), zone)
     offset = plain.str.replace("Z$", "+00:00").str.to_datetime(f"{_ISO_PLAIN}%z", strict=False, time_unit="us")
     read = read.zip_with(read.is_not_null(), offset.dt.convert_time_zone("UTC"))
     odd = read.is_null() & text.is_not_null()
@@ -77,6 +78,10 @@ def instants(column: pl.Series, zone: str) -> pl.Series:
     return read.set(~read.is_between(*_KNOWN).fill_null(value=True), None)
 
 
+def _zoned(local: pl.Series, zone: str) -> pl.Series:
+    return local.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null").dt.convert_time_zone("UTC")
+
+
 def order_of_slashed(texts: Iterable[str | None]) -> languages.Order | None:
     """What comes first in dates like ``8/20/2026``, as far as some of them can be read in one way only."""
     firsts = [found.groups() for text in texts if text is not None and (found := _SLASHED.match(text))]
@@ -85,10 +90,20 @@ def order_of_slashed(texts: Iterable[str | None]) -> languages.Order | None:
     return None if months == days else "month" if months else "day"
 
 
+def days(column: pl.Series) -> pl.Series:
+    """A column of dates or moments as dates; null where it has other types, or years that no calendar of ours has."""
+    if column.dtype not in (pl.Date, pl.Datetime, pl.Null):
+        return pl.Series(column.name, [None] * len(column), dtype=pl.Date)
+    read = column.cast(pl.Date)
+    return read.set(~read.is_between(date.min, date.max).fill_null(value=True), None)
+
+
 def as_text(column: pl.Series) -> pl.Series:
     """A column as text; null where it holds what no text stands for, such as lists."""
     if column.dtype.is_nested() or column.dtype == pl.Object:
         return pl.Series(column.name, [None] * len(column), dtype=pl.String)
+    if column.dtype in (pl.Date, pl.Datetime):
+        column = column.set(~column.cast(pl.Date).is_between(date.min, date.max).fill_null(value=True), None)
     return column.cast(pl.String, strict=False)
 
 
