@@ -565,3 +565,45 @@ def test_parquet_columns_of_types_that_say_nothing_cost_themselves(tmp_path: Pat
         "open_interest",
         "last_trade_time",
     }
+
+
+def test_text_in_parquet_that_is_no_utf8_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "chain.parquet"
+    names = CANONICAL.split(",")
+    pl.DataFrame([ROWS[0].split(",")], schema=names, orient="row").write_parquet(path, compression="uncompressed")
+    path.write_bytes(path.read_bytes().replace(b"ACME", b"AC\xfdE"))
+    ((_, said),) = reasons(list(read_recorded(path)))
+    assert said.startswith("a damaged Parquet file (")
+
+
+# Tables beside a chain
+
+YAHOO_RUN = f"{YAHOO},session,spot"
+
+
+def yahoo_run(folder: Path, meta: str) -> list[RecordedChain]:
+    written(folder, meta, "meta.json")
+    row = f"{CALL},2026-08-20 19:31:07+00:00,95,5.34,5.29,5.39,49,487,0.3,2026-08-20,100"
+    return list(read_recorded(written(folder, f"{YAHOO_RUN}\n{row}\n", "ACME.csv")))
+
+
+def test_the_moment_of_a_run_is_read_in_any_spelling(tmp_path: Path) -> None:
+    frame = only(yahoo_run(tmp_path, '{"utc": "2026-08-20T16:00-04:00", "tickers": {"ACME": {"spot_live": "101.5"}}}'))
+    assert frame["quote_time"].to_list() == [utc(2026, 8, 20, 19, 45)], "16:00 less the delay of 15 minutes"
+    assert frame["spot"].to_list() == [101.5]
+
+
+@pytest.mark.parametrize(
+    ("meta", "said"),
+    [
+        ('{"utc": "noonish"}', f"the utc of meta.json beside it, 'noonish' is {NO_TIME}"),
+        ('{"utc": ', "meta.json beside it cannot be read: JSON that was cut short"),
+        ("[" * 100_000, "meta.json beside it cannot be read: JSON, but nested more deeply"),
+        ('{"tickers": {"ACME": {"spot_live": "1e9"}}}', "spot_live '1e9' is dearer than anything traded; left out"),
+        ('{"tickers": {"ACME": {"spot_live": [1, 2]}}}', "spot_live '[1, 2]' is not a number; left out"),
+    ],
+)
+def test_what_a_table_beside_a_chain_says_and_is_not_understood_is_reported(
+    tmp_path: Path, meta: str, said: str
+) -> None:
+    assert any(said in reason for _, reason in reasons(yahoo_run(tmp_path, meta)))

@@ -78,8 +78,7 @@ def build(
     if quote_time is None:
         quote_time, how = _quote_time(session, newest, seen_at, delay, late=late)
         notes += [how] if how else []
-    elif quote_time > (ended := _option_close(session, _first(rows, "underlying"))):
-        quote_time = ended
+    quote_time = _stamped(quote_time, session, _first(rows, "underlying"), label=_first(rows, "quote_time") is not None)
     rows = rows.with_columns(
         source=pl.lit(source),
         simulated=pl.lit(value=False),
@@ -210,9 +209,13 @@ def close_of(day: date) -> datetime:
     return sessions.at_new_york(day, _NOMINAL_CLOSE)
 
 
-def _option_close(day: date, underlying: str) -> datetime:
-    """When trading in an underlying's options ends; a later stamp is a label, the quotes stand still by then."""
-    return sessions.option_close(day, underlying) if sessions.is_session(day) else close_of(day)
+def _stamped(quote_time: datetime, session: date, underlying: str, *, label: bool) -> datetime:
+    """The moment of quotes, no later than trading in the underlying's options ended: then they stand still.
+
+    A trade of a later day than the session's, unlike a stamp, proves that the session's label is wrong, and is kept.
+    """
+    ended = sessions.option_close(session, underlying) if sessions.is_session(session) else close_of(session)
+    return min(quote_time, ended) if label or sessions.new_york_date(quote_time) == session else quote_time
 
 
 def open_interest_session(seen_at: datetime) -> date | None:

@@ -55,7 +55,7 @@ class CboeJson(JsonFormat):
         if underlying is None:
             raise UnreadableError("the payload does not name its underlying (data.symbol)")
         rows = from_entries(data["options"], COLUMNS, findings)
-        seen_at = stamp(document.get("timestamp"), "UTC", "timestamp")
+        seen_at = stamp(document.get("timestamp"), "UTC", "its timestamp")
         spot_time = _spot_time(data.get("last_trade_time"), findings)
         return columns.instants(rows, sessions.NEW_YORK.key, findings, "last_trade_time").with_columns(
             underlying=pl.lit(underlying),
@@ -66,17 +66,20 @@ class CboeJson(JsonFormat):
 
 
 def stamp(value: Any, zone: str, name: str) -> datetime | None:
-    """The moment a payload says it was made; None where it says none. Raises UnreadableError where that is no time."""
+    """The moment a payload says it was made; None where it says none. Raises UnreadableError where that is no time.
+
+    ``name`` is what the message calls it.
+    """
     given = _column([value])
     read: datetime | None = times.instants(given, zone)[0]
     if read is None and columns.blanked(times.as_text(given))[0] is not None:
-        raise UnreadableError(f"its {name} {columns.quoted(value)} is {times.NOT_UNDERSTOOD}")
+        raise UnreadableError(f"{name} {columns.quoted(value)} is {times.NOT_UNDERSTOOD}")
     return read
 
 
 def _spot_time(value: Any, findings: Findings) -> datetime | None:
     try:
-        return stamp(value, sessions.NEW_YORK.key, "data.last_trade_time")
+        return stamp(value, sessions.NEW_YORK.key, "its data.last_trade_time")
     except UnreadableError as error:
         findings.add(f"{error.reason}; left out", None, 0)
         return None

@@ -107,8 +107,8 @@ def _number(column: _Given, *, comma: bool) -> pl.Series:
         read = read.set(read == _SENTINEL, None)
         if whole:
             read = column.without(read, read != read.floor(), "not a whole number")
-    if column.name in _MOST:
-        most, what = _MOST[column.name]
+    if column.name in _MOST or column.name not in (*COUNTS, *VENDOR_FIGURES):
+        most, what = _MOST.get(column.name, _MOST["spot"])
         read = column.without(read, read > most, what)
     if column.name not in VENDOR_FIGURES:
         read = column.without(read, read < 0, "negative")

@@ -212,6 +212,7 @@ def parquet_batches(path: Path, names: Sequence[str], *, typed: bool) -> Iterato
     try:
         with pyarrow.parquet.ParquetFile(path) as file:
             for batch in file.iter_batches(BATCH_ROWS):
+                batch.validate(full=True)  # text that is none would end the process, not the reading
                 table = pl.DataFrame(batch.rename_columns(list(names)))
                 if not typed:
                     table = table.with_columns(times.as_text(column) for column in table)

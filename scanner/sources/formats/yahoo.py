@@ -8,7 +8,6 @@ the volume is what it is, and a remark says so. A blank volume is no trade: ever
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 import polars as pl
 
 from scanner import chain, sessions
-from scanner.sources.formats import building, columns
+from scanner.sources.formats import building, cboe_json, columns, reading
 from scanner.sources.formats.base import FIFTEEN_MINUTES, File, Findings, TextFormat, UnreadableError
 
 _STARTING_VALUE = 0.0001
@@ -75,7 +74,7 @@ class Yahoo(TextFormat):
             dated = columns.blanked(rows["last_trade_time"]).is_not_null()
             rows = building.without_later_trades(columns.instants(rows, "UTC", findings, "last_trade_time"), findings)
             rows = _todays_volume(rows, undated=dated & rows["last_trade_time"].is_null())
-        live = _live_spot(meta, file)
+        live = _live_spot(meta, file, findings)
         return rows if live is None else rows.with_columns(spot=pl.lit(live))
 
 
@@ -96,22 +95,20 @@ def _meta(file: File) -> dict[str, Any]:
     if beside is None:
         return {}
     try:
-        content = json.loads(beside.read_bytes())
-    except (OSError, ValueError) as error:
-        raise UnreadableError(f"meta.json beside it cannot be read ({type(error).__name__})") from error
+        content = reading.document(beside)
+    except UnreadableError as error:
+        raise UnreadableError(f"meta.json beside it cannot be read: {error.reason}") from error
     return content if isinstance(content, dict) else {}
 
 
 def _pulled_at(meta: dict[str, Any]) -> datetime | None:
-    try:
-        return sessions.parse_instant(str(meta["utc"]))
-    except (KeyError, ValueError):
-        return None
+    return cboe_json.stamp(meta.get("utc"), "UTC", "the utc of meta.json beside it,")
 
 
-def _live_spot(meta: dict[str, Any], file: File) -> float | None:
+def _live_spot(meta: dict[str, Any], file: File, findings: Findings) -> float | None:
     """The price at the pull, which the quotes go with; the one in the rows is the session label's close."""
-    try:
-        return float(meta["tickers"][file.path.name.split(".")[0].upper()]["spot_live"])
-    except (KeyError, TypeError, ValueError):
+    tickers = meta.get("tickers")
+    ticker = tickers.get(file.path.name.split(".")[0].upper()) if isinstance(tickers, dict) else None
+    if not isinstance(ticker, dict):
         return None
+    return cboe_json.figures(ticker, ("spot_live",), findings)["spot_live"] or None
