@@ -67,6 +67,8 @@ def _own() -> list[pl.Expr]:
         "crossed": (_TWO_SIDED & (pl.col("bid") > pl.col("ask"))).sum(),
         "absurd": (_TWO_SIDED & ~pl.col("nonstandard") & (pl.col("bid") > _MOST)).sum(),
         "spot": pl.col("spot").drop_nulls().first(),
+        "least_strike": pl.col("strike").filter(~pl.col("nonstandard")).min(),
+        "most_strike": pl.col("strike").filter(~pl.col("nonstandard")).max(),
     }
     return [expression.alias(name) for name, expression in named.items()]
 

@@ -56,6 +56,8 @@ ZERO_QUOTES_SHARE = 0.95
 ABSURD_QUOTES_SHARE = 0.05
 # Carry and dividends over 45 days move the parity spot by less than this.
 SPOT_SHARE = 0.02
+# Exchanges list strikes around the price; a share that lost 95 % overnight may still lie below the lowest.
+FAR_FROM_STRIKES = 20
 # A name whose quietest recent session traded this much does not go an hour without a trade.
 BUSY_VOLUME = 1000
 QUIET_FOR = timedelta(hours=1)
@@ -295,6 +297,13 @@ def _spot_missing(seen: Evidence, _: datetime) -> Found | None:
     return (("spot",), "the source gave no price of the underlying", "") if seen["spot"] is None else None
 
 
+def _spot_off_strikes(seen: Evidence, _: datetime) -> Found | None:
+    spot, least, most = seen["spot"], seen["least_strike"], seen["most_strike"]
+    if spot is None or least is None or least / FAR_FROM_STRIKES <= spot <= most * FAR_FROM_STRIKES:
+        return None
+    return ("spot",), f"spot {spot:,.2f} is far from every strike, {least:,.2f} to {most:,.2f}", f"{spot:.4f}"
+
+
 def _spot_off_parity(seen: Evidence, _: datetime) -> Found | None:
     spot, implied = seen["spot"], seen.get("parity_spot")
     if spot is None or implied is None or abs(implied / spot - 1) < SPOT_SHARE:
@@ -321,5 +330,6 @@ _CHECKS: dict[str, Check] = {
     "oi_not_refreshed": _oi_not_refreshed,
     "oi_impossible": _oi_impossible,
     "spot_missing": _spot_missing,
+    "spot_off_strikes": _spot_off_strikes,
     "spot_off_parity": _spot_off_parity,
 }

@@ -227,6 +227,14 @@ def test_a_spot_away_from_what_calls_and_puts_imply_is_switched_off() -> None:
     assert judge(built_chain(DAYS[0], expiries=near, spot=103.0)) == {("spot_off_parity", "spot")}
 
 
+@pytest.mark.parametrize("spot", [2_201.0, 4.4])
+def test_a_spot_far_from_every_strike_is_switched_off_where_no_prices_tell_it_back(spot: float) -> None:
+    """The strikes are 90 to 110: twenty times the highest is 2,200, a twentieth of the lowest 4.5."""
+    unquoted = {"bid": None, "ask": None}
+    assert judge(built_chain(DAYS[0], spot=spot, columns=unquoted)) == {("spot_off_strikes", "spot")}
+    assert judge(built_chain(DAYS[0], spot=50.0, columns=unquoted)) == set()
+
+
 def test_a_feed_that_changed_its_shape_for_good_is_the_new_normal_after_five_sessions(tmp_path: Path) -> None:
     wide = built_chain(DAYS[0])
     narrow = [built_chain(day, strikes=[100.0, 105.0]) for day in DAYS[1:8]]

@@ -250,6 +250,30 @@ def test_a_payload_without_a_stamp_counts_from_the_moment_it_was_fetched(httpser
     assert fetched.chain["quote_time"][0] == datetime(2026, 7, 16, 18, 15, tzinfo=UTC)
 
 
+@pytest.mark.parametrize(
+    "stamp", ["0001-01-01 00:00:00", "1970-01-01 00:00:00", "2033-01-03 10:00:00", "9999-12-31 23:59:59", "soon", -1, 0]
+)
+def test_a_body_stamped_with_what_is_no_time_costs_its_symbol_alone(httpserver: HTTPServer, stamp: object) -> None:
+    body = (CHAINS / "cboe-weekend.json").read_text("utf-8")
+    httpserver.expect_request(OPTIONS.format("XYZ")).respond_with_data(body)
+    payload = {**json.loads(body), "timestamp": stamp}
+    httpserver.expect_request(OPTIONS.format("AAA")).respond_with_json(payload)
+    bad, good = source(httpserver).chains(["AAA", "XYZ"], NOW)
+    assert bad.error is not None
+    assert bad.error.code == "unreadable"
+    assert f"its timestamp {str(stamp)!r} is no time" in bad.error.message
+    assert good.chain is not None
+
+
+def test_a_body_stamped_after_the_moment_it_was_fetched_is_refused(httpserver: HTTPServer) -> None:
+    payload = json.loads((CHAINS / "cboe-weekend.json").read_text("utf-8"))
+    payload["timestamp"] = "2031-07-25 00:43:14"
+    httpserver.expect_request(OPTIONS.format("XYZ")).respond_with_json(payload)
+    (fetched,) = source(httpserver).chains(["XYZ"], NOW)
+    assert fetched.error is not None
+    assert "stamped 2031-07-25 00:43 UTC, which is still to come" in fetched.error.message
+
+
 @pytest.mark.parametrize("symbol", ["", "../../etc/passwd", "AAPL?x=1", "A B", "TOOLONGTICKER", "AAPL\x1b[31m"])
 def test_what_is_no_ticker_is_never_asked_for(site: HTTPServer, symbol: str) -> None:
     (fetched,) = source(site).chains([symbol], NOW)

@@ -79,7 +79,9 @@ def test_a_label_without_a_time_means_the_close_and_the_open_interest_of_the_clo
 
 
 def test_a_label_on_a_holiday_is_kept_for_the_quality_gate_to_judge(tmp_path: Path) -> None:
-    (recorded,) = read_recorded(write(tmp_path, ROW.replace("2025-09-04", "2026-05-25")))
+    (recorded,) = read_recorded(
+        write(tmp_path, ROW.replace("2025-09-04", "2026-05-25").replace("2025-09-12", "2026-06-19"))
+    )
     assert recorded.chain is not None
     row = recorded.chain.row(0, named=True)
     assert row["session_date"] == date(2026, 5, 25)
@@ -88,7 +90,9 @@ def test_a_label_on_a_holiday_is_kept_for_the_quality_gate_to_judge(tmp_path: Pa
 
 
 def test_a_half_days_close_is_at_one(tmp_path: Path) -> None:
-    (recorded,) = read_recorded(write(tmp_path, ROW.replace("2025-09-04", "2025-11-28")))
+    (recorded,) = read_recorded(
+        write(tmp_path, ROW.replace("2025-09-04", "2025-11-28").replace("2025-09-12", "2025-12-19"))
+    )
     assert recorded.chain is not None
     assert recorded.chain["quote_time"][0] == utc(2025, 11, 28, 18, 0)
 
@@ -98,7 +102,9 @@ def test_quote_times_make_several_chains_of_one_session() -> None:
     moments = [one.chain["quote_time"][0] for one in recorded if one.chain is not None]
     assert moments == [utc(2025, 9, 4, 14, 30), utc(2025, 9, 4, 18, 30)]
     assert [one.chain["session_date"][0] for one in recorded if one.chain is not None] == [date(2025, 9, 4)] * 2
-    assert refused(recorded) == [(4, "no readable quote_time; row refused", 1)]
+    assert refused(recorded) == [
+        (4, "quote_time 'whenever' is no time from 2004 to 2032 in a form that is known; row refused", 1)
+    ]
 
 
 def test_quotes_that_each_have_a_time_of_their_own_are_one_chain_at_the_newest_of_them(tmp_path: Path) -> None:
@@ -493,7 +499,7 @@ def test_wrong_types_cost_the_value_or_the_row_and_are_named_with_their_line() -
         (6, "right is neither a call nor a put; row refused", 1),
         (7, "no strike; row refused", 1),
         (7, "strike 'many' is not a number; left out", 1),
-        (8, "volume '1e300' is too large; left out", 1),
+        (8, "volume '1e300' is more than all exchanges trade in a day; left out", 1),
     ]
 
 
@@ -799,9 +805,9 @@ JSON = st.recursive(
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(bid=JSON, volume=JSON, iv=JSON, traded=JSON, other=JSON, stamp=JSON, price=JSON)
+@given(bid=JSON, volume=JSON, iv=JSON, traded=JSON, other=JSON, price=JSON)
 def test_no_json_in_a_cboe_payload_harms_the_option_beside_it(
-    tmp_path: Path, bid: object, volume: object, iv: object, traded: object, other: object, stamp: object, price: object
+    tmp_path: Path, bid: object, volume: object, iv: object, traded: object, other: object, price: object
 ) -> None:
     good = {
         "option": "XYZ260821P00095000",
@@ -814,7 +820,7 @@ def test_no_json_in_a_cboe_payload_harms_the_option_beside_it(
     }
     odd = {"option": "XYZ260821C00095000", "bid": bid, "volume": volume, "iv": iv, "last_trade_time": traded}
     payload = {
-        "timestamp": stamp,
+        "timestamp": "2026-07-25 00:43:14",
         "data": {"symbol": "XYZ", "options": [good, odd, other], "current_price": price, "last_trade_time": traded},
     }
     path = tmp_path / "payload.json"
@@ -831,8 +837,8 @@ def test_no_json_in_a_cboe_payload_harms_the_option_beside_it(
         st.tuples(st.integers(1, 99_999_999), st.sampled_from("CP")),
         st.tuples(
             st.none() | st.floats(0, 1e5).map(lambda price: round(price, 4)),
-            st.none() | st.integers(0, 2**31 - 1),
-            st.none() | st.integers(0, 2**31 - 1),
+            st.none() | st.integers(0, 10**8),
+            st.none() | st.integers(0, 10**8),
         ),
         min_size=1,
         max_size=20,
@@ -845,10 +851,10 @@ def test_what_is_written_as_canonical_csv_comes_back_exactly(
         return "" if value is None else repr(value)
 
     rows = [
-        f"2025-09-04,ABC,2025-09-12,{thousandths / 1000!r},{right},{text(bid)},100000,{text(volume)},{text(interest)}"
-        for (thousandths, right), (bid, volume, interest) in values.items()
+        f"2025-09-04,ABC,2025-09-12,{thousandths / 1000!r},{right},{text(bid)},100000,{text(volume)},{text(count)},1e4"
+        for (thousandths, right), (bid, volume, count) in values.items()
     ]
-    (recorded,) = read_recorded(write(tmp_path, *rows))
+    (recorded,) = read_recorded(write(tmp_path, *rows, header=f"{HEADER},spot"))
     assert recorded.refusals == ()
     assert recorded.chain is not None
     back = {

@@ -29,6 +29,7 @@ BASE_URL = "https://cdn.cboe.com"
 _CHAIN = "/api/global/delayed_quotes/options/{}.json"
 _QUOTE = "/api/global/delayed_quotes/quotes/{}.json"
 _CANARY = "SPY"
+_CLOCKS_APART = timedelta(hours=1)
 _ENDS_THE_ASKING = {
     "blocked": "the site refuses to answer",
     "rate_limited": "the site asks for fewer requests",
@@ -117,6 +118,8 @@ def _read(symbol: str, answer: Answer, now: datetime) -> Fetched:
         rows = rows.with_columns(fetched_at=pl.lit(now))
         if rows["seen_at"].null_count():
             rows = rows.with_columns(seen_at=pl.lit(now))
+        if rows.height and rows["seen_at"][0] > now + _CLOCKS_APART:
+            raise UnreadableError(f"it is stamped {rows['seen_at'][0]:%Y-%m-%d %H:%M} UTC, which is still to come")
         chain, notes = building.build(rows, source=_FORMAT.source, delay=_FORMAT.delay, findings=findings)
     except (UnreadableError, *_NO_CHAIN) as error:
         return failed(symbol, "unreadable", f"{symbol}: cboe's answer cannot be understood: {error}")

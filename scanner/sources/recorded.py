@@ -14,6 +14,7 @@ from typing import Any
 
 import polars as pl
 
+from scanner.errors import CalendarError
 from scanner.sources import formats
 from scanner.sources.formats import building, reading
 from scanner.sources.formats.base import (
@@ -55,12 +56,12 @@ def read_recorded(path: Path | str, wanted: Wanted | None = None) -> Iterator[Re
 def recorded_files(path: Path) -> list[Path]:
     """The files that :func:`read_recorded` will read, in that order."""
     if path.is_dir():
-        inside = (file for file in path.rglob("*") if file.is_file() and not file.name.startswith("."))
+        inside = (file for file in path.rglob("*") if not file.is_dir() and not file.name.startswith("."))
         return sorted(file for file in inside if file.name.lower() not in _COMPANIONS)
     if path.exists():
         return [path]
     matches = (Path(match) for match in glob.glob(str(path), recursive=True))  # noqa: PTH207 - absolute patterns too
-    return sorted(file for file in matches if file.is_file() and file.name.lower() not in _COMPANIONS)
+    return sorted(file for file in matches if not file.is_dir() and file.name.lower() not in _COMPANIONS)
 
 
 def _read_file(path: Path, wanted: Wanted) -> Iterator[RecordedChain]:
@@ -77,7 +78,9 @@ def _read_file(path: Path, wanted: Wanted) -> Iterator[RecordedChain]:
             findings.add("no row in it could be taken", None, 0)
     except UnreadableError as error:
         findings.add(error.reason, error.line, 0)
-    except pl.exceptions.PolarsError as error:
+    except CalendarError as error:
+        findings.add(str(error), None, 0)
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         findings.add(
             f"looks like {name or 'a table'}, but cannot be read as one ({' '.join(str(error).split())[:160]})", None, 0
         )
@@ -137,6 +140,9 @@ class _Opened:
                 span.end, span.rows = number, span.rows + count
         waiting = {key: span for key, span in spans.items() if wanted(key)}
         self.turned_down = len(waiting) < len(spans)
+        for key in [key for key, span in waiting.items() if span.rows > OPEN_ROWS]:
+            reason = f"{waiting.pop(key).rows:,} rows of {key[0]} {key[1]}, where no chain has more than {OPEN_ROWS:,}"
+            self.findings.add(f"{reason}; refused", None, 0)
         passes = []
         while waiting:
             taken: dict[Key, _Span] = {}
@@ -196,8 +202,9 @@ def _open(path: Path, findings: Findings) -> _Opened:
 
         return _Opened(file, whole, of_document, findings)
     if start.kind == "parquet":
-        names = list(reading.parquet_columns(path))
-        tabular, header_line = formats.of_parquet(names), 0
+        given = reading.parquet_columns(path)
+        tabular, header_line = formats.of_parquet(given), 0
+        names = tabular.names(given)
     else:
         tabular, header_line = formats.of_text(start.lines)
         names = tabular.names(split_fields(start.lines[header_line - 1]))
@@ -206,7 +213,9 @@ def _open(path: Path, findings: Findings) -> _Opened:
     def of_blocks(findings: Findings) -> Iterator[pl.DataFrame]:
         parquet = start.kind == "parquet"
         blocks = (
-            reading.parquet_batches(path, names) if parquet else reading.text_blocks(path, names, header_line, findings)
+            reading.parquet_batches(path, names, typed=tabular.typed)
+            if parquet
+            else reading.text_blocks(path, names, header_line, findings)
         )
         for block in blocks:
             yield tabular.rows(block, file, findings)

@@ -134,13 +134,14 @@ class TextFormat:
     """A CSV: the header fields that give it away, and a translation of its columns.
 
     ``source`` is the family its chains belong to (baselines never mix families), ``delay`` how much older the quotes
-    are than the payload.
+    are than the payload, ``typed`` whether its columns may have the types of a Parquet file.
     """
 
     name: str
     source: str
     marks: frozenset[str]
     delay: timedelta = timedelta(0)
+    typed = False
 
     def recognises(self, header: frozenset[str]) -> bool:
         """Whether a line with these fields (lower case) is this format's header."""
@@ -186,5 +187,8 @@ def lower(names: Iterable[str]) -> frozenset[str]:
 
 
 def split_fields(line: str) -> list[str]:
-    """The fields of one CSV line, without surrounding blanks."""
-    return [name.strip() for name in next(csv.reader([line], skipinitialspace=True), [])]
+    """The fields of one CSV line, without surrounding blanks. Raises UnreadableError where it is none."""
+    try:
+        return [name.strip() for name in next(csv.reader([line], skipinitialspace=True), [])]
+    except csv.Error as error:
+        raise UnreadableError(f"not CSV: {error}", 1) from error

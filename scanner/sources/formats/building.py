@@ -19,6 +19,7 @@ import polars as pl
 
 from scanner import chain, sessions
 from scanner.errors import ChainError
+from scanner.sources.formats import plausible
 from scanner.sources.formats.base import Findings
 
 KEY: dict[str, pl.DataType | type[pl.DataType]] = {
@@ -31,7 +32,7 @@ _TURNS_OVER, _TURNED_OVER = time(6, 0), time(10, 30)
 _NEXT_SESSION_FROM = time(18, 0)  # index options trade overnight; that belongs to the session ahead
 _NOMINAL_CLOSE = time(16, 0)
 _UNQUOTED_SHARE = 0.95
-_CLOCK_SKEW = timedelta(minutes=5)
+CLOCK_SKEW = timedelta(minutes=5)
 
 
 def keyed(rows: pl.DataFrame) -> pl.DataFrame:
@@ -52,7 +53,7 @@ def build(
     if rows.is_empty():
         return None, ()
     notes: list[str] = []
-    rows = _no_trade_from_the_future(_quotes(rows), findings)
+    rows = without_later_trades(_quotes(rows), findings)
     newest = _newest(rows, "last_trade_time")
     seen_at = _first(rows, "seen_at")
     quote_time = _first(rows, "quote_time")
@@ -62,11 +63,22 @@ def build(
         if session is None:
             findings.add("no session can be told: no date, no trade times, no time in the file's name", None, 0)
             return None, ()
+    if not sessions.is_covered(session):
+        known = f"{sessions.FIRST} to {sessions.LAST}"
+        reason = f"labelled {session}, outside the exchange's calendar, which knows {known}"
+        findings.add(reason, rows["line"][0], rows.height)
+        return None, ()
+    rows = plausible.dated(plausible.alive(rows, session, findings), session, findings)
+    rows = plausible.spots(rows, findings)
+    rows = plausible.vendor_volatility(plausible.quotes(rows, findings), session, findings)
+    if rows.is_empty():
+        return None, ()
     known_at = seen_at or quote_time
     rows = _dated_open_interest(rows, open_interest_session(known_at) if known_at else _previous(session))
     if quote_time is None:
         quote_time, how = _quote_time(session, newest, seen_at, delay, late=late)
         notes += [how] if how else []
+    quote_time = _stamped(quote_time, session, _first(rows, "underlying"), label=_first(rows, "quote_time") is not None)
     rows = rows.with_columns(
         source=pl.lit(source),
         simulated=pl.lit(value=False),
@@ -91,12 +103,11 @@ def _once_each(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
     """Each contract once: of identical rows one is kept, rows that contradict each other are all refused."""
     if not rows["contract"].is_duplicated().any():
         return rows
-    before = rows.height
     values = [name for name in rows.columns if name != "line"]
-    kept = rows.unique(values, keep="first", maintain_order=True)
-    if kept.height < before:
-        again = rows.filter(~pl.col("line").is_in(kept["line"].implode()))
-        findings.add("the same row again; kept once", again["line"][0], again.height)
+    again = ~rows.select(pl.struct(values).is_first_distinct()).to_series()
+    kept = rows.filter(~again)
+    if again.any():
+        findings.add("the same row again; kept once", rows["line"].filter(again)[0], int(again.sum()))
     doubled = kept["contract"].is_duplicated()
     if doubled.any():
         wrong = kept.filter(doubled)
@@ -126,17 +137,17 @@ def _quotes(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _no_trade_from_the_future(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
+def without_later_trades(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
     """Null trade times later than the payload that tells of them."""
-    if "last_trade_time" not in rows.columns or rows["seen_at"].null_count():
-        return rows
-    early = rows["last_trade_time"] > rows["seen_at"] + _CLOCK_SKEW
-    early = early.fill_null(value=False)
-    if not early.any():
-        return rows
-    wrong = rows.filter(early)
-    findings.add("last_trade_time is later than the file itself; left out", wrong["line"][0], wrong.height)
-    return rows.with_columns(last_trade_time=pl.when(~early).then("last_trade_time"))
+    for name in ("last_trade_time", "spot_time"):
+        if name not in rows.columns:
+            continue
+        early = (rows[name] > rows["seen_at"] + CLOCK_SKEW).fill_null(value=False)
+        if early.any():
+            wrong = rows.filter(early)
+            findings.add(f"{name} is later than the file itself; left out", wrong["line"][0], wrong.height)
+            rows = rows.with_columns(pl.when(~early).then(name).alias(name))
+    return rows
 
 
 def _newest(rows: pl.DataFrame, name: str) -> datetime | None:
@@ -196,6 +207,15 @@ def close_of(day: date) -> datetime:
     if sessions.is_session(day):
         return sessions.session_close(day)
     return sessions.at_new_york(day, _NOMINAL_CLOSE)
+
+
+def _stamped(quote_time: datetime, session: date, underlying: str, *, label: bool) -> datetime:
+    """The moment of quotes, no later than trading in the underlying's options ended: then they stand still.
+
+    A trade of a later day than the session's, unlike a stamp, proves that the session's label is wrong, and is kept.
+    """
+    ended = sessions.option_close(session, underlying) if sessions.is_session(session) else close_of(session)
+    return min(quote_time, ended) if label or sessions.new_york_date(quote_time) == session else quote_time
 
 
 def open_interest_session(seen_at: datetime) -> date | None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from scanner.sources.formats import times
+from scanner.sources.formats import columns
 from scanner.sources.formats.base import File, Findings, TextFormat, UnreadableError
 
 REQUIRED = ("underlying", "expiry", "strike", "right", "volume", "open_interest")
@@ -36,6 +36,7 @@ class Canonical(TextFormat):
 
     name = "canonical"
     source = "canonical"
+    typed = True
     marks = frozenset({"underlying", "expiry", "strike", "right", "volume", "open_interest"})
 
     def recognises(self, header: frozenset[str]) -> bool:
@@ -54,21 +55,21 @@ class Canonical(TextFormat):
         return tuple(notes)
 
     def rows(self, block: pl.DataFrame, file: File, findings: Findings) -> pl.DataFrame:
-        """The columns are the project's own; only times are text still."""
+        """The columns are the project's own; times without a zone are UTC, as the format has it."""
         present = set(block.columns)
         if not ({"last"} <= present or {"bid", "ask"} <= present):
             raise UnreadableError("no prices: canonical files need the columns bid and ask, or last", 1)
         wanted = [name for name in (*REQUIRED, *OPTIONAL) if name in present]
         rows = block.select("line", *wanted).rename({name: ours for name, ours in _OURS.items() if name in present})
-        instants = [name for name in ("quote_time", "last_trade_time") if name in present]
-        rows = rows.with_columns(_instant(rows, name) for name in instants)
+        if "last_trade_time" in present:
+            rows = columns.instants(rows, "UTC", findings, "last_trade_time")
         if "quote_time" in present:
-            rows = _one_moment(rows)
+            rows = _one_moment(columns.moments(rows, "UTC", findings, "quote_time"))
         if "session_date" in present:
             return rows
         untimed = rows.filter(pl.col("quote_time").is_null())
         if untimed.height:
-            findings.add("no readable quote_time; row refused", untimed["line"][0], untimed.height)
+            findings.add("no quote_time; row refused", untimed["line"][0], untimed.height)
         return rows.filter(pl.col("quote_time").is_not_null())
 
 
@@ -86,12 +87,3 @@ def _one_moment(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(
         quote_time=pl.when(single).then(pl.col("quote_time").max().over(chain_of)).otherwise("quote_time")
     )
-
-
-def _instant(rows: pl.DataFrame, name: str) -> pl.Expr:
-    """A time column as UTC; times without a zone are UTC, as the format has it."""
-    dtype = rows.schema[name]
-    if not isinstance(dtype, pl.Datetime):
-        return times.utc_text(name).alias(name)
-    moment = pl.col(name).cast(pl.Datetime("us", dtype.time_zone))
-    return (moment.dt.convert_time_zone if dtype.time_zone else moment.dt.replace_time_zone)("UTC").alias(name)

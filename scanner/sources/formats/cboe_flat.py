@@ -11,12 +11,13 @@ from pathlib import Path
 
 import polars as pl
 
-from scanner import chain
-from scanner.sources.formats import times
+from scanner import chain, sessions
+from scanner.sources.formats import columns
 from scanner.sources.formats.base import FIFTEEN_MINUTES, File, Findings, TextFormat, UnreadableError
 from scanner.sources.formats.cboe_json import COLUMNS, spot_price
 
 _PRICES = ("current_price", "close")
+_PAYLOAD = {"payload_timestamp": "seen_at", "fetched_at_utc": "fetched_at", "last_trade_time": "spot_time"}
 
 
 class CboeFlat(TextFormat):
@@ -49,14 +50,13 @@ class CboeFlat(TextFormat):
             *(pl.col(theirs).alias(ours) for theirs, ours in COLUMNS.items()),
             *(pl.col(theirs).alias(ours) for theirs, ours in extra.items() if theirs in present),
             underlying=pl.col(ticker) if ticker == "ticker" else pl.lit(None, dtype=pl.String),
-            last_trade_time_utc=times.new_york("last_trade_time"),
         )
-        rows = rows.with_columns(last_trade_time="last_trade_time_utc").drop("last_trade_time_utc")
+        rows = columns.instants(rows, sessions.NEW_YORK.key, findings, "last_trade_time")
         beside = file.beside("underlying.csv", levels=2) if "session_date" in present else None
         if beside is None:
             return rows.with_columns(seen_at=pl.lit(file.stamp, dtype=chain.INSTANT))
         return rows.join(
-            _payloads(beside),
+            _payloads(beside, findings),
             left_on=["session_date", "underlying"],
             right_on=["session_date", "ticker"],
             how="left",
@@ -64,20 +64,21 @@ class CboeFlat(TextFormat):
         )
 
 
-def _payloads(path: Path) -> pl.DataFrame:
+def _payloads(path: Path, findings: Findings) -> pl.DataFrame:
     """When each payload was made and fetched, and the underlying's price in it, by session and ticker (text)."""
     try:
         quotes = pl.read_csv(path, infer_schema=False)
         wanted = ("session_date", "ticker", "payload_timestamp", "fetched_at_utc", "last_trade_time", *_PRICES)
-        quotes = quotes.select(wanted)
+        quotes = quotes.select(wanted).with_row_index("line", 2)
     except (pl.exceptions.PolarsError, OSError) as error:
         raise UnreadableError(f"{path.name} beside it cannot be read ({type(error).__name__})") from error
-    quotes = quotes.unique(["session_date", "ticker"], keep="last", maintain_order=True).with_columns(
-        pl.col(_PRICES).cast(pl.Float64, strict=False),
-        seen_at=times.utc_text("payload_timestamp"),
-        fetched_at=times.utc_text("fetched_at_utc"),
-        spot_time=times.new_york("last_trade_time"),
-    )
+    quotes = quotes.unique(["session_date", "ticker"], keep="last", maintain_order=True).rename(_PAYLOAD)
+    beside = Findings(findings.path)
+    quotes = columns.instants(quotes, "UTC", beside, "seen_at", "fetched_at")
+    quotes = columns.instants(quotes, sessions.NEW_YORK.key, beside, "spot_time")
+    quotes = columns.numbers(quotes, beside, *_PRICES)
+    for refusal in beside.take():
+        findings.add(f"{path.name} beside it, line {refusal.line}: {refusal.reason}", None, 0)
     prices = [spot_price(quote, quote["seen_at"]) for quote in quotes.select(*_PRICES, "seen_at").iter_rows(named=True)]
     return quotes.select(
         "session_date", "ticker", "seen_at", "fetched_at", "spot_time", spot=pl.Series(prices, dtype=pl.Float64)

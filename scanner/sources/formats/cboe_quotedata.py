@@ -13,12 +13,12 @@ from datetime import datetime
 import polars as pl
 
 from scanner import chain, sessions
+from scanner.sources.formats import columns, times
 from scanner.sources.formats.base import FIFTEEN_MINUTES, File, Findings, TextFormat, UnreadableError
 
-_MOMENT = re.compile(
-    r"(?P<month>[A-Z][a-z]+) (?P<day>\d{1,2}),? (?P<year>\d{4}),?(?: at)? (?P<clock>\d{1,2}:\d{2}) ?(?P<half>[AP]M)"
-)
-_LAST = re.compile(r"Last: *([\d.,]*\d)")
+_MOMENT = re.compile(r"^\W*(?:Date *:)? *(.*?)(?:[\"',; ]*\bBid *:.*)?[\"',; ]*$", re.IGNORECASE)
+_DATED = re.compile(r"\bDate *:|(?<!\d)20\d\d(?!\d)", re.IGNORECASE)
+_LAST = re.compile(r"\bLast: *(.*?)[\"',; ]*(?:\b[A-Za-z]+ *:.*)?$")
 _SIDE = {
     "last sale": "last",
     "bid": "bid",
@@ -40,7 +40,7 @@ class CboeQuotedata(TextFormat):
 
     def rows(self, block: pl.DataFrame, file: File, findings: Findings) -> pl.DataFrame:
         """Two rows out of each line."""
-        seen_at, spot = _moment(file.preamble), _price(file.preamble)
+        seen_at, spot = _moment(file.preamble), _price(file.preamble, findings)
         sides = [
             block.select(
                 "line",
@@ -56,24 +56,29 @@ class CboeQuotedata(TextFormat):
 
 
 def _moment(preamble: Sequence[str]) -> datetime:
-    """When the page was made. Raises UnreadableError where the preamble does not say."""
+    """When the page was made. Raises UnreadableError where the preamble does not say, or not in a way that is known."""
+    strange: tuple[str, int] | None = None
     for number, line in enumerate(preamble, 1):
-        match = _MOMENT.search(line)
-        if match is None:
-            continue
-        text = "{month} {day} {year} {clock} {half}".format(**match.groupdict())
-        try:
-            local = datetime.strptime(text, "%B %d %Y %I:%M %p")  # noqa: DTZ007 - New York is given next
-        except ValueError as error:
-            raise UnreadableError(f"the date {text!r} cannot be read", number) from error
-        return sessions.at_new_york(local.date(), local.time())
+        found = _MOMENT.match(line)
+        text = found[1] if found else line
+        read = times.instants(pl.Series([text]), sessions.NEW_YORK.key)[0]
+        if isinstance(read, datetime):
+            return read
+        if _DATED.search(line) and strange is None:
+            strange = text, number
+    if strange is not None:
+        raise UnreadableError(
+            f"the date {columns.quoted(strange[0])} cannot be read, or in more than one way", strange[1]
+        )
     raise UnreadableError("the lines above the header give no date (Date: September 14, 2023 at 4:31 PM EDT)", 1)
 
 
-def _price(preamble: Sequence[str]) -> float | None:
-    """The underlying's last price."""
-    for line in preamble:
-        match = _LAST.search(line)
-        if match is not None:
-            return float(match[1].replace(",", "")) or None
+def _price(preamble: Sequence[str], findings: Findings) -> float | None:
+    """The underlying's last price; what stands there and is no price is reported."""
+    for number, line in enumerate(preamble, 1):
+        found = _LAST.search(line)
+        if found is not None:
+            given = pl.DataFrame({"line": [number], "last": [found[1]]})
+            price: float | None = columns.numbers(given, findings)["last"][0]
+            return price or None
     return None

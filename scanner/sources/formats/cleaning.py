@@ -30,7 +30,7 @@ def clean(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
     The result holds ``line``, ``underlying``, ``contract``, ``root``, ``expiry``, ``strike``, ``right`` and whatever
     else of the chain the format gave, in the chain's dtypes.
     """
-    rows = columns.days(columns.words(columns.numbers(rows, findings)), findings)
+    rows = columns.days(columns.words(columns.numbers(rows, findings), findings), findings)
     rows = _from_symbol(rows, findings) if "symbol" in rows.columns else rows.with_columns(root=_root(rows))
     return _without_sentinels(_identified(_with_underlying(rows), findings))
 
@@ -38,7 +38,7 @@ def clean(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
 def chain_columns(rows: pl.DataFrame) -> pl.DataFrame:
     """Only what tells the chains apart, cleaned as :func:`clean` does it; rows that it refuses are still there."""
     rows = rows.select(name for name in _CHAIN_COLUMNS if name in rows.columns)
-    rows = columns.days(columns.words(rows), Findings(""))
+    rows = columns.days(columns.words(rows, Findings("")), Findings(""))
     if "symbol" in rows.columns:
         rows = rows.with_columns(root=symbology.parse_osi_column(rows["symbol"])["root"])
     else:
@@ -88,6 +88,9 @@ def _identified(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
     thousandths = pl.col("strike") * 1000
     misfit = ((thousandths - thousandths.round()).abs() > 1e-4) | (thousandths >= 1e8)
     rows = _refuse(rows, misfit, findings, "strike {} fits no OSI symbol", "strike")
+    if "multiplier" in rows.columns:
+        impossible = ~pl.col("multiplier").is_between(*columns.MULTIPLIERS).fill_null(value=True)
+        rows = _refuse(rows, impossible, findings, "multiplier {} is no contract's", "multiplier")
     rows = rows.with_columns(pl.col("strike").round(3))
     return rows if "contract" in rows.columns else rows.with_columns(contract=symbology.format_osi_column())
 

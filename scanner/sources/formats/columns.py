@@ -1,32 +1,48 @@
 """Columns of text, or of whatever types a file has, into the chain's own types; what cannot be is null and reported.
 
 Columns that repeat few values (dates, tickers, rights) are converted once a value; numbers that every reader
-understands are cast at once, and only the rest is looked at closely.
+understands are cast at once, and only the rest is looked at closely. What stands in a field and cannot be understood is
+reported, with its column and line; it is never the same as an empty field.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime
 
 import polars as pl
 
 from scanner import chain
+from scanner.sources.formats import languages, times
 from scanner.sources.formats.base import Findings
 
 PRICES = ("bid", "ask", "last", "spot", "strike")
 COUNTS = ("volume", "open_interest", "bid_size", "ask_size", "multiplier")
 VENDOR_FIGURES = ("vendor_iv", "vendor_delta")
 DATES = ("session_date", "expiry", "oi_asof")
-_BLANKS = ("", "-", "--", "na", "n/a", "nan", "null", "none", "nat")
+_BLANKS = ("", "-", "--", "\u2013", "\u2014", "na", "n/a", "#n/a", "<na>", "nan", "null", "none", "nat")
 _SENTINEL = -999.0
-_LARGEST_COUNT = 2**31 - 1
+# No share, index or option has ever cost this many dollars: the dearest share, which has no options, stands below it.
+DEAREST = 1_000_000.0
+# More contracts than all the exchanges of the United States trade in options on their busiest days.
+MOST_CONTRACTS = 100_000_000
+_LARGEST_SIZE = 2**31 - 1
+# From a contract on one share to the largest that are listed.
+MULTIPLIERS = (1, 10_000)
+# A volatility of 10,000 per cent moves the price by 600 per cent a day.
+_HIGHEST_VOLATILITY = 100.0
+_MOST = {
+    **dict.fromkeys(PRICES, (DEAREST, "dearer than anything traded")),
+    **dict.fromkeys(("volume", "open_interest"), (MOST_CONTRACTS, "more than all exchanges trade in a day")),
+    **dict.fromkeys(("bid_size", "ask_size"), (_LARGEST_SIZE, "too large")),
+    "vendor_iv": (_HIGHEST_VOLATILITY, "above 10,000 %"),
+}
 _RIGHTS = {"c": "C", "call": "C", "calls": "C", "p": "P", "put": "P", "puts": "P"}
 _STYLES = {"a": "american", "american": "american", "e": "european", "european": "european"}
 _SETTLEMENTS = {"a": "AM", "am": "AM", "p": "PM", "pm": "PM"}
-_AMERICAN_DATE = re.compile(r"^(\d{1,2})/(\d{1,2})/(\d{4})")
+# Numbers that only one way of writing allows: a decimal comma, or a decimal point.
+_DECIMAL_COMMA = r"^[+-]?(?:\d+,(?:\d{1,2}|\d{4,})|0,\d+|\d{1,3}(?:[.' ]\d{3})+,\d+) ?%?$"
+_DECIMAL_POINT = r"^[+-]?(?:\d*\.(?:\d{1,2}|\d{4,})|0\.\d+|\d{1,3}(?:[,' ]\d{3})+\.\d+) ?%?$"
 
 
 @dataclass(frozen=True)
@@ -44,55 +60,138 @@ class _Given:
         if not bad.any():
             return read
         first = int(bad.arg_max() or 0)
-        reason = f"{self.name} {quoted(self.values[first])} is {what}; left out"
+        reason = f"{self.name} {self.shown(first)} is {what}; left out"
         self.findings.add(reason, self.lines[first], int(bad.sum()))
         return read.set(bad, None)
 
+    def shown(self, place: int) -> str:
+        """One value for a message. A date may be too far away to be shown as more than its number."""
+        values = self.values.to_physical() if self.values.dtype.is_temporal() else self.values
+        return quoted(values[place])
 
-def numbers(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
-    """Prices, counts and vendor figures as numbers. Prices and counts are not negative; counts are whole."""
-    for name in (*PRICES, *COUNTS, *VENDOR_FIGURES):
-        if name in rows.columns:
-            column = _Given(name, rows[name], rows["line"], findings)
-            rows = rows.with_columns(_number(column, whole=name in COUNTS).alias(name))
+
+def numbers(rows: pl.DataFrame, findings: Findings, *names: str) -> pl.DataFrame:
+    """Prices, counts and vendor figures as numbers. Prices and counts are not negative; counts are whole.
+
+    ``names`` are other columns, of prices, to be read instead of the chain's own.
+    """
+    names = names or tuple(name for name in (*PRICES, *COUNTS, *VENDOR_FIGURES) if name in rows.columns)
+    comma = _has_decimal_commas(rows.select(names))
+    for name in names:
+        column = _Given(name, rows[name], rows["line"], findings)
+        rows = rows.with_columns(_number(column, comma=comma).alias(name))
     return rows
 
 
-def _number(column: _Given, *, whole: bool) -> pl.Series:
-    given = column.values
-    dtype = pl.Int64 if whole else pl.Float64
+def _has_decimal_commas(rows: pl.DataFrame) -> bool:
+    """Whether the numbers of a table are written with a comma before the decimals: some are, and none with a point."""
+    text = rows.select(pl.col(pl.String))
+    if not any(column.str.contains(",", literal=True).any() for column in text):
+        return False
+    return any(column.str.contains(_DECIMAL_COMMA).any() for column in text) and not any(
+        column.str.contains(_DECIMAL_POINT).any() for column in text
+    )
+
+
+def _number(column: _Given, *, comma: bool) -> pl.Series:
+    given, whole = column.values, column.name in COUNTS
     if given.dtype == pl.String:
-        read = _from_text(column)
+        read = _from_text(column, comma=comma)
     elif given.dtype.is_numeric():
         read = given.cast(pl.Int64 if whole and given.dtype.is_integer() else pl.Float64, strict=False).fill_nan(None)
     else:
-        read = pl.Series([None] * len(given), dtype=dtype)
+        read = pl.Series([None] * len(given), dtype=pl.Float64)
         read = column.without(read, given.is_not_null(), f"no number but a {given.dtype}")
     if read.dtype == pl.Float64:
         read = column.without(read, ~read.is_finite(), "not a number")
         read = read.set(read == _SENTINEL, None)
         if whole:
             read = column.without(read, read != read.floor(), "not a whole number")
-    if whole:
-        read = column.without(read, read > _LARGEST_COUNT, "too large")
+    if column.name in _MOST or column.name not in (*COUNTS, *VENDOR_FIGURES):
+        most, what = _MOST.get(column.name, _MOST["spot"])
+        read = column.without(read, read > most, what)
     if column.name not in VENDOR_FIGURES:
         read = column.without(read, read < 0, "negative")
-    return read.cast(dtype)
+    return read.cast(pl.Int64 if whole else pl.Float64)
 
 
-def _from_text(column: _Given) -> pl.Series:
-    """Numbers in text; blanks and the words for nothing are null, thousands may be set off by commas."""
-    read = column.values.cast(pl.Float64, strict=False).fill_nan(None)
-    odd = column.values.is_not_null() & read.is_null()
+def _from_text(column: _Given, *, comma: bool) -> pl.Series:
+    """Numbers in text; blanks and the words for nothing are null, thousands may be set off.
+
+    In a table with decimal commas a point sets off thousands. A per cent sign is one of a volatility alone.
+    """
+    given = column.values
+    read = given.cast(pl.Float64, strict=False).fill_nan(None)
+    odd = given.is_not_null() & (read.is_null() | given.str.contains(".", literal=True) if comma else read.is_null())
     if not odd.any():
         return read
-    text = blanked(column.values)
-    again = text.str.replace_all(",", "", literal=True).cast(pl.Float64, strict=False)
+    text = blanked(given)
+    percent = column.name == "vendor_iv"
+    again = times.each(text, lambda value: _written_number(value, comma=comma, percent=percent), pl.Float64)
     read = read.zip_with(~odd, again)
     return column.without(read, text.is_not_null() & read.is_null(), "not a number")
 
 
-def words(rows: pl.DataFrame) -> pl.DataFrame:
+def _written_number(text: str, *, comma: bool, percent: bool) -> float | None:
+    """One number as people write it; None where it is none, or may be read in two ways."""
+    text = languages.plain(text).replace("\u2019", "'")
+    hundredths = percent and text.endswith("%")
+    text = text.removesuffix("%").rstrip() if hundredths else text
+    point, group = (",", ".") if comma else (".", ",")
+    grouped = (
+        rf"[+-]?(?:\d+|\d{{1,3}}(?:{re.escape(group)}\d{{3}})+|\d{{1,3}}(?:[' ]\d{{3}})+)(?:{re.escape(point)}\d*)?"
+    )
+    if re.fullmatch(grouped, text):
+        text = re.sub(rf"[' {group}]", "", text).replace(point, ".")
+    try:
+        return float(text) / (100 if hundredths else 1) if "_" not in text else None
+    except ValueError:
+        return None
+
+
+def instants(rows: pl.DataFrame, zone: str, findings: Findings, *names: str) -> pl.DataFrame:
+    """Time columns as UTC, those without a zone of their own being of ``zone``; what is no time is left out, reported.
+
+    A Unix time of zero is how vendors write "never".
+    """
+    for name in names:
+        read = times.instants(rows[name], zone)
+        strange = _strange(rows[name], read)
+        if strange.any():
+            never = times.as_text(rows[name]).str.contains(r"^\s*0(\.0*)?\s*$")
+            read = _Given(name, rows[name], rows["line"], findings).without(
+                read, strange & ~never.fill_null(value=False), times.NOT_UNDERSTOOD
+            )
+        rows = rows.with_columns(read.alias(name))
+    return rows
+
+
+def moments(rows: pl.DataFrame, zone: str, findings: Findings, name: str) -> pl.DataFrame:
+    """A column that tells the moment of a row, as UTC: rows in which it stands and is not understood are refused."""
+    column = _Given(name, rows[name], rows["line"], findings)
+    read = times.instants(rows[name], zone)
+    return _refuse(rows.with_columns(read.alias(name)), _strange(rows[name], read), column, times.NOT_UNDERSTOOD)
+
+
+def _refuse(rows: pl.DataFrame, bad: pl.Series, column: _Given, what: str) -> pl.DataFrame:
+    """The rows without the bad ones, which are reported with the first value as the example."""
+    if not bad.any():
+        return rows
+    first = int(bad.arg_max() or 0)
+    reason = f"{column.name} {column.shown(first)} is {what}; row refused"
+    column.findings.add(reason, column.lines[first], int(bad.sum()))
+    return rows.filter(~bad)
+
+
+def _strange(given: pl.Series, read: pl.Series) -> pl.Series:
+    """Where something is given and nothing was read. A column of lists or the like is strange as a whole."""
+    missing = read.is_null() & given.is_not_null()
+    if given.dtype != pl.String or not missing.any():
+        return missing
+    return missing & blanked(given).is_not_null()
+
+
+def words(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
     """Right, style and settlement in the project's spelling; tickers in capitals and without index marks."""
     known = (
         ("right", _RIGHTS, chain.RIGHT),
@@ -101,12 +200,15 @@ def words(rows: pl.DataFrame) -> pl.DataFrame:
     )
     for name, spellings, dtype in known:
         if name in rows.columns and rows[name].dtype != dtype:
-            plain = _each(rows[name], lambda word: word.strip().lower())
-            spelled = plain.replace_strict(spellings, default=None, return_dtype=pl.String)
-            rows = rows.with_columns(spelled.cast(dtype).alias(name))
+            given = times.as_text(rows[name])
+            read = times.each(given, lambda word: spellings.get(word.strip().lower()), pl.String)  # noqa: B023
+            if name != "right":
+                column = _Given(name, given, rows["line"], findings)
+                read = column.without(read, _strange(given, read), f"none of {', '.join(dtype.categories)}")
+            rows = rows.with_columns(read.cast(dtype).alias(name))
     for name in ("underlying", "root"):
         if name in rows.columns:
-            rows = rows.with_columns(_each(rows[name], _ticker).alias(name))
+            rows = rows.with_columns(times.each(times.as_text(rows[name]), _ticker, pl.String).alias(name))
     return rows
 
 
@@ -115,46 +217,24 @@ def _ticker(text: str) -> str | None:
 
 
 def days(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
-    """Dates from ISO, compact or American text, with or without a time behind them."""
-    for name in DATES:
-        if name not in rows.columns or rows[name].dtype == pl.Date:
-            continue
+    """Dates from ISO, compact, American or written text, with or without a time behind them."""
+    texts = [name for name in DATES if name in rows.columns and rows[name].dtype == pl.String]
+    distinct = [value for name in texts for value in rows[name].unique()]
+    order = times.order_of_slashed(distinct) or "month"
+    for name in (name for name in DATES if name in rows.columns):
         given = rows[name]
-        if given.dtype in (pl.Datetime, pl.Null):
-            rows = rows.with_columns(given.cast(pl.Date))
-            continue
-        read = _each(given, _day, pl.Date)
-        missing = read.is_null() & given.is_not_null()
-        if missing.any():
-            text = blanked(given.cast(pl.String))
-            read = _Given(name, text, rows["line"], findings).without(read, missing & text.is_not_null(), "not a date")
+        if given.dtype.is_temporal() or given.dtype == pl.Null:
+            read = times.days(given)
+        else:
+            read = times.each(times.as_text(given), lambda value: times.day(value, order), pl.Date)
+        column = _Given(name, given, rows["line"], findings)
+        strange = _strange(given, read)
         rows = rows.with_columns(read.alias(name))
+        if name == "expiry":
+            column.without(read, strange, "not a date")
+        else:
+            rows = _refuse(rows, strange, column, "not a date")
     return rows
-
-
-def _day(text: str) -> date | None:
-    text = text.strip()
-    american = _AMERICAN_DATE.match(text)
-    try:
-        if american is not None:
-            month, day, year = (int(part) for part in american.groups())
-            return date(year, month, day)
-        if text[:8].isdigit():
-            return datetime.strptime(text[:8], "%Y%m%d").date()  # noqa: DTZ007 - a date has no zone
-        return date.fromisoformat(text[:10])
-    except ValueError:
-        return None
-
-
-def _each(
-    column: pl.Series, convert: Callable[[str], object], dtype: pl.DataType | type[pl.DataType] = pl.String
-) -> pl.Series:
-    """A column of text converted once for each distinct value."""
-    text = column.cast(pl.String)
-    distinct = text.unique().drop_nulls()
-    return text.replace_strict(
-        distinct, pl.Series([convert(value) for value in distinct], dtype=dtype), default=None, return_dtype=dtype
-    )
 
 
 def blanked(text: pl.Series) -> pl.Series:

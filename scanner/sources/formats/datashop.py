@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from scanner.sources.formats import columns
 from scanner.sources.formats.base import File, Findings, TextFormat
 
 _OURS = {
@@ -30,6 +31,8 @@ _OURS = {
     "delta_1545": "vendor_delta",
     "open_interest": "open_interest",
 }
+
+_UNDERLYING = ("underlying_bid_1545", "underlying_ask_1545", "active_underlying_price_1545")
 
 
 class DataShop(TextFormat):
@@ -51,7 +54,7 @@ class DataShop(TextFormat):
         rows = block.select(
             "line",
             *(pl.col(theirs).alias(ours) for theirs, ours in _OURS.items() if theirs in present),
-            spot=_spot(present),
+            spot=_spot(columns.numbers(block, findings, *(name for name in _UNDERLYING if name in present))),
         )
         if "delivery_code" in present:
             adjusted = block["delivery_code"].fill_null("").str.strip_chars() != ""
@@ -59,11 +62,8 @@ class DataShop(TextFormat):
         return rows
 
 
-def _spot(present: set[str]) -> pl.Expr:
+def _spot(block: pl.DataFrame) -> pl.Series:
     """The underlying at the moment of the quotes; indices have no quote of their own, only the active price."""
-    bid, ask = (pl.col(f"underlying_{side}_1545").cast(pl.Float64, strict=False) for side in ("bid", "ask"))
+    bid, ask, active = (pl.col(name) if name in block.columns else pl.lit(None, pl.Float64) for name in _UNDERLYING)
     middle = pl.when((bid > 0) & (ask >= bid)).then((bid + ask) / 2)
-    if "active_underlying_price_1545" not in present:
-        return middle
-    active = pl.col("active_underlying_price_1545").cast(pl.Float64, strict=False)
-    return pl.when(active > 0).then(active).otherwise(middle)
+    return block.select(spot=pl.when(active > 0).then(active).otherwise(middle)).to_series()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from scanner.sources.formats import times
+from scanner.sources.formats import columns
 from scanner.sources.formats.base import File, Findings, TextFormat, UnreadableError
 
 _TICKER = re.compile(r"^([A-Za-z]{1,6})(?=[_\-. ]|$)")
@@ -40,9 +40,7 @@ class OptionsDx(TextFormat):
                 "strike",
                 expiry="expire_date",
                 session_date="quote_date",
-                quote_time=times.epoch_milliseconds(
-                    pl.col("quote_unixtime").str.strip_chars().cast(pl.Int64, strict=False) * 1000
-                ),
+                quote_time="quote_unixtime",
                 spot="underlying_last",
                 right=pl.lit(right),
                 bid_size=_size(f"{right}_size", 0),
@@ -51,9 +49,8 @@ class OptionsDx(TextFormat):
             )
             for right in ("c", "p")
         ]
-        return pl.concat(sides).with_columns(
-            underlying=pl.lit(ticker[1].upper()), open_interest=pl.lit(None, dtype=pl.Int64)
-        )
+        rows = columns.moments(pl.concat(sides), "UTC", findings, "quote_time")
+        return rows.with_columns(underlying=pl.lit(ticker[1].upper()), open_interest=pl.lit(None, dtype=pl.Int64))
 
 
 def _size(column: str, side: int) -> pl.Expr:

@@ -10,6 +10,7 @@ import gzip
 import io
 import json
 import re
+import stat
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,11 +19,15 @@ from typing import Any, BinaryIO
 
 import polars as pl
 
+from scanner.sources.formats import times
 from scanner.sources.formats.base import Findings, UnreadableError
 
 BLOCK_BYTES = 8 * 1024 * 1024
 BATCH_ROWS = 500_000
-LARGEST_JSON = 512 * 1024 * 1024
+# The largest chains there are take some 40 MB of JSON and two million values; read, a value takes a hundred bytes.
+LARGEST_JSON = 64 * 1024 * 1024
+MOST_JSON_VALUES = 3_000_000
+LONGEST_LINE = 4 * 1024 * 1024
 _JSON_START = re.compile(rb"\{|\[\s*[\[\]{\"\d-]")
 _HEAD_BYTES = 64 * 1024
 _ARCHIVES = {b"PK\x03\x04": "zip", b"7z\xbc\xaf": "7-Zip", b"\x28\xb5\x2f\xfd": "Zstandard", b"BZh": "bzip2"}
@@ -40,7 +45,11 @@ def head(path: Path) -> Head:
     """Look at the beginning of a file. Raises UnreadableError where it is empty, packed otherwise, or a web page."""
     start = _whole(path, lambda stream: stream.read(_HEAD_BYTES))
     if start.startswith(b"PAR1"):
+        if _is_packed(path):
+            raise UnreadableError("a Parquet file inside gzip; unpack it first")
         return Head("parquet")
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise UnreadableError("text in UTF-16; save it as UTF-8")
     for magic, kind in _ARCHIVES.items():
         if start.startswith(magic):
             raise UnreadableError(f"a {kind} archive; unpack it first (gzip is read as it is)")
@@ -53,7 +62,10 @@ def head(path: Path) -> Head:
         raise UnreadableError("a web page or XML, not a chain; fetch it again")
     if b"\x00" in text.split(b"\n", 1)[0]:
         raise UnreadableError("neither text, JSON nor Parquet")
-    return Head("text", tuple(start.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace").splitlines()))
+    lines = start.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace").split("\n")
+    if "\r" in lines[0].rstrip("\r"):
+        raise UnreadableError("its lines end in carriage returns alone; save it with ordinary line ends")
+    return Head("text", tuple(line.rstrip("\r") for line in lines))
 
 
 def document(path: Path) -> Any:
@@ -66,6 +78,9 @@ def document(path: Path) -> Any:
 
 def parse_json(content: bytes) -> Any:
     """A JSON body's content. Raises UnreadableError with the line where it stops making sense."""
+    values = content.count(b",") + content.count(b"[") + content.count(b"{")
+    if values > MOST_JSON_VALUES:
+        raise UnreadableError(f"JSON of {values:,} values, where a chain has no more than {MOST_JSON_VALUES:,}")
     try:
         return json.loads(content, parse_constant=lambda _: None)
     except json.JSONDecodeError as error:
@@ -73,7 +88,9 @@ def parse_json(content: bytes) -> Any:
             raise UnreadableError("a web page or XML, not JSON") from error
         short = "not JSON" if content.rstrip().endswith((b"}", b"]")) else "JSON that was cut short"
         raise UnreadableError(f"{short}: {error.msg} (character {error.pos})", error.lineno) from error
-    except (UnicodeDecodeError, RecursionError, ValueError) as error:
+    except RecursionError as error:
+        raise UnreadableError("JSON, but nested more deeply than any chain") from error
+    except (UnicodeDecodeError, ValueError) as error:
         raise UnreadableError(f"not JSON: {type(error).__name__}") from error
 
 
@@ -93,6 +110,10 @@ def text_blocks(path: Path, names: Sequence[str], header_line: int, findings: Fi
             block = rest + more
             cut = len(block) if last else _last_line_end(block)
             rest = block[cut:]
+            if len(rest) > LONGEST_LINE:
+                raise UnreadableError(
+                    f"a line longer than {LONGEST_LINE:,} bytes, or a quotation that does not end", line
+                )
             if cut:
                 yield _table(block[:cut], names, line, findings)
                 line += block.count(b"\n", 0, cut)
@@ -103,8 +124,11 @@ def text_blocks(path: Path, names: Sequence[str], header_line: int, findings: Fi
 def _last_line_end(block: bytes) -> int:
     """Where the last whole line ends; a line end inside quotes is none."""
     cut = block.rfind(b"\n") + 1
-    while cut and block.count(b'"', 0, cut) % 2:
-        cut = block.rfind(b"\n", 0, cut - 1) + 1
+    quotes = block.count(b'"', 0, cut)
+    while cut and quotes % 2:
+        end = cut
+        cut = block.rfind(b"\n", 0, end - 1) + 1
+        quotes -= block.count(b'"', cut, end)
     return cut
 
 
@@ -169,25 +193,32 @@ def _refuse_line(findings: Findings, line: int, found: int, expected: int) -> No
 
 def parquet_columns(path: Path) -> tuple[str, ...]:
     """The column names of a Parquet file. Raises UnreadableError where it is damaged."""
+    import pyarrow.parquet
+
     try:
-        return tuple(pl.read_parquet_schema(path))
-    except (pl.exceptions.PolarsError, OSError) as error:
+        return tuple(pyarrow.parquet.read_schema(path).names)
+    except (OSError, ValueError, pyarrow.ArrowException) as error:
         raise UnreadableError(f"a damaged Parquet file ({_one_line(error)})") from error
 
 
-def parquet_batches(path: Path, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
-    """A Parquet file in batches, with ``line`` counting its rows from 1."""
+def parquet_batches(path: Path, names: Sequence[str], *, typed: bool) -> Iterator[pl.DataFrame]:
+    """A Parquet file in batches, its columns named ``names``, with ``line`` counting its rows from 1.
+
+    Without ``typed`` every column is text, as in a CSV; what no text stands for is null then.
+    """
     import pyarrow.parquet
 
     first = 1
     try:
         with pyarrow.parquet.ParquetFile(path) as file:
-            for batch in file.iter_batches(BATCH_ROWS, columns=list(columns)):
-                table = pl.from_arrow(batch)
-                if isinstance(table, pl.DataFrame):
-                    yield table.with_columns(line=pl.int_range(first, first + table.height, dtype=pl.Int64))
-                    first += table.height
-    except (OSError, pyarrow.ArrowException) as error:
+            for batch in file.iter_batches(BATCH_ROWS):
+                batch.validate(full=True)  # text that is none would end the process, not the reading
+                table = pl.DataFrame(batch.rename_columns(list(names)))
+                if not typed:
+                    table = table.with_columns(times.as_text(column) for column in table)
+                yield table.with_columns(line=pl.int_range(first, first + table.height, dtype=pl.Int64))
+                first += table.height
+    except (OSError, ValueError, pyarrow.ArrowException) as error:
         raise UnreadableError(f"a damaged Parquet file ({_one_line(error)})", first) from error
 
 
@@ -206,13 +237,27 @@ def _guarded(stream: BinaryIO | gzip.GzipFile, size: int, read: Any = None) -> b
 
 
 def _open(path: Path) -> BinaryIO | gzip.GzipFile:
+    """A file's content, unpacked. What is no ordinary file is not even opened: a pipe would be waited for."""
     try:
+        kind = path.stat().st_mode
+        if not stat.S_ISREG(kind):
+            raise UnreadableError(f"{_kind(kind)}, not a file; copy what comes out of it to a file first")
         stream = path.open("rb")
+        packed = stream.read(2) == b"\x1f\x8b"
+        stream.seek(0)
     except OSError as error:
         raise UnreadableError(f"cannot be read ({error.strerror or error})") from error
-    packed = stream.read(2) == b"\x1f\x8b"
-    stream.seek(0)
     return gzip.GzipFile(fileobj=stream) if packed else stream
+
+
+def _kind(mode: int) -> str:
+    names = {stat.S_ISFIFO: "a pipe", stat.S_ISSOCK: "a socket", stat.S_ISDIR: "a folder"}
+    return next((name for is_kind, name in names.items() if is_kind(mode)), "a device")
+
+
+def _is_packed(path: Path) -> bool:
+    with _open(path) as stream:
+        return isinstance(stream, gzip.GzipFile)
 
 
 def _one_line(error: Exception) -> str:

@@ -7,15 +7,17 @@ Contracts of adjusted roots share a strike's list with the standard ones.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import polars as pl
 
-from scanner.sources.formats import times
+from scanner.sources.formats import columns
 from scanner.sources.formats.base import File, Findings, JsonFormat, UnreadableError
-from scanner.sources.formats.cboe_json import from_entries
+from scanner.sources.formats.cboe_json import figures, from_entries
 
 _MAPS = ("callExpDateMap", "putExpDateMap")
+_FAR_AHEAD = timedelta(days=4)
 _OURS = {
     "symbol": "symbol",
     "bid": "bid",
@@ -23,11 +25,11 @@ _OURS = {
     "bidSize": "bid_size",
     "askSize": "ask_size",
     "last": "last",
-    "tradeTimeInLong": "traded",
+    "tradeTimeInLong": "last_trade_time",
     "quoteTimeInLong": "quoted",
     "totalVolume": "volume",
     "openInterest": "open_interest",
-    "volatility": "vendor_iv",
+    "volatility": "volatility",
     "delta": "vendor_delta",
     "multiplier": "multiplier",
     "settlementType": "settlement",
@@ -59,15 +61,16 @@ class SchwabJson(JsonFormat):
         if document.get("isChainTruncated"):
             findings.add("the answer says that the chain is truncated", None, 0)
         underlying = document.get("underlying") or {}
-        price = document.get("underlyingPrice") or (underlying.get("mark") if isinstance(underlying, dict) else None)
+        prices = {**(underlying if isinstance(underlying, dict) else {}), **document}
+        price, mark = figures(prices, ("underlyingPrice", "mark"), findings).values()
+        rows = _quoted_together(columns.instants(rows, "UTC", findings, "last_trade_time", "quoted"), findings)
         return rows.with_columns(
-            _percent(rows["vendor_iv"]).alias("vendor_iv"),
-            times.epoch_milliseconds(pl.col("traded")).alias("last_trade_time"),
-            seen_at=times.epoch_milliseconds(pl.col("quoted")).max(),
+            columns.numbers(rows, findings, "volatility")["volatility"].alias("vendor_iv") / 100,
+            seen_at=pl.col("quoted").max(),
             underlying=pl.lit(document["symbol"]),
-            spot=pl.lit(price if isinstance(price, int | float) else None, dtype=pl.Float64),
+            spot=pl.lit(price or mark, dtype=pl.Float64),
             nonstandard=_flag("nonstandard") | _flag("mini"),
-        ).drop("traded", "quoted", "mini")
+        ).drop("volatility", "quoted", "mini")
 
 
 def _entries(by_expiry: Any) -> Iterator[Any]:
@@ -80,10 +83,15 @@ def _entries(by_expiry: Any) -> Iterator[Any]:
         raise UnreadableError("expected maps of expiry and strike with lists of contracts") from error
 
 
-def _percent(given: pl.Series) -> pl.Expr:
-    """Percent as a fraction; -999 stays for the cleaning to see."""
-    percent = pl.lit(given.cast(pl.Float64, strict=False))
-    return pl.when(percent != -999.0).then(percent / 100)
+def _quoted_together(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
+    """Without quote times far ahead of the others: one that is wrong must not tell the moment of the chain."""
+    ahead = rows.select((pl.col("quoted") - pl.col("quoted").median() > _FAR_AHEAD).fill_null(value=False)).to_series()
+    if not ahead.any():
+        return rows
+    findings.add(
+        "quoteTimeInLong is days later than the others; left out", rows["line"].filter(ahead)[0], int(ahead.sum())
+    )
+    return rows.with_columns(quoted=pl.when(~ahead).then("quoted"))
 
 
 def _flag(name: str) -> pl.Expr:

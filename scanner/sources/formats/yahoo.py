@@ -8,7 +8,6 @@ the volume is what it is, and a remark says so. A blank volume is no trade: ever
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 import polars as pl
 
 from scanner import chain, sessions
-from scanner.sources.formats import times
+from scanner.sources.formats import building, cboe_json, columns, reading
 from scanner.sources.formats.base import FIFTEEN_MINUTES, File, Findings, TextFormat, UnreadableError
 
 _STARTING_VALUE = 0.0001
@@ -62,31 +61,32 @@ class Yahoo(TextFormat):
         rows = block.select("line", *(pl.col(name).alias(ours) for name, ours in _OURS.items() if name in present))
         meta = _meta(file)
         seen_at = _pulled_at(meta) or file.stamp
-        blank = pl.col("volume").is_null() | (pl.col("volume").str.strip_chars() == "")
-        rows = rows.with_columns(
+        blank = columns.blanked(rows["volume"]).is_null()
+        rows = columns.numbers(rows, findings).with_columns(
             seen_at=pl.lit(seen_at, dtype=chain.INSTANT),
-            volume=pl.when(blank).then(pl.lit("0")).otherwise("volume"),
-            vendor_iv=pl.when(_number("ask") > 0, _number("vendor_iv") > _STARTING_VALUE).then("vendor_iv"),
+            volume=pl.when(pl.lit(blank)).then(0).otherwise("volume"),
+            vendor_iv=pl.when(pl.col("ask") > 0, pl.col("vendor_iv") > _STARTING_VALUE).then("vendor_iv"),
         )
         if "session_date" not in rows.columns and file.day is not None:
             rows = rows.with_columns(session_date=pl.lit(file.day))
         if "lasttradedate" in present:
-            rows = rows.with_columns(last_trade_time=block.select(times.utc_text("lasttradedate")).to_series())
-            rows = _todays_volume(rows)
-        live = _live_spot(meta, file)
+            rows = rows.with_columns(last_trade_time=block["lasttradedate"])
+            dated = columns.blanked(rows["last_trade_time"]).is_not_null()
+            rows = building.without_later_trades(columns.instants(rows, "UTC", findings, "last_trade_time"), findings)
+            rows = _todays_volume(rows, undated=dated & rows["last_trade_time"].is_null())
+        live = _live_spot(meta, file, findings)
         return rows if live is None else rows.with_columns(spot=pl.lit(live))
 
 
-def _number(name: str) -> pl.Expr:
-    return pl.col(name).cast(pl.Float64, strict=False)
+def _todays_volume(rows: pl.DataFrame, *, undated: pl.Series) -> pl.DataFrame:
+    """Volume of contracts last traded before the newest trading day of their chain is of another day: 0 in this one.
 
-
-def _todays_volume(rows: pl.DataFrame) -> pl.DataFrame:
-    """Volume of contracts last traded before the newest trading day of their chain is of another day: 0 in this one."""
+    Where the trade's time is given but cannot be understood, whose volume it is cannot be known.
+    """
     day = pl.col("last_trade_time").dt.convert_time_zone(sessions.NEW_YORK.key).dt.date()
     chains = [name for name in ("underlying", "session_date") if name in rows.columns]
     newest = day.max().over(chains) if chains else day.max()
-    return rows.with_columns(volume=pl.when(day < newest).then(pl.lit("0")).otherwise("volume"))
+    return rows.with_columns(volume=pl.when(day < newest).then(0).when(~undated).then("volume"))
 
 
 def _meta(file: File) -> dict[str, Any]:
@@ -95,22 +95,20 @@ def _meta(file: File) -> dict[str, Any]:
     if beside is None:
         return {}
     try:
-        content = json.loads(beside.read_bytes())
-    except (OSError, ValueError) as error:
-        raise UnreadableError(f"meta.json beside it cannot be read ({type(error).__name__})") from error
+        content = reading.document(beside)
+    except UnreadableError as error:
+        raise UnreadableError(f"meta.json beside it cannot be read: {error.reason}") from error
     return content if isinstance(content, dict) else {}
 
 
 def _pulled_at(meta: dict[str, Any]) -> datetime | None:
-    try:
-        return sessions.parse_instant(str(meta["utc"]))
-    except (KeyError, ValueError):
-        return None
+    return cboe_json.stamp(meta.get("utc"), "UTC", "the utc of meta.json beside it,")
 
 
-def _live_spot(meta: dict[str, Any], file: File) -> float | None:
+def _live_spot(meta: dict[str, Any], file: File, findings: Findings) -> float | None:
     """The price at the pull, which the quotes go with; the one in the rows is the session label's close."""
-    try:
-        return float(meta["tickers"][file.path.name.split(".")[0].upper()]["spot_live"])
-    except (KeyError, TypeError, ValueError):
+    tickers = meta.get("tickers")
+    ticker = tickers.get(file.path.name.split(".")[0].upper()) if isinstance(tickers, dict) else None
+    if not isinstance(ticker, dict):
         return None
+    return cboe_json.figures(ticker, ("spot_live",), findings)["spot_live"] or None
