@@ -7,8 +7,7 @@ the chains.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -39,11 +38,6 @@ class Fetched:
 def failed(symbol: str, code: str, message: str) -> Fetched:
     """The answer for a symbol that has no chain."""
     return Fetched(symbol, None, ScanProblem(symbol, STAGE, code, message))
-
-
-def plain_ticker(symbol: str) -> str:
-    """A ticker as it is compared: ``BRK.B``, ``BRK-B`` and ``brkb`` are one, and so are ``_SPX`` and ``SPX``."""
-    return re.sub(r"[^A-Z0-9]", "", symbol.upper())
 
 
 class Source(Protocol):
@@ -89,8 +83,11 @@ def require_terms(name: str, accepted: Iterable[str]) -> None:
     )
 
 
-def open_source(name: str, settings: SourceSettings) -> Source:
-    """The source of that name, ready to use. Raises UsageError where it does not exist or lacks a setting."""
+def open_source(name: str, settings: SourceSettings, clock: Callable[[], datetime] | None = None) -> Source:
+    """The source of that name, ready to use. Raises UsageError where it does not exist or lacks a setting.
+
+    ``clock`` tells the time by which recorded chains from the future are known.
+    """
     if name == "cboe":
         from scanner.sources.cboe import CboeSource
         from scanner.sources.http import PoliteClient
@@ -101,7 +98,7 @@ def open_source(name: str, settings: SourceSettings) -> Source:
 
         if settings.path is None:
             raise UsageError("source files: which ones? Give `--path PATH` (a file, a folder or a glob)")
-        return FilesSource(settings.path)
+        return FilesSource(settings.path, clock)
     if name == "simulated":
         from scanner.sources.simulated import SimulatedSource
 

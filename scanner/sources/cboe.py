@@ -15,13 +15,14 @@ from pathlib import Path
 import polars as pl
 
 from scanner import symbology
-from scanner.sources.base import Fetched, failed, plain_ticker
+from scanner.sources.base import Fetched, failed
 from scanner.sources.formats import building
 from scanner.sources.formats.base import File, Findings, UnreadableError
 from scanner.sources.formats.cboe_json import CboeJson
 from scanner.sources.formats.cleaning import clean
 from scanner.sources.formats.reading import parse_json
 from scanner.sources.http import Answer, HttpError, PoliteClient
+from scanner.symbology import plain_ticker
 
 BASE_URL = "https://cdn.cboe.com"
 _CHAIN = "/api/global/delayed_quotes/options/{}.json"
@@ -109,7 +110,7 @@ def _read(symbol: str, answer: Answer, now: datetime) -> Fetched:
         rows = rows.with_columns(fetched_at=pl.lit(now))
         if rows["seen_at"].null_count():
             rows = rows.with_columns(seen_at=pl.lit(now))
-        chain, notes = building.build(rows, source=_FORMAT.source, delay=_FORMAT.delay, findings=findings)
+        chain, notes = building.build(rows, building.Payload(_FORMAT.source, _FORMAT.delay, now=now), findings)
     except (UnreadableError, pl.exceptions.PolarsError) as error:
         return failed(symbol, "unreadable", f"{symbol}: cboe's answer cannot be understood: {error}")
     refusals = tuple(str(refusal) for refusal in findings.take())

@@ -36,12 +36,15 @@ Key = tuple[str, date | None, datetime | None, datetime | None]
 Wanted = Callable[[Key], bool]
 
 
-def read_recorded(path: Path | str, wanted: Wanted | None = None) -> Iterator[RecordedChain]:
+def read_recorded(
+    path: Path | str, wanted: Wanted | None = None, now: datetime | None = None
+) -> Iterator[RecordedChain]:
     """Every chain in a file, a folder (with its sub-folders) or a glob, file by file in the order of their names.
 
     Each :class:`RecordedChain` carries the refusals met since the one before it; one without a chain carries what is
     left over, or why a file gave nothing. Memory stays bounded for files of any size. ``wanted`` may turn chains down
-    by (underlying, session, quote time, payload time), as far as the file gives them, before they are built.
+    by (underlying, session, quote time, payload time), as far as the file gives them, before they are built. ``now`` is
+    the clock's time: chains that claim to be from after it are refused.
     """
     path = Path(path)
     found = recorded_files(path)
@@ -49,7 +52,7 @@ def read_recorded(path: Path | str, wanted: Wanted | None = None) -> Iterator[Re
         reason = "no recorded chains in this folder" if path.is_dir() else "no such file or folder"
         yield RecordedChain(path, "", None, (Refusal(str(path), None, reason, 0),))
     for file in found:
-        yield from _read_file(file, wanted or (lambda _: True))
+        yield from _read_file(file, wanted or (lambda _: True), now)
 
 
 def recorded_files(path: Path) -> list[Path]:
@@ -63,12 +66,12 @@ def recorded_files(path: Path) -> list[Path]:
     return sorted(file for file in matches if file.is_file() and file.name.lower() not in _COMPANIONS)
 
 
-def _read_file(path: Path, wanted: Wanted) -> Iterator[RecordedChain]:
+def _read_file(path: Path, wanted: Wanted, now: datetime | None) -> Iterator[RecordedChain]:
     findings = Findings(str(path))
     name = ""
     taken = 0
     try:
-        opened = _open(path, findings)
+        opened = _open(path, findings, now)
         name = opened.format.name
         for chain, notes in opened.chains(wanted):
             taken += 1
@@ -103,6 +106,7 @@ class _Opened:
     format: TextFormat | JsonFormat
     rows: Callable[[Findings], Iterator[pl.DataFrame]]
     findings: Findings
+    now: datetime | None
     remarks: tuple[str, ...] = ()
     turned_down: bool = False
 
@@ -161,13 +165,10 @@ class _Opened:
         if not wanted(key):
             self.turned_down = True
             return
-        chain, notes = building.build(
-            rows,
-            source=self.format.source,
-            delay=self.format.delay,
-            findings=self.findings,
-            late=self.file.stamp_is_late,
+        payload = building.Payload(
+            self.format.source, self.format.delay, late=self.file.stamp_is_late, days=self.file.days, now=self.now
         )
+        chain, notes = building.build(rows, payload, self.findings)
         if chain is not None:
             yield chain, notes
 
@@ -183,7 +184,7 @@ def _key(values: Iterable[Any]) -> Key:
     return underlying, session, quote_time, seen_at
 
 
-def _open(path: Path, findings: Findings) -> _Opened:
+def _open(path: Path, findings: Findings, now: datetime | None) -> _Opened:
     """Tell a file's format from its content. Raises UnreadableError."""
     start = reading.head(path)
     if start.kind == "json":
@@ -194,7 +195,7 @@ def _open(path: Path, findings: Findings) -> _Opened:
         def of_document(findings: Findings) -> Iterator[pl.DataFrame]:
             yield whole.rows(document, file, findings)
 
-        return _Opened(file, whole, of_document, findings)
+        return _Opened(file, whole, of_document, findings, now)
     if start.kind == "parquet":
         names = list(reading.parquet_columns(path))
         tabular, header_line = formats.of_parquet(names), 0
@@ -211,4 +212,4 @@ def _open(path: Path, findings: Findings) -> _Opened:
         for block in blocks:
             yield tabular.rows(block, file, findings)
 
-    return _Opened(file, tabular, of_blocks, findings, tabular.remarks(names))
+    return _Opened(file, tabular, of_blocks, findings, now, tabular.remarks(names))

@@ -12,6 +12,7 @@ be known from the clock.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
@@ -19,6 +20,7 @@ import polars as pl
 
 from scanner import chain, sessions
 from scanner.errors import ChainError
+from scanner.parts import without_empty_quotes
 from scanner.sources.formats.base import Findings
 
 KEY: dict[str, pl.DataType | type[pl.DataType]] = {
@@ -30,7 +32,6 @@ KEY: dict[str, pl.DataType | type[pl.DataType]] = {
 _TURNS_OVER, _TURNED_OVER = time(6, 0), time(10, 30)
 _NEXT_SESSION_FROM = time(18, 0)  # index options trade overnight; that belongs to the session ahead
 _NOMINAL_CLOSE = time(16, 0)
-_UNQUOTED_SHARE = 0.95
 _CLOCK_SKEW = timedelta(minutes=5)
 
 
@@ -41,34 +42,52 @@ def keyed(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def build(
-    rows: pl.DataFrame, *, source: str, delay: timedelta, findings: Findings, late: bool = False
-) -> tuple[pl.DataFrame | None, tuple[str, ...]]:
-    """One chain from the rows of one key, and notes on how its times were told; None where no row is left.
+@dataclass(frozen=True)
+class Payload:
+    """What is known of the rows of one chain besides themselves.
 
-    ``late`` says that ``seen_at`` is only an upper bound: then the newest trade stands for the moment of the quotes.
+    ``source`` and ``delay`` are the format's. ``late`` says that ``seen_at`` is only an upper bound: then the newest
+    trade stands for the moment of the quotes. ``days`` are the dates in the file's name. ``now`` is the clock's time:
+    what claims to be from after it is not believed; None where there is no clock to hold it against.
     """
+
+    source: str
+    delay: timedelta = timedelta()
+    late: bool = False
+    days: tuple[date, ...] = ()
+    now: datetime | None = None
+
+
+def build(rows: pl.DataFrame, payload: Payload, findings: Findings) -> tuple[pl.DataFrame | None, tuple[str, ...]]:
+    """One chain from the rows of one key, and notes on how its times were told; None where no row is left."""
     rows = _once_each(rows, findings)
     if rows.is_empty():
         return None, ()
-    notes: list[str] = []
-    rows = _no_trade_from_the_future(_quotes(rows), findings)
+    rows = _trades_before_seen(_seen_in_the_past(without_empty_quotes(rows), payload, findings), findings)
     newest = _newest(rows, "last_trade_time")
     seen_at = _first(rows, "seen_at")
     quote_time = _first(rows, "quote_time")
     session = _first(rows, "session_date")
+    notes: list[str] = []
     if session is None:
-        session = _opened(quote_time) if quote_time else _session(rows, newest, seen_at, delay)
-        if session is None:
-            findings.add("no session can be told: no date, no trade times, no time in the file's name", None, 0)
+        try:
+            session, how = _session(rows, newest, seen_at, payload) if quote_time is None else (_quoted(quote_time), "")
+        except _UntoldError as error:
+            findings.add(str(error), None, 0)
             return None, ()
+        notes += [how] if how else []
     known_at = seen_at or quote_time
     rows = _dated_open_interest(rows, open_interest_session(known_at) if known_at else _previous(session))
+    timed = quote_time is not None or seen_at is not None
     if quote_time is None:
-        quote_time, how = _quote_time(session, newest, seen_at, delay, late=late)
+        quote_time, how = _quote_time(session, newest, seen_at, payload)
         notes += [how] if how else []
+    early = _not_yet(session, quote_time, payload.now, timed=timed)
+    if early:
+        findings.add(early, rows["line"][0], rows.height)
+        return None, ()
     rows = rows.with_columns(
-        source=pl.lit(source),
+        source=pl.lit(payload.source),
         simulated=pl.lit(value=False),
         session_date=pl.lit(session),
         quote_time=pl.lit(quote_time).cast(chain.INSTANT),
@@ -78,6 +97,10 @@ def build(
     except ChainError as error:
         findings.add(f"{session}: {error}", None, rows.height)
         return None, ()
+
+
+class _UntoldError(Exception):
+    """Nothing tells the session of a chain, or what does contradicts itself; the text says how."""
 
 
 def _dated_open_interest(rows: pl.DataFrame, asof: date | None) -> pl.DataFrame:
@@ -108,26 +131,17 @@ def _once_each(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
     return kept.filter(~doubled)
 
 
-def _quotes(rows: pl.DataFrame) -> pl.DataFrame:
-    """Null the quotes of contracts that have none: an ask of zero, and the bid of zero beside it.
-
-    A chain in which nothing is quoted keeps its zeros, so that one can tell "all zero" from "not given".
-    """
-    if not {"bid", "ask"} <= set(rows.columns):
+def _seen_in_the_past(rows: pl.DataFrame, payload: Payload, findings: Findings) -> pl.DataFrame:
+    """Null the time a payload gives itself where it has not come yet."""
+    seen_at = _first(rows, "seen_at")
+    if seen_at is None or payload.now is None or seen_at <= payload.now + _CLOCK_SKEW:
         return rows
-    bid, ask = pl.col("bid").fill_null(0.0), pl.col("ask").fill_null(0.0)
-    given = pl.col("bid").is_not_null() | pl.col("ask").is_not_null()
-    unquoted = rows.select((given & (bid == 0) & (ask == 0)).sum() >= _UNQUOTED_SHARE * given.sum()).item()
-    if unquoted:
-        return rows
-    return rows.with_columns(
-        bid=pl.when((bid > 0) | (ask > 0) | pl.col("ask").is_null()).then("bid"),
-        ask=pl.when(ask > 0).then("ask"),
-    )
+    findings.add(f"its time, {seen_at:%Y-%m-%d %H:%M} UTC, has not come yet; not believed", None, 0)
+    return rows.with_columns(seen_at=pl.lit(None, dtype=chain.INSTANT))
 
 
-def _no_trade_from_the_future(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
-    """Null trade times later than the payload that tells of them."""
+def _trades_before_seen(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
+    """No trade later than the payload that tells of it: single ones lose their time, but most of them refute it."""
     if "last_trade_time" not in rows.columns or rows["seen_at"].null_count():
         return rows
     early = rows["last_trade_time"] > rows["seen_at"] + _CLOCK_SKEW
@@ -135,6 +149,10 @@ def _no_trade_from_the_future(rows: pl.DataFrame, findings: Findings) -> pl.Data
     if not early.any():
         return rows
     wrong = rows.filter(early)
+    if 2 * wrong.height > rows["last_trade_time"].count():
+        seen_at = _first(rows, "seen_at")
+        findings.add(f"its time, {seen_at:%Y-%m-%d %H:%M} UTC, is before most trades in it; not believed", None, 0)
+        return rows.with_columns(seen_at=pl.lit(None, dtype=chain.INSTANT))
     findings.add("last_trade_time is later than the file itself; left out", wrong["line"][0], wrong.height)
     return rows.with_columns(last_trade_time=pl.when(~early).then("last_trade_time"))
 
@@ -151,14 +169,62 @@ def _first(rows: pl.DataFrame, name: str) -> Any:
     return rows[name][0]
 
 
-def _session(rows: pl.DataFrame, newest: datetime | None, seen_at: datetime | None, delay: timedelta) -> date | None:
-    """The session of a chain without a label: that of its newest trade, else the newest to have opened when seen."""
+def _session(
+    rows: pl.DataFrame, newest: datetime | None, seen_at: datetime | None, payload: Payload
+) -> tuple[date, str]:
+    """The session of a chain without a label, and a note where the file's name says another.
+
+    It is that of its newest trade, else the newest to have opened when it was seen, else the date in the file's name:
+    names say expiries, and days of filing, too. Raises _UntoldError.
+    """
     spot_time = _newest(rows, "spot_time")
     traded = [_trading_day(newest) if newest else None, _opened(spot_time) if spot_time else None]
     days = [day for day in traded if day is not None]
     if days:
-        return max(days)
-    return None if seen_at is None else _opened(seen_at - delay)
+        session = max(days)
+        other = (
+            ""
+            if not payload.days or session in payload.days
+            else (
+                f"the file's name says {payload.days[0]}, but its newest trade is of {session}: taken as that session"
+            )
+        )
+        return session, other
+    opened = None if seen_at is None else _opened(seen_at - payload.delay)
+    session = opened or _named(rows, payload.days)
+    last = rows["expiry"].max()
+    if isinstance(last, date) and session > last:
+        raise _UntoldError(f"it is said to be of {session}, but every contract in it had expired on {last}")
+    return session, ""
+
+
+def _named(rows: pl.DataFrame, days: tuple[date, ...]) -> date:
+    """The one date in a file's name that can be the session of its contracts. Raises _UntoldError."""
+    if not days:
+        raise _UntoldError("no session can be told: no date, no trade times, no time in the file's name")
+    expiries = rows["expiry"].unique().sort()
+    first = expiries[0]
+    possible = {day for day in days if day < first or (day == first and len(expiries) > 1)}
+    if len(possible) == 1:
+        return possible.pop()
+    named = " and ".join(str(day) for day in days)
+    if possible:
+        raise _UntoldError(f"no session can be told: the file's name says {named}, and nothing in it tells which")
+    raise _UntoldError(
+        f"no session can be told: the file's name says {named}, no earlier than its contracts expire ({first}), and it "
+        "has no trade times"
+    )
+
+
+def _quoted(quote_time: datetime) -> date:
+    """The session quotes are of. Raises _UntoldError."""
+    session = _opened(quote_time)
+    if session is None:
+        raise _UntoldError(
+            f"quoted {quote_time:%Y-%m-%d}, outside the exchange's calendar, which knows {sessions.FIRST} to "
+            f"{sessions.LAST}"
+        )
+    return session
 
 
 def _trading_day(trade: datetime) -> date | None:
@@ -177,18 +243,40 @@ def _opened(instant: datetime) -> date | None:
 
 
 def _quote_time(
-    session: date, newest: datetime | None, seen_at: datetime | None, delay: timedelta, *, late: bool
+    session: date, newest: datetime | None, seen_at: datetime | None, payload: Payload
 ) -> tuple[datetime, str]:
     """The moment the quotes describe, and a note where it had to be assumed."""
     close = close_of(session)
     if seen_at is None:
         moment, how = close, "no time given: the quotes are taken as those of the session's close"
     else:
-        moment, how = min(seen_at - delay, close), ""
-        if late and newest is not None and newest.astimezone(sessions.NEW_YORK).date() == session:
+        moment, how = min(seen_at - payload.delay, close), ""
+        if payload.late and newest is not None and newest.astimezone(sessions.NEW_YORK).date() == session:
             moment = newest
             how = "the file's name says when it was filed, not when it was pulled: the newest trade stands for it"
     return (moment if newest is None else max(moment, newest)), how
+
+
+def _not_yet(session: date, quote_time: datetime, now: datetime | None, *, timed: bool) -> str:
+    """Why a chain cannot be from where it says, as that has not come yet; empty where it has."""
+    if now is None or not sessions.is_covered(session):
+        return ""
+    latest = now + _CLOCK_SKEW
+    local = latest.astimezone(sessions.NEW_YORK)
+    # A session's index options trade from the evening before.
+    overnight = local.time() >= _NEXT_SESSION_FROM
+    day = _next(local.date()) if overnight else local.date()
+    clock = f"it is {now:%Y-%m-%d %H:%M} UTC by this machine's clock"
+    if session > day:
+        return f"of {session}, a session that has not come yet ({clock}); refused"
+    if quote_time > latest and not timed:
+        return (
+            f"its session {session} has not closed yet ({clock}) and nothing in it says when its quotes are from: "
+            "refused; give their time, or wait for the close"
+        )
+    if quote_time > latest:
+        return f"its quotes are of {quote_time:%Y-%m-%d %H:%M} UTC, which has not come yet ({clock}); refused"
+    return ""
 
 
 def close_of(day: date) -> datetime:
@@ -205,6 +293,14 @@ def open_interest_session(seen_at: datetime) -> date | None:
     if not sessions.is_session(day) or local.time() < _TURNS_OVER:
         return _previous(day, 2)
     return _previous(day) if local.time() >= _TURNED_OVER else None
+
+
+def _next(day: date) -> date:
+    """The session after a day; the day itself beyond the calendar."""
+    try:
+        return sessions.next_session(day)
+    except ValueError:
+        return day
 
 
 def _previous(day: date, count: int = 1) -> date | None:

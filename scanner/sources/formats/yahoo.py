@@ -68,8 +68,6 @@ class Yahoo(TextFormat):
             volume=pl.when(blank).then(pl.lit("0")).otherwise("volume"),
             vendor_iv=pl.when(_number("ask") > 0, _number("vendor_iv") > _STARTING_VALUE).then("vendor_iv"),
         )
-        if "session_date" not in rows.columns and file.day is not None:
-            rows = rows.with_columns(session_date=pl.lit(file.day))
         if "lasttradedate" in present:
             rows = rows.with_columns(last_trade_time=block.select(times.utc_text("lasttradedate")).to_series())
             rows = _todays_volume(rows)
