@@ -262,7 +262,9 @@ def test_an_expiry_in_the_name_of_a_file_without_trade_times_is_refused_with_the
     yahoo_file(tmp_path / "ABC_2026-08-28.csv", chain().filter(pl.col("expiry") == EXPIRIES[0]), traded="")
     ran = run("import", tmp_path / "ABC_2026-08-28.csv", "--store", tmp_path / "store")
     assert ran.exit_code == 3
-    assert "the file's name says 2026-08-28, no earlier than its contracts expire" in " ".join(ran.stdout.split())
+    assert "the file's name says 2026-08-28, its contracts expire no later, and it has no trade times" in " ".join(
+        ran.stdout.split()
+    )
 
 
 def test_of_two_dates_in_the_name_of_a_file_without_trade_times_the_one_before_the_expiry_counts(
@@ -272,6 +274,28 @@ def test_of_two_dates_in_the_name_of_a_file_without_trade_times_the_one_before_t
     yahoo_file(path, chain().filter(pl.col("expiry") == EXPIRIES[0]), traded="")
     run("import", path, "--store", tmp_path / "store")
     assert kept(tmp_path / "store", "yahoo").height == 10
+
+
+@pytest.mark.parametrize("name", ["ABC_{}_20260803T203000Z.csv", "ABC_2026-08-03_exp{}.csv"])
+def test_a_part_in_which_nothing_traded_is_of_the_session_of_its_other_parts(tmp_path: Path, name: str) -> None:
+    yesterday = "2026-07-31 19:31:07+00:00"
+    for expiry, traded in zip(EXPIRIES, (yesterday, "2026-08-03 19:31:07+00:00", yesterday), strict=True):
+        part = chain(volume=4).filter(pl.col("expiry") == expiry)
+        yahoo_file(tmp_path / "chains" / name.format(expiry), part, traded)
+    run("import", tmp_path / "chains", "--store", tmp_path / "store")
+    with Store.open(tmp_path / "store", read_only=True) as store:
+        assert store.snapshots.sessions("yahoo") == [DAY]
+    rows = kept(tmp_path / "store", "yahoo")
+    assert dict(rows.group_by("expiry").agg(pl.col("volume").sum()).iter_rows()) == dict(
+        zip(EXPIRIES, (0, 40, 0), strict=True)
+    )
+    assert scanned(tmp_path / "chains", tmp_path / "other")["scan"]["contracts"] == 30
+
+
+def test_a_file_in_which_nothing_traded_and_that_stands_alone_is_of_the_session_of_its_trades(tmp_path: Path) -> None:
+    yahoo_file(tmp_path / "ABC_20260803T203000Z.csv", chain(), "2026-07-31 19:31:07+00:00")
+    run("import", tmp_path / "ABC_20260803T203000Z.csv", "--store", tmp_path / "store")
+    assert kept(tmp_path / "store", "yahoo", date(2026, 7, 31)).height == 30
 
 
 # What has not come yet

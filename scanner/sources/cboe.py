@@ -110,12 +110,12 @@ def _read(symbol: str, answer: Answer, now: datetime) -> Fetched:
         rows = rows.with_columns(fetched_at=pl.lit(now))
         if rows["seen_at"].null_count():
             rows = rows.with_columns(seen_at=pl.lit(now))
-        chain, notes = building.build(rows, building.Payload(_FORMAT.source, _FORMAT.delay, now=now), findings)
+        built = building.build(rows, building.Payload(_FORMAT.source, _FORMAT.delay, now=now), findings)
     except (UnreadableError, pl.exceptions.PolarsError) as error:
         return failed(symbol, "unreadable", f"{symbol}: cboe's answer cannot be understood: {error}")
     refusals = tuple(str(refusal) for refusal in findings.take())
-    if chain is None:
+    if built.chain is None:
         return failed(
             symbol, "empty_chain", f"{symbol}: cboe's answer holds no contract ({'; '.join(refusals) or 'empty'})"
         )
-    return Fetched(symbol, chain, notes=(*refusals, *notes))
+    return Fetched(symbol, built.chain, notes=(*refusals, *built.notes))

@@ -44,7 +44,11 @@ class FilesSource:
         newest: dict[str, dict[str, _Newest]] = {}
         unread: dict[str, list[Refusal]] = {}
         clock = None if self._clock is None else self._clock()
-        for recorded in read_recorded(self._path, lambda key: _may_serve(key, set(asked.values()), now, clock), clock):
+
+        def wanted(key: Key) -> bool:
+            return _may_serve(key, set(asked.values()), now, clock)
+
+        for recorded in read_recorded(self._path, wanted=wanted, now=clock):
             if recorded.chain is None:
                 for refusal in recorded.refusals:
                     unread.setdefault(refusal.path, []).append(refusal)

@@ -64,6 +64,7 @@ class RecordedChain:
     """One chain of one session and quote time out of a file, with what was refused on the way to it.
 
     ``chain`` obeys :mod:`scanner.chain` and is None where nothing could be taken: then ``refusals`` say why.
+    ``perhaps`` are later sessions that it says it is of, though nothing in it traded then.
     """
 
     path: Path
@@ -71,6 +72,7 @@ class RecordedChain:
     chain: pl.DataFrame | None
     refusals: tuple[Refusal, ...] = ()
     notes: tuple[str, ...] = ()
+    perhaps: frozenset[date] = frozenset()
 
 
 @dataclass

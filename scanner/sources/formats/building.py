@@ -47,45 +47,57 @@ class Payload:
     """What is known of the rows of one chain besides themselves.
 
     ``source`` and ``delay`` are the format's. ``late`` says that ``seen_at`` is only an upper bound: then the newest
-    trade stands for the moment of the quotes. ``days`` are the dates in the file's name. ``now`` is the clock's time:
-    what claims to be from after it is not believed; None where there is no clock to hold it against.
+    trade stands for the moment of the quotes. ``days`` are the dates in the file's name, ``beside`` the sessions that
+    other files of the name are of. ``now`` is the clock's time: what claims to be from after it is not believed; None
+    where there is no clock to hold it against.
     """
 
     source: str
     delay: timedelta = timedelta()
     late: bool = False
     days: tuple[date, ...] = ()
+    beside: frozenset[date] = frozenset()
     now: datetime | None = None
 
 
-def build(rows: pl.DataFrame, payload: Payload, findings: Findings) -> tuple[pl.DataFrame | None, tuple[str, ...]]:
-    """One chain from the rows of one key, and notes on how its times were told; None where no row is left."""
+@dataclass(frozen=True)
+class Built:
+    """A finished chain, None where no row is left, and notes on how its times were told.
+
+    ``perhaps`` are later sessions that its time or its file's name says, though nothing in it traded then. An expiry
+    far away may not trade for days; other parts of its chain know.
+    """
+
+    chain: pl.DataFrame | None = None
+    notes: tuple[str, ...] = ()
+    perhaps: frozenset[date] = frozenset()
+
+
+def build(rows: pl.DataFrame, payload: Payload, findings: Findings) -> Built:
+    """One chain from the rows of one key."""
     rows = _once_each(rows, findings)
     if rows.is_empty():
-        return None, ()
+        return Built()
     rows = _trades_before_seen(_seen_in_the_past(without_empty_quotes(rows), payload, findings), findings)
-    newest = _newest(rows, "last_trade_time")
-    seen_at = _first(rows, "seen_at")
-    quote_time = _first(rows, "quote_time")
-    session = _first(rows, "session_date")
-    notes: list[str] = []
-    if session is None:
-        try:
-            session, how = _session(rows, newest, seen_at, payload) if quote_time is None else (_quoted(quote_time), "")
-        except _UntoldError as error:
-            findings.add(str(error), None, 0)
-            return None, ()
-        notes += [how] if how else []
+    try:
+        told = _told_session(rows, payload)
+    except _UntoldError as error:
+        findings.add(str(error), None, 0)
+        return Built()
+    session = told.session
+    rows = _volume_of(session, rows) if session in told.perhaps else rows
+    seen_at, quote_time = _first(rows, "seen_at"), _first(rows, "quote_time")
+    timed = quote_time is not None or seen_at is not None
     known_at = seen_at or quote_time
     rows = _dated_open_interest(rows, open_interest_session(known_at) if known_at else _previous(session))
-    timed = quote_time is not None or seen_at is not None
+    notes = [told.how]
     if quote_time is None:
-        quote_time, how = _quote_time(session, newest, seen_at, payload)
-        notes += [how] if how else []
+        quote_time, how = _quote_time(session, _newest(rows, "last_trade_time"), seen_at, payload)
+        notes.append(how)
     early = _not_yet(session, quote_time, payload.now, timed=timed)
     if early:
         findings.add(early, rows["line"][0], rows.height)
-        return None, ()
+        return Built()
     rows = rows.with_columns(
         source=pl.lit(payload.source),
         simulated=pl.lit(value=False),
@@ -93,10 +105,19 @@ def build(rows: pl.DataFrame, payload: Payload, findings: Findings) -> tuple[pl.
         quote_time=pl.lit(quote_time).cast(chain.INSTANT),
     )
     try:
-        return chain.conform(rows), tuple(notes)
+        return Built(chain.conform(rows), tuple(note for note in notes if note), told.perhaps)
     except ChainError as error:
         findings.add(f"{session}: {error}", None, rows.height)
-        return None, ()
+        return Built()
+
+
+@dataclass(frozen=True)
+class _Told:
+    """The session of a chain, a note on how it was told, and the later ones it may be of."""
+
+    session: date
+    how: str = ""
+    perhaps: frozenset[date] = frozenset()
 
 
 class _UntoldError(Exception):
@@ -169,51 +190,72 @@ def _first(rows: pl.DataFrame, name: str) -> Any:
     return rows[name][0]
 
 
-def _session(
-    rows: pl.DataFrame, newest: datetime | None, seen_at: datetime | None, payload: Payload
-) -> tuple[date, str]:
-    """The session of a chain without a label, and a note where the file's name says another.
+def _told_session(rows: pl.DataFrame, payload: Payload) -> _Told:
+    """The session of a chain: its label, that of its quotes, or what :func:`_session` finds. Raises _UntoldError."""
+    label, quote_time = _first(rows, "session_date"), _first(rows, "quote_time")
+    if label is not None:
+        return _Told(label)
+    return _session(rows, payload) if quote_time is None else _Told(_quoted(quote_time))
+
+
+def _session(rows: pl.DataFrame, payload: Payload) -> _Told:
+    """The session of a chain without a label or a time of its quotes.
 
     It is that of its newest trade, else the newest to have opened when it was seen, else the date in the file's name:
-    names say expiries, and days of filing, too. Raises _UntoldError.
+    names say expiries, and days of filing, too. Where nothing in it traded in the session that its time or its name
+    says, other parts of the chain may confirm that session. Raises _UntoldError.
     """
-    spot_time = _newest(rows, "spot_time")
+    newest, spot_time, seen_at = _newest(rows, "last_trade_time"), _newest(rows, "spot_time"), _first(rows, "seen_at")
     traded = [_trading_day(newest) if newest else None, _opened(spot_time) if spot_time else None]
     days = [day for day in traded if day is not None]
+    seen = None if seen_at is None else _opened(seen_at - payload.delay)
+    last = rows["expiry"].max()
+    assert isinstance(last, date)
     if days:
         session = max(days)
-        other = (
-            ""
-            if not payload.days or session in payload.days
-            else (
-                f"the file's name says {payload.days[0]}, but its newest trade is of {session}: taken as that session"
+        claimed = {*_possible(rows, payload.days), *([seen] if seen and not payload.late else [])}
+        perhaps = frozenset(day for day in claimed if session < day <= last)
+        confirmed = perhaps & payload.beside
+        if confirmed:
+            return _Told(
+                max(confirmed), "nothing in it traded in its session, which other parts of the chain tell", perhaps
             )
-        )
-        return session, other
-    opened = None if seen_at is None else _opened(seen_at - payload.delay)
-    session = opened or _named(rows, payload.days)
-    last = rows["expiry"].max()
-    if isinstance(last, date) and session > last:
+        if payload.days and session not in payload.days:
+            named = f"the file's name says {payload.days[0]}, but its newest trade is of {session}"
+            return _Told(session, f"{named}: taken as that session", perhaps)
+        return _Told(session, perhaps=perhaps)
+    session = seen or _named(rows, payload.days)
+    if session > last:
         raise _UntoldError(f"it is said to be of {session}, but every contract in it had expired on {last}")
-    return session, ""
+    return _Told(session)
+
+
+def _volume_of(session: date, rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows without the volume of contracts that last traded before a session: feeds that do not reset still show it."""
+    begun = sessions.at_new_york(_previous(session) or session, _NEXT_SESSION_FROM)
+    return rows.with_columns(volume=pl.when(pl.col("last_trade_time") < begun).then(0).otherwise("volume"))
 
 
 def _named(rows: pl.DataFrame, days: tuple[date, ...]) -> date:
     """The one date in a file's name that can be the session of its contracts. Raises _UntoldError."""
     if not days:
         raise _UntoldError("no session can be told: no date, no trade times, no time in the file's name")
-    expiries = rows["expiry"].unique().sort()
-    first = expiries[0]
-    possible = {day for day in days if day < first or (day == first and len(expiries) > 1)}
+    possible = _possible(rows, days)
     if len(possible) == 1:
         return possible.pop()
     named = " and ".join(str(day) for day in days)
     if possible:
         raise _UntoldError(f"no session can be told: the file's name says {named}, and nothing in it tells which")
     raise _UntoldError(
-        f"no session can be told: the file's name says {named}, no earlier than its contracts expire ({first}), and it "
-        "has no trade times"
+        f"no session can be told: the file's name says {named}, its contracts expire no later, and it has no trade "
+        "times"
     )
+
+
+def _possible(rows: pl.DataFrame, days: tuple[date, ...]) -> set[date]:
+    """The days on which all contracts may have been quoted: not later than any expires, nor as the only ones expire."""
+    expiries = rows["expiry"].unique().sort()
+    return {day for day in days if day < expiries[0] or (day == expiries[0] and len(expiries) > 1)}
 
 
 def _quoted(quote_time: datetime) -> date:
