@@ -123,10 +123,9 @@ def _problems(frame: pl.DataFrame) -> list[str]:
     problems = []
     nulls = frame.select(pl.col(column.name).null_count() for column in COLUMNS if column.required).row(0, named=True)
     problems += [f"{count} rows without {name}" for name, count in nulls.items() if count]
-    doubled = frame.select("source", "quote_time", "contract").is_duplicated().sum()
-    if doubled:
-        example = frame.filter(frame.select("source", "quote_time", "contract").is_duplicated())["contract"][0]
-        problems.append(f"{doubled} rows share a contract, such as {example}")
+    doubled = frame.select("source", "session_date", "contract").is_duplicated()
+    if doubled.any():
+        problems.append(f"{doubled.sum()} rows share a contract, such as {frame.filter(doubled)['contract'][0]}")
     negative = {
         name: frame.filter(pl.col(name) < 0).height
         for name in ("strike", "bid", "ask", "last", "volume", "open_interest", "spot")

@@ -14,11 +14,21 @@ from datetime import date, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 
 from scanner import resources
 from scanner.errors import ConfigError, UsageError
 from scanner.sources.registry import vendor_of
+from scanner.symbology import each_once, unmarked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +38,7 @@ _DURATION_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _CLOCK = r"((?:[01]\d|2[0-3]):[0-5]\d)"
 _HOURS = re.compile(rf"^(?:closed|{_CLOCK}\s*-\s*{_CLOCK})$")
-_SYMBOL = re.compile(r"^[A-Z0-9][A-Z0-9.\-/]{0,9}$")
+_SYMBOL = re.compile(r"^[$^_]?[A-Z0-9][A-Z0-9.\-/]{0,9}$")
 
 # What pydantic tells in Python's words, in those of the file.
 _SECTION = "keys and values, such as `key: value`"
@@ -66,7 +76,7 @@ def _listed(value: object) -> object:
 
 def _symbol(value: object) -> object:
     if isinstance(value, str) and _SYMBOL.match(value.strip().upper()):
-        return value.strip().upper()
+        return unmarked(value)
     raise ValueError(f"{value!r} is not a ticker symbol")
 
 
@@ -103,6 +113,7 @@ def _cooldown(value: object) -> object:
 
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Symbol = Annotated[str, BeforeValidator(_symbol)]
+Symbols = Annotated[tuple[Symbol, ...], AfterValidator(each_once)]
 Day = Annotated[date, BeforeValidator(_day)]
 Hours = Annotated[tuple[time, time] | None, BeforeValidator(_hours)]
 SourceName = Annotated[str, BeforeValidator(_source)]
@@ -181,7 +192,7 @@ class Settings(_Section):
     source: Annotated[tuple[SourceName, ...], BeforeValidator(_listed), Field(min_length=1)] = ("cboe",)
     accept_terms: tuple[SourceName, ...] = ()
     path: Path | None = None
-    watchlists: dict[str, tuple[Symbol, ...]] = {}
+    watchlists: dict[str, Symbols] = {}
     store: StoreSettings = StoreSettings()
     schedule: tuple[Job, ...] = ()
     alerts: AlertSettings = AlertSettings()

@@ -19,6 +19,7 @@ from scanner import events as event_tables
 from scanner import quality, ruleset, sessions
 from scanner.alerts.model import NotJudged, ScanMeta
 from scanner.alerts.update import update
+from scanner.chain import SORT_KEY
 from scanner.errors import ConfigError, ScanProblem, SourceError, StoreError
 from scanner.measuring import Fit, Measured, Price, beside, measure
 from scanner.memory import Memory
@@ -29,6 +30,7 @@ from scanner.panel import Panel
 from scanner.pricing import Curve, price_chain
 from scanner.pricing.curve import built_in, refreshed
 from scanner.store.summaries import CONTRACT_ROWS
+from scanner.symbology import each_once, plain_ticker
 
 if TYPE_CHECKING:
     from scanner.config import AlertSettings, Settings
@@ -209,10 +211,13 @@ def _symbols(received: Received) -> int:
 
 
 def receive(sources: Sequence[Source], request: Request) -> Received:
-    """Ask each source in turn for what the ones before it could not give."""
+    """Ask each source in turn for what the ones before it could not give; the chain holds each contract once.
+
+    A name asked for in two spellings is asked for once.
+    """
     received = Received()
-    chains: list[pl.DataFrame] = []
-    open_symbols: tuple[str, ...] = request.symbols
+    chains: dict[str, pl.DataFrame] = {}
+    open_symbols = each_once(request.symbols)
     failures: dict[str, ScanProblem] = {}
     for source in sources:
         if chains and not open_symbols:
@@ -220,16 +225,41 @@ def receive(sources: Sequence[Source], request: Request) -> Received:
         for fetched in source.chains(open_symbols, request.as_of or request.now):
             received.notes += [note for note in fetched.notes if note not in received.notes]
             if fetched.chain is not None:
-                chains.append(fetched.chain)
+                for name, part in _by_name(fetched.chain):
+                    if name in chains:
+                        received.notes.append(
+                            f"{name}: {source.vendor.name} gave it again; the chain it gave first counts"
+                        )
+                    else:
+                        chains[name] = part
                 failures.pop(fetched.symbol, None)
             elif fetched.error is not None:
                 failures[fetched.symbol] = fetched.error
-        found = {name for chain in chains for name in chain["underlying"].unique()}
-        open_symbols = tuple(symbol for symbol in open_symbols if symbol not in found)
+        open_symbols = tuple(symbol for symbol in open_symbols if plain_ticker(symbol) not in chains)
     received.problems += failures.values()
     if chains:
-        received.chain = pl.concat(chains).sort("root", "expiry", "strike", "right")
+        received.chain, dropped = _each_contract_once(pl.concat(chains.values()))
+        received.notes += dropped
     return received
+
+
+def _by_name(chain: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
+    """A source's answer by the name each chain in it is known by, whatever its spelling."""
+    for (name,), part in chain.partition_by("underlying", maintain_order=True, as_dict=True).items():
+        yield plain_ticker(str(name)), part
+
+
+def _each_contract_once(chain: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
+    """The rows sorted as every chain is, none with a contract that another one before it has; and what was dropped."""
+    once = chain.unique("contract", keep="first", maintain_order=True).sort(SORT_KEY)
+    if once.height == chain.height:
+        return once, []
+    again = chain.filter(chain["contract"].is_duplicated())
+    names = ", ".join(again["underlying"].unique().sort())
+    dropped = chain.height - once.height
+    return once, [
+        f"{names}: {dropped:,} rows came with a contract that was there already, such as {again['contract'][0]}"
+    ]
 
 
 def look(chain: pl.DataFrame, store: Store | None, request: Request, settings: Settings) -> Mapping[str, pl.DataFrame]:

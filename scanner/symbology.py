@@ -8,6 +8,7 @@ have a fixed length.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -125,6 +126,24 @@ def root_info(root: str) -> RootInfo:
     if len(root) > 1 and root[-1].isdigit() and root[:-1].isalpha():
         return RootInfo(root[:-1], "PM", "american", nonstandard=True, multiplier=10 if root[-1] == "7" else 100)
     return RootInfo(root, "PM", "american", nonstandard=False)
+
+
+def plain_ticker(symbol: str) -> str:
+    """A ticker as it is compared: ``BRK.B``, ``BRK-B`` and ``brkb`` are one, and so are ``^SPX`` and ``SPX``."""
+    return re.sub(r"[^A-Z0-9]", "", symbol.upper())
+
+
+def unmarked(symbol: str) -> str:
+    """A ticker as it is written: in capitals, without the mark that some vendors put before an index."""
+    return symbol.strip().upper().lstrip("_^$")
+
+
+def each_once(symbols: Iterable[str]) -> tuple[str, ...]:
+    """Tickers in their order, each once, by the spelling it has first."""
+    first: dict[str, str] = {}
+    for symbol in symbols:
+        first.setdefault(plain_ticker(symbol), symbol)
+    return tuple(first.values())
 
 
 def underlying_of(root: str) -> str:

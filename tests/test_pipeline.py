@@ -122,6 +122,37 @@ def test_a_later_source_is_asked_only_for_what_the_earlier_ones_lack():
     assert [problem.symbol for problem in received.problems] == ["NOPE"]
 
 
+def test_a_name_is_one_however_it_is_spelled_over_all_sources():
+    now = sessions.session_close(DAYS[0])
+    brk = built_chain(DAYS[0], underlying="BRK.B", root="BRKB")
+    first = Canned("first", **{"BRK-B": brk, "ABC": built_chain(DAYS[0])})
+    second = Canned("second", **{"BRK-B": brk, "BRK.B": brk, "BRKB": brk})
+    received = pipeline.receive([first, second], pipeline.Request(("BRK-B", "BRK.B", "BRKB", "ABC"), None, now, "x"))
+    assert received.chain is not None
+    assert received.chain.height == 40
+    assert received.problems == []
+
+
+class Repeating(Canned):
+    """A source that gives every chain it has for every symbol."""
+
+    def chains(self, symbols, now):
+        for symbol in symbols:
+            yield Fetched(symbol, pl.concat(self._chains.values()))
+
+
+def test_a_chain_holds_each_contract_once_whoever_gives_it_twice_and_it_is_said():
+    now = sessions.session_close(DAYS[0])
+    # One contract under two names: XYZ lists the very contracts of ABC.
+    twice = Repeating("test", ABC=built_chain(DAYS[0]), XYZ=built_chain(DAYS[0], underlying="XYZ", root="ABC"))
+    received = pipeline.receive([twice], pipeline.Request(("ABC", "XYZ"), None, now, "x"))
+    assert received.chain is not None
+    assert received.chain.height == 20
+    assert not received.chain["contract"].is_duplicated().any()
+    assert any("20 rows came with a contract that was there already" in note for note in received.notes)
+    assert "ABC: test gave it again; the chain it gave first counts" in received.notes
+
+
 def test_a_name_that_another_source_served_never_meets_the_history_of_the_first(store):
     keep(store, DAYS[:3])
     served = [("DEF", "test"), ("GHI", "test"), ("ABC", "other")]

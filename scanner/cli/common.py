@@ -79,18 +79,21 @@ def _known_sources(named: str, option: str = "--source") -> tuple[str, ...]:
 
 
 def symbols_for(given: Sequence[str] | None, watchlist: str | None, settings: Settings) -> tuple[str, ...]:
-    """The underlyings to look at: those given, else the watchlist named, else every watchlist; in order, once each.
+    """The underlyings to look at: those given, else the watchlist named, else every watchlist; in order.
 
-    Empty where there is nothing to go by. Raises UsageError for a watchlist that does not exist.
+    Each is there once, however it is spelled. Empty where there is nothing to go by. Raises UsageError for a watchlist
+    that does not exist.
     """
+    from scanner.symbology import each_once, unmarked
+
     if given:
-        return tuple(dict.fromkeys(symbol.strip().upper() for symbol in given if symbol.strip()))
+        return each_once(unmarked(symbol) for symbol in given if symbol.strip())
     if watchlist is not None:
         if watchlist not in settings.watchlists:
             there = ", ".join(sorted(settings.watchlists)) or "none"
             raise UsageError(f"--watchlist {watchlist}: there is no such watchlist; the configuration has: {there}")
         return settings.watchlists[watchlist]
-    return tuple(dict.fromkeys(symbol for names in settings.watchlists.values() for symbol in names))
+    return each_once(symbol for names in settings.watchlists.values() for symbol in names)
 
 
 def instant_for(as_of: str | None) -> datetime | None:

@@ -64,6 +64,7 @@ def exit_code(report: ImportReport) -> int:
 
 def _import(store: Store, paths: list[Path], report: ImportReport, bars: _Bars) -> bool:
     """Import everything named; whether it was interrupted."""
+    from scanner.cli import common
     from scanner.sources.files import read_recorded, recorded_files
     from scanner.store.importing import import_chains, import_tables, is_table
 
@@ -72,7 +73,8 @@ def _import(store: Store, paths: list[Path], report: ImportReport, bars: _Bars) 
     bars.reading(len({file for path in chains for file in recorded_files(path)}.difference(tables)))
     try:
         import_tables(store, tables, report)
-        recorded = (item for path in chains for item in read_recorded(path) if item.path not in tables)
+        read = read_recorded(*chains, now=common.right_now())
+        recorded = (item for item in read if item.path not in tables)
         import_chains(store, recorded, report, bars.read, bars.judging, bars.judged)
     except KeyboardInterrupt:
         return True

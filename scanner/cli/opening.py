@@ -145,7 +145,7 @@ def chain_of(settings: Settings, request: Request, *, named_source: bool) -> Rec
 
 def _stored_chain(settings: Settings, request: Request) -> pl.DataFrame | None:
     """The newest quotes of one session that the store kept at a past moment, of the source that has the newest."""
-    from scanner import sessions
+    from scanner import pipeline, sessions
 
     store = store_if_there(settings)
     if store is None or request.as_of is None:
@@ -153,13 +153,8 @@ def _stored_chain(settings: Settings, request: Request) -> pl.DataFrame | None:
     session = sessions.session_of(request.as_of)
     with store:
         kept = store.snapshots
-        known = [
-            item
-            for source in kept.sources()
-            for item in kept.chains(source, session, request.symbols)
-            if item.quote_time <= request.as_of
-        ]
-        return kept.load([max(known, key=lambda item: item.quote_time)]) if known else None
+        found = [kept.newest(source, session, request.symbols, request.as_of) for source in kept.sources()]
+    return max((chain for chain in found if not chain.is_empty()), key=pipeline.newest_quotes, default=None)
 
 
 def open_sources(settings: Settings, as_of: datetime | None = None) -> list[Source]:
@@ -167,6 +162,7 @@ def open_sources(settings: Settings, as_of: datetime | None = None) -> list[Sour
 
     A live source has no past: with ``as_of`` it would be judged as what it is not.
     """
+    from scanner.cli import common
     from scanner.sources.registry import open_source, require_terms, vendor_of
 
     live = [name for name in settings.source if vendor_of(name).live]
@@ -177,7 +173,7 @@ def open_sources(settings: Settings, as_of: datetime | None = None) -> list[Sour
         )
     for name in settings.source:
         require_terms(name, settings.accept_terms)
-    return [open_source(name, settings) for name in settings.source]
+    return [open_source(name, settings, common.right_now) for name in settings.source]
 
 
 def usable_rules(settings: Settings, *, strict: bool) -> tuple[list[Rule], list[ScanProblem]]:

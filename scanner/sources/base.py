@@ -7,8 +7,7 @@ the chains.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
     from scanner.sources.registry import Vendor
 
 STAGE = "source"
+# Tells the time, UTC.
+Clock = Callable[[], datetime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +38,6 @@ class Fetched:
 def failed(symbol: str, code: str, message: str) -> Fetched:
     """The answer for a symbol that has no chain."""
     return Fetched(symbol, None, ScanProblem(symbol, STAGE, code, message))
-
-
-def plain_ticker(symbol: str) -> str:
-    """A ticker as it is compared: ``BRK.B``, ``BRK-B`` and ``brkb`` are one, and so are ``_SPX`` and ``SPX``."""
-    return re.sub(r"[^A-Z0-9]", "", symbol.upper())
 
 
 class Source(Protocol):

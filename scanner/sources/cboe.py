@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import polars as pl
 
 from scanner import symbology
 from scanner.errors import ScannerError
-from scanner.sources.base import Fetched, SourceSettings, failed, plain_ticker
+from scanner.sources.base import Clock, Fetched, SourceSettings, failed
 from scanner.sources.formats import building
 from scanner.sources.formats.base import File, Findings, UnreadableError
 from scanner.sources.formats.cboe_json import CboeJson
@@ -24,6 +24,7 @@ from scanner.sources.formats.cleaning import clean
 from scanner.sources.formats.reading import parse_json
 from scanner.sources.http import Answer, HttpError, PoliteClient
 from scanner.sources.registry import VENDORS
+from scanner.symbology import plain_ticker
 
 BASE_URL = "https://cdn.cboe.com"
 _CHAIN = "/api/global/delayed_quotes/options/{}.json"
@@ -41,9 +42,9 @@ _FORMAT = CboeJson()
 _NO_CHAIN = (ScannerError, pl.exceptions.PolarsError, ArithmeticError, LookupError, TypeError, ValueError)
 
 
-def open_source(settings: SourceSettings) -> CboeSource:
+def open_source(settings: SourceSettings, clock: Clock | None) -> CboeSource:
     """The source with a client of its own."""
-    del settings
+    del settings, clock
     return CboeSource(PoliteClient())
 
 
@@ -120,12 +121,12 @@ def _read(symbol: str, answer: Answer, now: datetime) -> Fetched:
             rows = rows.with_columns(seen_at=pl.lit(now))
         if rows.height and rows["seen_at"][0] > now + _CLOCKS_APART:
             raise UnreadableError(f"it is stamped {rows['seen_at'][0]:%Y-%m-%d %H:%M} UTC, which is still to come")
-        chain, notes = building.build(rows, source=_FORMAT.source, delay=_FORMAT.delay, findings=findings)
+        built = building.build(rows, building.Payload(_FORMAT.source, _FORMAT.delay, now=now), findings)
     except (UnreadableError, *_NO_CHAIN) as error:
         return failed(symbol, "unreadable", f"{symbol}: cboe's answer cannot be understood: {error}")
     refusals = tuple(str(refusal) for refusal in findings.take())
-    if chain is None:
+    if built.chain is None:
         return failed(
             symbol, "empty_chain", f"{symbol}: cboe's answer holds no contract ({'; '.join(refusals) or 'empty'})"
         )
-    return Fetched(symbol, chain, notes=(*refusals, *notes))
+    return Fetched(symbol, built.chain, notes=(*refusals, *built.notes))

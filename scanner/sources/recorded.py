@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -37,20 +37,53 @@ Key = tuple[str, date | None, datetime | None, datetime | None]
 Wanted = Callable[[Key], bool]
 
 
-def read_recorded(path: Path | str, wanted: Wanted | None = None) -> Iterator[RecordedChain]:
-    """Every chain in a file, a folder (with its sub-folders) or a glob, file by file in the order of their names.
+def read_recorded(
+    *paths: Path | str, wanted: Wanted | None = None, now: datetime | None = None
+) -> Iterator[RecordedChain]:
+    """Every chain in files, folders (with their sub-folders) or globs, file by file in the order of their names.
 
     Each :class:`RecordedChain` carries the refusals met since the one before it; one without a chain carries what is
     left over, or why a file gave nothing. Memory stays bounded for files of any size. ``wanted`` may turn chains down
-    by (underlying, session, quote time, payload time), as far as the file gives them, before they are built.
+    by (underlying, session, quote time, payload time), as far as the file gives them, before they are built. ``now`` is
+    the clock's time: chains that claim to be from after it are refused. A file in which nothing traded in the session
+    it says it is of comes last, once the others have told whether that was the session.
     """
-    path = Path(path)
-    found = recorded_files(path)
-    if not found:
-        reason = "no recorded chains in this folder" if path.is_dir() else "no such file or folder"
-        yield RecordedChain(path, "", None, (Refusal(str(path), None, reason, 0),))
-    for file in found:
-        yield from _read_file(file, wanted or (lambda _: True))
+    found: list[Path] = []
+    for path in map(Path, paths):
+        inside = recorded_files(path)
+        if not inside:
+            reason = "no recorded chains in this folder" if path.is_dir() else "no such file or folder"
+            yield RecordedChain(path, "", None, (Refusal(str(path), None, reason, 0),))
+        found += inside
+    yield from _Reading(wanted or (lambda _: True), now).files(found)
+
+
+@dataclass
+class _Reading:
+    """Files being read one after the other.
+
+    A part of a chain in which nothing traded does not tell its session. Such files are read again at the end, when the
+    other parts have told theirs.
+    """
+
+    wanted: Wanted
+    now: datetime | None
+    told: dict[tuple[str, str], set[date]] = field(default_factory=dict)
+
+    def files(self, paths: Iterable[Path]) -> Iterator[RecordedChain]:
+        """Every chain in the files."""
+        again: list[Path] = []
+        for path in paths:
+            for recorded in _read_file(path, self):
+                if recorded.perhaps:
+                    again += [path] if path not in again[-1:] else []
+                    continue
+                if recorded.chain is not None:
+                    source, name, session = recorded.chain.select("source", "underlying", "session_date").row(0)
+                    self.told.setdefault((source, name), set()).add(session)
+                yield recorded
+        for path in again:
+            yield from (recorded for recorded in _read_file(path, self) if recorded.perhaps)
 
 
 def recorded_files(path: Path) -> list[Path]:
@@ -64,16 +97,18 @@ def recorded_files(path: Path) -> list[Path]:
     return sorted(file for file in matches if not file.is_dir() and file.name.lower() not in _COMPANIONS)
 
 
-def _read_file(path: Path, wanted: Wanted) -> Iterator[RecordedChain]:
+def _read_file(path: Path, reading: _Reading) -> Iterator[RecordedChain]:
     findings = Findings(str(path))
     name = ""
     taken = 0
     try:
-        opened = _open(path, findings)
+        opened = _open(path, findings, reading)
         name = opened.format.name
-        for chain, notes in opened.chains(wanted):
+        for built in opened.chains(reading.wanted):
             taken += 1
-            yield RecordedChain(path, name, chain, findings.take(), (*opened.remarks, *notes))
+            yield RecordedChain(
+                path, name, built.chain, findings.take(), (*opened.remarks, *built.notes), built.perhaps
+            )
         if not taken and not opened.turned_down:
             findings.add("no row in it could be taken", None, 0)
     except UnreadableError as error:
@@ -106,10 +141,11 @@ class _Opened:
     format: TextFormat | JsonFormat
     rows: Callable[[Findings], Iterator[pl.DataFrame]]
     findings: Findings
+    reading: _Reading
     remarks: tuple[str, ...] = ()
     turned_down: bool = False
 
-    def chains(self, wanted: Wanted) -> Iterator[tuple[pl.DataFrame, tuple[str, ...]]]:
+    def chains(self, wanted: Wanted) -> Iterator[building.Built]:
         """Finished chains. Small files are read once; larger ones once for the plan, and once or more for the rows."""
         tables = self._tables(self.findings)
         first = next(tables, None)
@@ -154,7 +190,7 @@ class _Opened:
             waiting = {key: span for key, span in waiting.items() if key not in taken}
         return passes
 
-    def _one_pass(self, keys: dict[Key, int], findings: Findings) -> Iterator[tuple[pl.DataFrame, tuple[str, ...]]]:
+    def _one_pass(self, keys: dict[Key, int], findings: Findings) -> Iterator[building.Built]:
         waiting: dict[Key, list[pl.DataFrame]] = {}
         for number, table in enumerate(self._tables(findings)):
             for key, rows in _parts(table).items():
@@ -163,19 +199,21 @@ class _Opened:
             for key in [key for key in waiting if keys[key] == number]:
                 yield from self._chain(key, pl.concat(waiting.pop(key)), lambda _: True)
 
-    def _chain(self, key: Key, rows: pl.DataFrame, wanted: Wanted) -> Iterator[tuple[pl.DataFrame, tuple[str, ...]]]:
+    def _chain(self, key: Key, rows: pl.DataFrame, wanted: Wanted) -> Iterator[building.Built]:
         if not wanted(key):
             self.turned_down = True
             return
-        chain, notes = building.build(
-            rows,
-            source=self.format.source,
-            delay=self.format.delay,
-            findings=self.findings,
+        payload = building.Payload(
+            self.format.source,
+            self.format.delay,
             late=self.file.stamp_is_late,
+            days=self.file.days,
+            beside=frozenset(self.reading.told.get((self.format.source, key[0]), ())),
+            now=self.reading.now,
         )
-        if chain is not None:
-            yield chain, notes
+        built = building.build(rows, payload, self.findings)
+        if built.chain is not None:
+            yield built
 
 
 def _parts(table: pl.DataFrame) -> dict[Key, pl.DataFrame]:
@@ -189,7 +227,7 @@ def _key(values: Iterable[Any]) -> Key:
     return underlying, session, quote_time, seen_at
 
 
-def _open(path: Path, findings: Findings) -> _Opened:
+def _open(path: Path, findings: Findings, run: _Reading) -> _Opened:
     """Tell a file's format from its content. Raises UnreadableError."""
     start = reading.head(path)
     if start.kind == "json":
@@ -200,7 +238,7 @@ def _open(path: Path, findings: Findings) -> _Opened:
         def of_document(findings: Findings) -> Iterator[pl.DataFrame]:
             yield whole.rows(document, file, findings)
 
-        return _Opened(file, whole, of_document, findings)
+        return _Opened(file, whole, of_document, findings, run)
     if start.kind == "parquet":
         given = reading.parquet_columns(path)
         tabular, header_line = formats.of_parquet(given), 0
@@ -220,4 +258,4 @@ def _open(path: Path, findings: Findings) -> _Opened:
         for block in blocks:
             yield tabular.rows(block, file, findings)
 
-    return _Opened(file, tabular, of_blocks, findings, tabular.remarks(names))
+    return _Opened(file, tabular, of_blocks, findings, run, tabular.remarks(names))

@@ -9,7 +9,7 @@ import polars as pl
 
 from scanner import sessions as calendar
 from scanner.errors import SourceError
-from scanner.sources.base import Fetched, SourceSettings, failed
+from scanner.sources.base import Clock, Fetched, SourceSettings, failed
 from scanner.sources.registry import VENDORS
 from scanner.sources.simulation.market import SOURCE, Market
 from scanner.sources.simulation.names import NAMES, Name, known, unknown
@@ -20,9 +20,9 @@ DEFAULT_SEED, DEFAULT_RATE = 1, 0.042
 SYMBOLS: tuple[str, ...] = tuple(sorted(NAMES))
 
 
-def open_source(settings: SourceSettings) -> SimulatedSource:
+def open_source(settings: SourceSettings, clock: Clock | None) -> SimulatedSource:
     """The plain simulated market."""
-    del settings
+    del settings, clock
     return SimulatedSource()
 
 

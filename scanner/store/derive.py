@@ -6,7 +6,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import polars as pl
 
@@ -14,7 +14,7 @@ from scanner import quality, sessions
 from scanner.corporate_actions import Actions
 from scanner.errors import StoreError
 from scanner.store.history import History
-from scanner.store.snapshots import Snapshots, StoredChain
+from scanner.store.snapshots import Pulled, Snapshots, StoredChain
 from scanner.store.summaries import CONTRACT_ROWS, VERDICT, Summaries
 
 log = logging.getLogger(__name__)
@@ -29,7 +29,10 @@ CLOSE_TOLERANCE = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """What became of one session of one underlying: the verdicts on it, and whether it reached the close."""
+    """What became of one session of one underlying: the verdicts on it, and whether it reached the close.
+
+    ``moments`` are those of the quotes of each part its newest chain came in.
+    """
 
     source: str
     session_date: date
@@ -37,6 +40,7 @@ class Derived:
     rows: int
     final: bool
     verdicts: pl.DataFrame
+    moments: tuple[datetime, ...] = ()
 
 
 def raw_summary(chain: pl.DataFrame, known: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -71,13 +75,16 @@ class Deriver:
         panel = self.history.recent(source, listed, session)
         verdicts = quality.judge(chain, panel, earlier, now=chain.select(pl.col("quote_time").max()).item())
         trusted, _ = quality.apply(chain, verdicts)
-        final = {name: _is_final(items[-1]) for name, items in listed.items()}
+        final = {name: _is_final(pulls[-1]) for name, pulls in listed.items()}
         unfinished = [name for name, reached in final.items() if not reached]
         # What had not traded yet when the session was last seen is not the session's volume.
         closing = trusted.with_columns(volume=pl.when(~pl.col("underlying").is_in(unfinished)).then(pl.col("volume")))
         contracts, metrics = self._summarised(source, session, closing)
         before = self._lineages_before(source, session, listed)
-        lineages = {name: self._lineage(name, session, before.get(name, ""), items) for name, items in listed.items()}
+        lineages = {
+            name: self._lineage(name, session, before.get(name, ""), (item for pull in pulls for item in pull.parts))
+            for name, pulls in listed.items()
+        }
         rows = _underlying_rows(trusted, verdicts, final, metrics).with_columns(
             lineage=pl.col("underlying").replace_strict(lineages),
             calculation_version=pl.lit(self.calculation_version),
@@ -85,9 +92,10 @@ class Deriver:
         self.summaries.write(source, session, contracts, rows)
         found = {str(name): part for (name,), part in verdicts.partition_by("underlying", as_dict=True).items()}
         nothing = verdicts.clear()
+        rows_of = dict(chain.group_by("underlying").len().iter_rows())
         return [
-            Derived(source, session, name, items[-1].rows, final[name], found.get(name, nothing))
-            for name, items in listed.items()
+            Derived(source, session, name, rows_of[name], final[name], found.get(name, nothing), _moments(pulls[-1]))
+            for name, pulls in listed.items()
         ]
 
     def _summarised(self, source: str, session: date, chain: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -105,15 +113,13 @@ class Deriver:
 
     def _newest(
         self, source: str, session: date, names: list[str]
-    ) -> tuple[dict[str, list[StoredChain]], pl.DataFrame, pl.DataFrame]:
+    ) -> tuple[dict[str, list[Pulled]], pl.DataFrame, pl.DataFrame]:
         """What is stored of a session by name, its newest chains and those before them; damaged files are passed by."""
         while True:
-            listed: dict[str, list[StoredChain]] = {}
-            for item in self.snapshots.chains(source, session, names):
-                listed.setdefault(item.underlying, []).append(item)
+            listed = self.snapshots.pulled(source, session, names)
             try:
-                chain = self.snapshots.load([items[-1] for items in listed.values()])
-                earlier = self.snapshots.load([items[-2] for items in listed.values() if len(items) > 1])
+                chain = self.snapshots.joined(pulls[-1] for pulls in listed.values())
+                earlier = self.snapshots.joined(pulls[-2] for pulls in listed.values() if len(pulls) > 1)
             except StoreError:
                 # The file is left out of the next listing.
                 continue
@@ -142,7 +148,8 @@ class Deriver:
     def _lineage(self, name: str, session: date, before: str, chains: Iterable[StoredChain]) -> str:
         """A digest of all that the summary of one session of one underlying is made from."""
         told = self.actions.about(name, session)
-        parts = [before, self.calculation_version, told, *(item.fingerprint for item in chains)]
+        in_order = sorted(chains, key=lambda item: (item.quote_time, item.scan_id))
+        parts = [before, self.calculation_version, told, *(item.fingerprint for item in in_order)]
         return hashlib.blake2b("\n".join(parts).encode(), digest_size=12).hexdigest()
 
     def _lineages_before(self, source: str, session: date, names: Iterable[str]) -> dict[str, str]:
@@ -156,10 +163,13 @@ class Deriver:
         return found
 
 
-def _is_final(chain: StoredChain) -> bool:
-    if not sessions.is_session(chain.session_date):
-        return True
-    return chain.quote_time >= sessions.session_close(chain.session_date) - CLOSE_TOLERANCE
+def _is_final(pull: Pulled) -> bool:
+    session = pull.parts[-1].session_date
+    return not sessions.is_session(session) or pull.moment >= sessions.session_close(session) - CLOSE_TOLERANCE
+
+
+def _moments(pull: Pulled) -> tuple[datetime, ...]:
+    return tuple(part.quote_time for part in pull.parts)
 
 
 def _underlying_rows(

@@ -1,7 +1,8 @@
 """Taking recorded chains into the store: first everything is stored as it came, then each session is judged in order.
 
 The order of the files does not matter, nor whether they were imported before: a chain whose content is already stored
-is passed over, and every session from the earliest new one on is derived anew.
+is passed over, and every session from the earliest new one on is derived anew. Parts of one chain are stored as they
+came and judged as one, whether they come together or later.
 """
 
 from __future__ import annotations
@@ -9,12 +10,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Protocol
 
 import polars as pl
 
-from scanner import corporate_actions, events
+from scanner import corporate_actions, events, parts
 from scanner.errors import SourceError
 from scanner.store.derive import Derived
 from scanner.store.store import RENAMES_FILE, Store
@@ -121,19 +123,44 @@ def import_chains(
     The callbacks tell how far it has come: each chain read, how many sessions are to be derived, each one derived.
     """
     taken: set[Path] = set()
+    files: dict[tuple[str, str, date], set[Path]] = {}
     with store.writing():
         for item in recorded:
             report.refused += [str(refusal) for refusal in item.refusals]
             report.notes.update(item.notes)
             if item.chain is not None:
                 taken.add(item.path)
+                files.setdefault(_whose(item.chain), set()).add(item.path)
                 _take(store, item.chain, report)
             elif item.path not in taken:
                 report.refused_files.append(item.path)
             on_chain(item)
         plan = store.outdated()
         on_plan(sum(len(names) for stale in plan.values() for names in stale.values()))
-        report.derived += store.catch_up(plan, on_session)
+        derived = store.catch_up(plan, on_session)
+        report.derived += derived
+        report.notes.update(_joined(derived, files))
+
+
+def _whose(chain: pl.DataFrame) -> tuple[str, str, date]:
+    source, underlying, session = chain.select("source", "underlying", "session_date").row(0)
+    return source, underlying, session
+
+
+def _joined(derived: Iterable[Derived], files: dict[tuple[str, str, date], set[Path]]) -> Counter[str]:
+    """What to say of sessions whose chain came in parts: one sentence a name, with the newest as the example."""
+    by_name: dict[tuple[str, str], list[Derived]] = {}
+    for item in derived:
+        if len(item.moments) > 1:
+            by_name.setdefault((item.source, item.underlying), []).append(item)
+    said = Counter[str]()
+    for (source, name), items in by_name.items():
+        newest = items[-1]
+        count = len(newest.moments)
+        read = files.get((source, name, newest.session_date), set())
+        what = f"{count} files" if len(read) == count else f"{count} parts"
+        said[f"{name} {newest.session_date}: {parts.told(what, newest.moments, newest.rows)}"] = len(items)
+    return said
 
 
 def _take(store: Store, chain: pl.DataFrame, report: ImportReport) -> None:

@@ -175,7 +175,7 @@ def count(plan: dict[str, dict[date, list[str]]]) -> int:
 def _snapshot_problem(store: Store, path: Path) -> str | None:
     try:
         chains = store.snapshots.footer(path)
-        if fingerprint(store.snapshots.load(chains)) != chains[0].fingerprint:
+        if fingerprint(store.snapshots.load(chains)) != chains[0].file_fingerprint:
             return f"{path} is damaged: it does not hold what was written"
     except StoreError as error:
         return str(error)

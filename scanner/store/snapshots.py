@@ -1,7 +1,8 @@
 """Chains exactly as received: append-only zstd Parquet, one file for each scan and session.
 
-A file is written under a temporary name and renamed, so it is whole or absent. Its footer lists the chains inside and
-holds a fingerprint of the content, which is how importing the same recording twice changes nothing.
+A file is written under a temporary name and renamed, so it is whole or absent. Its footer lists the chains inside, each
+with a fingerprint of its content, which is how the same recording imported or scanned twice changes nothing. What came
+in parts is kept in parts and read back as one chain (:mod:`scanner.parts`), so that a part may arrive at any time.
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +21,10 @@ import numpy as np
 import polars as pl
 
 from scanner import chain as chain_module
+from scanner import parts
 from scanner.errors import StoreError
 from scanner.store.files import folder_name, from_folder_name, write_parquet
+from scanner.symbology import plain_ticker
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +38,10 @@ _ROW_GROUP = 131_072
 
 @dataclass(frozen=True, slots=True)
 class StoredChain:
-    """One chain inside a snapshot file, as its footer tells it; ``fingerprint`` is that of the whole file."""
+    """One chain inside a snapshot file, as its footer tells it.
+
+    ``fingerprint`` is a digest of all it says, ``listing`` one of its contracts, ``file_fingerprint`` that of the file.
+    """
 
     source: str
     session_date: date
@@ -43,7 +50,21 @@ class StoredChain:
     quote_time: datetime
     rows: int
     fingerprint: str
+    listing: str
+    file_fingerprint: str
     path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """One chain of a session as it was pulled, oldest quotes first: mostly one stored chain, or the parts of one."""
+
+    parts: tuple[StoredChain, ...]
+
+    @property
+    def moment(self) -> datetime:
+        """The moment of its newest quotes."""
+        return self.parts[-1].quote_time
 
 
 class Snapshots:
@@ -83,11 +104,20 @@ class Snapshots:
         return True
 
     def holds(self, chain: pl.DataFrame, digest: str | None = None) -> bool:
-        """Whether these very quotes of one underlying are stored: the same file read again, a market at rest."""
+        """Whether these very quotes of one underlying are stored, in one piece or in parts.
+
+        So they are where the same file is read again, and where the market is at rest.
+        """
         source, session, underlying, quoted = _identity(chain)
         digest = digest or fingerprint(chain)
-        listed = self.chains(source, session, [underlying])
-        return any(known.fingerprint == digest and known.quote_time == quoted for known in listed)
+        listed = [known for known in self.chains(source, session, [underlying]) if known.quote_time <= quoted]
+        if any(known.fingerprint == digest and known.quote_time == quoted for known in listed):
+            return True
+        in_parts = [pull for pull in self._pulls(listed) if pull.moment == quoted and len(pull.parts) > 1]
+        try:
+            return any(fingerprint(self.joined([pull])) == digest for pull in in_parts)
+        except StoreError:
+            return False
 
     def path(self, source: str, session: date, scan_id: str) -> Path:
         """Where one scan's chains of one source and session are kept."""
@@ -109,13 +139,16 @@ class Snapshots:
         return sorted(date.fromisoformat(path.name) for path in _folders(self.folder / folder_name(source)))
 
     def chains(self, source: str, session: date, underlyings: Iterable[str] | None = None) -> list[StoredChain]:
-        """What is stored of a session, by name, oldest quotes first; a damaged file is logged and left out."""
-        wanted = None if underlyings is None else set(underlyings)
+        """What is stored of a session, by name, oldest quotes first; a damaged file is logged and left out.
+
+        Underlyings may be spelled in any way.
+        """
+        wanted = None if underlyings is None else {plain_ticker(name) for name in underlyings}
         listed = [
             item
             for path in sorted(self._session_folder(source, session).glob(f"*{_SUFFIX}"))
             for item in self._footer_or_nothing(path)
-            if wanted is None or item.underlying in wanted
+            if wanted is None or plain_ticker(item.underlying) in wanted
         ]
         return sorted(listed, key=lambda item: (item.underlying, item.quote_time, item.scan_id))
 
@@ -151,27 +184,71 @@ class Snapshots:
         self._footers[path] = (stamp, chains)
         return chains
 
-    def newest(self, source: str, session: date, underlyings: Iterable[str] | None = None) -> pl.DataFrame:
-        """The newest quotes of each underlying in a session, damaged files passed by; empty where there are none."""
+    def newest(
+        self, source: str, session: date, underlyings: Iterable[str] | None = None, until: datetime | None = None
+    ) -> pl.DataFrame:
+        """The newest quotes of each underlying in a session (up to a moment), parts joined, damaged files passed by.
+
+        Empty where there are none.
+        """
         wanted = None if underlyings is None else set(underlyings)
-        return self._whole(lambda: self.chains(source, session, wanted))
+        while True:
+            listed = self.pulled(source, session, wanted, until)
+            try:
+                return self.joined(pulls[-1] for pulls in listed.values())
+            except StoreError:
+                # The file is left out of the next listing.
+                continue
 
     def earlier(self, chain: pl.DataFrame) -> pl.DataFrame:
         """The newest quotes from before those of a chain of one source, in its session; empty where there are none."""
         quoted = dict(chain.group_by("underlying").agg(pl.col("quote_time").max()).iter_rows())
         source, session, _, _ = _identity(chain)
-        return self._whole(
-            lambda: [item for item in self.chains(source, session, quoted) if item.quote_time < quoted[item.underlying]]
-        )
-
-    def _whole(self, listed: Callable[[], list[StoredChain]]) -> pl.DataFrame:
-        """The last chain listed of each underlying; a file that turns out damaged is left out of the next listing."""
         while True:
-            last = {item.underlying: item for item in listed()}
+            before = [
+                [pull for pull in pulls if pull.moment < quoted[name]]
+                for name, pulls in self.pulled(source, session, quoted, max(quoted.values())).items()
+                if name in quoted
+            ]
             try:
-                return self.load(last.values())
+                return self.joined(pulls[-1] for pulls in before if pulls)
             except StoreError:
                 continue
+
+    def pulled(
+        self,
+        source: str,
+        session: date,
+        underlyings: Iterable[str] | None = None,
+        until: datetime | None = None,
+    ) -> dict[str, list[Pulled]]:
+        """What is stored of a session (up to a moment) by name and pull, oldest quotes first."""
+        listed: dict[str, list[StoredChain]] = {}
+        for item in self.chains(source, session, underlyings):
+            if until is None or item.quote_time <= until:
+                listed.setdefault(item.underlying, []).append(item)
+        return {name: self._pulls(items) for name, items in listed.items()}
+
+    def _pulls(self, items: Sequence[StoredChain]) -> list[Pulled]:
+        """The chains of one name, source and session by the pull they belong to."""
+        known = [parts.Part(item, item.quote_time, item.listing, partial(self._contracts, item)) for item in items]
+        return [Pulled(tuple(part.item for part in pull.parts)) for pull in parts.pulls(known)]
+
+    def _contracts(self, item: StoredChain) -> list[str]:
+        """The contracts of a stored chain; none where its file turns out to be damaged."""
+        try:
+            held = pl.scan_parquet(item.path).filter(_is_of(item)).select("contract").collect()
+        except (pl.exceptions.PolarsError, OSError) as error:
+            self._give_up(item.path, damaged(item.path, error))
+            return []
+        return held["contract"].to_list()
+
+    def joined(self, pulls: Iterable[Pulled]) -> pl.DataFrame:
+        """The chains of some pulls, parts joined, sorted as every chain is. Raises StoreError as :meth:`load` does."""
+        chosen = list(pulls)
+        whole = self.load(pull.parts[0] for pull in chosen if len(pull.parts) == 1)
+        made = [parts.join([self.load([item]) for item in pull.parts]) for pull in chosen if len(pull.parts) > 1]
+        return pl.concat([whole, *made]).sort(chain_module.SORT_KEY) if made else whole
 
     def load(self, chains: Iterable[StoredChain]) -> pl.DataFrame:
         """Read chosen chains back, sorted as every chain is.
@@ -190,10 +267,7 @@ class Snapshots:
         try:
             if len(items) == len(self.footer(path)):
                 return pl.read_parquet(path)
-            wanted = pl.any_horizontal(
-                (pl.col("underlying") == item.underlying) & (pl.col("quote_time") == item.quote_time) for item in items
-            )
-            return pl.scan_parquet(path).filter(wanted).collect()
+            return pl.scan_parquet(path).filter(pl.any_horizontal(_is_of(item) for item in items)).collect()
         except (pl.exceptions.PolarsError, OSError) as error:
             damage = damaged(path, error)
             self._give_up(path, damage)
@@ -209,15 +283,29 @@ def damaged(path: Path, error: Exception) -> StoreError:
     return StoreError(f"{path} is damaged ({' '.join(str(error).split())[:120]}); `scanner store verify` sets it aside")
 
 
+def _is_of(item: StoredChain) -> pl.Expr:
+    """Whether a row of a file is of a chain in it."""
+    return (pl.col("underlying") == item.underlying) & (pl.col("quote_time") == item.quote_time)
+
+
 def _described(chain: pl.DataFrame, digest: str) -> dict[str, Any]:
     """What a footer says of a frame: one entry for each underlying and quote time."""
     source, session = chain.select("source", "session_date").row(0)
-    entries = chain.group_by("underlying", "quote_time", maintain_order=True).len().iter_rows()
+    held = chain.partition_by("underlying", "quote_time", maintain_order=True, as_dict=True)
     return {
         "source": source,
         "session_date": session.isoformat(),
         "fingerprint": digest,
-        "chains": [[underlying, quoted.isoformat(), rows] for underlying, quoted, rows in entries],
+        "chains": [
+            [
+                underlying,
+                quoted.isoformat(),
+                part.height,
+                digest if len(held) == 1 else fingerprint(part),
+                _digest(part, ["contract"]),
+            ]
+            for (underlying, quoted), part in held.items()
+        ],
     }
 
 
@@ -229,12 +317,15 @@ def _identity(chain: pl.DataFrame) -> tuple[str, date, str, datetime]:
 
 def fingerprint(chain: pl.DataFrame) -> str:
     """A digest of what a chain says, free of when it was fetched: the same recording gives the same digest."""
+    return _digest(chain, [name for name in chain_module.SCHEMA if name != "fetched_at"])
+
+
+def _digest(chain: pl.DataFrame, columns: Iterable[str]) -> str:
     digest = hashlib.blake2b(digest_size=16)
-    for name in chain_module.SCHEMA:
-        if name != "fetched_at":
-            digest.update(name.encode())
-            for buffer in _buffers(chain[name]):
-                digest.update(buffer)
+    for name in columns:
+        digest.update(name.encode())
+        for buffer in _buffers(chain[name]):
+            digest.update(buffer)
     return digest.hexdigest()
 
 
@@ -254,7 +345,10 @@ def _buffers(column: pl.Series) -> Iterator[bytes | memoryview]:
 
 def _stored_chains(path: Path, described: dict[str, Any]) -> Iterator[StoredChain]:
     session, scan_id = date.fromisoformat(described["session_date"]), from_folder_name(path.stem)
-    for underlying, quoted, rows in described["chains"]:
+    whole = described["fingerprint"]
+    for number, (underlying, quoted, rows, *digests) in enumerate(described["chains"]):
+        # Files of earlier versions have no digests of their chains: then that of the file stands for each.
+        own, listing = digests or (whole, f"{whole}/{number}")
         yield StoredChain(
             source=described["source"],
             session_date=session,
@@ -262,7 +356,9 @@ def _stored_chains(path: Path, described: dict[str, Any]) -> Iterator[StoredChai
             underlying=underlying,
             quote_time=datetime.fromisoformat(quoted),
             rows=rows,
-            fingerprint=described["fingerprint"],
+            fingerprint=own,
+            listing=listing,
+            file_fingerprint=whole,
             path=path,
         )
 

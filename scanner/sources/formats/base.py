@@ -26,7 +26,7 @@ from typing import Any
 
 import polars as pl
 
-_STAMP = re.compile(r"(?<!\d)(20\d{2})-?(\d{2})-?(\d{2})[T_](\d{2})(\d{2})(\d{2})?Z?(?!\d)")
+_STAMP = re.compile(r"(?<!\d)(20\d{2})-?(\d{2})-?(\d{2})[T_](\d{2})(\d{2})(\d{2})?Z?(?!-?\d)")
 _DAY = re.compile(r"(?<!\d)(20\d{2})-(\d{2})-(\d{2})(?!\d)")
 FIFTEEN_MINUTES = timedelta(minutes=15)
 
@@ -64,6 +64,7 @@ class RecordedChain:
     """One chain of one session and quote time out of a file, with what was refused on the way to it.
 
     ``chain`` obeys :mod:`scanner.chain` and is None where nothing could be taken: then ``refusals`` say why.
+    ``perhaps`` are later sessions that it says it is of, though nothing in it traded then.
     """
 
     path: Path
@@ -71,6 +72,7 @@ class RecordedChain:
     chain: pl.DataFrame | None
     refusals: tuple[Refusal, ...] = ()
     notes: tuple[str, ...] = ()
+    perhaps: frozenset[date] = frozenset()
 
 
 @dataclass
@@ -117,17 +119,22 @@ class File:
         return "committed" in self.path.name
 
     @cached_property
-    def day(self) -> date | None:
-        """The date in the file's name."""
-        match = _DAY.search(self.path.name)
-        try:
-            return date(*(int(part) for part in match.groups())) if match else None
-        except ValueError:
-            return None
+    def days(self) -> tuple[date, ...]:
+        """The dates in the file's name: of the session, of an expiry, or of whatever else."""
+        found = (f"{year}-{month}-{day}" for year, month, day in _DAY.findall(self.path.name))
+        return tuple(date.fromisoformat(text) for text in found if _is_date(text))
 
     def beside(self, name: str, levels: int = 1) -> Path | None:
         """A file of that name in the same folder, or up to ``levels`` - 1 folders above it."""
         return next((p / name for p in list(self.path.parents)[:levels] if (p / name).is_file()), None)
+
+
+def _is_date(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 class TextFormat:

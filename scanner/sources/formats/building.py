@@ -12,6 +12,7 @@ be known from the clock.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
@@ -19,6 +20,7 @@ import polars as pl
 
 from scanner import chain, sessions
 from scanner.errors import ChainError
+from scanner.parts import without_empty_quotes
 from scanner.sources.formats import plausible
 from scanner.sources.formats.base import Findings
 
@@ -31,7 +33,6 @@ KEY: dict[str, pl.DataType | type[pl.DataType]] = {
 _TURNS_OVER, _TURNED_OVER = time(6, 0), time(10, 30)
 _NEXT_SESSION_FROM = time(18, 0)  # index options trade overnight; that belongs to the session ahead
 _NOMINAL_CLOSE = time(16, 0)
-_UNQUOTED_SHARE = 0.95
 CLOCK_SKEW = timedelta(minutes=5)
 
 
@@ -42,54 +43,91 @@ def keyed(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def build(
-    rows: pl.DataFrame, *, source: str, delay: timedelta, findings: Findings, late: bool = False
-) -> tuple[pl.DataFrame | None, tuple[str, ...]]:
-    """One chain from the rows of one key, and notes on how its times were told; None where no row is left.
+@dataclass(frozen=True)
+class Payload:
+    """What is known of the rows of one chain besides themselves.
 
-    ``late`` says that ``seen_at`` is only an upper bound: then the newest trade stands for the moment of the quotes.
+    ``source`` and ``delay`` are the format's. ``late`` says that ``seen_at`` is only an upper bound: then the newest
+    trade stands for the moment of the quotes. ``days`` are the dates in the file's name, ``beside`` the sessions that
+    other files of the name are of. ``now`` is the clock's time: what claims to be from after it is not believed; None
+    where there is no clock to hold it against.
     """
+
+    source: str
+    delay: timedelta = timedelta()
+    late: bool = False
+    days: tuple[date, ...] = ()
+    beside: frozenset[date] = frozenset()
+    now: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Built:
+    """A finished chain, None where no row is left, and notes on how its times were told.
+
+    ``perhaps`` are later sessions that its time or its file's name says, though nothing in it traded then. An expiry
+    far away may not trade for days; other parts of its chain know.
+    """
+
+    chain: pl.DataFrame | None = None
+    notes: tuple[str, ...] = ()
+    perhaps: frozenset[date] = frozenset()
+
+
+def build(rows: pl.DataFrame, payload: Payload, findings: Findings) -> Built:
+    """One chain from the rows of one key."""
     rows = _once_each(rows, findings)
     if rows.is_empty():
-        return None, ()
-    notes: list[str] = []
-    rows = without_later_trades(_quotes(rows), findings)
-    newest = _newest(rows, "last_trade_time")
-    seen_at = _first(rows, "seen_at")
-    quote_time = _first(rows, "quote_time")
-    session = _first(rows, "session_date")
-    if session is None:
-        session = _opened(quote_time) if quote_time else _session(rows, newest, seen_at, delay)
-        if session is None:
-            findings.add("no session can be told: no date, no trade times, no time in the file's name", None, 0)
-            return None, ()
-    if not sessions.is_covered(session):
-        known = f"{sessions.FIRST} to {sessions.LAST}"
-        reason = f"labelled {session}, outside the exchange's calendar, which knows {known}"
-        findings.add(reason, rows["line"][0], rows.height)
-        return None, ()
-    rows = plausible.dated(plausible.alive(rows, session, findings), session, findings)
-    rows = plausible.spots(rows, findings)
-    rows = plausible.vendor_volatility(plausible.quotes(rows, findings), session, findings)
+        return Built()
+    rows = _trades_before_seen(_seen_in_the_past(without_empty_quotes(rows), payload, findings), findings)
+    try:
+        told = _told_session(rows, payload)
+    except _UntoldError as error:
+        findings.add(str(error), None, 0)
+        return Built()
+    session = told.session
+    rows = _plausible(rows, session, findings)
     if rows.is_empty():
-        return None, ()
+        return Built()
+    rows = _volume_of(session, rows) if session in told.perhaps else rows
+    seen_at, quote_time = _first(rows, "seen_at"), _first(rows, "quote_time")
+    timed = quote_time is not None or seen_at is not None
     known_at = seen_at or quote_time
     rows = _dated_open_interest(rows, open_interest_session(known_at) if known_at else _previous(session))
+    notes = [told.how]
     if quote_time is None:
-        quote_time, how = _quote_time(session, newest, seen_at, delay, late=late)
-        notes += [how] if how else []
-    quote_time = _stamped(quote_time, session, _first(rows, "underlying"), label=_first(rows, "quote_time") is not None)
+        quote_time, how = _quote_time(session, _newest(rows, "last_trade_time"), seen_at, payload)
+        notes.append(how)
+    label = _first(rows, "quote_time") is not None
+    quote_time = _stamped(quote_time, session, _first(rows, "underlying"), label=label)
+    early = _not_yet(session, quote_time, payload.now, timed=timed)
+    if early:
+        findings.add(early, rows["line"][0], rows.height)
+        return Built()
     rows = rows.with_columns(
-        source=pl.lit(source),
+        source=pl.lit(payload.source),
         simulated=pl.lit(value=False),
         session_date=pl.lit(session),
         quote_time=pl.lit(quote_time).cast(chain.INSTANT),
     )
     try:
-        return chain.conform(rows), tuple(notes)
+        return Built(chain.conform(rows), tuple(note for note in notes if note), told.perhaps)
     except ChainError as error:
         findings.add(f"{session}: {error}", None, rows.height)
-        return None, ()
+        return Built()
+
+
+@dataclass(frozen=True)
+class _Told:
+    """The session of a chain, a note on how it was told, and the later ones it may be of."""
+
+    session: date
+    how: str = ""
+    perhaps: frozenset[date] = frozenset()
+
+
+class _UntoldError(Exception):
+    """Nothing tells the session of a chain, or what does contradicts itself; the text says how."""
 
 
 def _dated_open_interest(rows: pl.DataFrame, asof: date | None) -> pl.DataFrame:
@@ -119,22 +157,24 @@ def _once_each(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
     return kept.filter(~doubled)
 
 
-def _quotes(rows: pl.DataFrame) -> pl.DataFrame:
-    """Null the quotes of contracts that have none: an ask of zero, and the bid of zero beside it.
+def _seen_in_the_past(rows: pl.DataFrame, payload: Payload, findings: Findings) -> pl.DataFrame:
+    """Null the time a payload gives itself where it has not come yet."""
+    seen_at = _first(rows, "seen_at")
+    if seen_at is None or payload.now is None or seen_at <= payload.now + CLOCK_SKEW:
+        return rows
+    findings.add(f"its time, {seen_at:%Y-%m-%d %H:%M} UTC, has not come yet; not believed", None, 0)
+    return rows.with_columns(seen_at=pl.lit(None, dtype=chain.INSTANT))
 
-    A chain in which nothing is quoted keeps its zeros, so that one can tell "all zero" from "not given".
-    """
-    if not {"bid", "ask"} <= set(rows.columns):
-        return rows
-    bid, ask = pl.col("bid").fill_null(0.0), pl.col("ask").fill_null(0.0)
-    given = pl.col("bid").is_not_null() | pl.col("ask").is_not_null()
-    unquoted = rows.select((given & (bid == 0) & (ask == 0)).sum() >= _UNQUOTED_SHARE * given.sum()).item()
-    if unquoted:
-        return rows
-    return rows.with_columns(
-        bid=pl.when((bid > 0) | (ask > 0) | pl.col("ask").is_null()).then("bid"),
-        ask=pl.when(ask > 0).then("ask"),
-    )
+
+def _trades_before_seen(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
+    """No trade later than the payload that tells of it: single ones lose their time, but most of them refute it."""
+    if "last_trade_time" in rows.columns:
+        early = (rows["last_trade_time"] > rows["seen_at"] + CLOCK_SKEW).sum()
+        if 2 * early > rows["last_trade_time"].count():
+            seen_at = _first(rows, "seen_at")
+            findings.add(f"its time, {seen_at:%Y-%m-%d %H:%M} UTC, is before most trades in it; not believed", None, 0)
+            return rows.with_columns(seen_at=pl.lit(None, dtype=chain.INSTANT))
+    return without_later_trades(rows, findings)
 
 
 def without_later_trades(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
@@ -150,6 +190,18 @@ def without_later_trades(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame
     return rows
 
 
+def _plausible(rows: pl.DataFrame, session: date, findings: Findings) -> pl.DataFrame:
+    """The rows without what cannot be in a chain of that session; none where the calendar does not know it."""
+    if not sessions.is_covered(session):
+        known = f"{sessions.FIRST} to {sessions.LAST}"
+        reason = f"labelled {session}, outside the exchange's calendar, which knows {known}"
+        findings.add(reason, rows["line"][0], rows.height)
+        return rows.clear()
+    rows = plausible.dated(plausible.alive(rows, session, findings), session, findings)
+    rows = plausible.quotes(plausible.spots(rows, findings), findings)
+    return plausible.vendor_volatility(rows, session, findings)
+
+
 def _newest(rows: pl.DataFrame, name: str) -> datetime | None:
     if name not in rows.columns:
         return None
@@ -162,14 +214,83 @@ def _first(rows: pl.DataFrame, name: str) -> Any:
     return rows[name][0]
 
 
-def _session(rows: pl.DataFrame, newest: datetime | None, seen_at: datetime | None, delay: timedelta) -> date | None:
-    """The session of a chain without a label: that of its newest trade, else the newest to have opened when seen."""
-    spot_time = _newest(rows, "spot_time")
+def _told_session(rows: pl.DataFrame, payload: Payload) -> _Told:
+    """The session of a chain: its label, that of its quotes, or what :func:`_session` finds. Raises _UntoldError."""
+    label, quote_time = _first(rows, "session_date"), _first(rows, "quote_time")
+    if label is not None:
+        return _Told(label)
+    return _session(rows, payload) if quote_time is None else _Told(_quoted(quote_time))
+
+
+def _session(rows: pl.DataFrame, payload: Payload) -> _Told:
+    """The session of a chain without a label or a time of its quotes.
+
+    It is that of its newest trade, else the newest to have opened when it was seen, else the date in the file's name:
+    names say expiries, and days of filing, too. Where nothing in it traded in the session that its time or its name
+    says, other parts of the chain may confirm that session. Raises _UntoldError.
+    """
+    newest, spot_time, seen_at = _newest(rows, "last_trade_time"), _newest(rows, "spot_time"), _first(rows, "seen_at")
     traded = [_trading_day(newest) if newest else None, _opened(spot_time) if spot_time else None]
     days = [day for day in traded if day is not None]
+    seen = None if seen_at is None else _opened(seen_at - payload.delay)
+    last = rows["expiry"].max()
+    assert isinstance(last, date)
     if days:
-        return max(days)
-    return None if seen_at is None else _opened(seen_at - delay)
+        session = max(days)
+        claimed = {*_possible(rows, payload.days), *([seen] if seen and not payload.late else [])}
+        perhaps = frozenset(day for day in claimed if session < day <= last)
+        confirmed = perhaps & payload.beside
+        if confirmed:
+            return _Told(
+                max(confirmed), "nothing in it traded in its session, which other parts of the chain tell", perhaps
+            )
+        if payload.days and session not in payload.days:
+            named = f"the file's name says {payload.days[0]}, but its newest trade is of {session}"
+            return _Told(session, f"{named}: taken as that session", perhaps)
+        return _Told(session, perhaps=perhaps)
+    session = seen or _named(rows, payload.days)
+    if session > last:
+        raise _UntoldError(f"it is said to be of {session}, but every contract in it had expired on {last}")
+    return _Told(session)
+
+
+def _volume_of(session: date, rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows without the volume of contracts that last traded before a session: feeds that do not reset still show it."""
+    begun = sessions.at_new_york(_previous(session) or session, _NEXT_SESSION_FROM)
+    return rows.with_columns(volume=pl.when(pl.col("last_trade_time") < begun).then(0).otherwise("volume"))
+
+
+def _named(rows: pl.DataFrame, days: tuple[date, ...]) -> date:
+    """The one date in a file's name that can be the session of its contracts. Raises _UntoldError."""
+    if not days:
+        raise _UntoldError("no session can be told: no date, no trade times, no time in the file's name")
+    possible = _possible(rows, days)
+    if len(possible) == 1:
+        return possible.pop()
+    named = " and ".join(str(day) for day in days)
+    if possible:
+        raise _UntoldError(f"no session can be told: the file's name says {named}, and nothing in it tells which")
+    raise _UntoldError(
+        f"no session can be told: the file's name says {named}, its contracts expire no later, and it has no trade "
+        "times"
+    )
+
+
+def _possible(rows: pl.DataFrame, days: tuple[date, ...]) -> set[date]:
+    """The days on which all contracts may have been quoted: not later than any expires, nor as the only ones expire."""
+    expiries = rows["expiry"].unique().sort()
+    return {day for day in days if day < expiries[0] or (day == expiries[0] and len(expiries) > 1)}
+
+
+def _quoted(quote_time: datetime) -> date:
+    """The session quotes are of. Raises _UntoldError."""
+    session = _opened(quote_time)
+    if session is None:
+        raise _UntoldError(
+            f"quoted {quote_time:%Y-%m-%d}, outside the exchange's calendar, which knows {sessions.FIRST} to "
+            f"{sessions.LAST}"
+        )
+    return session
 
 
 def _trading_day(trade: datetime) -> date | None:
@@ -188,18 +309,40 @@ def _opened(instant: datetime) -> date | None:
 
 
 def _quote_time(
-    session: date, newest: datetime | None, seen_at: datetime | None, delay: timedelta, *, late: bool
+    session: date, newest: datetime | None, seen_at: datetime | None, payload: Payload
 ) -> tuple[datetime, str]:
     """The moment the quotes describe, and a note where it had to be assumed."""
     close = close_of(session)
     if seen_at is None:
         moment, how = close, "no time given: the quotes are taken as those of the session's close"
     else:
-        moment, how = min(seen_at - delay, close), ""
-        if late and newest is not None and newest.astimezone(sessions.NEW_YORK).date() == session:
+        moment, how = min(seen_at - payload.delay, close), ""
+        if payload.late and newest is not None and newest.astimezone(sessions.NEW_YORK).date() == session:
             moment = newest
             how = "the file's name says when it was filed, not when it was pulled: the newest trade stands for it"
     return (moment if newest is None else max(moment, newest)), how
+
+
+def _not_yet(session: date, quote_time: datetime, now: datetime | None, *, timed: bool) -> str:
+    """Why a chain cannot be from where it says, as that has not come yet; empty where it has."""
+    if now is None or not sessions.is_covered(session):
+        return ""
+    latest = now + CLOCK_SKEW
+    local = latest.astimezone(sessions.NEW_YORK)
+    # A session's index options trade from the evening before.
+    overnight = local.time() >= _NEXT_SESSION_FROM
+    day = _next(local.date()) if overnight else local.date()
+    clock = f"it is {now:%Y-%m-%d %H:%M} UTC by this machine's clock"
+    if session > day:
+        return f"of {session}, a session that has not come yet ({clock}); refused"
+    if quote_time > latest and not timed:
+        return (
+            f"its session {session} has not closed yet ({clock}) and nothing in it says when its quotes are from: "
+            "refused; give their time, or wait for the close"
+        )
+    if quote_time > latest:
+        return f"its quotes are of {quote_time:%Y-%m-%d %H:%M} UTC, which has not come yet ({clock}); refused"
+    return ""
 
 
 def close_of(day: date) -> datetime:
@@ -225,6 +368,14 @@ def open_interest_session(seen_at: datetime) -> date | None:
     if not sessions.is_session(day) or local.time() < _TURNS_OVER:
         return _previous(day, 2)
     return _previous(day) if local.time() >= _TURNED_OVER else None
+
+
+def _next(day: date) -> date:
+    """The session after a day; the day itself beyond the calendar."""
+    try:
+        return sessions.next_session(day)
+    except ValueError:
+        return day
 
 
 def _previous(day: date, count: int = 1) -> date | None:

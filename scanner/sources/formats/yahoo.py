@@ -67,8 +67,6 @@ class Yahoo(TextFormat):
             volume=pl.when(pl.lit(blank)).then(0).otherwise("volume"),
             vendor_iv=pl.when(pl.col("ask") > 0, pl.col("vendor_iv") > _STARTING_VALUE).then("vendor_iv"),
         )
-        if "session_date" not in rows.columns and file.day is not None:
-            rows = rows.with_columns(session_date=pl.lit(file.day))
         if "lasttradedate" in present:
             rows = rows.with_columns(last_trade_time=block["lasttradedate"])
             dated = columns.blanked(rows["last_trade_time"]).is_not_null()
