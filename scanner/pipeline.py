@@ -22,7 +22,7 @@ from scanner.alerts.update import update
 from scanner.errors import ConfigError, ScanProblem, SourceError, StoreError
 from scanner.measuring import Fit, Measured, Price, beside, measure
 from scanner.memory import Memory
-from scanner.metrics import record, surprise, underlying
+from scanner.metrics import contract, record, surprise, underlying
 from scanner.metrics.looks import Looks, look_at
 from scanner.outputs.result import ScanResult
 from scanner.panel import Panel
@@ -291,8 +291,9 @@ def summarise(
     chain: pl.DataFrame, events: pl.DataFrame, curve: Curve | None = None
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """What is kept of a session for later ones to compare with: contract rows and one row of sums an underlying."""
-    priced = price_chain(chain, curve, event_tables.dividends(events), sides=("mid",))
-    contracts = priced.contracts.with_columns(premium=pl.col("volume") * pl.col("mid") * pl.col("multiplier"))
+    spelled = event_tables.spelled_as(events, chain["underlying"].unique())
+    priced = price_chain(chain, curve, event_tables.dividends(spelled), sides=("mid",))
+    contracts = priced.contracts.with_columns(premium=contract.premium())
     standard = contracts.filter(~pl.col("nonstandard"))
     totals = underlying.totals(standard).drop("session_date", "spot")
     nearest = priced.expiries.drop_nulls("forward").sort("expiry").group_by("underlying", maintain_order=True)

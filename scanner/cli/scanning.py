@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from scanner.ruleset import Rule
     from scanner.sources.base import Source
     from scanner.store.state import State
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +109,10 @@ def _write_outputs(result: ScanResult, settings: Settings, state: State | None) 
         listed |= {alert.alert_id: alert for alert in result.alerts}
         current = [alert for alert in listed.values() if alert.status is not Status.closed]
         name = f"watchlist-{result.scan.session_date}"
-        watchlist.write(current, wanted.path, name, watchlist.Dialect(wanted.dialect))
+        dialect = watchlist.Dialect(wanted.dialect)
+        watchlist.write(current, wanted.path, name, dialect)
+        for sentence in watchlist.left_out(current, dialect):
+            log.warning("%s", sentence)
     except ScannerError as error:
         return [ScanProblem("", "outputs", "not_written", str(error))]
     return []

@@ -7,7 +7,6 @@ the chains.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -39,11 +38,6 @@ class Fetched:
 def failed(symbol: str, code: str, message: str) -> Fetched:
     """The answer for a symbol that has no chain."""
     return Fetched(symbol, None, ScanProblem(symbol, STAGE, code, message))
-
-
-def plain_ticker(symbol: str) -> str:
-    """A ticker as it is compared: ``BRK.B``, ``BRK-B`` and ``brkb`` are one, and so are ``_SPX`` and ``SPX``."""
-    return re.sub(r"[^A-Z0-9]", "", symbol.upper())
 
 
 class Source(Protocol):

@@ -14,14 +14,15 @@ from pathlib import Path
 
 import polars as pl
 
-from scanner import symbology
-from scanner.sources.base import Fetched, failed, plain_ticker
+from scanner import products, symbology
+from scanner.sources.base import Fetched, failed
 from scanner.sources.formats import building
 from scanner.sources.formats.base import File, Findings, UnreadableError
 from scanner.sources.formats.cboe_json import CboeJson
 from scanner.sources.formats.cleaning import clean
 from scanner.sources.formats.reading import parse_json
 from scanner.sources.http import Answer, HttpError, PoliteClient
+from scanner.symbology import plain_ticker
 
 BASE_URL = "https://cdn.cboe.com"
 _CHAIN = "/api/global/delayed_quotes/options/{}.json"
@@ -60,7 +61,7 @@ class CboeSource:
             yield fetched
 
     def _one(self, symbol: str, now: datetime) -> Fetched:
-        ticker = symbol.strip().upper().lstrip("_^$")
+        ticker = symbology.ticker(symbol)
         if not _TICKER.match(ticker):
             return failed(symbol, "unknown_symbol", f"{symbol!r} is not a ticker symbol")
         try:
@@ -90,10 +91,10 @@ class CboeSource:
 
 def _file_names(ticker: str) -> list[str]:
     """The names a chain may be filed under: indices with an underscore, class shares with a dot or without."""
-    if ticker in symbology.INDEX_UNDERLYINGS:
+    if ticker in products.INDEX_UNDERLYINGS:
         return [f"_{ticker}"]
-    dotted = re.sub(r"[\-/]", ".", ticker)
-    return [dotted, dotted.replace(".", "")] if "." in dotted else [dotted]
+    parts = symbology.share_class(ticker)
+    return [ticker] if parts is None else [".".join(parts), "".join(parts)]
 
 
 def _read(symbol: str, answer: Answer, now: datetime) -> Fetched:

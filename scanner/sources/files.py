@@ -10,10 +10,11 @@ import polars as pl
 
 from scanner import sessions
 from scanner.errors import ScanProblem
-from scanner.sources.base import STAGE, Fetched, failed, plain_ticker
+from scanner.sources.base import STAGE, Fetched, failed
 from scanner.sources.formats import building
 from scanner.sources.formats.base import RecordedChain, Refusal
 from scanner.sources.recorded import Key, read_recorded, recorded_files
+from scanner.symbology import plain_ticker
 
 __all__ = ["FilesSource", "RecordedChain", "Refusal", "read_recorded", "recorded_files"]
 

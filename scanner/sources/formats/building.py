@@ -12,12 +12,13 @@ be known from the clock.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
 import polars as pl
 
-from scanner import chain, sessions
+from scanner import chain, sessions, symbology
 from scanner.errors import ChainError
 from scanner.sources.formats.base import Findings
 
@@ -31,6 +32,7 @@ _TURNS_OVER, _TURNED_OVER = time(6, 0), time(10, 30)
 _NEXT_SESSION_FROM = time(18, 0)  # index options trade overnight; that belongs to the session ahead
 _NOMINAL_CLOSE = time(16, 0)
 _UNQUOTED_SHARE = 0.95
+_EXPIRIES_NAMED = 3
 _CLOCK_SKEW = timedelta(minutes=5)
 
 
@@ -44,14 +46,14 @@ def keyed(rows: pl.DataFrame) -> pl.DataFrame:
 def build(
     rows: pl.DataFrame, *, source: str, delay: timedelta, findings: Findings, late: bool = False
 ) -> tuple[pl.DataFrame | None, tuple[str, ...]]:
-    """One chain from the rows of one key, and notes on how its times were told; None where no row is left.
+    """One chain from the rows of one key, and notes on what had to be assumed; None where no row is left.
 
     ``late`` says that ``seen_at`` is only an upper bound: then the newest trade stands for the moment of the quotes.
     """
     rows = _once_each(rows, findings)
     if rows.is_empty():
         return None, ()
-    notes: list[str] = []
+    notes = list(_assumed_roots(rows))
     rows = _no_trade_from_the_future(_quotes(rows), findings)
     newest = _newest(rows, "last_trade_time")
     seen_at = _first(rows, "seen_at")
@@ -78,6 +80,20 @@ def build(
     except ChainError as error:
         findings.add(f"{session}: {error}", None, rows.height)
         return None, ()
+
+
+def _assumed_roots(rows: pl.DataFrame) -> Iterator[str]:
+    """A note on the expiries that hold contracts of either settlement where the source names no roots."""
+    silent = rows.filter("root_assumed").select("underlying", "root", "expiry").unique().sort("expiry")
+    doubtful = [row for row in silent.iter_rows() if symbology.is_ambiguous(row[0], row[2])]
+    if doubtful:
+        name, root, _ = doubtful[0]
+        days = ", ".join(f"{day}" for *_, day in doubtful[:_EXPIRIES_NAMED])
+        more = f" and {len(doubtful) - _EXPIRIES_NAMED} more" if len(doubtful) > _EXPIRIES_NAMED else ""
+        yield (
+            f"{name}: the source names no roots, and expiries {days}{more} may be settled at the open or at the close: "
+            f"they are taken for {root}, at the open"
+        )
 
 
 def _dated_open_interest(rows: pl.DataFrame, asof: date | None) -> pl.DataFrame:

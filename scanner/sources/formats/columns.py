@@ -13,7 +13,7 @@ from datetime import date, datetime
 
 import polars as pl
 
-from scanner import chain
+from scanner import chain, symbology
 from scanner.sources.formats.base import Findings
 
 PRICES = ("bid", "ask", "last", "spot", "strike")
@@ -106,12 +106,8 @@ def words(rows: pl.DataFrame) -> pl.DataFrame:
             rows = rows.with_columns(spelled.cast(dtype).alias(name))
     for name in ("underlying", "root"):
         if name in rows.columns:
-            rows = rows.with_columns(_each(rows[name], _ticker).alias(name))
+            rows = rows.with_columns(_each(rows[name], lambda text: symbology.ticker(text) or None).alias(name))
     return rows
-
-
-def _ticker(text: str) -> str | None:
-    return text.strip().upper().lstrip("_^$") or None
 
 
 def days(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
