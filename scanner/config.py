@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
-from scanner import resources
+from scanner import resources, symbology
 from scanner.errors import ConfigError
 from scanner.sources.base import SOURCES, no_such_source
 
@@ -65,8 +65,8 @@ def _listed(value: object) -> object:
 
 
 def _symbol(value: object) -> object:
-    if isinstance(value, str) and _SYMBOL.match(value.strip().upper()):
-        return value.strip().upper()
+    if isinstance(value, str) and _SYMBOL.match(symbology.ticker(value)):
+        return symbology.ticker(value)
     raise ValueError(f"{value!r} is not a ticker symbol")
 
 

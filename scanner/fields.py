@@ -328,7 +328,7 @@ def _expiry() -> tuple[Field, ...]:
         _text(s, "root", "the option root"),
         _date(s, "expiry", "the date in the symbol"),
         _integer(s, "dte", Unit.days, "calendar days from the session to the expiry"),
-        _flag(s, "is_monthly", "the third-Friday expiry"),
+        _flag(s, "is_monthly", "the third-Friday expiry; of options on volatility that thirty days before the next month's"),
         _number(s, "atm_iv", Unit.volatility, "volatility at the forward, from the fitted smile", "no smile", low=0, high=20),
         _number(s, "forward", Unit.dollars, "forward price", _NO_FORWARD, low=0),
         _number(s, "discount", Unit.fraction, "discount factor", _NO_FORWARD, low=0),

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, cast
 import polars as pl
 
 from scanner import events as event_tables
-from scanner import quality, ruleset, sessions
+from scanner import products, quality, ruleset, sessions
 from scanner.alerts.model import NotJudged, ScanMeta
 from scanner.alerts.update import update
 from scanner.errors import ConfigError, ScanProblem, SourceError, StoreError
@@ -29,6 +29,7 @@ from scanner.panel import Panel
 from scanner.pricing import Curve, price_chain
 from scanner.pricing.curve import built_in, refreshed
 from scanner.store.summaries import CONTRACT_ROWS
+from scanner.symbology import plain_ticker
 
 if TYPE_CHECKING:
     from scanner.config import AlertSettings, Settings
@@ -224,8 +225,8 @@ def receive(sources: Sequence[Source], request: Request) -> Received:
                 failures.pop(fetched.symbol, None)
             elif fetched.error is not None:
                 failures[fetched.symbol] = fetched.error
-        found = {name for chain in chains for name in chain["underlying"].unique()}
-        open_symbols = tuple(symbol for symbol in open_symbols if symbol not in found)
+        found = {plain_ticker(name) for chain in chains for name in chain["underlying"].unique()}
+        open_symbols = tuple(symbol for symbol in open_symbols if plain_ticker(symbol) not in found)
     received.problems += failures.values()
     if chains:
         received.chain = pl.concat(chains).sort("root", "expiry", "strike", "right")
@@ -296,7 +297,8 @@ def summarise(
     contracts = priced.contracts.with_columns(premium=contract.premium())
     standard = contracts.filter(~pl.col("nonstandard"))
     totals = underlying.totals(standard).drop("session_date", "spot")
-    nearest = priced.expiries.drop_nulls("forward").sort("expiry").group_by("underlying", maintain_order=True)
+    spot_like = priced.expiries.filter(~pl.col("underlying").is_in(products.VOLATILITY_INDICES))
+    nearest = spot_like.drop_nulls("forward").sort("expiry").group_by("underlying", maintain_order=True)
     parity_spot = nearest.agg(parity_spot=(pl.col("forward") * pl.col("discount")).first())
     return contracts.select(CONTRACT_ROWS.names()), beside(totals, "underlying", priced.underlyings, parity_spot)
 

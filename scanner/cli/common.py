@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scanner import symbology
 from scanner.errors import CalendarError, UsageError
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def symbols_for(given: Sequence[str] | None, watchlist: str | None, settings: Se
     Empty where there is nothing to go by. Raises UsageError for a watchlist that does not exist.
     """
     if given:
-        return tuple(dict.fromkeys(symbol.strip().upper() for symbol in given if symbol.strip()))
+        return tuple(dict.fromkeys(symbology.ticker(symbol) for symbol in given if symbol.strip()))
     if watchlist is not None:
         if watchlist not in settings.watchlists:
             there = ", ".join(sorted(settings.watchlists)) or "none"

@@ -13,6 +13,7 @@ from scanner import pipeline, sessions
 from scanner.alerts.model import Alert, Confirmation, ScanMeta, Status
 from scanner.cli import common, opening
 from scanner.errors import ScanProblem
+from scanner.symbology import plain_ticker
 
 if TYPE_CHECKING:
     from scanner.config import Settings
@@ -76,15 +77,15 @@ def confirm_once(settings: Settings, sources: Sequence[Source], symbols: tuple[s
         assert memory.state is not None
         assert memory.store is not None
         with memory.state.read() as ledger:
-            waiting = {item.underlying for item in ledger.flagged(outcome=Confirmation.pending)}
-        wanted = tuple(symbol for symbol in symbols if symbol in waiting)
+            waiting = {plain_ticker(item.underlying or "") for item in ledger.flagged(outcome=Confirmation.pending)}
+        wanted = tuple(symbol for symbol in symbols if plain_ticker(symbol) in waiting)
         if not wanted:
             return Confirmed(("nothing waits for its open interest",))
         received = pipeline.receive(sources, pipeline.Request(wanted, None, now, "confirm"))
         if received.chain is None:
             return Confirmed((), tuple(received.problems))
         source, session = received.chain["source"][0], sessions.session_of(now)
-        panel = memory.store.history.panel(source, list(wanted), session)
+        panel = memory.store.history.panel(source, received.chain["underlying"].unique(), session)
         matched = matching.matched_by(panel, received.chain)
         report = confirmation.confirm(memory.state, received.chain, now, matched)
     sentences = [
