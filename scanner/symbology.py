@@ -21,10 +21,12 @@ if TYPE_CHECKING:
 
 Right = Literal["C", "P"]
 
-_DECORATION = re.compile(r"[\s_\-.]")
-_OSI = re.compile(r"^([0-9A-Z]{1,6})(\d{2})(\d{2})(\d{2})([CP])(\d{8})$")
+_DECORATION = r"[\s_\-./]"
+_OSI = re.compile(r"([0-9A-Z]{1,6})([0-9]{2})([0-9]{2})([0-9]{2})([CP])([0-9]{8})")
 _PREFIX = "O:"
-_OSI_COLUMN = r"^([0-9A-Z]{1,6})(\d{6})([CP])(\d{8})$"
+_OSI_COLUMN = r"^([0-9A-Z]{1,6})([0-9]{6})([CP])([0-9]{8})$"
+# A symbol has two digits for the year.
+FIRST_EXPIRY, LAST_EXPIRY = date(2000, 1, 1), date(2099, 12, 31)
 _INDEX_MARK = re.compile(r"^(?:I:|[_^$.]+)")
 _CLASS_MARK = re.compile(r"[./\- ]")
 _CLASS_SHARE = re.compile(r"^([A-Z]{1,5})[./\- ]([A-Z])$")
@@ -73,12 +75,12 @@ _FLEX: dict[str, tuple[Settlement, ExerciseStyle]] = {
 
 
 def parse_osi(text: str) -> Contract:
-    """Read one contract symbol in any common dialect: compact, space-padded, ``O:`` prefixed, with ``_`` or ``-``.
+    """Read one contract symbol in any common dialect: compact, space-padded, ``O:`` prefixed, with ``_ - . /`` in it.
 
     Raises ValueError naming the symbol and what is wrong with it.
     """
-    compact = _DECORATION.sub("", text.upper().removeprefix(_PREFIX))
-    match = _OSI.match(compact)
+    compact = re.sub(_DECORATION, "", text.upper().removeprefix(_PREFIX))
+    match = _OSI.fullmatch(compact)
     if match is None:
         raise ValueError(f"{text!r} is not a contract symbol; expected ROOT + YYMMDD + C/P + 8 digits of strike")
     root, year, month, day, right, strike = match.groups()
@@ -90,7 +92,12 @@ def parse_osi(text: str) -> Contract:
 
 
 def format_osi(root: str, expiry: date, right: str, strike: float) -> str:
-    """The compact OSI symbol. Raises ValueError where the strike does not fit thousandths in eight digits."""
+    """The compact OSI symbol.
+
+    Raises ValueError where the strike does not fit thousandths in eight digits, or the expiry a year of two.
+    """
+    if not FIRST_EXPIRY <= expiry <= LAST_EXPIRY:
+        raise ValueError(f"expiry {expiry} of {root} does not fit an OSI symbol ({FIRST_EXPIRY} to {LAST_EXPIRY})")
     thousandths = round(strike * 1000)
     if not 0 <= thousandths <= 99_999_999 or abs(thousandths - strike * 1000) > 1e-4:
         raise ValueError(f"strike {strike!r} of {root} does not fit an OSI symbol (thousandths, below 100,000)")
@@ -134,8 +141,11 @@ def root_at(underlying: str, expiry: date | None) -> str:
 
     Where several are listed for the expiry (:func:`is_ambiguous`) it is the index's standard one.
     """
-    roots = [] if expiry is None else _roots_at(underlying, expiry)
-    return roots[0].root if roots else _CLASS_MARK.sub("", underlying)
+    if expiry is not None and FIRST_EXPIRY <= expiry <= LAST_EXPIRY:
+        roots = _roots_at(underlying, expiry)
+        if roots:
+            return roots[0].root
+    return _CLASS_MARK.sub("", underlying)
 
 
 def is_ambiguous(underlying: str, expiry: date) -> bool:
@@ -198,7 +208,7 @@ def parse_osi_column(symbols: pl.Series) -> pl.DataFrame:
     import polars as pl
 
     compact = (
-        pl.col("symbol").str.to_uppercase().str.strip_prefix(_PREFIX).str.replace_all(r"[\s_\-.]", "").alias("contract")
+        pl.col("symbol").str.to_uppercase().str.strip_prefix(_PREFIX).str.replace_all(_DECORATION, "").alias("contract")
     )
     date_digits = pl.col("contract").str.extract(_OSI_COLUMN, 2)
     parsed = (

@@ -377,6 +377,16 @@ def test_optionsdx_names_no_roots_and_an_index_has_them_by_the_expiry(tmp_path: 
     ) in recorded.notes
 
 
+@pytest.mark.parametrize("expiry", ["9999-12-31", "1999-12-17"])
+@pytest.mark.parametrize("name", ["ABC", "VIX", "SPX"])
+def test_an_expiry_that_no_symbol_can_name_costs_its_row_alone(tmp_path: Path, name: str, expiry: str) -> None:
+    good = ROW.replace("ABC", name)
+    (recorded,) = read_recorded(write(tmp_path, good, good.replace("2025-09-12", expiry)))
+    assert recorded.chain is not None
+    assert recorded.chain.height == 1
+    assert refused([recorded]) == [(3, f"expiry {expiry!r} fits no OSI symbol; row refused", 1)]
+
+
 def test_a_source_that_names_roots_is_asked_no_questions(tmp_path: Path) -> None:
     row = "2026-08-20,^SPX,SPXW,2026-09-18,6400,C,50,51,10,100"
     header = HEADER.replace("underlying,", "underlying,root,")

@@ -30,6 +30,8 @@ ROOTS = st.from_regex(r"\A[A-Z]{1,5}[0-9]?\Z") | st.sampled_from(["2SPX", "4QQQ"
         ("SPXW  260918C06437125", "SPXW", date(2026, 9, 18), "C", 6437.125),
         ("lgfa  260918p99999999", "LGFA", date(2026, 9, 18), "P", 99_999.999),
         ("C260918P00042000", "C", date(2026, 9, 18), "P", 42.0),
+        ("BRK.B 260918C00482500", "BRKB", date(2026, 9, 18), "C", 482.5),
+        ("BRK/B260918C00482500", "BRKB", date(2026, 9, 18), "C", 482.5),
     ],
 )
 def test_a_symbol_is_read_from_the_right_in_every_dialect(text, root, expiry, right, strike):
@@ -37,7 +39,8 @@ def test_a_symbol_is_read_from_the_right_in_every_dialect(text, root, expiry, ri
 
 
 @pytest.mark.parametrize(
-    "text", ["", "GOOG", "GOOG250912X00235000", "GOOG251399C00235000", "TOOLONGROOT250912C00235000"]
+    "text",
+    ["", "GOOG", "GOOG250912X00235000", "GOOG251399C00235000", "TOOLONGROOT250912C00235000", "GOOG25091٢C00235000"],
 )
 def test_what_is_no_symbol_is_named_in_the_error(text):
     with pytest.raises(ValueError, match=r"contract symbol|impossible expiry") as caught:
@@ -89,6 +92,12 @@ def test_strikes_that_do_not_fit_are_refused():
         symbology.format_osi("GOOG", date(2025, 9, 12), "C", 100_000.0)
     with pytest.raises(ValueError, match="does not fit"):
         symbology.format_osi("GOOG", date(2025, 9, 12), "C", 1.00005)
+
+
+@pytest.mark.parametrize("expiry", [date(1999, 12, 17), date(2100, 1, 15), date(9999, 12, 31)])
+def test_a_year_that_two_digits_cannot_name_is_refused(expiry):
+    with pytest.raises(ValueError, match=f"expiry {expiry} of GOOG does not fit"):
+        symbology.format_osi("GOOG", expiry, "C", 100.0)
 
 
 @pytest.mark.parametrize(

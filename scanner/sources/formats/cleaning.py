@@ -94,6 +94,8 @@ def _identified(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
     rows = _refuse(rows, ~pl.col("root").str.contains(r"^[0-9A-Z]{1,6}$"), findings, "root {} is no root", "root")
     rows = _refuse(rows, pl.col("right").is_null(), findings, "right is neither a call nor a put")
     rows = _refuse(rows, pl.col("expiry").is_null(), findings, "no expiry date")
+    unfit = ~pl.col("expiry").is_between(symbology.FIRST_EXPIRY, symbology.LAST_EXPIRY)
+    rows = _refuse(rows, unfit, findings, "expiry {} fits no OSI symbol", "expiry")
     rows = _refuse(rows, pl.col("strike").is_null(), findings, "no strike")
     rows = _refuse(rows, pl.col("strike") <= 0, findings, "strike {} is not above zero", "strike")
     thousandths = pl.col("strike") * 1000
