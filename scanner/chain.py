@@ -65,7 +65,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("vendor_delta", pl.Float64, "the vendor's delta", null="not given or a sentinel"),
 )
 SCHEMA = pl.Schema({column.name: column.dtype for column in COLUMNS})
-_DERIVED_FROM_ROOT = ("multiplier", "exercise_style", "settlement", "nonstandard")
+_TOLD_BY_ROOT = ("multiplier", "exercise_style", "settlement", "nonstandard")
 
 
 def empty() -> pl.DataFrame:
@@ -77,8 +77,9 @@ def conform(frame: pl.DataFrame) -> pl.DataFrame:
     """Cast, complete, order and check a frame so that it is a chain.
 
     Columns that may be null are added where absent; ``contract`` is built from its parts, and ``multiplier``,
-    ``exercise_style``, ``settlement`` and ``nonstandard`` come from the root where the source is silent; NaN becomes
-    null. Columns outside the contract are dropped. Raises ChainError listing everything that is wrong.
+    ``exercise_style``, ``settlement`` and ``nonstandard`` come from the root - or, where that is not known, from the
+    index - where the source is silent; NaN becomes null. Columns outside the contract are dropped. Raises ChainError
+    listing everything that is wrong.
     """
     frame = _complete(frame)
     missing = [name for name in SCHEMA if name not in frame.columns]
@@ -97,24 +98,25 @@ def conform(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _complete(frame: pl.DataFrame) -> pl.DataFrame:
-    """Add what may be left out: nullable columns, the OSI symbol, and what the root alone tells."""
+    """Add what may be left out: nullable columns, the OSI symbol, and what root, underlying and expiry tell."""
     absent = [column for column in COLUMNS if not column.required and column.name not in frame.columns]
     frame = frame.with_columns(pl.lit(None, dtype=column.dtype).alias(column.name) for column in absent)
     if "contract" not in frame.columns and {"root", "expiry", "strike", "right"} <= set(frame.columns):
         frame = frame.with_columns(contract=symbology.format_osi_column())
-    if "root" not in frame.columns:
+    keys = ["root", "underlying", "expiry"]
+    if not set(keys) <= set(frame.columns):
         return frame
-    roots = pl.DataFrame({"root": frame["root"].unique()}, schema={"root": pl.String})
-    info = [symbology.root_info(root) for root in roots["root"]]
-    known = roots.with_columns(
-        pl.Series(f"_{name}", [getattr(item, name) for item in info], dtype=SCHEMA[name]) for name in _DERIVED_FROM_ROOT
+    told = frame.select(keys).drop_nulls().unique()
+    info = [symbology.contract_info(*row) for row in told.iter_rows()]
+    known = told.with_columns(
+        pl.Series(f"_{name}", [getattr(item, name) for item in info], dtype=SCHEMA[name]) for name in _TOLD_BY_ROOT
     )
-    frame = frame.join(known, on="root", how="left", maintain_order="left")
+    frame = frame.join(known, on=keys, how="left", maintain_order="left")
     return frame.with_columns(
         pl.coalesce(pl.col(name).cast(SCHEMA[name]), f"_{name}").alias(name)
         if name in frame.columns
         else pl.col(f"_{name}").alias(name)
-        for name in _DERIVED_FROM_ROOT
+        for name in _TOLD_BY_ROOT
     )
 
 

@@ -25,10 +25,9 @@ from pydantic import (
     model_validator,
 )
 
-from scanner import resources
+from scanner import resources, symbology
 from scanner.errors import ConfigError, UsageError
 from scanner.sources.registry import vendor_of
-from scanner.symbology import each_once, unmarked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,8 +74,8 @@ def _listed(value: object) -> object:
 
 
 def _symbol(value: object) -> object:
-    if isinstance(value, str) and _SYMBOL.match(value.strip().upper()):
-        return unmarked(value)
+    if isinstance(value, str) and _SYMBOL.match(symbology.ticker(value)):
+        return symbology.ticker(value)
     raise ValueError(f"{value!r} is not a ticker symbol")
 
 
@@ -113,7 +112,7 @@ def _cooldown(value: object) -> object:
 
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Symbol = Annotated[str, BeforeValidator(_symbol)]
-Symbols = Annotated[tuple[Symbol, ...], AfterValidator(each_once)]
+Symbols = Annotated[tuple[Symbol, ...], AfterValidator(symbology.each_once)]
 Day = Annotated[date, BeforeValidator(_day)]
 Hours = Annotated[tuple[time, time] | None, BeforeValidator(_hours)]
 SourceName = Annotated[str, BeforeValidator(_source)]

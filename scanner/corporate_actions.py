@@ -8,9 +8,12 @@ contracts with an adjusted root (``XYZ1``) and a deliverable of their own, while
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
-from dataclasses import dataclass
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import date
+from itertools import groupby
 from pathlib import Path
 
 import polars as pl
@@ -18,6 +21,7 @@ import polars as pl
 from scanner import events, symbology
 from scanner.chain import SORT_KEY
 from scanner.errors import SourceError
+from scanner.symbology import plain_ticker, spellings
 
 # Underlying-scope fields that count contracts (or are per share), and so change with the number of shares.
 _COUNTS = ("call_volume", "put_volume", "call_oi", "put_oi")
@@ -26,11 +30,15 @@ _PRICES = ("spot", "top_strike", "call_wall", "put_wall", "gamma_flip", "max_pai
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """``ratio`` new shares for one old, from the session ``effective`` on."""
+    """``ratio`` new shares for one old, from the session ``effective`` on.
+
+    ``number`` counts the splits of the name that left adjusted contracts, this one included.
+    """
 
     underlying: str
     effective: date
     ratio: float
+    number: int = 1
 
     @property
     def keeps_roots(self) -> bool:
@@ -49,7 +57,7 @@ class Rename:
 
 @dataclass(frozen=True, slots=True)
 class Actions:
-    """Every split and rename that is known."""
+    """Every split and rename that is known. Names mean the same in every spelling: ``BRK.B``, ``BRK-B``, ``BRKB``."""
 
     splits: tuple[Split, ...] = ()
     renames: tuple[Rename, ...] = ()
@@ -59,46 +67,65 @@ class Actions:
         """The splits of a table of events, and renames."""
         return cls(tuple(Split(*row) for row in events.splits(table)), renames)
 
-    def between(self, session: date, judged: date) -> Actions:
-        """What lies between a past session and the judged one: its basis is not that of the judged session."""
-        return Actions(
-            tuple(split for split in self.splits if session < split.effective <= judged),
-            tuple(rename for rename in self.renames if session < rename.effective <= judged),
+    def between(self, session: date, judged: date, names: tuple[str, ...] | None = None) -> Actions:
+        """What lies between a past session and the judged one: its basis is not that of the judged session.
+
+        Every name in it is the one that the judged session knows, spelled as in ``names``.
+        """
+        known = tuple(sorted((item for item in self.renames if item.effective <= judged), key=_effective))
+        spelled = {plain_ticker(name): name for name in names or ()}
+        counts = Counter[str]()
+        splits = []
+        for split in sorted(self.splits, key=_effective):
+            name = plain_ticker(_later_name(split.underlying, split.effective, known))
+            counts[name] += not split.keeps_roots
+            if session < split.effective <= judged:
+                splits.append(replace(split, underlying=spelled.get(name, name), number=max(counts[name], 1)))
+        renames = (
+            replace(rename, new=spelled.get(plain_ticker(rename.new), rename.new))
+            for rename in known
+            if session < rename.effective
         )
+        return Actions(tuple(splits), tuple(renames))
 
     def about(self, underlying: str, until: date) -> str:
         """Everything known of an underlying up to a session, as text; empty where there is nothing."""
         if not self.splits and not self.renames:
             return ""
+        names = {plain_ticker(name) for name in self.former_names((underlying,)) or ()}
         told = [
-            *(split for split in self.splits if split.underlying == underlying and split.effective <= until),
-            *(rename for rename in self.renames if rename.new == underlying and rename.effective <= until),
+            *(split for split in self.splits if plain_ticker(split.underlying) in names and split.effective <= until),
+            *(rename for rename in self.renames if plain_ticker(rename.new) in names and rename.effective <= until),
         ]
         return " ".join(map(repr, told))
 
     def former_names(self, underlyings: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        """The names asked for and those they went by before."""
+        """The names asked for and those they went by before, the latter in every spelling."""
         if underlyings is None:
             return None
-        return tuple({*underlyings, *(rename.old for rename in self.renames if rename.new in underlyings)})
+        plain, former = {plain_ticker(name) for name in underlyings}, set[str]()
+        for rename in sorted(self.renames, key=_effective, reverse=True):
+            if plain_ticker(rename.new) in plain:
+                plain.add(plain_ticker(rename.old))
+                former.update(spellings(rename.old))
+        return tuple({*underlyings, *former})
 
     def restate_contracts(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Contract rows (contract columns, ``volume open_interest mid`` and more) on the judged session's basis."""
-        rows = _renamed(rows, self.renames)
-        whole = {split.underlying: split.ratio for split in self.splits if split.keeps_roots}
-        adjusted = [split.underlying for split in self.splits if not split.keeps_roots]
-        if whole:
-            rows = _divided(rows, whole)
-        if adjusted:
-            rows = _adjusted(rows, adjusted)
-        return rows
+        if not self.splits and not self.renames:
+            return rows
+        for names in _at_once(self.renames):
+            rows = _renamed(rows, names)
+        for split in sorted(self.splits, key=_effective):
+            rows = _divided(rows, split) if split.keeps_roots else _adjusted(rows, split)
+        return rows.with_columns(contract=symbology.format_osi_column()).sort(SORT_KEY)
 
     def restate_underlyings(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Underlying rows on the judged session's basis: prices divided, contracts multiplied where roots are kept."""
-        if self.renames:
-            rows = rows.with_columns(underlying=_new_name(self.renames))
+        for names in _at_once(self.renames):
+            rows = rows.with_columns(underlying=_new_name(rows, names))
         for split in self.splits:
-            here = pl.col("underlying") == split.underlying
+            here = _is_of(split)
             counts = [name for name in _COUNTS if name in rows.columns and split.keeps_roots]
             prices = [name for name in _PRICES if name in rows.columns]
             rows = rows.with_columns(
@@ -106,6 +133,24 @@ class Actions:
                 pl.when(here).then(pl.col(prices) / split.ratio).otherwise(pl.col(prices)),
             )
         return rows
+
+
+def _effective(action: Split | Rename) -> date:
+    return action.effective
+
+
+def _later_name(name: str, since: date, renames: tuple[Rename, ...]) -> str:
+    """What a name of a session is called after the renames (oldest first) of that session and of later ones."""
+    for rename in renames:
+        if rename.effective >= since and plain_ticker(rename.old) == plain_ticker(name):
+            name = rename.new
+    return name
+
+
+def _at_once(renames: tuple[Rename, ...]) -> Iterator[dict[str, str]]:
+    """Plain old name to new one, of each session's renames: two names may change places."""
+    for _, group in groupby(sorted(renames, key=_effective), key=_effective):
+        yield {plain_ticker(rename.old): rename.new for rename in group}
 
 
 def is_renames_header(line: str) -> bool:
@@ -123,7 +168,7 @@ def read_renames(path: Path) -> tuple[Rename, ...]:
     renames = []
     for number, row in enumerate(rows, start=2):
         try:
-            old, new = (row[name].strip().upper() for name in ("old", "new"))
+            old, new = (symbology.ticker(row[name]) for name in ("old", "new"))
             if not (symbology.is_name(old) and symbology.is_name(new)):
                 raise ValueError(f"{old!r} or {new!r} is not a symbol")
             renames.append(Rename(old, new, date.fromisoformat(row["date"])))
@@ -134,38 +179,49 @@ def read_renames(path: Path) -> tuple[Rename, ...]:
     return tuple(renames)
 
 
-def _new_name(renames: tuple[Rename, ...]) -> pl.Expr:
-    return pl.col("underlying").replace({rename.old: rename.new for rename in renames})
+def _new_name(rows: pl.DataFrame, names: Mapping[str, str]) -> pl.Series:
+    """The underlying of each row under its new name."""
+    told = {name: names.get(plain_ticker(name), name) for name in rows["underlying"].unique()}
+    return rows["underlying"].replace(told)
 
 
-def _renamed(rows: pl.DataFrame, renames: tuple[Rename, ...]) -> pl.DataFrame:
-    """Give underlying, root and contract their new names; ``FB1`` becomes ``META1``."""
-    if not renames:
-        return rows
-    tail = pl.col("root").str.strip_prefix(pl.col("underlying"))
-    moved = pl.col("underlying").is_in([rename.old for rename in renames])
-    renamed = rows.with_columns(
-        root=pl.when(moved).then(pl.concat_str(_new_name(renames), tail)).otherwise("root"),
-        underlying=_new_name(renames),
-    )
-    return renamed.with_columns(contract=symbology.format_osi_column()).sort(SORT_KEY)
+def _renamed(rows: pl.DataFrame, names: Mapping[str, str]) -> pl.DataFrame:
+    """Give underlying and root their new names; ``FB1`` becomes ``META1``, ``2FB`` ``2META``."""
+    heads = rows.select("underlying", "root").unique()
+    moved = [_new_root(name, root, names) for name, root in heads.iter_rows()]
+    heads = heads.with_columns(pl.Series("_root", moved, dtype=pl.String))
+    rows = rows.join(heads, on=["underlying", "root"], how="left", maintain_order="left")
+    return rows.with_columns(root="_root", underlying=_new_name(rows, names)).drop("_root")
 
 
-def _divided(rows: pl.DataFrame, ratios: Mapping[str, float]) -> pl.DataFrame:
+def _new_root(underlying: str, root: str, names: Mapping[str, str]) -> str:
+    old = plain_ticker(underlying)
+    own = re.fullmatch(rf"([1-4]?){re.escape(old)}(\d?)", root)
+    return root if old not in names or own is None else f"{own[1]}{plain_ticker(names[old])}{own[2]}"
+
+
+def _is_of(split: Split) -> pl.Expr:
+    return pl.col("underlying").is_in(spellings(split.underlying))
+
+
+def _divided(rows: pl.DataFrame, split: Split) -> pl.DataFrame:
     """Divide strikes (to the cent, as the clearing house does) and prices, multiply contracts."""
-    ratio = pl.col("underlying").replace_strict(ratios, default=1.0, return_dtype=pl.Float64)
-    split = ratio != 1.0
-    rows = rows.with_columns(
-        strike=pl.when(split).then((pl.col("strike") / ratio).round(2)).otherwise("strike"),
-        volume=(pl.col("volume") * ratio).round().cast(pl.Int64),
-        open_interest=(pl.col("open_interest") * ratio).round().cast(pl.Int64),
-        mid=pl.col("mid") / ratio,
-    ).with_columns(contract=symbology.format_osi_column())
-    return rows.sort(SORT_KEY)
+    here, ratio = _is_of(split), split.ratio
+    return rows.with_columns(
+        strike=pl.when(here).then((pl.col("strike") / ratio).round(2)).otherwise("strike"),
+        volume=pl.when(here).then((pl.col("volume") * ratio).round().cast(pl.Int64)).otherwise("volume"),
+        open_interest=pl.when(here)
+        .then((pl.col("open_interest") * ratio).round().cast(pl.Int64))
+        .otherwise("open_interest"),
+        mid=pl.when(here).then(pl.col("mid") / ratio).otherwise("mid"),
+    )
 
 
-def _adjusted(rows: pl.DataFrame, underlyings: list[str]) -> pl.DataFrame:
-    """Move the standard contracts of some underlyings to their adjusted root."""
-    moved = pl.col("underlying").is_in(underlyings) & (pl.col("root") == pl.col("underlying"))
-    rows = rows.with_columns(root=pl.when(moved).then(pl.col("root") + "1").otherwise("root"))
-    return rows.with_columns(contract=symbology.format_osi_column()).sort(SORT_KEY)
+def _adjusted(rows: pl.DataFrame, split: Split) -> pl.DataFrame:
+    """Move the standard contracts of an underlying to an adjusted root: the next after those it has had already."""
+    stem = plain_ticker(split.underlying)
+    taken = set(rows.filter(_is_of(split))["root"].unique())
+    free = (f"{stem}{digit}" for digit in range(split.number, 10))
+    root = next((candidate for candidate in free if candidate not in taken), f"{stem}9")
+    moved = _is_of(split) & (pl.col("root") == stem)
+    return rows.with_columns(root=pl.when(moved).then(pl.lit(root)).otherwise("root"))

@@ -17,6 +17,7 @@ import polars as pl
 
 from scanner import symbology
 from scanner.errors import SourceError
+from scanner.symbology import plain_ticker, ticker
 
 KINDS = ("earnings", "dividend", "split")
 WHENS = ("before_open", "after_close")
@@ -87,7 +88,7 @@ def _names(cells: Iterable[str]) -> list[str]:
 
 
 def _row(cells: dict[str, str]) -> Row:
-    underlying, kind, when = cells.get("underlying", "").upper(), cells.get("kind", "").lower(), cells.get("when", "")
+    underlying, kind, when = ticker(cells.get("underlying", "")), cells.get("kind", "").lower(), cells.get("when", "")
     if not underlying:
         raise ValueError("no underlying")
     if not symbology.is_name(underlying):
@@ -115,6 +116,15 @@ def _value(kind: str, text: str) -> float | None:
     if not 0 < value < float("inf"):
         raise ValueError(f"value {text!r} of a {kind} is not {'a ratio such as 7:1' if kind == 'split' else 'dollars'}")
     return value
+
+
+def spelled_as(frame: pl.DataFrame | None, names: Iterable[str]) -> pl.DataFrame | None:
+    """The events with each underlying spelled as in ``names``: a table's ``BRK.B`` is the ``BRK-B`` of a chain."""
+    if frame is None:
+        return None
+    spelled = {plain_ticker(name): name for name in names}
+    told = {name: spelled.get(plain_ticker(name), name) for name in frame["underlying"].unique()}
+    return frame.with_columns(pl.col("underlying").replace(told))
 
 
 def splits(frame: pl.DataFrame) -> Iterator[tuple[str, date, float]]:

@@ -163,7 +163,7 @@ _NO_SCORE = "no baseline of its own or built in; surprise_reason says why"
 _NO_CALLS = "no calls traded or open: a ratio to nothing is not a number"
 _NO_PREVIOUS = "no trusted previous session"
 _NO_EVENTS = "no source of events names a date"
-_NO_FORWARD = "no forward could be found"
+_NO_FORWARD = "no forward could be found, or an adjusted deliverable"
 
 
 def _text(scope: str, name: str, meaning: str, null: str = "", choices: tuple[str, ...] = ()) -> Field:
@@ -229,7 +229,7 @@ def _contract() -> tuple[Field, ...]:
         _number(s, "moneyness", Unit.fraction, "ln(strike / forward)", _NO_FORWARD),
         _number(s, "moneyness_sd", Unit.deviations, "ln(strike / forward) / (ATM volatility x sqrt(years))", _NO_FORWARD),
         _flag(s, "otm", "strike beyond the forward: above it for a call, below it for a put", _NO_FORWARD),
-        _number(s, "otm_pct", Unit.fraction, "distance out of the money from spot; negative in the money", "no spot"),
+        _number(s, "otm_pct", Unit.fraction, "distance out of the money from the spot at the quotes' moment; negative in the money", "no spot, or an adjusted deliverable"),
         _number(s, "delta", Unit.fraction, "change of price per dollar of the underlying", _NO_IV, low=-1, high=1),
         _number(s, "gamma", Unit.per_dollar, "change of delta per dollar of the underlying", _NO_IV, low=0),
         _number(s, "vega", Unit.dollars_per_vol_point, "change of price per point of volatility", _NO_IV, low=0),
@@ -260,7 +260,7 @@ def _contract() -> tuple[Field, ...]:
         _integer(s, "oi_change_5", Unit.contracts, "open interest now minus five published closes earlier", "fewer than six published closes", low=-math.inf),
         _number(s, "volume_oi", Unit.ratio, "volume / open interest; null, never infinite, at zero open interest", "open interest is 0 or not known", low=0),
         _flag(s, "new_strike", "not listed in the previous good session of the underlying", _NO_PREVIOUS),
-        _number(s, "premium", Unit.dollars, "volume x price x multiplier; mid, or the traded average where known", "no price or no volume", low=0),
+        _number(s, "premium", Unit.dollars, "volume x price x multiplier; mid, or the traded average where known", "no price, no volume, or an adjusted deliverable", low=0),
         _number(s, "delta_volume", Unit.shares, "volume x delta x multiplier", _NO_IV),
         _number(s, "volume_avg_5", Unit.contracts, "mean volume of the last 5 sessions, this one left out", _NO_HISTORY, low=0),
         _number(s, "volume_avg_20", Unit.contracts, "mean volume of the last 20 sessions, this one left out", _NO_HISTORY, low=0),
@@ -328,7 +328,7 @@ def _expiry() -> tuple[Field, ...]:
         _text(s, "root", "the option root"),
         _date(s, "expiry", "the date in the symbol"),
         _integer(s, "dte", Unit.days, "calendar days from the session to the expiry"),
-        _flag(s, "is_monthly", "the third-Friday expiry"),
+        _flag(s, "is_monthly", "the third-Friday expiry; of options on volatility that thirty days before the next month's"),
         _number(s, "atm_iv", Unit.volatility, "volatility at the forward, from the fitted smile", "no smile", low=0, high=20),
         _number(s, "forward", Unit.dollars, "forward price", _NO_FORWARD, low=0),
         _number(s, "discount", Unit.fraction, "discount factor", _NO_FORWARD, low=0),

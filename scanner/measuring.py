@@ -58,6 +58,7 @@ def measure(
     ``earlier`` is the newest snapshot of the same session before this one, ``looked`` what earlier scans of the session
     saw.
     """
+    events = event_tables.spelled_as(events, chain["underlying"].unique())
     priced = price(chain, dividends=event_tables.dividends(events))
     session_date = cast("date", chain["session_date"].max())
     previous = sessions.previous_session(session_date)

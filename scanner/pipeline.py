@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, cast
 import polars as pl
 
 from scanner import events as event_tables
-from scanner import quality, ruleset, sessions
+from scanner import products, quality, ruleset, sessions
 from scanner.alerts.model import NotJudged, ScanMeta
 from scanner.alerts.update import update
 from scanner.chain import SORT_KEY
 from scanner.errors import ConfigError, ScanProblem, SourceError, StoreError
 from scanner.measuring import Fit, Measured, Price, beside, measure
 from scanner.memory import Memory
-from scanner.metrics import record, surprise, underlying
+from scanner.metrics import contract, record, surprise, underlying
 from scanner.metrics.looks import Looks, look_at
 from scanner.outputs.result import ScanResult
 from scanner.panel import Panel
@@ -321,11 +321,13 @@ def summarise(
     chain: pl.DataFrame, events: pl.DataFrame, curve: Curve | None = None
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """What is kept of a session for later ones to compare with: contract rows and one row of sums an underlying."""
-    priced = price_chain(chain, curve, event_tables.dividends(events), sides=("mid",))
-    contracts = priced.contracts.with_columns(premium=pl.col("volume") * pl.col("mid") * pl.col("multiplier"))
+    spelled = event_tables.spelled_as(events, chain["underlying"].unique())
+    priced = price_chain(chain, curve, event_tables.dividends(spelled), sides=("mid",))
+    contracts = priced.contracts.with_columns(premium=contract.premium())
     standard = contracts.filter(~pl.col("nonstandard"))
     totals = underlying.totals(standard).drop("session_date", "spot")
-    nearest = priced.expiries.drop_nulls("forward").sort("expiry").group_by("underlying", maintain_order=True)
+    spot_like = priced.expiries.filter(~pl.col("underlying").is_in(products.VOLATILITY_INDICES))
+    nearest = spot_like.drop_nulls("forward").sort("expiry").group_by("underlying", maintain_order=True)
     parity_spot = nearest.agg(parity_spot=(pl.col("forward") * pl.col("discount")).first())
     return contracts.select(CONTRACT_ROWS.names()), beside(totals, "underlying", priced.underlyings, parity_spot)
 

@@ -7,13 +7,14 @@ in as a panel, the clock as an argument.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
 
-from scanner import evidence, sessions
+from scanner import evidence, products, sessions
 from scanner.panel import Panel
 
 VERDICTS = pl.Schema(
@@ -58,6 +59,8 @@ ABSURD_QUOTES_SHARE = 0.05
 SPOT_SHARE = 0.02
 # Exchanges list strikes around the price; a share that lost 95 % overnight may still lie below the lowest.
 FAR_FROM_STRIKES = 20
+# What the market may move from the close to a quarter past it, which some options trade until.
+LATE_SPOT_SHARE = 0.06
 # A name whose quietest recent session traded this much does not go an hour without a trade.
 BUSY_VOLUME = 1000
 QUIET_FOR = timedelta(hours=1)
@@ -306,10 +309,19 @@ def _spot_off_strikes(seen: Evidence, _: datetime) -> Found | None:
 
 def _spot_off_parity(seen: Evidence, _: datetime) -> Found | None:
     spot, implied = seen["spot"], seen.get("parity_spot")
-    if spot is None or implied is None or abs(implied / spot - 1) < SPOT_SHARE:
+    if spot is None or implied is None or abs(implied / spot - 1) < _spot_share(seen):
         return None
     reason = f"spot {spot:,.2f} is {abs(implied / spot - 1):.1%} off the {implied:,.2f} that calls and puts imply"
     return ("spot",), reason, f"{implied:.4f}"
+
+
+def _spot_share(seen: Evidence) -> float:
+    """How far the spot may be off what calls and puts imply: a future has its own price, quotes of 16:15 their own."""
+    name = seen["underlying"]
+    if products.priced_off_future(name):
+        return math.inf
+    late = sessions.quotes_outlast_spot(seen["session_date"], name, seen["quote_time"])
+    return LATE_SPOT_SHARE if late else SPOT_SHARE
 
 
 _CHECKS: dict[str, Check] = {

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from scanner import products
 from scanner.errors import CalendarError
 
 if TYPE_CHECKING:
@@ -229,44 +230,42 @@ def parse_instant(text: str) -> datetime:
 
 
 @lru_cache(maxsize=16_384)
-def is_monthly_expiry(expiry: date) -> bool:
-    """Whether a date is a standard monthly expiry: the third Friday, or the session before it where it is a holiday.
+def is_monthly_expiry(expiry: date, underlying: str = "") -> bool:
+    """Whether a date is a standard monthly expiry of an underlying's options.
 
-    The Saturday after a third Friday, which monthly options carried before February 2015, counts too.
+    That is the third Friday, or the session before it where it is a holiday; the Saturday after it, which monthly
+    options carried before February 2015, counts too. Options on volatility expire thirty days before the next month's
+    third Friday, or the session before where either day is a holiday.
     """
-    third_friday = date(expiry.year, expiry.month, 15)
-    third_friday += timedelta(days=(4 - third_friday.weekday()) % 7)
-    known = FIRST <= third_friday <= LAST
-    settled = session_on_or_before(third_friday) if known else third_friday
-    return expiry in (settled, third_friday, third_friday + timedelta(days=1))
+    if products.priced_off_future(underlying):
+        return expiry == _volatility_expiry(expiry.year, expiry.month)
+    third_friday = _third_friday(expiry.year, expiry.month)
+    return expiry in (_session_by(third_friday), third_friday, third_friday + timedelta(days=1))
 
 
-# Products whose options trade until a quarter past the close, from the exchanges' notices: cash-settled index options
-# and funds on broad indices. An option expiring that day stops at the close all the same.
-_LATE_CLOSING = frozenset(
-    {
-        "SPX",
-        "XSP",
-        "NDX",
-        "XND",
-        "RUT",
-        "MRUT",
-        "DJX",
-        "VIX",
-        "OEX",
-        "SPY",
-        "QQQ",
-        "IWM",
-        "DIA",
-        "EEM",
-        "EFA",
-        "GLD",
-        "XLF",
-    }
-)
+def _third_friday(year: int, month: int) -> date:
+    middle = date(year, month, 15)
+    return middle + timedelta(days=(_FRIDAY - middle.weekday()) % 7)
+
+
+def _volatility_expiry(year: int, month: int) -> date:
+    """The day on which the options on volatility of a month settle, thirty days before options on the index do."""
+    following = _third_friday(year + month // 12, month % 12 + 1)
+    nominal = following - timedelta(days=30)
+    return _session_by(nominal) if _session_by(following) == following else _session_by(nominal - timedelta(days=1))
+
+
+def _session_by(day: date) -> date:
+    """The day itself or, where it is known to be a holiday, the session before it."""
+    return session_on_or_before(day) if FIRST < day <= LAST else day
 
 
 def option_close(day: date, underlying: str) -> datetime:
     """The instant trading in an underlying's options ends, UTC: the session's close, or a quarter of an hour later."""
-    late = timedelta(minutes=15) if underlying in _LATE_CLOSING else timedelta()
+    late = timedelta(minutes=15) if products.closes_late(underlying) else timedelta()
     return session_close(day) + late
+
+
+def quotes_outlast_spot(day: date, underlying: str, quoted: datetime) -> bool:
+    """Whether quotes stamped at the close are of a quarter past it, when the price of the underlying stands still."""
+    return products.closes_late(underlying) and is_session(day) and quoted >= session_close(day)

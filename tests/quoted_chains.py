@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from functools import lru_cache
@@ -93,3 +94,45 @@ def _price(
     scheme = ql.QdFpAmericanEngine.highPrecisionScheme()
     option.setPricingEngine(ql.QdFpAmericanEngine(process, scheme) if american else ql.AnalyticEuropeanEngine(process))
     return float(option.NPV())
+
+
+# Futures on an index of volatility that stands at 17, by the expiry of the options priced off them.
+FUTURES = {date(2026, 7, 22): 17.9, date(2026, 7, 29): 18.2, date(2026, 8, 19): 19.2}
+FUTURES_STRIKES = (14.0, 16.0, 17.0, 18.0, 19.0, 20.0, 22.0, 25.0)
+FUTURES_VOLATILITY = 0.8
+_FUTURES_QUOTED = datetime(2026, 7, 15, 15, 30, tzinfo=UTC)
+
+
+def years_of_future(expiry: date) -> float:
+    """ACT/365 from the quotes to half past nine of the expiry date in New York (summer time)."""
+    settled = datetime(expiry.year, expiry.month, expiry.day, 13, 30, tzinfo=UTC)
+    return (settled - _FUTURES_QUOTED).total_seconds() / 31_536_000
+
+
+def black(sign: int, forward: float, strike: float, years: float, volatility: float) -> float:
+    """Black's price, undiscounted."""
+    kind = ql.Option.Call if sign > 0 else ql.Option.Put
+    return float(ql.blackFormula(kind, strike, forward, volatility * math.sqrt(years)))
+
+
+def volatility_chain() -> pl.DataFrame:
+    """Options on the index, each expiry priced off its future; 100 contracts open and 10 traded at every strike."""
+    rows = [(expiry, strike, right) for expiry in FUTURES for strike in FUTURES_STRIKES for right in ("C", "P")]
+    mids = []
+    for expiry, strike, right in rows:
+        years, sign = years_of_future(expiry), 1 if right == "C" else -1
+        mids.append(math.exp(-RATE * years) * black(sign, FUTURES[expiry], strike, years, FUTURES_VOLATILITY))
+    frame = pl.DataFrame(rows, schema=["expiry", "strike", "right"], orient="row").with_columns(
+        source=pl.lit("test"),
+        simulated=pl.lit(value=False),
+        session_date=pl.lit(_FUTURES_QUOTED.date()),
+        quote_time=pl.lit(_FUTURES_QUOTED).cast(chain.INSTANT),
+        underlying=pl.lit("VIX"),
+        root=pl.when(pl.col("expiry") == date(2026, 7, 29)).then(pl.lit("VIXW")).otherwise(pl.lit("VIX")),
+        spot=pl.lit(17.0),
+        volume=pl.lit(10),
+        open_interest=pl.lit(100),
+        bid=pl.Series([mid - min(0.01, mid / 2) for mid in mids]),
+        ask=pl.Series([mid + 0.01 for mid in mids]),
+    )
+    return chain.conform(frame)

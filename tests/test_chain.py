@@ -44,6 +44,14 @@ def test_what_may_be_left_out_is_filled_with_nulls_and_with_what_the_root_tells(
     )
 
 
+def test_a_root_that_is_not_known_has_the_style_of_its_index_and_the_source_the_last_word():
+    told = row(root="SPT", underlying="SPX", expiry=date(2009, 6, 20), session_date=date(2009, 6, 1))
+    frame = chain.conform(pl.DataFrame([told]))
+    assert frame.select("exercise_style", "settlement", "multiplier").row(0) == ("european", "AM", 100)
+    stated = chain.conform(pl.DataFrame([{**told, "exercise_style": "american", "settlement": "PM"}]))
+    assert stated.select("exercise_style", "settlement").row(0) == ("american", "PM")
+
+
 def test_rows_are_sorted_by_root_expiry_strike_and_right():
     frame = chain.conform(pl.DataFrame([row(strike=240.0), row(right="P"), row(), row(expiry=date(2025, 9, 5))]))
     assert frame["contract"].to_list() == [

@@ -126,6 +126,20 @@ def test_the_watchlist_speaks_a_platforms_dialect(store):
     assert text.splitlines() == [".GOOG250912C235", ".NVDA250919P130", "NVDA"]
 
 
+def test_what_a_platform_cannot_name_is_said_beside_its_watchlist(tmp_path):
+    adjusted = finding(contract="GOOG1250912C00235000", identity="GOOG1250912C00235000", root="GOOG1")
+    with State.open(tmp_path) as state:
+        told = findings(adjusted, PUT_CALL)
+        rules = [SampleRule(), SampleRule("put-call-jump", evidence=("put_call_volume",))]
+        options = {"budget": 20, "false_discovery_rate": 0.1}
+        update(told, rules, state, scan(at(THURSDAY, 15)), frames(contract=adjusted["contract"]), **options)
+    application = typer.Typer()
+    application.command()(watchlist.command)
+    done = CliRunner().invoke(application, ["--store", str(tmp_path), "--dialect", "ibkr"], catch_exceptions=False)
+    assert done.stdout.splitlines() == ["DES,NVDA,OPT,SMART,20250919,130,PUT,100", "DES,NVDA,STK,SMART,,,,"]
+    assert "cannot be named: GOOG1250912C00235000" in done.stderr
+
+
 def test_the_scoreboard_says_how_each_rule_has_done(store):
     text = run(alerts.app, "scoreboard", "--store", store, "--no-color")
     line = next(line for line in text.splitlines() if "call-buildup" in line)

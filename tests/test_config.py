@@ -29,6 +29,11 @@ def test_yaml_is_version_1_2_so_on_and_no_are_tickers(tmp_path):
     assert settings.watchlists["odd"] == ("ON", "NO", "BRK.B")
 
 
+def test_an_index_on_a_watchlist_may_carry_its_mark(tmp_path):
+    settings = config.load(write(tmp_path, "watchlists:\n  indices: [^SPX, $VIX, _RUT]\n"), {})
+    assert settings.watchlists["indices"] == ("SPX", "VIX", "RUT")
+
+
 def test_durations_and_a_fallback_order_are_read(tmp_path):
     settings = config.load(write(tmp_path, "source: [cboe, files]\nstore: {keep_snapshots: 90d}\n"), {})
     assert settings.source == ("cboe", "files")

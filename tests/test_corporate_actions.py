@@ -138,6 +138,134 @@ def test_an_adjusted_root_is_renamed_with_its_underlying() -> None:
     assert moved.select("underlying", "root").unique().rows() == [("META", "META1")]
 
 
+def contract_rows(underlying: str, root: str | None = None) -> pl.DataFrame:
+    return raw_summary(built_chain(BEFORE, underlying=underlying, root=root), events.empty())[0]
+
+
+def roots(rows: pl.DataFrame) -> list[tuple[str, str]]:
+    return sorted(rows.select("underlying", "root").unique().rows())
+
+
+@pytest.mark.parametrize("stored", ["LGF.A", "LGF-A", "LGF/A", "LGF A", "LGFA"])
+@pytest.mark.parametrize("told", ["LGF.A", "LGF-A", "LGFA"])
+def test_a_renamed_class_share_keeps_its_history_whatever_the_spelling(tmp_path: Path, stored: str, told: str) -> None:
+    store = store_told_of(tmp_path, renames=f"{told},LION,2026-08-17\n")
+    take(store, built_chain(date(2026, 8, 14), underlying=stored, root="LGFA"))
+    today = built_chain(date(2026, 8, 17), underlying="LION", root="LION")
+    panel = store.history.panel("test", ["LION"], before=date(2026, 8, 17))
+    assert panel.underlyings == ("LION",)
+    assert panel.rows_of(today).tolist() == list(range(20))
+    assert quality.judge(today, panel, None, today["quote_time"][0])["check"].to_list() == []
+
+
+def test_a_name_becomes_a_class_share_in_the_spelling_of_the_chain(tmp_path: Path) -> None:
+    store = store_told_of(tmp_path, renames="OLD,NEW.B,2026-08-17\n")
+    take(store, built_chain(date(2026, 8, 14), underlying="OLD"))
+    panel = store.history.panel("test", ["NEW-B"], before=date(2026, 8, 17))
+    assert panel.underlyings == ("NEW-B",)
+    assert panel.contracts["root"].unique().to_list() == ["NEWB"]
+
+
+@pytest.mark.parametrize("told", ["BRK.B", "BRK-B", "BRKB"])
+def test_a_split_is_that_of_the_name_in_every_spelling(tmp_path: Path, told: str) -> None:
+    store = store_told_of(tmp_path, f"{told},2026-08-17,split,2:1,\n")
+    take(store, built_chain(date(2026, 8, 14), underlying="BRK/B", root="BRKB"))
+    panel = store.history.panel("test", ["BRK/B"], before=date(2026, 8, 17))
+    assert panel.contracts["strike"].unique().sort().to_list() == [45.0, 47.5, 50.0, 52.5, 55.0]
+    assert panel.spot[0, 0] == 50.0
+
+
+@pytest.mark.parametrize(
+    ("root", "renamed"),
+    [("FB", "META"), ("FB1", "META1"), ("2FB", "2META"), ("FB7", "META7"), ("FBX", "FBX"), ("ZZZ", "ZZZ")],
+)
+def test_a_rename_moves_the_roots_made_of_the_old_name_and_no_other(root: str, renamed: str) -> None:
+    moved = Actions(renames=(Rename("FB", "META", FIRST_AFTER),)).restate_contracts(contract_rows("FB", root))
+    assert roots(moved) == [("META", renamed)]
+
+
+def test_a_name_that_was_renamed_twice_has_both_histories(tmp_path: Path) -> None:
+    store = store_told_of(tmp_path, renames="B,C,2026-08-19\nA,B,2026-08-17\n")
+    take(store, *(built_chain(date(2026, 8, day), underlying=name) for day, name in ((14, "A"), (18, "B"))))
+    panel = store.history.panel("test", ["C"], before=date(2026, 8, 19))
+    assert (panel.underlyings, panel.sessions) == (("C",), (date(2026, 8, 14), date(2026, 8, 18)))
+
+
+def test_two_names_may_change_places() -> None:
+    swap = Actions(renames=(Rename("A", "B", FIRST_AFTER), Rename("B", "A", FIRST_AFTER)))
+    assert roots(swap.restate_contracts(pl.concat([contract_rows("A"), contract_rows("B", "B1")]))) == [
+        ("A", "A1"),
+        ("B", "B"),
+    ]
+
+
+TWICE = Actions((Split("ABC", date(2026, 3, 2), 0.1), Split("ABC", date(2026, 9, 1), 0.1)))
+
+
+@pytest.mark.parametrize(
+    ("session", "root", "restated"),
+    [
+        (date(2026, 2, 27), "ABC", "ABC1"),  # standard before both: adjusted by the first, which the second leaves
+        (date(2026, 8, 31), "ABC", "ABC2"),  # listed between the two: adjusted by the second
+        (date(2026, 8, 31), "ABC1", "ABC1"),
+        (date(2026, 9, 1), "ABC", "ABC"),
+        (date(2026, 9, 1), "ABC2", "ABC2"),
+    ],
+)
+def test_a_second_reverse_split_makes_a_second_adjusted_root(session: date, root: str, restated: str) -> None:
+    basis = TWICE.between(session, date(2026, 9, 2))
+    assert roots(basis.restate_contracts(contract_rows("ABC", root))) == [("ABC", restated)]
+
+
+def test_between_two_reverse_splits_standard_and_adjusted_contracts_stay_apart() -> None:
+    rows = pl.concat([contract_rows("ABC"), contract_rows("ABC", "ABC1")])
+    moved = TWICE.between(date(2026, 8, 31), date(2026, 9, 2)).restate_contracts(rows)
+    assert roots(moved) == [("ABC", "ABC1"), ("ABC", "ABC2")]
+    assert not moved["contract"].is_duplicated().any()
+
+
+def test_an_adjusted_root_that_is_taken_is_not_taken_again() -> None:
+    """A spin-off, which no table tells of, has left ABC1 before."""
+    rows = pl.concat([contract_rows("ABC"), contract_rows("ABC", "ABC1")])
+    moved = Actions((Split("ABC", FIRST_AFTER, 0.1),)).restate_contracts(rows)
+    assert roots(moved) == [("ABC", "ABC1"), ("ABC", "ABC2")]
+
+
+def test_two_reverse_splits_divide_the_price_twice() -> None:
+    rows = pl.DataFrame({"underlying": ["ABC"], "spot": [1.0], "call_volume": [50]})
+    twice = TWICE.between(date(2026, 2, 27), date(2026, 9, 2)).restate_underlyings(rows)
+    assert twice.row(0) == ("ABC", pytest.approx(100.0), 50)
+
+
+def test_two_whole_splits_divide_strikes_twice() -> None:
+    twice = Actions((Split("ABC", date(2026, 3, 2), 2.0), Split("ABC", date(2026, 6, 1), 5.0)))
+    moved = twice.between(BEFORE, date(2026, 9, 1)).restate_contracts(contract_rows("ABC"))
+    assert moved["strike"].unique().sort().to_list() == [9.0, 9.5, 10.0, 10.5, 11.0]
+
+
+@pytest.mark.parametrize(
+    ("split_of", "split_on", "renamed_on"),
+    [
+        ("LGF.A", date(2026, 8, 10), date(2026, 8, 17)),  # split, then renamed
+        ("LION", date(2026, 8, 17), date(2026, 8, 10)),  # renamed, then split
+        ("LGFA", date(2026, 8, 17), date(2026, 8, 17)),  # both at once, told of the old name
+        ("LION", date(2026, 8, 17), date(2026, 8, 17)),  # and of the new one
+    ],
+)
+def test_a_split_and_a_rename_may_come_in_either_order(split_of: str, split_on: date, renamed_on: date) -> None:
+    known = Actions((Split(split_of, split_on, 0.1),), (Rename("LGF-A", "LION", renamed_on),))
+    basis = known.between(date(2026, 8, 7), date(2026, 8, 18))
+    assert roots(basis.restate_contracts(contract_rows("LGF.A", "LGFA"))) == [("LION", "LION1")]
+    rows = pl.DataFrame({"underlying": ["LGF.A"], "spot": [1.0]})
+    assert basis.restate_underlyings(rows).row(0) == ("LION", pytest.approx(10.0))
+
+
+def test_what_is_told_of_a_former_name_makes_the_summaries_of_the_new_one_outdated() -> None:
+    known = Actions((Split("LGF.A", date(2026, 8, 10), 0.1),), (Rename("LGFA", "LION", date(2026, 8, 17)),))
+    assert "LGF.A" in known.about("LION", date(2026, 8, 18))
+    assert known.about("LION", date(2026, 8, 7)) == ""
+
+
 @pytest.mark.parametrize("line", ["X,Y,soon", "X", '"X,Y",Z,2022-06-09', "X,=1+1,2022-06-09", ",Y,2022-06-09"])
 def test_a_mapping_file_that_is_wrong_names_the_line(tmp_path: Path, line: str) -> None:
     path = tmp_path / "renames.csv"

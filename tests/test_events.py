@@ -73,3 +73,12 @@ def test_a_file_that_is_not_a_table_of_events_is_refused_by_name(tmp_path: Path,
 def test_a_missing_file_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"none\.csv: cannot be read"):
         events.read(tmp_path / "none.csv")
+
+
+def test_events_are_those_of_a_name_in_every_spelling(tmp_path: Path) -> None:
+    text = GOOD + "brk.b,2026-08-03,earnings,,before_open\n^SPX,2026-09-01,dividend,1.5,\n"
+    table = events.read(write(tmp_path, text)).frame
+    spelled = events.spelled_as(table, ["BRK-B", "KO", "SPX"])
+    assert spelled is not None
+    assert set(spelled["underlying"]) == {"AAPL", "XYZ", "KO", "BRK-B", "SPX"}
+    assert events.spelled_as(None, ["KO"]) is None

@@ -13,7 +13,7 @@ from alert_samples import FRIDAY, MONDAY, alert, at, put_call_alert
 from scanner.alerts.model import Severity
 from scanner.errors import StoreError
 from scanner.outputs.delimited import cell
-from scanner.outputs.watchlist import Dialect, render, write
+from scanner.outputs.watchlist import Dialect, left_out, render, write
 
 HEADER = (
     "symbol,underlying,expiry,strike,right,severity,stars,score,rules,first_seen,last_seen,session_date,status,spot,"
@@ -184,6 +184,112 @@ def test_ibkr_lines_follow_trader_workstations_import():
         "DES,SPX,OPT,SMART,20250912,6437.5,PUT,100",
         "DES,NVDA,STK,SMART,,,,",
     }
+
+
+def listed(dialect: Dialect, **changes: object) -> list[str]:
+    return render([alert(**changes)], dialect).splitlines()
+
+
+def underlying_listed(dialect: Dialect, name: str) -> list[str]:
+    return render([put_call_alert(underlying=name, drivers=())], dialect).splitlines()
+
+
+@pytest.mark.parametrize("vendors", ["BRK.B", "BRK-B", "BRK/B", "BRK B", "BRKB"])
+@pytest.mark.parametrize(
+    ("dialect", "share", "option"),
+    [
+        (Dialect.ibkr, "DES,BRK B,STK,SMART,,,,", "DES,BRK B,OPT,SMART,20260918,482.5,CALL,100"),
+        (Dialect.thinkorswim, "BRK/B", ".BRKB260918C482.5"),
+        (Dialect.tradingview, "BRK.B", "OPRA:BRKB260918C482.5"),
+    ],
+)
+def test_a_platform_has_one_spelling_of_a_class_share_whatever_the_vendors(vendors, dialect, share, option):
+    assert underlying_listed(dialect, vendors) == [share]
+    assert listed(dialect, contract="BRKB260918C00482500", underlying=vendors) == [option]
+
+
+@pytest.mark.parametrize("vendors", ["ABC.D", "ABC-D"])
+def test_a_class_that_is_in_no_table_is_told_by_its_mark(vendors):
+    option = "DES,ABC D,OPT,SMART,20260918,50,PUT,100"
+    assert listed(Dialect.ibkr, contract="ABCD260918P00050000", underlying=vendors) == [option]
+    assert underlying_listed(Dialect.thinkorswim, vendors) == ["ABC/D"]
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("SPX", "DES,SPX,IND,CBOE,,,,"),
+        ("^SPX", "DES,SPX,IND,CBOE,,,,"),
+        ("VIX", "DES,VIX,IND,CBOE,,,,"),
+        ("RUT", "DES,RUT,IND,RUSSELL,,,,"),
+        ("NDX", "DES,NDX,IND,NASDAQ,,,,"),
+        ("SPY", "DES,SPY,STK,SMART,,,,"),
+    ],
+)
+def test_ibkr_finds_an_index_at_its_exchange(name, line):
+    assert underlying_listed(Dialect.ibkr, name) == [line]
+
+
+TWINS = ("SPX260918C06500000", "SPXW260918C06500000")  # a third Friday: settled at the open, and at the close
+
+
+@pytest.mark.parametrize(
+    ("dialect", "lines"),
+    [
+        (Dialect.ibkr, {"SYM,SPX   260918C06500000,SMART", "SYM,SPXW  260918C06500000,SMART"}),
+        (Dialect.thinkorswim, {".SPX260918C6500", ".SPXW260918C6500"}),
+        (Dialect.tradingview, {"OPRA:SPX260918C6500.0", "OPRA:SPXW260918C6500.0"}),
+    ],
+)
+def test_an_indexs_contracts_of_either_settlement_stay_two(dialect, lines):
+    assert set(render([alert(contract=symbol, underlying="SPX") for symbol in TWINS], dialect).splitlines()) == lines
+
+
+def test_ibkr_knows_the_european_twin_of_an_index_by_its_own_name():
+    twins = [alert(contract=f"{root}260918C03100000", underlying="OEX") for root in ("OEX", "XEO")]
+    assert set(render(twins, Dialect.ibkr).splitlines()) == {
+        "DES,OEX,OPT,SMART,20260918,3100,CALL,100",
+        "DES,XEO,OPT,SMART,20260918,3100,CALL,100",
+    }
+
+
+def test_ibkr_names_weekly_options_on_volatility_by_the_index():
+    line = "DES,VIX,OPT,SMART,20260826,22.5,PUT,100"
+    assert listed(Dialect.ibkr, contract="VIXW260826P00022500", underlying="VIX") == [line]
+
+
+@pytest.mark.parametrize(
+    ("strike", "option"),
+    [("00012125", "12.125"), ("00000500", "0.5"), ("99999999", "99999.999"), ("06437500", "6437.5")],
+)
+def test_a_fraction_of_a_strike_is_written_in_full(strike, option):
+    contract = f"F260918C{strike}"
+    assert listed(Dialect.tradingview, contract=contract, underlying="F") == [f"OPRA:F260918C{option}"]
+    assert listed(Dialect.thinkorswim, contract=contract, underlying="F") == [f".F260918C{option}"]
+    assert listed(Dialect.ibkr, contract=contract, underlying="F") == [f"DES,F,OPT,SMART,20260918,{option},CALL,100"]
+
+
+@pytest.mark.parametrize("dialect", [Dialect.tradingview, Dialect.thinkorswim, Dialect.ibkr])
+@pytest.mark.parametrize("symbol", ["ACME1260918C00110000", "2ACME260918C00110000", "ACME7260918C00110000"])
+def test_what_a_platform_cannot_name_is_left_out_and_said(dialect, symbol):
+    standard = alert(contract="ACME260918C00110000", underlying="ACME")
+    adjusted = alert(contract=symbol, underlying="ACME")
+    assert render([adjusted, standard], dialect) == render([standard], dialect)
+    assert left_out([standard], dialect) == []
+    said = f"{dialect.value} watchlist, in which adjusted, FLEX and mini contracts cannot be named: {symbol}"
+    assert left_out([adjusted, standard], dialect) == [f"left out of the {said}"]
+    assert left_out([adjusted], Dialect.generic) == []
+    assert symbol in render([adjusted])
+
+
+@pytest.mark.parametrize("dialect", [Dialect.tradingview, Dialect.thinkorswim, Dialect.ibkr])
+@pytest.mark.parametrize("name", ["=CMD|' /C CALC'!A0", "@SUM(1)", "+1-2", "A,B", "A;B", "", "\x1b[31mA"])
+def test_a_name_that_is_no_ticker_is_in_no_platforms_list(dialect, name):
+    wider = put_call_alert(underlying=name, drivers=())
+    assert render([wider], dialect) == ""
+    (said,) = left_out([wider], dialect)
+    assert "what is no ticker symbol" in said
+    assert "\x1b" not in said
 
 
 def test_a_wider_alert_lists_the_contracts_that_drove_it_and_each_once():

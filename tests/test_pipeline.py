@@ -153,6 +153,15 @@ def test_a_chain_holds_each_contract_once_whoever_gives_it_twice_and_it_is_said(
     assert "ABC: test gave it again; the chain it gave first counts" in received.notes
 
 
+def test_a_name_that_came_in_another_spelling_is_not_asked_for_again():
+    now = sessions.session_close(DAYS[0])
+    served = built_chain(DAYS[0], underlying="BRK.B", root="BRKB")
+    sources = [Canned(name, **{"BRK-B": served.with_columns(source=pl.lit(name))}) for name in ("first", "second")]
+    received = pipeline.receive(sources, pipeline.Request(("BRK-B",), None, now, "x"))
+    assert received.chain is not None
+    assert received.chain["source"].unique().to_list() == ["first"]
+
+
 def test_a_name_that_another_source_served_never_meets_the_history_of_the_first(store):
     keep(store, DAYS[:3])
     served = [("DEF", "test"), ("GHI", "test"), ("ABC", "other")]

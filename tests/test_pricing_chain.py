@@ -6,12 +6,25 @@ import math
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from pathlib import Path
+from statistics import NormalDist
 
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from quoted_chains import EXPIRIES, RATE, SESSION, SPOT, quoted_chain, years_to
+from quoted_chains import (
+    EXPIRIES,
+    FUTURES,
+    FUTURES_VOLATILITY,
+    RATE,
+    SESSION,
+    SPOT,
+    black,
+    quoted_chain,
+    volatility_chain,
+    years_of_future,
+    years_to,
+)
 
 from scanner import chain as contract_columns
 from scanner.errors import PricingError
@@ -462,3 +475,61 @@ def test_calls_and_puts_of_a_strike_agree_within_the_width_of_their_quotes(real_
     pairs = pairs_of(priced.filter(pl.col("dte") <= 365))
     assert pairs.height > 200
     assert pairs["apart"].mean() <= 0.002
+
+
+def test_an_adjusted_contract_is_neither_in_nor_out_of_the_money():
+    priced = price_chain(quoted_chain().with_columns(nonstandard=True), CURVE).contracts
+    assert priced.select(pl.col("otm", "otm_pct", "moneyness", "moneyness_sd", "delta", "gamma").null_count()).row(
+        0
+    ) == tuple([priced.height] * 6)
+
+
+@pytest.mark.parametrize(("root", "distance"), [("SPY", 0.05), ("ABC", 6 / 99)])
+def test_where_options_trade_on_the_money_is_where_calls_and_puts_put_it(root, distance):
+    """The file tells the price of 16:00, 99; the quotes are those of 16:15, when it was 100."""
+    priced = price_chain(quoted_chain(root=root, told_spot=99.0), CURVE).contracts
+    assert row(priced, EXPIRIES[0], 105.0, "C")["otm_pct"] == pytest.approx(distance, abs=0.001)
+    assert priced["spot"].unique().to_list() == [99.0]
+
+
+def test_before_the_close_the_spot_told_is_that_of_the_quotes():
+    early = quoted_chain(root="SPY", told_spot=99.0).with_columns(pl.col("quote_time") - pl.duration(minutes=1))
+    priced = price_chain(early, CURVE).contracts
+    assert row(priced, EXPIRIES[0], 105.0, "C")["otm_pct"] == pytest.approx(6 / 99)
+
+
+@pytest.mark.parametrize("ticker", ["spx", "ndx", "rut"])
+def test_an_index_option_of_one_day_is_priced_to_the_close_of_that_day(tmp_path, ticker):
+    """A vendor's file that names no roots: Thursday 5 January 2023 is no third Friday, and is settled at the close."""
+    header = (Path(__file__).parent / "chains" / "xyz_eod_202212.txt").read_text("utf-8").splitlines()[0]
+    names = [name.strip(" []") for name in header.split(",")]
+    lines = [header]
+    for strike in (3950.0, 3975.0, 4000.0, 4025.0, 4050.0):
+        told = {"QUOTE_UNIXTIME": "1672866000", "QUOTE_DATE": "2023-01-04", "EXPIRE_DATE": "2023-01-05"}
+        told |= {"UNDERLYING_LAST": "4000", "STRIKE": f"{strike}"}
+        for side, sign in (("C", 1), ("P", -1)):
+            price = black(sign, 4000.0, strike, 1 / 365, 0.15)
+            told |= {
+                f"{side}_BID": f"{price - 0.01:.6f}",
+                f"{side}_ASK": f"{price + 0.01:.6f}",
+                f"{side}_SIZE": "1 x 1",
+            }
+        lines.append(",".join(told.get(name, "") for name in names))
+    (tmp_path / f"{ticker}_eod_202301.txt").write_text("\n".join(lines), "utf-8")
+    (recorded,) = read_recorded(tmp_path / f"{ticker}_eod_202301.txt")
+    assert recorded.chain is not None
+    assert price_chain(recorded.chain, flat(0.0)).contracts["iv"].to_list() == pytest.approx([0.15] * 10, abs=0.0005)
+
+
+def test_options_on_volatility_are_options_on_the_future_of_their_expiry():
+    priced = price_chain(volatility_chain(), CURVE)
+    forwards = dict(priced.expiries.select("expiry", "forward").iter_rows())
+    assert forwards == {day: pytest.approx(future, abs=0.01) for day, future in FUTURES.items()}
+    expiry = date(2026, 8, 19)
+    contract = row(priced.contracts, expiry, 20.0, "C")
+    deviation = FUTURES_VOLATILITY * math.sqrt(years_of_future(expiry))
+    d1, discount = math.log(19.2 / 20.0) / deviation + deviation / 2, math.exp(-RATE * years_of_future(expiry))
+    assert contract["iv"] == pytest.approx(FUTURES_VOLATILITY, abs=0.002)
+    assert contract["delta"] == pytest.approx(discount * NormalDist().cdf(d1), abs=0.002)
+    assert contract["gamma"] == pytest.approx(discount * NormalDist().pdf(d1) / (19.2 * deviation), rel=0.005)
+    assert contract["otm_pct"] == pytest.approx(0.8 / 19.2, abs=0.001)

@@ -235,6 +235,21 @@ def test_a_spot_far_from_every_strike_is_switched_off_where_no_prices_tell_it_ba
     assert judge(built_chain(DAYS[0], spot=50.0, columns=unquoted)) == set()
 
 
+def test_volatility_is_not_held_against_the_futures_that_calls_and_puts_imply() -> None:
+    near = (date(2026, 8, 19), date(2026, 9, 16))
+    assert judge(built_chain(DAYS[0], underlying="VIX", expiries=near, spot=92.0)) == set()
+    assert judge(built_chain(DAYS[0], underlying="VXX", expiries=near, spot=92.0)) == {("spot_off_parity", "spot")}
+
+
+def test_a_close_is_not_wrong_because_options_traded_on_for_a_quarter_of_an_hour() -> None:
+    near = (date(2026, 8, 21), date(2026, 9, 4))
+    moved = {"underlying": "SPY", "expiries": near, "spot": 97.0}
+    before = sessions.session_close(DAYS[0]) - timedelta(minutes=1)
+    assert judge(built_chain(DAYS[0], **moved)) == set()
+    assert judge(built_chain(DAYS[0], **moved, quote_time=before)) == {("spot_off_parity", "spot")}
+    assert judge(built_chain(DAYS[0], **{**moved, "spot": 90.0})) == {("spot_off_parity", "spot")}
+
+
 def test_a_feed_that_changed_its_shape_for_good_is_the_new_normal_after_five_sessions(tmp_path: Path) -> None:
     wide = built_chain(DAYS[0])
     narrow = [built_chain(day, strikes=[100.0, 105.0]) for day in DAYS[1:8]]

@@ -110,9 +110,49 @@ def test_monthly_expiries_are_third_fridays_or_the_session_before(day, monthly):
     assert sessions.is_monthly_expiry(day) is monthly
 
 
+@pytest.mark.parametrize(
+    ("day", "monthly"),
+    [
+        # Thirty days before the third Fridays of 21 August, 18 September, 16 October 2026 and 15 January 2027.
+        (date(2026, 7, 22), True),
+        (date(2026, 8, 19), True),
+        (date(2026, 9, 16), True),
+        (date(2026, 12, 16), True),
+        (date(2026, 7, 29), False),
+        (date(2026, 8, 21), False),  # the third Friday itself
+        (date(2025, 3, 18), True),  # thirty days later is Good Friday: a Tuesday, as it was
+        (date(2025, 3, 19), False),
+        (date(2024, 6, 18), True),  # the Wednesday is Juneteenth
+        (date(2026, 5, 19), True),  # thirty days after the 20th is Juneteenth
+        (date(2040, 1, 18), True),  # beyond the calendar, where no holiday is known
+    ],
+)
+def test_options_on_volatility_expire_thirty_days_before_the_next_third_friday(day, monthly):
+    assert sessions.is_monthly_expiry(day, "VIX") is monthly
+
+
+def test_a_holiday_announced_later_moves_the_monthly_expiries():
+    sessions.amend({date(2026, 9, 18): None})
+    try:
+        assert sessions.is_monthly_expiry(date(2026, 9, 17))
+        assert sessions.is_monthly_expiry(date(2026, 8, 18), "VIX")
+    finally:
+        sessions.amend({})
+    assert sessions.is_monthly_expiry(date(2026, 8, 19), "VIX")
+
+
 def test_index_options_close_a_quarter_of_an_hour_late():
     assert sessions.option_close(date(2026, 8, 20), "SPX") == datetime(2026, 8, 20, 20, 15, tzinfo=UTC)
     assert sessions.option_close(date(2026, 8, 20), "GOOG") == datetime(2026, 8, 20, 20, 0, tzinfo=UTC)
+    assert sessions.option_close(date(2026, 11, 27), "XLE") == datetime(2026, 11, 27, 18, 15, tzinfo=UTC)
+
+
+def test_quotes_of_the_close_outlast_the_price_of_what_trades_on():
+    day, close = date(2026, 7, 30), datetime(2026, 7, 30, 20, 0, tzinfo=UTC)
+    assert sessions.quotes_outlast_spot(day, "SPY", close)
+    assert not sessions.quotes_outlast_spot(day, "AAPL", close)
+    assert not sessions.quotes_outlast_spot(day, "SPY", datetime(2026, 7, 30, 19, 59, tzinfo=UTC))
+    assert not sessions.quotes_outlast_spot(date(2026, 8, 1), "SPY", close)
 
 
 def test_a_bare_date_means_that_sessions_close():

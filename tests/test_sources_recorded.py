@@ -365,6 +365,62 @@ def test_optionsdx_in_a_file_that_names_no_ticker_is_refused_with_the_way_to_men
     assert refused(recorded) == [(None, "no ticker in the file or its name; rename it to TICKER_202212.txt", 0)]
 
 
+def test_optionsdx_names_no_roots_and_an_index_has_them_by_the_expiry(tmp_path: Path) -> None:
+    lines = (CHAINS / "xyz_eod_202212.txt").read_text("utf-8").splitlines()[:2]
+    text = "\n".join([*lines, lines[1].replace("2023-01-06", "2023-01-20")])
+    (tmp_path / "spx_eod_202212.txt").write_text(text, "utf-8")
+    (recorded,) = read_recorded(tmp_path / "spx_eod_202212.txt")
+    assert recorded.chain is not None
+    assert column(recorded.chain, "settlement") == {
+        "SPXW230106C00382000": "PM",
+        "SPXW230106P00382000": "PM",
+        "SPX230120C00382000": "AM",
+        "SPX230120P00382000": "AM",
+    }
+    assert (
+        "SPX: the source names no roots, and expiries 2023-01-20 may be settled at the open or at the close: they are "
+        "taken for SPX, at the open"
+    ) in recorded.notes
+
+
+@pytest.mark.parametrize("expiry", ["9999-12-31", "1999-12-17"])
+@pytest.mark.parametrize("name", ["ABC", "VIX", "SPX"])
+def test_an_expiry_that_no_symbol_can_name_costs_its_row_alone(tmp_path: Path, name: str, expiry: str) -> None:
+    good = ROW.replace("ABC", name)
+    (recorded,) = read_recorded(write(tmp_path, good, good.replace("2025-09-12", expiry)))
+    assert recorded.chain is not None
+    assert recorded.chain.height == 1
+    assert refused([recorded]) == [(3, f"expiry {expiry!r} fits no OSI symbol; row refused", 1)]
+
+
+def test_a_source_that_names_roots_is_asked_no_questions(tmp_path: Path) -> None:
+    row = "2026-08-20,^SPX,SPXW,2026-09-18,6400,C,50,51,10,100"
+    header = HEADER.replace("underlying,", "underlying,root,")
+    (recorded,) = read_recorded(write(tmp_path, row, header=header))
+    assert recorded.chain is not None
+    assert recorded.chain.select("underlying", "root", "settlement").row(0) == ("SPX", "SPXW", "PM")
+    assert not any("names no roots" in note for note in recorded.notes)
+
+
+@pytest.mark.parametrize("spelling", ["^VIX", "$VIX.X", "_VIX", "I:VIX", ".VIX"])
+def test_an_index_is_known_in_every_spelling(tmp_path: Path, spelling: str) -> None:
+    path = write(tmp_path, f"2026-08-03,{spelling},2026-08-19,20,C,1.5,1.6,10,100")
+    assert only(path).select("contract", "underlying", "settlement", "exercise_style").row(0) == (
+        "VIX260819C00020000",
+        "VIX",
+        "AM",
+        "european",
+    )
+
+
+def test_datashop_roots_of_before_2010_have_the_style_of_their_index(tmp_path: Path) -> None:
+    text = (CHAINS / "UnderlyingOptionsEODCalcs_2023-03-15.csv").read_text("utf-8").splitlines()[:2]
+    (tmp_path / "old.csv").write_text("\n".join(text).replace("SPXW", "SPT"), "utf-8")
+    (recorded,) = read_recorded(tmp_path / "old.csv")
+    assert recorded.chain is not None
+    assert recorded.chain.select("underlying", "root", "exercise_style").row(0) == ("SPX", "SPT", "european")
+
+
 def test_datashop_quotes_are_those_of_a_quarter_to_four_and_the_chain_stands_for_the_close() -> None:
     spx, adjusted = read("UnderlyingOptionsEODCalcs_2023-03-15.csv")
     assert spx.chain is not None

@@ -46,14 +46,14 @@ def command(
     from scanner.cli import common, opening
     from scanner.errors import UsageError
     from scanner.outputs import chain_table
-    from scanner.symbology import unmarked
+    from scanner.symbology import ticker
 
     common.configure_logging(quiet=quiet, verbose=verbose)
     settings = common.settings_for(config, store=store, source=source, path=path, accept_terms=accept_terms)
     wanted = right.strip().upper()[:1] if right else None
     if wanted not in (None, "C", "P"):
         raise UsageError(f"--right {right}: expected C or P")
-    request = pipeline.Request((unmarked(symbol),), common.instant_for(as_of), common.right_now(), "chain")
+    request = pipeline.Request((ticker(symbol),), common.instant_for(as_of), common.right_now(), "chain")
     received = opening.chain_of(settings, request, named_source=bool(source or path))
     assert received.chain is not None
     found = pipeline.look(received.chain, opening.store_if_there(settings), request, settings)

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scanner import symbology
 from scanner.errors import CalendarError, UsageError
 
 if TYPE_CHECKING:
@@ -84,16 +85,14 @@ def symbols_for(given: Sequence[str] | None, watchlist: str | None, settings: Se
     Each is there once, however it is spelled. Empty where there is nothing to go by. Raises UsageError for a watchlist
     that does not exist.
     """
-    from scanner.symbology import each_once, unmarked
-
     if given:
-        return each_once(unmarked(symbol) for symbol in given if symbol.strip())
+        return symbology.each_once(symbology.ticker(symbol) for symbol in given if symbol.strip())
     if watchlist is not None:
         if watchlist not in settings.watchlists:
             there = ", ".join(sorted(settings.watchlists)) or "none"
             raise UsageError(f"--watchlist {watchlist}: there is no such watchlist; the configuration has: {there}")
         return settings.watchlists[watchlist]
-    return each_once(symbol for names in settings.watchlists.values() for symbol in names)
+    return symbology.each_once(symbol for names in settings.watchlists.values() for symbol in names)
 
 
 def instant_for(as_of: str | None) -> datetime | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from scanner.ruleset import Rule
     from scanner.sources.base import Source
     from scanner.store.state import State
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ def confirm_once(settings: Settings, sources: Sequence[Source], symbols: tuple[s
         if received.chain is None:
             return Confirmed((), tuple(received.problems))
         source, session = received.chain["source"][0], sessions.session_of(now)
-        panel = memory.store.history.panel(source, list(wanted), session)
+        panel = memory.store.history.panel(source, received.chain["underlying"].unique(), session)
         matched = matching.matched_by(panel, received.chain)
         report = confirmation.confirm(memory.state, received.chain, now, matched)
     sentences = [
@@ -107,7 +110,10 @@ def _write_outputs(result: ScanResult, settings: Settings, state: State | None) 
         listed |= {alert.alert_id: alert for alert in result.alerts}
         current = [alert for alert in listed.values() if alert.status is not Status.closed]
         name = f"watchlist-{result.scan.session_date}"
-        watchlist.write(current, wanted.path, name, watchlist.Dialect(wanted.dialect))
+        dialect = watchlist.Dialect(wanted.dialect)
+        watchlist.write(current, wanted.path, name, dialect)
+        for sentence in watchlist.left_out(current, dialect):
+            log.warning("%s", sentence)
     except ScannerError as error:
         return [ScanProblem("", "outputs", "not_written", str(error))]
     return []

@@ -38,5 +38,8 @@ def command(
     least = Severity(min_severity.value) if min_severity else Severity.info
     with storing.open_state(config, store) as state, state.read() as ledger:
         found = ledger.alerts(min_severity=least, newest_sessions=sessions)
-    current = [alert for alert in found if alert.status is not Status.closed]
-    files.hand_out(watchlist.render(current[:limit], watchlist.Dialect(dialect.value)), output)
+    current = [alert for alert in found if alert.status is not Status.closed][:limit]
+    spelling = watchlist.Dialect(dialect.value)
+    for sentence in watchlist.left_out(current, spelling):
+        typer.echo(sentence, err=True)
+    files.hand_out(watchlist.render(current, spelling), output)

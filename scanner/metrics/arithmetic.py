@@ -6,11 +6,18 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from scanner import products
+
 if TYPE_CHECKING:
     from polars._typing import IntoExpr
 
 CALL = pl.col("right") == "C"
 PUT = pl.col("right") == "P"
+_ON_FUTURE = pl.col("underlying").is_in(products.VOLATILITY_INDICES)
+# The price of what an option is hedged with: the index of volatility is not for sale, its futures are.
+HEDGE = pl.when(_ON_FUTURE).then("forward").otherwise("spot")
+# Gamma as it adds up over expiries: those hedged with different futures add up by percent, not by dollar.
+GAMMA = pl.when(_ON_FUTURE).then(pl.col("gamma") * pl.col("forward") ** 2).otherwise("gamma")
 
 
 def known_sum(values: pl.Expr) -> pl.Expr:

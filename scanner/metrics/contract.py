@@ -38,12 +38,17 @@ def measure(
     return contracts.hstack(changes).with_columns(
         _interval(contracts, earlier),
         volume_oi=ratio("volume", "open_interest"),
-        premium=pl.col("volume") * pl.col("mid") * pl.col("multiplier"),
+        premium=premium(),
         delta_volume=pl.col("volume") * pl.col("delta") * pl.col("multiplier"),
         quote_age_minutes=(pl.lit(now) - pl.col("quote_time")).dt.total_seconds() / 60,
         last_trade_age_minutes=(pl.col("quote_time") - pl.col("last_trade_time")).dt.total_seconds().clip(0) / 60,
         strike_volume_share=ratio(pl.col("volume"), pl.col("volume").sum().over("root", "expiry", "right")),
     )
+
+
+def premium() -> pl.Expr:
+    """Dollars that the session's volume is worth; null where a contract delivers something else than its multiplier."""
+    return pl.when(~pl.col("nonstandard")).then(pl.col("volume") * pl.col("mid") * pl.col("multiplier"))
 
 
 def _interval(contracts: pl.DataFrame, earlier: pl.DataFrame | None) -> pl.Series:

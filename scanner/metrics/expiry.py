@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from scanner import sessions
-from scanner.metrics.arithmetic import CALL, PUT, known_sum, ratio
+from scanner.metrics.arithmetic import CALL, GAMMA, PUT, known_sum, ratio
 
 KEY = ("underlying", "root", "expiry")
 
@@ -24,16 +24,14 @@ def measure(contracts: pl.DataFrame, priced: pl.DataFrame) -> pl.DataFrame:
             notional_oi=known_sum(open_interest * pl.col("multiplier") * pl.col("spot")),
             volume=known_sum(volume),
             open_interest=known_sum(open_interest),
-            _gamma=known_sum(pl.col("gamma") * open_interest),
+            _gamma=known_sum(GAMMA * open_interest),
         )
         .join(max_pain(standard), on=["root", "expiry"], how="left", maintain_order="left")
         .join(priced.drop("underlying"), on=["root", "expiry"], how="left", maintain_order="left")
     )
-    monthly = {day: sessions.is_monthly_expiry(day) for day in expiries["expiry"].unique()}
+    monthly = [sessions.is_monthly_expiry(day, name) for name, day in expiries.select("underlying", "expiry").rows()]
     return expiries.with_columns(
-        is_monthly=pl.col("expiry").replace_strict(monthly, return_dtype=pl.Boolean)
-        if monthly
-        else pl.lit(None, pl.Boolean),
+        is_monthly=pl.Series(monthly, dtype=pl.Boolean),
         put_call_volume=ratio("put_volume", "call_volume"),
         put_call_oi=ratio("put_oi", "call_oi"),
         volume_share=ratio(pl.col("volume"), pl.col("volume").sum().over("underlying")),

@@ -6,7 +6,7 @@ import polars as pl
 
 from scanner.metrics.arithmetic import known_sum, ratio
 from scanner.metrics.underlying import remembered
-from scanner.symbology import INDEX_UNDERLYINGS
+from scanner.products import INDEX_UNDERLYINGS
 
 # Funds on a whole index trade as index products do; a short list, because a chain does not say what its name is.
 INDEX_FUNDS = frozenset({"SPY", "QQQ", "IWM", "DIA", "VOO", "IVV", "VXX", "UVXY", "SQQQ", "TQQQ"})

@@ -13,7 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from scanner.compiled import kernel
-from scanner.metrics.arithmetic import CALL, known_sum, ratio
+from scanner.metrics.arithmetic import CALL, GAMMA, HEDGE, known_sum, ratio
 
 _ONE_PERCENT = 0.01
 _FLIP_RANGE = 0.25  # as far from spot as a flip is looked for
@@ -22,8 +22,7 @@ _FLIP_STEPS = 50
 
 def measure(contracts: pl.DataFrame, expiries: pl.DataFrame) -> pl.DataFrame:
     """One row an underlying, with everything in this module; null where there is no gamma or no open interest."""
-    gamma = pl.col("gamma") * pl.col("open_interest")
-    dollars = gamma * pl.col("multiplier") * pl.col("spot") ** 2 * _ONE_PERCENT
+    dollars = pl.col("gamma") * pl.col("open_interest") * pl.col("multiplier") * HEDGE**2 * _ONE_PERCENT
     gex = contracts.group_by("underlying", maintain_order=True).agg(
         gex=known_sum(pl.when(CALL).then(dollars).otherwise(-dollars))
     )
@@ -40,7 +39,7 @@ def _wall(contracts: pl.DataFrame, right: str, name: str) -> pl.DataFrame:
     strikes = (
         contracts.filter(pl.col("right") == right)
         .group_by("underlying", "strike")
-        .agg(weight=known_sum(pl.col("gamma") * pl.col("open_interest")))
+        .agg(weight=known_sum(GAMMA * pl.col("open_interest")))
         .filter(pl.col("weight") > 0)
         .sort("underlying", "strike")
     )
@@ -55,7 +54,7 @@ def _expiring(contracts: pl.DataFrame, expiries: pl.DataFrame) -> pl.DataFrame:
     next_dates = coming.group_by("underlying", maintain_order=True).agg(
         next_expiry=pl.col("expiry").first(), next_monthly=pl.col("expiry").filter(pl.col("is_monthly")).first()
     )
-    gamma = pl.col("gamma") * pl.col("open_interest")
+    gamma = GAMMA * pl.col("open_interest")
     notional = pl.col("open_interest") * pl.col("multiplier") * pl.col("spot")
     monthly, very_next = pl.col("expiry") == pl.col("next_monthly"), pl.col("expiry") == pl.col("next_expiry")
     shares = (

@@ -1,22 +1,25 @@
 """Watchlists of what was flagged: a full CSV for spreadsheets, and the lists that trading platforms import.
 
 ``generic`` has one row for each flagged contract or underlying, with every rule that flagged it. The other dialects
-name each contract (or underlying) once, in the platform's own spelling. Alerts of the whole market name neither and are
-left out.
+name each contract (or underlying) once, in the platform's own spelling, whatever the vendor's. Alerts of the whole
+market name neither and are left out; so is what a platform has no name for, which :func:`left_out` tells.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from scanner import symbology
+from scanner import products, symbology
 from scanner.alerts.model import MARKET, Alert, iso
-from scanner.outputs.delimited import csv_document, csv_line, plain_number
+from scanner.outputs.delimited import csv_document, plain_number
 from scanner.outputs.files import write_text
-from scanner.outputs.text import file_name
+from scanner.outputs.text import file_name, printable
 
 
 class Dialect(StrEnum):
@@ -47,6 +50,18 @@ COLUMNS = (
     "source",
     "simulated",
 )
+_TICKER = re.compile(r"[A-Z0-9]{1,8}([./\- ][A-Z0-9]{1,3})?")
+# Interactive Brokers: where indices are found that are not at Cboe, and roots that are an index of their own there.
+_IBKR_EXCHANGES = {
+    "NDX": "NASDAQ",
+    "XND": "NASDAQ",
+    "NQX": "NASDAQ",
+    "RUT": "RUSSELL",
+    "RUI": "RUSSELL",
+    "RLG": "RUSSELL",
+    "RLV": "RUSSELL",
+}
+_IBKR_OWN_INDEX = frozenset({"XEO"})
 _SUFFIX = {Dialect.generic: ".csv", Dialect.tradingview: ".txt", Dialect.thinkorswim: ".csv", Dialect.ibkr: ".csv"}
 
 
@@ -55,9 +70,24 @@ def render(alerts: Iterable[Alert], dialect: Dialect = Dialect.generic) -> str:
     subjects = _subjects(alerts)
     if dialect is Dialect.generic:
         return csv_document(COLUMNS, (_row(group) for group in subjects))
-    spell = _SPELLINGS[dialect]
-    lines = dict.fromkeys(line for group in subjects for line in spell(group[0]))
+    platform = _PLATFORMS[dialect]
+    lines = dict.fromkeys(line for group in subjects for line in _lines(group[0], platform))
     return "".join(f"{line}\n" for line in lines)
+
+
+def left_out(alerts: Iterable[Alert], dialect: Dialect) -> list[str]:
+    """A sentence about what a platform's list cannot name; none where it names everything."""
+    if dialect is Dialect.generic:
+        return []
+    firsts = [group[0] for group in _subjects(alerts)]
+    contracts = dict.fromkeys(contract.osi for alert in firsts for contract in _contracts(alert) if _is_odd(contract))
+    names = dict.fromkeys(_name(alert) for alert in firsts if alert.contract is None and not _is_ticker(_name(alert)))
+    told = {"adjusted, FLEX and mini contracts": contracts, "what is no ticker symbol": names}
+    return [
+        f"left out of the {dialect.value} watchlist, in which {what} cannot be named: {', '.join(unnamed)}"
+        for what, unnamed in told.items()
+        if unnamed
+    ]
 
 
 def write(alerts: Iterable[Alert], folder: Path, name: str, dialect: Dialect = Dialect.generic) -> Path:
@@ -118,49 +148,80 @@ def _contracts(alert: Alert) -> list[symbology.Contract]:
     return found
 
 
-def _tradingview(alert: Alert) -> Iterable[str]:
-    """``OPRA:GOOG250912C235.0`` for options (the strike always has a decimal), the bare ticker for underlyings."""
+def _is_odd(contract: symbology.Contract) -> bool:
+    """Whether platforms cannot tell a contract from the standard one with the same terms."""
+    return symbology.root_info(contract.root).nonstandard
+
+
+def _is_ticker(name: str) -> bool:
+    """Whether a name is one that a platform may look up; what a file says may be anything, even a formula."""
+    return _TICKER.fullmatch(name) is not None
+
+
+def _lines(alert: Alert, platform: _Platform) -> Iterable[str]:
+    """What a platform's list says of an alert: its contracts and, where it is not about one, the underlying."""
     for contract in _contracts(alert):
-        yield f"OPRA:{contract.root}{contract.expiry:%y%m%d}{contract.right}{_decimal(contract.strike)}"
-    if alert.contract is None:
-        yield _name(alert)
-
-
-def _thinkorswim(alert: Alert) -> Iterable[str]:
-    """``.GOOG250912C235`` for options, the bare ticker for underlyings."""
-    for contract in _contracts(alert):
-        yield f".{contract.root}{contract.expiry:%y%m%d}{contract.right}{plain_number(contract.strike)}"
-    if alert.contract is None:
-        yield _name(alert)
-
-
-def _ibkr(alert: Alert) -> Iterable[str]:
-    """Trader Workstation's import: DES, underlying, type, exchange, expiry, strike, right, multiplier."""
-    for contract in _contracts(alert):
-        info = symbology.root_info(contract.root)
-        right = "CALL" if contract.right == "C" else "PUT"
-        yield (
-            f"DES,{info.underlying},OPT,SMART,{contract.expiry:%Y%m%d},"
-            f"{plain_number(contract.strike)},{right},{info.multiplier}"
-        )
-    if alert.contract is None:
-        name = _name(alert)
-        kind = "IND,CBOE" if name in symbology.INDEX_UNDERLYINGS else "STK,SMART"
-        yield f"DES,{name},{kind},,,,"
+        if not _is_odd(contract):
+            yield platform.option(contract, _name(alert))
+    if alert.contract is None and _is_ticker(_name(alert)):
+        yield platform.underlying(_name(alert))
 
 
 def _name(alert: Alert) -> str:
-    """The underlying as one harmless field: what no ticker holds - a comma, a formula - is quoted or disarmed."""
-    return csv_line([alert.underlying])
+    return printable(symbology.ticker(alert.underlying or ""))
 
 
-def _decimal(strike: float) -> str:
-    text = plain_number(strike)
-    return text if "." in text else f"{text}.0"
+def _spelled(name: str, mark: str) -> str:
+    """A ticker with the platform's mark between a company and its share class."""
+    parts = symbology.share_class(name)
+    return name if parts is None else mark.join(parts)
 
 
-_SPELLINGS: dict[Dialect, Callable[[Alert], Iterable[str]]] = {
-    Dialect.tradingview: _tradingview,
-    Dialect.thinkorswim: _thinkorswim,
-    Dialect.ibkr: _ibkr,
+def _tradingview_option(contract: symbology.Contract, _: str) -> str:
+    """``OPRA:GOOG250912C235.0``: the strike always has a decimal."""
+    strike = plain_number(contract.strike)
+    decimal = strike if "." in strike else f"{strike}.0"
+    return f"OPRA:{contract.root}{contract.expiry:%y%m%d}{contract.right}{decimal}"
+
+
+def _thinkorswim_option(contract: symbology.Contract, _: str) -> str:
+    """``.GOOG250912C235``."""
+    return f".{contract.root}{contract.expiry:%y%m%d}{contract.right}{plain_number(contract.strike)}"
+
+
+def _ibkr_option(contract: symbology.Contract, underlying: str) -> str:
+    """Trader Workstation's import: DES, underlying, type, exchange, expiry, strike, right, multiplier.
+
+    Such a line does not tell an index's contracts of one date but of different settlement apart; the exchange's symbol
+    does: SYM, symbol, exchange.
+    """
+    info = symbology.root_info(contract.root)
+    if symbology.is_ambiguous(info.underlying, contract.expiry):
+        return f"SYM,{contract.root:<6}{contract.osi.removeprefix(contract.root)},SMART"
+    own = underlying if symbology.plain_ticker(underlying) == info.underlying else info.underlying
+    name = contract.root if contract.root in _IBKR_OWN_INDEX else _spelled(own, " ")
+    right = "CALL" if contract.right == "C" else "PUT"
+    strike = plain_number(contract.strike)
+    return f"DES,{name},OPT,SMART,{contract.expiry:%Y%m%d},{strike},{right},{info.multiplier}"
+
+
+def _ibkr_underlying(underlying: str) -> str:
+    """``DES,GOOG,STK,SMART,,,,``; an index trades where it is calculated."""
+    if products.index_roots(underlying):
+        return f"DES,{underlying},IND,{_IBKR_EXCHANGES.get(underlying, 'CBOE')},,,,"
+    return f"DES,{_spelled(underlying, ' ')},STK,SMART,,,,"
+
+
+@dataclass(frozen=True, slots=True)
+class _Platform:
+    """How a platform spells a contract (of an underlying) and an underlying."""
+
+    option: Callable[[symbology.Contract, str], str]
+    underlying: Callable[[str], str]
+
+
+_PLATFORMS: dict[Dialect, _Platform] = {
+    Dialect.tradingview: _Platform(_tradingview_option, partial(_spelled, mark=".")),
+    Dialect.thinkorswim: _Platform(_thinkorswim_option, partial(_spelled, mark="/")),
+    Dialect.ibkr: _Platform(_ibkr_option, _ibkr_underlying),
 }

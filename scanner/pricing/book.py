@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from scanner import sessions
+from scanner import products, sessions
 from scanner.pricing.curve import Curve
 from scanner.pricing.ex_dates import ahead
 from scanner.pricing.forward import Expiries
@@ -30,7 +30,8 @@ class Book:
     """Arrays by row, in the chain's order; from ``expiries`` on, by expiry.
 
     ``price`` is the mid or, where ``traded``, the last; NaN where there is neither. ``reason`` is a code of ``CODE``,
-    0 where a volatility may be looked for. ``stale`` marks the expiries whose session the curve is too old for.
+    0 where a volatility may be looked for. ``on_future`` marks the expiries that are priced off a future,
+    ``outlasting`` those with quotes from after the spot, ``stale`` those whose session the curve is too old for.
     """
 
     sign: NDArray[np.int8]
@@ -46,6 +47,8 @@ class Book:
     expiries: pl.DataFrame
     known: Expiries
     discount: Floats
+    on_future: Flags
+    outlasting: Flags
     stale: Flags
 
     def by_row(self, by_expiry: Floats) -> Floats:
@@ -90,8 +93,10 @@ def read(chain: pl.DataFrame, offsets: NDArray[np.int64], curve: Curve, dividend
     expiry_years = (instant - latest) / _YEAR
     rate = _rates(expiries["session_date"], curve, expiry_years)
     spot = expiries["spot"].fill_null(np.nan).to_numpy(writable=True)
-    # An adjusted contract delivers something else than the share, and has no forward of the share's.
-    spot[expiries["nonstandard"].to_numpy()] = np.nan
+    # An adjusted contract delivers something else than the share, and has no forward of the share's; nor is the index
+    # the price of what an option on volatility is priced off.
+    on_future = expiries["underlying"].is_in(products.VOLATILITY_INDICES).to_numpy()
+    spot[expiries["nonstandard"].to_numpy() | on_future] = np.nan
     ex_dates = ahead(expiries, dividends, expiry_years)
     worth = ex_dates.worth(rate)
     known = Expiries(
@@ -120,10 +125,19 @@ def read(chain: pl.DataFrame, offsets: NDArray[np.int64], curve: Curve, dividend
         expiries=expiries,
         known=known,
         discount=np.exp(-rate * expiry_years),
+        on_future=on_future,
+        outlasting=_outlasting(expiries, pl.Series(latest, dtype=pl.Datetime("us", "UTC"))),
         stale=np.isin(expiries["session_date"].to_numpy(), _too_late(expiries["session_date"], curve)),
     )
     _forbid(book, chain, quote_time, latest)
     return book
+
+
+def _outlasting(expiries: pl.DataFrame, latest: pl.Series) -> Flags:
+    """The expiries whose options trade on when the underlying has closed, and are quoted as of then."""
+    heads = expiries.select("session_date", "underlying", latest=latest)
+    told = {head: sessions.quotes_outlast_spot(*head) for head in heads.unique().iter_rows()}
+    return np.array([told[head] for head in heads.iter_rows()], np.bool_)
 
 
 def _floats(column: pl.Series) -> Floats:

@@ -78,8 +78,18 @@ def stand(book: Book, forwards: Forwards, smiles: Smiles, iv: Floats) -> Standin
     forward, discount, moneyness, moneyness_sd, otm_pct, spread_pct, iv_excess = (np.empty(rows) for _ in range(7))
     otm = np.empty(rows, np.uint8)
     out = Standing(forward, discount, moneyness, moneyness_sd, otm_pct, spread_pct, iv_excess, otm)
-    told_spot = book.expiries["spot"].fill_null(np.nan).to_numpy(writable=True)
-    by_expiry = (forwards.forward, book.discount, told_spot, smiles.atm, book.known.years)
+    by_expiry = (forwards.forward, book.discount, _level(book, forwards), smiles.atm, book.known.years)
     by_row = (book.sign, book.strike, book.price, book.half_spread, book.traded, iv, smiles.others)
     over_groups(_stand_groups, book.known.offsets, *by_expiry, *by_row, *out)
     return out
+
+
+def _level(book: Book, forwards: Forwards) -> Floats:
+    """What ``otm_pct`` is measured from: the spot of the quotes' moment, or the future that options are priced off.
+
+    It is the spot told, but for quotes that outlast it the one they imply; for adjusted contracts there is none.
+    """
+    told = book.expiries["spot"].fill_null(np.nan).to_numpy(writable=True)
+    told[book.expiries["nonstandard"].to_numpy()] = np.nan
+    implied = np.where(np.isnan(forwards.spot), told, forwards.spot + book.known.worth)
+    return np.where(book.on_future, forwards.forward, np.where(book.outlasting, implied, told))

@@ -118,8 +118,9 @@ def pivots(book: Book, forwards: Forwards) -> Floats:
 
 
 def _exercise_level(book: Book, forwards: Forwards) -> Floats:
-    """The share's price where it can be exercised at once, and that of the diffusion elsewhere."""
-    return np.where(book.known.exercised, forwards.spot + book.known.worth, forwards.spot)
+    """The share's price where it can be exercised at once, and that of the diffusion, or the future, elsewhere."""
+    elsewhere = np.where(book.on_future, forwards.forward, forwards.spot)
+    return np.where(book.known.exercised, forwards.spot + book.known.worth, elsewhere)
 
 
 def of_quotes(book: Book, market: Market, quotes: Floats) -> Floats:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import polars as pl
 
-from scanner import symbology
+from scanner import products, symbology
 from scanner.errors import ScannerError
 from scanner.sources.base import Clock, Fetched, SourceSettings, failed
 from scanner.sources.formats import building
@@ -70,7 +70,7 @@ class CboeSource:
             yield fetched
 
     def _one(self, symbol: str, now: datetime) -> Fetched:
-        ticker = symbol.strip().upper().lstrip("_^$")
+        ticker = symbology.ticker(symbol)
         if not _TICKER.match(ticker):
             return failed(symbol, "unknown_symbol", f"{symbol!r} is not a ticker symbol")
         try:
@@ -100,10 +100,10 @@ class CboeSource:
 
 def _file_names(ticker: str) -> list[str]:
     """The names a chain may be filed under: indices with an underscore, class shares with a dot or without."""
-    if ticker in symbology.INDEX_UNDERLYINGS:
+    if ticker in products.INDEX_UNDERLYINGS:
         return [f"_{ticker}"]
-    dotted = re.sub(r"[\-/]", ".", ticker)
-    return [dotted, dotted.replace(".", "")] if "." in dotted else [dotted]
+    parts = symbology.share_class(ticker)
+    return [ticker] if parts is None else [".".join(parts), "".join(parts)]
 
 
 def _read(symbol: str, answer: Answer, now: datetime) -> Fetched:

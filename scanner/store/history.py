@@ -100,7 +100,7 @@ class History:
         remember: bool,
     ) -> _Resident:
         stamps = {session: self._summaries.stamp(source, session) for session in window}
-        basis = self._actions.between(window[0], before) if window else Actions()
+        basis = self._actions.between(window[0], before, names) if window else Actions()
         kept = Kept(source, names, depth, f"{self._version} {basis}")
         files = self._files if remember and len(window) >= _WORTH_KEEPING else None
         known = self._resident.get((source, names, depth))
@@ -126,7 +126,7 @@ class History:
         return resident
 
     def _contract_rows(self, source: str, session: date, names: tuple[str, ...] | None, before: date) -> pl.DataFrame:
-        actions = self._actions.between(session, before)
+        actions = self._actions.between(session, before, names)
         rows = self._summaries.contracts(source, session, actions.former_names(names))
         other = self._summaries.underlyings(source, session).filter(pl.col("calculation_version") != self._version)[
             "underlying"
@@ -137,7 +137,7 @@ class History:
         return actions.restate_contracts(rows)
 
     def _underlying_rows(self, source: str, session: date, names: tuple[str, ...] | None, before: date) -> pl.DataFrame:
-        actions = self._actions.between(session, before)
+        actions = self._actions.between(session, before, names)
         key = (source, session, names, actions, self._summaries.stamp(source, session))
         rows = self._rows.get(key)
         if rows is None:

@@ -12,13 +12,14 @@ be known from the clock.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
 import polars as pl
 
-from scanner import chain, sessions
+from scanner import chain, sessions, symbology
 from scanner.errors import ChainError
 from scanner.parts import without_empty_quotes
 from scanner.sources.formats import plausible
@@ -33,6 +34,7 @@ KEY: dict[str, pl.DataType | type[pl.DataType]] = {
 _TURNS_OVER, _TURNED_OVER = time(6, 0), time(10, 30)
 _NEXT_SESSION_FROM = time(18, 0)  # index options trade overnight; that belongs to the session ahead
 _NOMINAL_CLOSE = time(16, 0)
+_EXPIRIES_NAMED = 3
 CLOCK_SKEW = timedelta(minutes=5)
 
 
@@ -94,7 +96,7 @@ def build(rows: pl.DataFrame, payload: Payload, findings: Findings) -> Built:
     timed = quote_time is not None or seen_at is not None
     known_at = seen_at or quote_time
     rows = _dated_open_interest(rows, open_interest_session(known_at) if known_at else _previous(session))
-    notes = [told.how]
+    notes = [*_assumed_roots(rows), told.how]
     if quote_time is None:
         quote_time, how = _quote_time(session, _newest(rows, "last_trade_time"), seen_at, payload)
         notes.append(how)
@@ -128,6 +130,20 @@ class _Told:
 
 class _UntoldError(Exception):
     """Nothing tells the session of a chain, or what does contradicts itself; the text says how."""
+
+
+def _assumed_roots(rows: pl.DataFrame) -> Iterator[str]:
+    """A note on the expiries that hold contracts of either settlement where the source names no roots."""
+    silent = rows.filter("root_assumed").select("underlying", "root", "expiry").unique().sort("expiry")
+    doubtful = [row for row in silent.iter_rows() if symbology.is_ambiguous(row[0], row[2])]
+    if doubtful:
+        name, root, _ = doubtful[0]
+        days = ", ".join(f"{day}" for *_, day in doubtful[:_EXPIRIES_NAMED])
+        more = f" and {len(doubtful) - _EXPIRIES_NAMED} more" if len(doubtful) > _EXPIRIES_NAMED else ""
+        yield (
+            f"{name}: the source names no roots, and expiries {days}{more} may be settled at the open or at the close: "
+            f"they are taken for {root}, at the open"
+        )
 
 
 def _dated_open_interest(rows: pl.DataFrame, asof: date | None) -> pl.DataFrame:

@@ -27,11 +27,11 @@ _DISAGREEMENTS = {
 def clean(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
     """Typed rows of contracts whose identity is sure, in any order and possibly doubled.
 
-    The result holds ``line``, ``underlying``, ``contract``, ``root``, ``expiry``, ``strike``, ``right`` and whatever
-    else of the chain the format gave, in the chain's dtypes.
+    The result holds ``line``, ``underlying``, ``contract``, ``root``, ``root_assumed`` (whether the source named none),
+    ``expiry``, ``strike``, ``right`` and whatever else of the chain the format gave, in the chain's dtypes.
     """
     rows = columns.days(columns.words(columns.numbers(rows, findings), findings), findings)
-    rows = _from_symbol(rows, findings) if "symbol" in rows.columns else rows.with_columns(root=_root(rows))
+    rows = _from_symbol(rows, findings) if "symbol" in rows.columns else _rooted(rows)
     return _without_sentinels(_identified(_with_underlying(rows), findings))
 
 
@@ -42,14 +42,24 @@ def chain_columns(rows: pl.DataFrame) -> pl.DataFrame:
     if "symbol" in rows.columns:
         rows = rows.with_columns(root=symbology.parse_osi_column(rows["symbol"])["root"])
     else:
-        rows = rows.with_columns(root=_root(rows))
+        rows = _rooted(rows)
     return _with_underlying(rows).filter(pl.col("underlying").is_not_null())
 
 
-def _root(rows: pl.DataFrame) -> pl.Expr:
-    """The root where no symbol gives it: what the file says, else the underlying without its punctuation."""
-    own = pl.col("underlying").str.replace_all(r"[.\-/ ]", "")
-    return pl.coalesce("root", own) if "root" in rows.columns else own
+def _rooted(rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows with a root where neither a symbol nor the file gives it: that of the underlying at the expiry."""
+    absent = [name for name in ("root", "expiry") if name not in rows.columns]
+    types = {"root": pl.String, "expiry": pl.Date}
+    rows = rows.with_columns(pl.lit(None, dtype=types[name]).alias(name) for name in absent)
+    keys = ("underlying", "expiry")
+    silent = rows.filter(pl.col("root").is_null() & pl.col("underlying").is_not_null()).select(keys).unique()
+    rows = rows.with_columns(root_assumed=pl.col("root").is_null())
+    if silent.is_empty():
+        return rows
+    roots = [symbology.root_at(name, day) for name, day in silent.iter_rows()]
+    assumed = silent.with_columns(pl.Series("_root", roots, dtype=pl.String))
+    rows = rows.join(assumed, on=keys, how="left", nulls_equal=True, maintain_order="left")
+    return rows.with_columns(root=pl.coalesce("root", "_root")).drop("_root")
 
 
 def _with_underlying(rows: pl.DataFrame) -> pl.DataFrame:
@@ -73,7 +83,8 @@ def _from_symbol(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
             reason = f"the symbol {{}} disagrees with the {name} beside it"
             rows = _refuse(rows, differs.fill_null(value=False), findings, reason, "symbol")
     return rows.drop("symbol").with_columns(
-        pl.col(f"_{name}").alias(name) for name in ("contract", "root", "expiry", "strike", "right")
+        *(pl.col(f"_{name}").alias(name) for name in ("contract", "root", "expiry", "strike", "right")),
+        root_assumed=pl.lit(value=False),
     )
 
 
@@ -83,6 +94,8 @@ def _identified(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
     rows = _refuse(rows, ~pl.col("root").str.contains(r"^[0-9A-Z]{1,6}$"), findings, "root {} is no root", "root")
     rows = _refuse(rows, pl.col("right").is_null(), findings, "right is neither a call nor a put")
     rows = _refuse(rows, pl.col("expiry").is_null(), findings, "no expiry date")
+    unfit = ~pl.col("expiry").is_between(symbology.FIRST_EXPIRY, symbology.LAST_EXPIRY)
+    rows = _refuse(rows, unfit, findings, "expiry {} fits no OSI symbol", "expiry")
     rows = _refuse(rows, pl.col("strike").is_null(), findings, "no strike")
     rows = _refuse(rows, pl.col("strike") <= 0, findings, "strike {} is not above zero", "strike")
     thousandths = pl.col("strike") * 1000

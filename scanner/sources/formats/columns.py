@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from scanner import chain
+from scanner import chain, symbology
 from scanner.sources.formats import languages, times
 from scanner.sources.formats.base import Findings
 
@@ -208,12 +208,9 @@ def words(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
             rows = rows.with_columns(read.cast(dtype).alias(name))
     for name in ("underlying", "root"):
         if name in rows.columns:
-            rows = rows.with_columns(times.each(times.as_text(rows[name]), _ticker, pl.String).alias(name))
+            read = times.each(times.as_text(rows[name]), lambda text: symbology.ticker(text) or None, pl.String)
+            rows = rows.with_columns(read.alias(name))
     return rows
-
-
-def _ticker(text: str) -> str | None:
-    return text.strip().upper().lstrip("_^$") or None
 
 
 def days(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
