@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from scanner.errors import UsageError
-from scanner.sources.base import open_source
 from scanner.sources.files import FilesSource
+from scanner.sources.registry import open_source
 
 CHAINS = Path(__file__).parent / "chains"
 HEADER = "session_date,underlying,expiry,strike,right,bid,ask,volume,open_interest"
@@ -90,7 +90,7 @@ def test_a_class_share_is_found_however_it_is_spelled(tmp_path: Path) -> None:
 def test_the_files_source_needs_a_path() -> None:
     with pytest.raises(UsageError, match="--path PATH"):
         open_source("files", Chosen(None))
-    assert open_source("files", Chosen(CHAINS)).name == "files"
+    assert open_source("files", Chosen(CHAINS)).vendor.name == "files"
 
 
 def test_a_source_that_is_not_there_is_named_with_those_that_are() -> None:
