@@ -70,10 +70,17 @@ def test_an_index_is_asked_for_with_an_underscore(site: HTTPServer, spelling: st
     assert asked(site) == ["options/_SPX.json"]
 
 
-def test_a_class_share_is_asked_for_with_its_dot_and_then_without(site: HTTPServer) -> None:
-    (fetched,) = source(site).chains(["BRK-B"], NOW)
+@pytest.mark.parametrize("spelling", ["BRK-B", "BRK/B", "BRK.B", "BRKB"])
+def test_a_class_share_is_asked_for_with_its_dot_and_then_without(site: HTTPServer, spelling: str) -> None:
+    (fetched,) = source(site).chains([spelling], NOW)
     assert fetched.error is not None
     assert asked(site) == ["options/BRK.B.json", "options/BRKB.json", "quotes/SPY.json"]
+
+
+@pytest.mark.parametrize(("asked_for", "name"), [("^RUT", "_RUT"), ("$VIX.X", "_VIX"), ("XEO", "_XEO")])
+def test_every_index_has_its_underscore(site: HTTPServer, asked_for: str, name: str) -> None:
+    list(source(site).chains([asked_for], NOW))
+    assert asked(site)[0] == f"options/{name}.json"
 
 
 def test_a_refused_symbol_is_unknown_while_a_symbol_that_must_be_there_is_served(site: HTTPServer) -> None:

@@ -100,7 +100,7 @@ class CboeSource:
 
 def _file_names(ticker: str) -> list[str]:
     """The names a chain may be filed under: indices with an underscore, class shares with a dot or without."""
-    if ticker in products.INDEX_UNDERLYINGS:
+    if products.index_roots(ticker):
         return [f"_{ticker}"]
     parts = symbology.share_class(ticker)
     return [ticker] if parts is None else [".".join(parts), "".join(parts)]
