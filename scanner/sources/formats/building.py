@@ -78,7 +78,7 @@ def build(
     if quote_time is None:
         quote_time, how = _quote_time(session, newest, seen_at, delay, late=late)
         notes += [how] if how else []
-    quote_time = _stamped(quote_time, session, _first(rows, "underlying"), label=_first(rows, "quote_time") is not None)
+    quote_time = stamped(quote_time, session, _first(rows, "underlying"), label=_first(rows, "quote_time") is not None)
     rows = rows.with_columns(
         source=pl.lit(source),
         simulated=pl.lit(value=False),
@@ -209,7 +209,7 @@ def close_of(day: date) -> datetime:
     return sessions.at_new_york(day, _NOMINAL_CLOSE)
 
 
-def _stamped(quote_time: datetime, session: date, underlying: str, *, label: bool) -> datetime:
+def stamped(quote_time: datetime, session: date, underlying: str, *, label: bool) -> datetime:
     """The moment of quotes, no later than trading in the underlying's options ended: then they stand still.
 
     A trade of a later day than the session's, unlike a stamp, proves that the session's label is wrong, and is kept.
