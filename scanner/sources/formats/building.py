@@ -68,9 +68,7 @@ def build(
         reason = f"labelled {session}, outside the exchange's calendar, which knows {known}"
         findings.add(reason, rows["line"][0], rows.height)
         return None, ()
-    rows = plausible.dated(plausible.alive(rows, session, findings), session, findings)
-    rows = plausible.spots(rows, findings)
-    rows = plausible.vendor_volatility(plausible.quotes(rows, findings), session, findings)
+    rows = plausible.possible(rows, session, findings)
     if rows.is_empty():
         return None, ()
     known_at = seen_at or quote_time

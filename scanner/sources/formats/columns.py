@@ -207,6 +207,7 @@ def _refuse(rows: pl.DataFrame, bad: pl.Series, column: _Given, what: str) -> pl
 
 def _strange(given: pl.Series, read: pl.Series) -> pl.Series:
     """Where something is given and nothing was read. A column of lists or the like is strange as a whole."""
+    given = given.fill_nan(None) if given.dtype.is_float() else given
     missing = read.is_null() & given.is_not_null()
     if given.dtype != pl.String or not missing.any():
         return missing
