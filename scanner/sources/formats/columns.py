@@ -25,17 +25,18 @@ DATES = ("session_date", "expiry", "oi_asof")
 _BLANKS = ("", "-", "--", "\u2013", "\u2014", "na", "n/a", "#n/a", "<na>", "nan", "null", "none", "nat")
 _SENTINEL = -999.0
 # No share, index or option has ever cost this many dollars: the dearest share, which has no options, stands below it.
-DEAREST = 1_000_000.0
-# More contracts than all the exchanges of the United States trade in options on their busiest days.
-MOST_CONTRACTS = 100_000_000
+_DEAREST = 1_000_000.0
+# The busiest single contracts have traded, and held, a few million; all of them together trade some hundred million on
+# the busiest days.
+_MOST_CONTRACTS = 20_000_000
 _LARGEST_SIZE = 2**31 - 1
 # From a contract on one share to the largest that are listed.
 MULTIPLIERS = (1, 10_000)
 # A volatility of 10,000 per cent moves the price by 600 per cent a day.
 _HIGHEST_VOLATILITY = 100.0
 _MOST = {
-    **dict.fromkeys(PRICES, (DEAREST, "dearer than anything traded")),
-    **dict.fromkeys(("volume", "open_interest"), (MOST_CONTRACTS, "more than all exchanges trade in a day")),
+    **dict.fromkeys(PRICES, (_DEAREST, "dearer than anything traded")),
+    **dict.fromkeys(("volume", "open_interest"), (_MOST_CONTRACTS, "more than any contract trades or holds")),
     **dict.fromkeys(("bid_size", "ask_size"), (_LARGEST_SIZE, "too large")),
     "vendor_iv": (_HIGHEST_VOLATILITY, "above 10,000 %"),
     "vendor_delta": (math.inf, ""),
