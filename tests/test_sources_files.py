@@ -55,6 +55,20 @@ def test_a_close_asked_for_finds_the_chain_of_products_that_trade_until_a_quarte
     assert a_minute_before.chain is None
 
 
+def test_a_half_day_stamped_at_four_is_there_when_it_closed_at_one(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        "2025-11-28T21:00:00Z,ABC,2025-12-19,600,C,1.5,10,100",
+        header="quote_time,underlying,expiry,strike,right,last,volume,open_interest",
+    )
+    source = FilesSource(path)
+    (at_the_close,) = source.chains(["ABC"], utc(2025, 11, 28, 18, 0))
+    (before_it,) = source.chains(["ABC"], utc(2025, 11, 28, 17, 44))
+    assert at_the_close.chain is not None
+    assert at_the_close.chain["quote_time"].to_list() == [utc(2025, 11, 28, 18, 0)]
+    assert before_it.chain is None
+
+
 def test_the_files_source_without_symbols_gives_everything_there_is(tmp_path: Path) -> None:
     write(tmp_path, ROW, ROW.replace("ABC", "XYZ"))
     fetched = list(FilesSource(tmp_path).chains([], utc(2026, 1, 1)))

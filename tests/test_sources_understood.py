@@ -401,7 +401,7 @@ def test_a_whole_expiry_of_the_day_before_is_kept_because_the_label_may_be_late(
     [
         *(("ask", value) for value in ("1e12", "1e308", "inf", "-1", "100000")),
         *(("bid", value) for value in ("1e308", "-inf", "-0.01")),
-        *(("volume", value) for value in ("2147483647", "1e300", "-5", "inf", "100000001")),
+        *(("volume", value) for value in ("2147483647", "1e300", "-5", "inf", "20000001")),
         *(("open_interest", value) for value in ("2147483647", "-5")),
         *(("spot", value) for value in ("1e9", "-100", "inf", "99999")),
         *(("strike", value) for value in ("0", "1e9", "-95", "inf")),

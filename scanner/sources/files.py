@@ -132,8 +132,10 @@ def _may_serve(key: Key, asked: set[str], now: datetime, clock: datetime | None)
         return False
     if clock is not None and _claims_after(clock, session, quote_time):
         return True
-    if quote_time is not None and quote_time > now + _LATE_CLOSE:
-        return False
+    if quote_time is not None:
+        label = session or sessions.new_york_date(quote_time)
+        if building.stamped(quote_time, label, underlying, label=True) > now + _LATE_CLOSE:
+            return False
     return session is None or session <= sessions.new_york_date(now)
 
 

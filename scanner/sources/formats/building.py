@@ -101,7 +101,7 @@ def build(rows: pl.DataFrame, payload: Payload, findings: Findings) -> Built:
         quote_time, how = _quote_time(session, _newest(rows, "last_trade_time"), seen_at, payload)
         notes.append(how)
     label = _first(rows, "quote_time") is not None
-    quote_time = _stamped(quote_time, session, _first(rows, "underlying"), label=label)
+    quote_time = stamped(quote_time, session, _first(rows, "underlying"), label=label)
     early = _not_yet(session, quote_time, payload.now, timed=timed)
     if early:
         findings.add(early, rows["line"][0], rows.height)
@@ -213,9 +213,7 @@ def _plausible(rows: pl.DataFrame, session: date, findings: Findings) -> pl.Data
         reason = f"labelled {session}, outside the exchange's calendar, which knows {known}"
         findings.add(reason, rows["line"][0], rows.height)
         return rows.clear()
-    rows = plausible.dated(plausible.alive(rows, session, findings), session, findings)
-    rows = plausible.quotes(plausible.spots(rows, findings), findings)
-    return plausible.vendor_volatility(rows, session, findings)
+    return plausible.possible(rows, session, findings)
 
 
 def _newest(rows: pl.DataFrame, name: str) -> datetime | None:
@@ -368,7 +366,7 @@ def close_of(day: date) -> datetime:
     return sessions.at_new_york(day, _NOMINAL_CLOSE)
 
 
-def _stamped(quote_time: datetime, session: date, underlying: str, *, label: bool) -> datetime:
+def stamped(quote_time: datetime, session: date, underlying: str, *, label: bool) -> datetime:
     """The moment of quotes, no later than trading in the underlying's options ended: then they stand still.
 
     A trade of a later day than the session's, unlike a stamp, proves that the session's label is wrong, and is kept.

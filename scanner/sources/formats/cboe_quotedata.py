@@ -64,7 +64,7 @@ def _moment(preamble: Sequence[str]) -> datetime:
         read = times.instants(pl.Series([text]), sessions.NEW_YORK.key)[0]
         if isinstance(read, datetime):
             return read
-        if _DATED.search(line) and strange is None:
+        if _DATED.search(line):
             strange = text, number
     if strange is not None:
         raise UnreadableError(

@@ -7,9 +7,11 @@ reported, with its column and line; it is never the same as an empty field.
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
 from scanner import chain, symbology
@@ -23,19 +25,22 @@ DATES = ("session_date", "expiry", "oi_asof")
 _BLANKS = ("", "-", "--", "\u2013", "\u2014", "na", "n/a", "#n/a", "<na>", "nan", "null", "none", "nat")
 _SENTINEL = -999.0
 # No share, index or option has ever cost this many dollars: the dearest share, which has no options, stands below it.
-DEAREST = 1_000_000.0
-# More contracts than all the exchanges of the United States trade in options on their busiest days.
-MOST_CONTRACTS = 100_000_000
+_DEAREST = 1_000_000.0
+# The busiest single contracts have traded, and held, a few million; all of them together trade some hundred million on
+# the busiest days.
+_MOST_CONTRACTS = 20_000_000
 _LARGEST_SIZE = 2**31 - 1
 # From a contract on one share to the largest that are listed.
 MULTIPLIERS = (1, 10_000)
 # A volatility of 10,000 per cent moves the price by 600 per cent a day.
 _HIGHEST_VOLATILITY = 100.0
 _MOST = {
-    **dict.fromkeys(PRICES, (DEAREST, "dearer than anything traded")),
-    **dict.fromkeys(("volume", "open_interest"), (MOST_CONTRACTS, "more than all exchanges trade in a day")),
+    **dict.fromkeys(PRICES, (_DEAREST, "dearer than anything traded")),
+    **dict.fromkeys(("volume", "open_interest"), (_MOST_CONTRACTS, "more than any contract trades or holds")),
     **dict.fromkeys(("bid_size", "ask_size"), (_LARGEST_SIZE, "too large")),
     "vendor_iv": (_HIGHEST_VOLATILITY, "above 10,000 %"),
+    "vendor_delta": (math.inf, ""),
+    "multiplier": (_LARGEST_SIZE, "too large"),
 }
 _RIGHTS = {"c": "C", "call": "C", "calls": "C", "p": "P", "put": "P", "puts": "P"}
 _STYLES = {"a": "american", "american": "american", "e": "european", "european": "european"}
@@ -77,20 +82,19 @@ def numbers(rows: pl.DataFrame, findings: Findings, *names: str) -> pl.DataFrame
     """
     names = names or tuple(name for name in (*PRICES, *COUNTS, *VENDOR_FIGURES) if name in rows.columns)
     comma = _has_decimal_commas(rows.select(names))
-    for name in names:
-        column = _Given(name, rows[name], rows["line"], findings)
-        rows = rows.with_columns(_number(column, comma=comma).alias(name))
-    return rows
+    return rows.with_columns(
+        _number(_Given(name, rows[name], rows["line"], findings), comma=comma).alias(name) for name in names
+    )
 
 
 def _has_decimal_commas(rows: pl.DataFrame) -> bool:
     """Whether the numbers of a table are written with a comma before the decimals: some are, and none with a point."""
     text = rows.select(pl.col(pl.String))
-    if not any(column.str.contains(",", literal=True).any() for column in text):
-        return False
-    return any(column.str.contains(_DECIMAL_COMMA).any() for column in text) and not any(
-        column.str.contains(_DECIMAL_POINT).any() for column in text
-    )
+
+    def holds(pattern: str) -> bool:
+        return any(text.select(pl.all().str.contains(pattern).any()).row(0))
+
+    return bool(text.width) and holds(",") and holds(_DECIMAL_COMMA) and not holds(_DECIMAL_POINT)
 
 
 def _number(column: _Given, *, comma: bool) -> pl.Series:
@@ -102,17 +106,34 @@ def _number(column: _Given, *, comma: bool) -> pl.Series:
     else:
         read = pl.Series([None] * len(given), dtype=pl.Float64)
         read = column.without(read, given.is_not_null(), f"no number but a {given.dtype}")
+    if _is_sound(read, column.name):
+        return read.cast(pl.Int64 if whole else pl.Float64)
     if read.dtype == pl.Float64:
         read = column.without(read, ~read.is_finite(), "not a number")
         read = read.set(read == _SENTINEL, None)
         if whole:
             read = column.without(read, read != read.floor(), "not a whole number")
-    if column.name in _MOST or column.name not in (*COUNTS, *VENDOR_FIGURES):
-        most, what = _MOST.get(column.name, _MOST["spot"])
-        read = column.without(read, read > most, what)
+    most, what = _most(column.name)
+    read = column.without(read, read > most, what)
     if column.name not in VENDOR_FIGURES:
         read = column.without(read, read < 0, "negative")
     return read.cast(pl.Int64 if whole else pl.Float64)
+
+
+def _most(name: str) -> tuple[float, str]:
+    """What the numbers of a column cannot exceed, and what is said of those that do; an unknown column is of prices."""
+    return _MOST.get(name, _MOST["spot"])
+
+
+def _is_sound(read: pl.Series, name: str) -> bool:
+    """Whether every number of a column can be, which is the rule and spares looking for what is wrong."""
+    values = read.to_numpy()
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return True
+    least = np.nextafter(_SENTINEL, 0) if name in VENDOR_FIGURES else 0
+    whole = name not in COUNTS or bool((known == np.floor(known)).all())
+    return bool(known.min() >= least and known.max() <= _most(name)[0]) and whole
 
 
 def _from_text(column: _Given, *, comma: bool) -> pl.Series:
@@ -122,6 +143,8 @@ def _from_text(column: _Given, *, comma: bool) -> pl.Series:
     """
     given = column.values
     read = given.cast(pl.Float64, strict=False).fill_nan(None)
+    if not comma and read.null_count() == given.null_count():
+        return read
     odd = given.is_not_null() & (read.is_null() | given.str.contains(".", literal=True) if comma else read.is_null())
     if not odd.any():
         return read
@@ -185,6 +208,7 @@ def _refuse(rows: pl.DataFrame, bad: pl.Series, column: _Given, what: str) -> pl
 
 def _strange(given: pl.Series, read: pl.Series) -> pl.Series:
     """Where something is given and nothing was read. A column of lists or the like is strange as a whole."""
+    given = given.fill_nan(None) if given.dtype.is_float() else given
     missing = read.is_null() & given.is_not_null()
     if given.dtype != pl.String or not missing.any():
         return missing

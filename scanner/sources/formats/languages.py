@@ -58,6 +58,7 @@ _FILLING = frozenset(
         *(
             "at",
             "um",
+            "uhr",
             "a",
             "las",
             "la",
@@ -73,7 +74,6 @@ _FILLING = frozenset(
             "o",
             "v",
             "u",
-            "uhr",
         ),
         *("pukul", "den", "the", "t", "в", "г", "р", "о"),
         *("mon", "tue", "tues", "wed", "thu", "thur", "thurs", "fri", "sat", "sun"),

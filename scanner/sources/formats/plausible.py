@@ -21,7 +21,7 @@ _TIMES_ITS_WORTH = 10.0
 _WHOLE_EXPIRY = 10
 # Within one chain the underlying does not double.
 _TIMES_THE_USUAL_SPOT = 2.0
-_QUOTES = ("bid", "ask", "last")
+_PRICES = ("bid", "ask", "last")
 # Three quarters of a chain's volatilities are above 300 % for a few names on a few days only; in percent they are above
 # 5. Where no prices tell, a few contracts far from the money are too few to say.
 _SELDOM_ABOVE, _NEVER_BELOW_IN_PERCENT, _FEWEST = 3.0, 5.0, 10
@@ -30,7 +30,14 @@ _LIKE_PERCENT = (30.0, 300.0)
 _SHORTEST_DAYS = 5
 
 
-def alive(rows: pl.DataFrame, session: date, findings: Findings) -> pl.DataFrame:
+def possible(rows: pl.DataFrame, session: date, findings: Findings) -> pl.DataFrame:
+    """The rows of one chain without what cannot be in a session; what goes is reported."""
+    rows = _dated(_alive(rows, session, findings), session, findings)
+    rows = _quotes(_spots(rows, findings), findings)
+    return _vendor_volatility(rows, session, findings)
+
+
+def _alive(rows: pl.DataFrame, session: date, findings: Findings) -> pl.DataFrame:
     """Only contracts that could trade in a session: not expired before it, and not longer to go than any is listed.
 
     A whole expiry that ended with the session before is kept: it shows that the label is a session late, which the
@@ -46,7 +53,7 @@ def alive(rows: pl.DataFrame, session: date, findings: Findings) -> pl.DataFrame
     return rows
 
 
-def dated(rows: pl.DataFrame, session: date, findings: Findings) -> pl.DataFrame:
+def _dated(rows: pl.DataFrame, session: date, findings: Findings) -> pl.DataFrame:
     """Only rows whose open interest is said to be of the session or of one in the year before it, or of none."""
     if "oi_asof" not in rows.columns:
         return rows
@@ -63,7 +70,7 @@ def _refuse(rows: pl.DataFrame, bad: pl.Expr, name: str, what: str, findings: Fi
     return rows.filter(~bad)
 
 
-def spots(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
+def _spots(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
     """Null prices of the underlying that are not of the size of the others in the chain."""
     if "spot" not in rows.columns:
         return rows
@@ -80,13 +87,13 @@ def spots(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
     return rows.with_columns(pl.when(~strange).then("spot").alias("spot"))
 
 
-def quotes(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
+def _quotes(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
     """Null prices of options that are many times what the option could deliver.
 
     What it could deliver is taken from its strike, the spot and the usual strike of the chain, the greatest of them, so
     that neither a spot nor a strike that is wrong costs a good quote.
     """
-    named = [name for name in _QUOTES if name in rows.columns]
+    named = [name for name in _PRICES if name in rows.columns]
     spot = pl.col("spot") if "spot" in rows.columns else pl.lit(None, dtype=pl.Float64)
     most = _TIMES_ITS_WORTH * pl.max_horizontal("strike", spot, pl.col("strike").median())
     for name in named:
@@ -101,7 +108,7 @@ def quotes(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
     return rows
 
 
-def vendor_volatility(rows: pl.DataFrame, session: date, findings: Findings) -> pl.DataFrame:
+def _vendor_volatility(rows: pl.DataFrame, session: date, findings: Findings) -> pl.DataFrame:
     """Volatilities given in percent, as the decimals they stand for; null where prices do not tell which they are."""
     if "vendor_iv" not in rows.columns:
         return rows
@@ -125,7 +132,7 @@ def _times_the_straddle(rows: pl.DataFrame, session: date) -> float | None:
 
     Call and put together cost about 0.8 S sigma sqrt(T) where they cost the same (Brenner and Subrahmanyam, 1988).
     """
-    missing = [name for name in _QUOTES if name not in rows.columns]
+    missing = [name for name in _PRICES if name not in rows.columns]
     priced = rows.with_columns(pl.lit(None, dtype=pl.Float64).alias(name) for name in missing).with_columns(
         price=pl.when(pl.col("bid") > 0, pl.col("ask") >= pl.col("bid"))
         .then((pl.col("bid") + pl.col("ask")) / 2)

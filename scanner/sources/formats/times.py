@@ -154,10 +154,10 @@ def day(text: str, ambiguous: languages.Order = "month") -> date | None:
 
 
 def _epoch(text: str) -> datetime | None:
-    """Unix time in the unit that its number of digits tells. Eight and fourteen digits are a date, not a time."""
+    """Unix time in the unit that its number of digits tells; None for other numbers, which may be dates."""
     whole = str(int(float(text))) if "e" in text.lower() else text.partition(".")[0]
     for digits, unit in _EPOCH_UNITS:
-        if len(whole) in (digits - 1, digits):
+        if len(whole) == digits:
             seconds = float(text) if unit == 1 else int(whole) / unit
             return datetime.fromtimestamp(0, UTC) + timedelta(seconds=seconds)
     return None
