@@ -192,7 +192,7 @@ class Schedule:
             else:
                 log.info("job %s: too late, for %s; left out", job.name, reason)
         except ScannerError as error:
-            log.error("job %s failed: %s; the schedule goes on", job.name, error)  # noqa: TRY400 # its words say it all
+            log.error("job %s failed: %s; the schedule goes on", job.name, error)  # its words say it all
         except Exception:
             log.exception("job %s failed; the schedule goes on", job.name)
 

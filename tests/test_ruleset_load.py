@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scanner import ruleset
-from scanner.ruleset.document import DocumentError, parse
+from scanner.document import DocumentError, parse
 
 GOOD = """\
 id: {id}

@@ -62,7 +62,7 @@ def main(scans: int) -> None:
                 worker.run(job)
             if number % max(1, scans // 20) == 0:
                 seconds = time.monotonic() - began
-                print(f"{number:>6} scans  {resident_megabytes():8.1f} MB  {seconds:7.0f} s", flush=True)
+                sys.stdout.write(f"{number:>6} scans  {resident_megabytes():8.1f} MB  {seconds:7.0f} s\n")
 
 
 if __name__ == "__main__":
