@@ -22,9 +22,16 @@ from dataclasses import dataclass
 
 
 class ScannerError(Exception):
-    """Root of every error this package raises on purpose; ``exit_code`` is what the command line ends with."""
+    """Root of every error this package raises on purpose; ``exit_code`` is what the command line ends with.
+
+    Each argument is a line of what is said; ``lines`` holds them.
+    """
 
     exit_code = 3
+
+    def __init__(self, *lines: str) -> None:
+        self.lines = lines
+        super().__init__("\n".join(lines))
 
 
 class UsageError(ScannerError):
@@ -38,7 +45,7 @@ class ConfigError(UsageError):
 
     def __init__(self, problems: list[str]) -> None:
         self.problems = tuple(problems)
-        super().__init__("\n".join(problems))
+        super().__init__(*problems)
 
 
 class RuleError(UsageError):

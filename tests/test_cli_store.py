@@ -14,7 +14,7 @@ from built_chains import Recorded, built_chain
 from typer.testing import CliRunner, Result
 
 from scanner import sessions
-from scanner.cli.main import app
+from scanner.cli.app import app
 from scanner.pipeline import CALCULATION_VERSION, summarise
 from scanner.store.importing import ImportReport, import_chains
 from scanner.store.state import FILE_NAME, State

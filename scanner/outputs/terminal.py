@@ -9,14 +9,15 @@ from __future__ import annotations
 import io
 import sys
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TextIO
 
 from rich.box import ASCII2, SIMPLE_HEAD
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -26,7 +27,7 @@ from scanner.errors import ScanProblem
 from scanner.outputs import numbers
 from scanner.outputs.files import write_text
 from scanner.outputs.result import ScanResult
-from scanner.outputs.text import printable
+from scanner.outputs.text import printable, printable_lines
 
 _STYLES = {
     Severity.critical: "bold white on red",
@@ -51,6 +52,16 @@ _LABELS = {"volume_surprise_3": "over 3 sessions", "volume_surprise_5": "over 5 
 _BESIDE = frozenset({"dte", "spot", "history_sessions", "first_strike", "last_strike"})
 
 
+class _SafeConsole(Console):
+    """A console on which text of unknown origin is only shown: whatever is printed, its controls are visible marks."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """The segments of what is printed; those that are text hold no control but line breaks."""
+        for segment in super().render(renderable, options):
+            safe = segment.control or segment.text.isprintable()
+            yield segment if safe else Segment(printable_lines(segment.text), segment.style)
+
+
 def console(*, no_color: bool = False, file: TextIO | None = None, width: int | None = None) -> Console:
     """A console on stdout (or ``file``) that respects NO_COLOR, pipes and dumb terminals.
 
@@ -60,7 +71,7 @@ def console(*, no_color: bool = False, file: TextIO | None = None, width: int | 
     reconfigure = getattr(stream, "reconfigure", None)
     if reconfigure is not None:
         reconfigure(errors="replace")
-    return Console(file=stream, no_color=no_color or None, width=width, highlight=False, markup=False, emoji=False)
+    return _SafeConsole(file=stream, no_color=no_color or None, width=width, highlight=False, markup=False, emoji=False)
 
 
 @contextmanager

@@ -84,8 +84,8 @@ def require_terms(name: str, accepted: Iterable[str]) -> None:
         return
     raise TermsError(
         f"{name}: the terms of {_RESTRICTED[name]} restrict automated and non-personal use; once you have read and "
-        f"accepted them, give `--accept-terms {name}` or write `accept_terms: [{name}]` in config.yaml\n"
-        f"sources that need no such step: {_OTHERS}"
+        f"accepted them, give `--accept-terms {name}` or write `accept_terms: [{name}]` in config.yaml",
+        f"sources that need no such step: {_OTHERS}",
     )
 
 
