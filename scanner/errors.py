@@ -10,7 +10,8 @@
     ├── CalendarError         a date beyond the years of the exchange's calendar            exit 3
     ├── PricingError          the arguments of a pricing function do not fit together
     └── StoreError            the store cannot be opened, read or written                   exit 3
-        └── StoreLockedError  another process is writing to it
+        ├── StoreLockedError  another process is writing to it
+        └── StoreDamagedError what is in it is not what was written
 
 An error stops one thing only: a symbol, a file, a rule. What is left goes on, and the thing left out is reported as a
 :class:`ScanProblem`.
@@ -81,6 +82,10 @@ class PricingError(ScannerError):
 
 class StoreError(ScannerError):
     """The store cannot be opened, read or written (read-only, full disk, damaged file)."""
+
+
+class StoreDamagedError(StoreError):
+    """A file of the store holds something else than was written to it."""
 
 
 class StoreLockedError(StoreError):
