@@ -166,7 +166,7 @@ def refused(path: Path, environment: dict[str, str] | None = None) -> str:
         ("alerts: {budget_per_session: 9999999999999}\n", "1: alerts.budget_per_session: should be less than or equal"),
         ("alerts: {false_discovery_rate: .nan}\n", "1: alerts.false_discovery_rate: "),
         ("alerts: {budget_per_session: .inf}\n", "1: alerts.budget_per_session: "),
-        ("alerts: {cooldown: 99999999999999999999 sessions}\n", "1: alerts.cooldown: '99999999999999999999 sessions' is"),
+        ("alerts: {cooldown: 99999999999999999999 sessions}\n", "1: alerts.cooldown: '99999999999999999999 "),
         ("store: {path: ~no-such-user/x}\n", "1: store.path: '~no-such-user/x': no such home folder is known"),
         ('rules: ["a\\0b"]\n', "1: rules.0: 'a\\x00b' is no path: it holds control characters"),
         ('events: "\\ud800"\n', "1: events: '\\ud800' is no path"),
@@ -275,26 +275,26 @@ def test_what_is_wrong_with_a_value_of_the_environment_is_said_of_its_name(tmp_p
     ]
 
 
-SHAPES = (resources.default_config().read_text("utf-8") + 'events: "${KEY}"\ncalendar: {2027-03-12: closed}\n').split(
-    " "
-)
+WORDS = [*resources.default_config().read_text("utf-8").split(" "), "\nevents:", "${KEY}", "\ncalendar:", "{a: b}"]
 ODDITIES = [
-    "*a", "&a", "<<:", "!!set", "!!binary", "{", "}", "[", "]", "- ", "? ", ":", "\n", "\t", "'", '"', "|", ">", "#", "%",
-    "\0", "\x1b", "\x85", "\u2028", "\u202e", "\ufeff", "\ud800", "~", "null", "1e999", "0x" + "f" * 99, "-0", "${KEY}", "1d", "…",
+    "*a", "&a", "<<:", "!!set", "!!binary", "{", "}", "[", "]", "- ", "? ", ":", "\n", "\t", "'", '"', "|", ">", "#",
+    "%", "\0", "\x1b", "\x85", "\u2028", "\u202e", "\ufeff", "\ud800", "~", "null", "1e999", "0x" + "f" * 99,
+    "-0", "${KEY}", "1d", "…",
 ]  # fmt: skip
 
 
 @given(st.randoms(use_true_random=False))
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_mangled_configuration_is_read_or_refused_and_never_anything_else(tmp_path, chance):
-    words = list(SHAPES)
+    words = list(WORDS)
     for _ in range(chance.randint(1, 6)):
         place = chance.randrange(len(words))
         words[place : place + chance.randint(0, 3)] = chance.choices(ODDITIES, k=chance.randint(0, 3))
     path = tmp_path / "config.yaml"
     path.write_bytes(" ".join(words).encode("utf-8", "surrogatepass"))
+    said: tuple[str, ...] = ()
     try:
         config.load(path, {"KEY": SECRET})
     except ConfigError as error:
-        assert all(problem.startswith(str(path)) for problem in error.problems)
-        assert "4f9a" not in str(error)
+        said = error.problems
+    assert all(problem.startswith(str(path)) and "4f9a" not in problem for problem in said)

@@ -53,8 +53,8 @@ app.add_typer(rules.app, name="rules")
 USAGE_PROBLEM: type[Exception] = typer.BadParameter.mro()[2]
 
 
-def usage_of(problem: Exception) -> str:
-    """What typer says of a misuse of the command line: how it is used, and what is wrong."""
+def usage_of(problem: Exception) -> list[str]:
+    """What typer says of a misuse of the command line, in lines: how it is used, and what is wrong."""
     said = io.StringIO()
     problem.show(file=said)  # type: ignore[attr-defined] # it has: see USAGE_PROBLEM
-    return said.getvalue()
+    return said.getvalue().splitlines()

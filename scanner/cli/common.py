@@ -44,9 +44,9 @@ class _SafeFormatter(logging.Formatter):
         return printable_lines(super().formatException(ei))
 
 
-def say(*lines: str, end: str = "\n") -> None:
-    """Tell a person on stderr, as text that a terminal only shows."""
-    typer.echo(printable_lines("\n".join(lines) + end), err=True, nl=False)
+def say(*lines: str) -> None:
+    """Tell a person on stderr, as text that a terminal only shows: each of ``lines`` is one line, whatever is in it."""
+    typer.echo("\n".join(map(printable, lines)), err=True)
 
 
 def settings_for(

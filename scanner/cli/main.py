@@ -38,7 +38,7 @@ def _run() -> int:
             # Here and not at the interpreter's end, so that what cannot be written is told.
             sys.stdout.flush()
     except USAGE_PROBLEM as problem:
-        say(usage_of(problem), end="")
+        say(*usage_of(problem))
         return 2
     except ScannerError as error:
         first, *others = error.lines

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scanner.cli import options
-from scanner.outputs.text import printable
 
 if TYPE_CHECKING:
     from scanner.outputs.result import ScanResult
@@ -63,7 +62,7 @@ def command(
     severity = settings.outputs.terminal.min_severity
     printing.Printing(format, output, min_severity, limit, no_color, severity, lines=True, kept=False).show(results)
     for problem in problems:
-        common.say(printable(f"left out: {problem.message}"))
+        common.say(f"left out: {problem.message}")
     if interrupted:
         common.say(f"interrupted after {terminal.counted(len(results), 'session')}")
         raise typer.Exit(130)

@@ -280,7 +280,7 @@ def _complain(loaded: Loaded) -> None:
     from scanner.cli import common
 
     for problem in loaded.problems:
-        common.say(printable(str(problem)))
+        common.say(str(problem))
 
 
 def _show(
