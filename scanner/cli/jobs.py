@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from scanner.config import Job, Settings
     from scanner.errors import ScanProblem
+    from scanner.outputs.result import ScanResult
     from scanner.ruleset import Rule
     from scanner.sources.base import Source
 
@@ -42,8 +43,15 @@ class Worker:
             if job.task == "confirm":
                 return self._confirm(symbols)
             result = scanning.scan_once(self.settings, self.sources, self.rules, symbols, None, self.problems)
-            self.printing.show([result])
+            self._print(job, result)
             return exit_code(result, fail_on)
+
+    def _print(self, job: Job, result: ScanResult) -> None:
+        """Show what was found; a reader that went away, or a full disk behind stdout, stops nothing."""
+        try:
+            self.printing.show([result])
+        except OSError as error:
+            log.warning("job %s: what it found cannot be printed (%s)", job.name, error.strerror or error)
 
     def last_runs(self) -> dict[str, datetime]:
         """When each job last began, as far as the state knows."""

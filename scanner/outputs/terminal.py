@@ -61,6 +61,10 @@ class _SafeConsole(Console):
             safe = segment.control or segment.text.isprintable()
             yield segment if safe else Segment(printable_lines(segment.text), segment.style)
 
+    def on_broken_pipe(self) -> None:
+        """Let the caller know that nobody reads any more, where the library would end the program."""
+        raise  # noqa: PLE0704 # the library calls this while it handles the error
+
 
 def console(*, no_color: bool = False, file: TextIO | None = None, width: int | None = None) -> Console:
     """A console on stdout (or ``file``) that respects NO_COLOR, pipes and dumb terminals.
