@@ -1,8 +1,9 @@
 """``config.yaml`` -> typed, frozen settings.
 
 Every problem is reported at once, each as ``file:line: what is wrong; how to mend``. Secrets come from the environment
-as ``${NAME}`` and are kept in :class:`pydantic.SecretStr`, which never prints itself. Relative paths are taken from the
-folder of the file that names them, so that a scheduled job may start anywhere.
+as ``${NAME}`` and are kept in :class:`pydantic.SecretStr`, which never prints itself; what is wrong with one is said of
+``${NAME}``, never of its value. Relative paths are taken from the folder of the file that names them, so that a
+scheduled job may start anywhere.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 import difflib
 import os
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -25,14 +28,21 @@ from pydantic import (
     model_validator,
 )
 
-from scanner import resources, symbology
+from scanner import document, resources, symbology
+from scanner.document import DocumentError, EmptyError, Listing, Scalar, Table, UnreadableError, Value
 from scanner.errors import ConfigError, UsageError
+from scanner.outputs.text import printable
 from scanner.sources.registry import vendor_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_DURATION = re.compile(r"^(\d+)\s*(s|m|h|d)$")
+_DURATION = re.compile(r"^(\d{1,9})\s*(s|m|h|d)$")
+_LONGEST_DURATION = timedelta(days=99_999)
+_COOLDOWN = re.compile(r"^(\d{1,4})\s+sessions?$")
+# From 09:30 to 16:00. Half days are shorter: an interval that fits a whole session only has no run on them.
+_WHOLE_SESSION = timedelta(hours=6, minutes=30)
+_LONGEST_SHOWN = 60
 _DURATION_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _CLOCK = r"((?:[01]\d|2[0-3]):[0-5]\d)"
@@ -65,8 +75,34 @@ Location = tuple[str | int, ...]
 def _duration(value: object) -> object:
     match = _DURATION.match(value.strip()) if isinstance(value, str) else None
     if match is None:
-        raise ValueError(f"{value!r} is not a duration; write a whole number and s, m, h or d, such as 15m or 400d")
-    return timedelta(**{_DURATION_UNITS[match[2]]: int(match[1])})
+        raise ValueError(
+            f"{_shown(value)} is not a duration; write a whole number and s, m, h or d, such as 15m or 400d"
+        )
+    duration = timedelta(**{_DURATION_UNITS[match[2]]: int(match[1])})
+    if duration > _LONGEST_DURATION:
+        raise ValueError(f"{_shown(value)} is longer than {_LONGEST_DURATION.days}d")
+    return duration
+
+
+def _shown(value: object) -> str:
+    """A value as an error shows it: on one line, and not at any length."""
+    said = repr(value)
+    return said if len(said) <= _LONGEST_SHOWN else f"{said[:_LONGEST_SHOWN]}..."
+
+
+def _usable_path(path: Path) -> Path:
+    """A path that can be asked for, ``~`` spelled out. Raises ValueError for what no file system takes."""
+    text = str(path)
+    try:
+        os.fsencode(text)
+    except ValueError:
+        raise ValueError(f"{_shown(text)} is no path: it holds characters that no file name may have") from None
+    if not text.isprintable():
+        raise ValueError(f"{_shown(text)} is no path: it holds control characters; take them out")
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise ValueError(f"{_shown(text)}: no such home folder is known; write the whole path") from None
 
 
 def _listed(value: object) -> object:
@@ -76,37 +112,37 @@ def _listed(value: object) -> object:
 def _symbol(value: object) -> object:
     if isinstance(value, str) and _SYMBOL.match(symbology.ticker(value)):
         return symbology.ticker(value)
-    raise ValueError(f"{value!r} is not a ticker symbol")
+    raise ValueError(f"{_shown(value)} is not a ticker symbol")
 
 
 def _day(value: object) -> object:
     try:
         return date.fromisoformat(str(value))
     except ValueError:
-        raise ValueError(f"{value!r} is not a date such as 2027-03-12") from None
+        raise ValueError(f"{_shown(value)} is not a date such as 2027-03-12") from None
 
 
 def _hours(value: object) -> object:
     match = _HOURS.match(value.strip()) if isinstance(value, str) else None
     if match is None:
-        raise ValueError(f"{value!r}: write `closed`, or the hours in New York, such as 09:30-13:00")
+        raise ValueError(f"{_shown(value)}: write `closed`, or the hours in New York, such as 09:30-13:00")
     opens, closes = (None if part is None else time.fromisoformat(part) for part in match.groups())
     if opens is not None and closes is not None and opens >= closes:
-        raise ValueError(f"{value!r}: the session would close before it opens")
+        raise ValueError(f"{_shown(value)}: the session would close before it opens")
     return None if opens is None else (opens, closes)
 
 
 def _source(value: object) -> object:
     try:
-        return vendor_of(str(value)).name
+        return vendor_of(str(value)[:_LONGEST_SHOWN]).name
     except UsageError as error:
         raise ValueError(str(error)) from error
 
 
 def _cooldown(value: object) -> object:
-    match = re.match(r"^(\d+)\s+sessions?$", value.strip()) if isinstance(value, str) else None
+    match = _COOLDOWN.match(value.strip()) if isinstance(value, str) else None
     if match is None:
-        raise ValueError(f"{value!r} is not a cooldown; write a number of sessions, such as `1 session`")
+        raise ValueError(f"{_shown(value)} is not a cooldown; write a number of sessions, such as `1 session`")
     return int(match[1])
 
 
@@ -114,6 +150,7 @@ Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Symbol = Annotated[str, BeforeValidator(_symbol)]
 Symbols = Annotated[tuple[Symbol, ...], AfterValidator(symbology.each_once)]
 Day = Annotated[date, BeforeValidator(_day)]
+UsablePath = Annotated[Path, AfterValidator(_usable_path)]
 Hours = Annotated[tuple[time, time] | None, BeforeValidator(_hours)]
 SourceName = Annotated[str, BeforeValidator(_source)]
 SeverityName = Literal["info", "notice", "high", "critical"]
@@ -126,14 +163,14 @@ class _Section(BaseModel):
 class StoreSettings(_Section):
     """Where history is kept, and for how long."""
 
-    path: Path = Path("~/.local/share/scanner")
+    path: UsablePath = Path("~/.local/share/scanner")
     keep_snapshots: Duration = timedelta(days=400)
 
 
 class Job(_Section):
     """One scheduled job: a scan (or confirmation) of a watchlist, at an interval or at a fixed moment of the day."""
 
-    name: str = Field(min_length=1)
+    name: str = Field(min_length=1, max_length=128)
     watchlist: str
     task: Literal["scan", "confirm"] = "scan"
     every: Duration | None = None
@@ -146,13 +183,18 @@ class Job(_Section):
             raise ValueError("give either `every` (such as 15m) or `at` (open or close), not both and not neither")
         if self.every is not None and self.every < timedelta(minutes=1):
             raise ValueError("`every` must be at least 1m")
+        if self.every is not None and self.every > _WHOLE_SESSION and self.during == "regular":
+            raise ValueError(
+                "`every` is longer than a session (6h 30m) and would never run; write a shorter one, `at: close`, or "
+                "`during: always`"
+            )
         return self
 
 
 class AlertSettings(_Section):
     """How findings become alerts."""
 
-    budget_per_session: int = Field(default=20, ge=1)
+    budget_per_session: int = Field(default=20, ge=1, le=1_000_000)
     false_discovery_rate: float = Field(default=0.10, gt=0, lt=1)
     cooldown: Annotated[int, BeforeValidator(_cooldown)] = 1
 
@@ -161,7 +203,7 @@ class PricingSettings(_Section):
     """How options are priced."""
 
     use_vendor_iv: bool = False
-    curve: Path | None = None
+    curve: UsablePath | None = None
 
 
 class TerminalOutput(_Section):
@@ -173,7 +215,7 @@ class TerminalOutput(_Section):
 class WatchlistOutput(_Section):
     """The CSV watchlist that each scan writes."""
 
-    path: Path = Path("watchlists")
+    path: UsablePath = Path("watchlists")
     dialect: Literal["generic", "tradingview", "thinkorswim", "ibkr"] = "generic"
 
 
@@ -190,30 +232,16 @@ class Settings(_Section):
 
     source: Annotated[tuple[SourceName, ...], BeforeValidator(_listed), Field(min_length=1)] = ("cboe",)
     accept_terms: tuple[SourceName, ...] = ()
-    path: Path | None = None
+    path: UsablePath | None = None
     watchlists: dict[str, Symbols] = {}
     store: StoreSettings = StoreSettings()
     schedule: tuple[Job, ...] = ()
     alerts: AlertSettings = AlertSettings()
     pricing: PricingSettings = PricingSettings()
-    rules: tuple[Path, ...] = ()
-    events: Path | None = None
+    rules: tuple[UsablePath, ...] = ()
+    events: UsablePath | None = None
     calendar: dict[Day, Hours] = {}
     outputs: Outputs = Outputs()
-
-    @model_validator(mode="after")
-    def _jobs_name_watchlists(self) -> Settings:
-        for job in self.schedule:
-            if job.watchlist not in self.watchlists:
-                raise ValueError(
-                    f"schedule: job {job.name!r} names the watchlist {job.watchlist!r}, which is not there; "
-                    f"there are: {', '.join(sorted(self.watchlists)) or 'none'}"
-                )
-        names = [job.name for job in self.schedule]
-        doubled = sorted({name for name in names if names.count(name) > 1})
-        if doubled:
-            raise ValueError(f"schedule: two jobs are called {doubled[0]!r}; each needs a name of its own")
-        return self
 
 
 def find(named: Path | None) -> Path:
@@ -227,115 +255,161 @@ def find(named: Path | None) -> Path:
 def load(named: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
     """Read the configuration. Raises ConfigError with every problem, each with file and line."""
     path = find(named)
-    environment = os.environ if environment is None else environment
-    document, positions = _read(path)
+    written = _read(path)
     missing: list[tuple[Location, str]] = []
-    data = _substitute(document, (), environment, missing)
+    told: dict[Location, str] = {}
+    data = _substitute(written.data, (), os.environ if environment is None else environment, missing, told)
     problems = [
-        f"{path}:{_line(at, positions)}: {_dotted(at)}: the environment variable {name} is not set; "
+        f"{written.place(at)}: the environment variable {name} is not set; "
         f"set it (export {name}=...) or take the line out"
         for at, name in missing
     ]
-    folder = Path() if path == resources.default_config() else path.parent
     try:
         settings = Settings.model_validate(data)
+        problems += _crossed(settings, written, told)
     except ValidationError as error:
-        problems += [_sentence(path, positions, item, data) for item in error.errors()]
+        problems += _refused(error, written, told)
     if problems:
         raise ConfigError(sorted(set(problems), key=_by_line))
-    return _anchored(settings, folder)
+    return _anchored(settings, Path() if path == resources.default_config() else path.parent)
 
 
-def _read(path: Path) -> tuple[dict[str, Any], dict[Location, int]]:
-    """The file as plain data, and the line (from 1) of every key and item in it."""
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+@dataclass(frozen=True)
+class _Written:
+    """A configuration as it stands in its file: plain data, and the line (from 1) of every key and item in it."""
 
+    path: Path
+    data: dict[str, Any]
+    lines: Mapping[Location, int]
+
+    def place(self, at: Location) -> str:
+        """``file:line: key`` of a place, or of the nearest thing around it that has a line."""
+        key = printable(".".join(str(part)[:_LONGEST_SHOWN] for part in at)) or "configuration"
+        while at and at not in self.lines:
+            at = at[:-1]
+        return f"{self.path}:{self.lines.get(at, 1)}: {key}"
+
+
+def _read(path: Path) -> _Written:
+    lines: dict[Location, int] = {}
     try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8 text"
-        raise ConfigError([f"{path}: cannot be read ({reason}); give another file with --config FILE"]) from error
-    try:
-        document = YAML(typ="rt", pure=True).load(text)
-    except MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise ConfigError([f"{path}:{line}: not YAML: {error.problem or error.context}"]) from error
-    except (YAMLError, ValueError) as error:
-        raise ConfigError([f"{path}: not YAML: {error}"]) from error
-    positions: dict[Location, int] = {}
-    data = _plain(document, (), positions)
-    if data is None:
-        return {}, positions
-    if not isinstance(data, dict):
+        read = document.read(path)
+    except EmptyError:
+        return _Written(path, {}, lines)
+    except UnreadableError as error:
+        line = f":{error.place.line}" if error.place.line > 1 else ""
+        raise ConfigError([f"{path}{line}: {error}; give another file with --config FILE"]) from error
+    except DocumentError as error:
+        said = str(error).removeprefix("not valid YAML: ")
+        raise ConfigError([f"{path}:{error.place.line}: not YAML: {said}"]) from error
+    if isinstance(read, Scalar) and read.value is None:
+        return _Written(path, {}, lines)
+    if not isinstance(read, Table):
+        found = "a list" if isinstance(read, Listing) else "a single value"
         raise ConfigError(
-            [f"{path}:1: expected keys such as `source:` and `watchlists:`, found a {type(data).__name__}"]
+            [f"{path}:{read.place.line}: expected keys such as `source:` and `watchlists:`, found {found}"]
         )
-    return data, positions
+    return _Written(path, _plain(read, (), lines), lines)
 
 
-def _plain(node: Any, at: Location, positions: dict[Location, int]) -> Any:
-    """Plain dicts, lists and scalars; fills ``positions`` on the way."""
-    from ruamel.yaml.comments import CommentedMap, CommentedSeq
-
-    if isinstance(node, CommentedMap):
-        for key in node:
-            positions[(*at, str(key))] = node.lc.key(key)[0] + 1
-        return {str(key): _plain(value, (*at, str(key)), positions) for key, value in node.items()}
-    if isinstance(node, CommentedSeq):
-        for index in range(len(node)):
-            # A tagged sequence has no positions; the line of what holds it will do.
-            if node.lc.item(index) is not None:
-                positions[(*at, index)] = node.lc.item(index)[0] + 1
-        return [_plain(value, (*at, index), positions) for index, value in enumerate(node)]
-    if isinstance(node, bool) or node is None:
-        return node
-    for kind in (int, float, str):
-        if isinstance(node, kind):
-            return kind(node)
-    return node
+def _plain(value: Value, at: Location, lines: dict[Location, int]) -> Any:
+    """Plain dicts, lists and scalars; fills ``lines`` on the way."""
+    if isinstance(value, Table):
+        lines.update({(*at, key): place.line for key, place in value.keys.items()})
+        return {key: _plain(entry, (*at, key), lines) for key, entry in value.entries.items()}
+    if isinstance(value, Listing):
+        lines.update({(*at, index): item.place.line for index, item in enumerate(value.items)})
+        return [_plain(item, (*at, index), lines) for index, item in enumerate(value.items)]
+    return value.value
 
 
-def _substitute(node: Any, at: Location, environment: Mapping[str, str], missing: list[tuple[Location, str]]) -> Any:
-    """Put the environment's values in the place of ``${NAME}``; collects the places of those that are not set."""
+def _substitute(
+    node: Any,
+    at: Location,
+    environment: Mapping[str, str],
+    missing: list[tuple[Location, str]],
+    told: dict[Location, str],
+) -> Any:
+    """Put the environment's values in the place of ``${NAME}``.
+
+    Collects the places of those that are not set (``missing``), and what was written where others stand now (``told``).
+    """
     if isinstance(node, dict):
-        return {key: _substitute(value, (*at, key), environment, missing) for key, value in node.items()}
+        return {key: _substitute(value, (*at, key), environment, missing, told) for key, value in node.items()}
     if isinstance(node, list):
-        return [_substitute(value, (*at, index), environment, missing) for index, value in enumerate(node)]
-    if not isinstance(node, str):
+        return [_substitute(value, (*at, index), environment, missing, told) for index, value in enumerate(node)]
+    if not isinstance(node, str) or not _VARIABLE.search(node):
         return node
+    told[at] = node
     missing += [(at, name) for name in _VARIABLE.findall(node) if name not in environment]
     return _VARIABLE.sub(lambda match: environment.get(match[1], ""), node)
 
 
-def _line(at: Location, positions: dict[Location, int]) -> int:
-    """The line of a place in the file, or of the nearest thing around it that has one."""
-    while at and at not in positions:
-        at = at[:-1]
-    return positions.get(at, 1)
+def _refused(error: ValidationError, written: _Written, told: Mapping[Location, str]) -> list[str]:
+    """What pydantic found, in sentences; where a value came from the environment, in words that do not hold it."""
+    spoken: dict[Location, str] = {}
+    if told:
+        # The same again with the names in place of the values: what is wrong with `${NAME}` is said of the name.
+        try:
+            Settings.model_validate(written.data)
+        except ValidationError as unsubstituted:
+            spoken = {_location(item): _sentence(written, item) for item in unsubstituted.errors()}
+    sentences = []
+    for item in error.errors():
+        at = _location(item)
+        # `source: ${NAME}` is read as a list of one, and what is wrong is said of its item.
+        names = next((told[at[:depth]] for depth in range(len(at), -1, -1) if at[:depth] in told), None)
+        if names is None:
+            sentences.append(_sentence(written, item))
+        else:
+            of_the_value = f"{written.place(at)}: what {_shown(names)} stands for cannot be used here"
+            sentences.append(spoken.get(at, of_the_value))
+    return sentences
 
 
-def _dotted(at: Location) -> str:
-    return ".".join(str(part) for part in at) or "configuration"
+def _location(item: Any) -> Location:
+    return tuple(part for part in item["loc"] if part != "[key]")
 
 
-def _sentence(path: Path, positions: dict[Location, int], item: Any, data: Any) -> str:
+def _sentence(written: _Written, item: Any) -> str:
     """One problem that pydantic found, as ``file:line: key: what is wrong; how to mend``."""
-    at: Location = tuple(part for part in item["loc"] if part != "[key]")
-    place = f"{path}:{_line(at, positions)}: {_dotted(at)}"
+    at = _location(item)
+    place = written.place(at)
     if item["type"] == "extra_forbidden":
         known = sorted(_section_fields(at[:-1]))
-        near = difflib.get_close_matches(str(at[-1]), known, n=1)
+        near = difflib.get_close_matches(str(at[-1])[:_LONGEST_SHOWN], known, n=1)
         hint = f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(known)}"
         return f"{place}: unknown key; {hint}"
     if item["type"] == "literal_error":
         wanted = item["ctx"]["expected"]
-        near = difflib.get_close_matches(str(item["input"]), re.findall(r"'([^']+)'", wanted), n=1)
+        said = str(item["input"])[:_LONGEST_SHOWN]
+        near = difflib.get_close_matches(said, re.findall(r"'([^']+)'", wanted), n=1)
         hint = f"did you mean `{near[0]}`?" if near else f"expected {wanted}"
-        return f"{place}: {item['input']!r} is not known; {hint}"
+        return f"{place}: {_shown(item['input'])} is not known; {hint}"
     if item["type"] in _EXPECTED:
         return f"{place}: expected {_EXPECTED[item['type']]}"
     return f"{place}: {item['msg'].removeprefix('Value error, ').replace('Input should be', 'should be')}"
+
+
+def _crossed(settings: Settings, written: _Written, told: Mapping[Location, str]) -> Iterator[str]:
+    """What is wrong between sections that are right by themselves."""
+    there = ", ".join(sorted(settings.watchlists)) or "none"
+    names: set[str] = set()
+    for number, job in enumerate(settings.schedule):
+        at: Location = ("schedule", number, "name")
+        if at in told:
+            yield f"{written.place(at)}: a name is printed, so it cannot come from the environment; write it out"
+            continue
+        if job.name in names:
+            yield f"{written.place(at)}: two jobs are called {_shown(job.name)}; each needs a name of its own"
+        names.add(job.name)
+        at = ("schedule", number, "watchlist")
+        if job.watchlist not in settings.watchlists:
+            wanted = _shown(told.get(at, job.watchlist))
+            yield (
+                f"{written.place(at)}: job {_shown(job.name)} names the watchlist {wanted}, which is not there; "
+                f"there are: {there}"
+            )
 
 
 def _by_line(problem: str) -> tuple[int, str]:
@@ -361,7 +435,13 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
     """The same settings with every relative path taken from ``folder``, and ``~`` spelled out."""
 
     def anchor(path: Path | None) -> Path | None:
-        return None if path is None else folder / path.expanduser()
+        if path is None:
+            return None
+        try:
+            return folder / path.expanduser()
+        except RuntimeError:
+            # The default, where no home folder is known; whoever opens it says so.
+            return path
 
     watchlist = settings.outputs.watchlist
     outputs = settings.outputs
@@ -372,7 +452,7 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
     return settings.model_copy(
         update={
             "store": settings.store.model_copy(update={"path": anchor(settings.store.path)}),
-            "rules": tuple(folder / path.expanduser() for path in settings.rules),
+            "rules": tuple(folder / path for path in settings.rules),
             "events": anchor(settings.events),
             "pricing": settings.pricing.model_copy(update={"curve": anchor(settings.pricing.curve)}),
             "path": anchor(settings.path),

@@ -160,6 +160,8 @@ def is_renames_header(line: str) -> bool:
 
 def read_renames(path: Path) -> tuple[Rename, ...]:
     """Read a mapping file ``old,new,date``. Raises SourceError naming the line that is wrong."""
+    if path.exists() and not path.is_file():
+        raise SourceError(f"{path}: is a folder, a pipe or a device, not a file", "unreadable_renames")
     try:
         with path.open(encoding="utf-8-sig", newline="") as handle:
             rows = list(csv.DictReader(handle))

@@ -10,7 +10,8 @@
     ├── CalendarError         a date beyond the years of the exchange's calendar            exit 3
     ├── PricingError          the arguments of a pricing function do not fit together
     └── StoreError            the store cannot be opened, read or written                   exit 3
-        └── StoreLockedError  another process is writing to it
+        ├── StoreLockedError  another process is writing to it
+        └── StoreDamagedError what is in it is not what was written
 
 An error stops one thing only: a symbol, a file, a rule. What is left goes on, and the thing left out is reported as a
 :class:`ScanProblem`.
@@ -22,9 +23,16 @@ from dataclasses import dataclass
 
 
 class ScannerError(Exception):
-    """Root of every error this package raises on purpose; ``exit_code`` is what the command line ends with."""
+    """Root of every error this package raises on purpose; ``exit_code`` is what the command line ends with.
+
+    Each argument is a line of what is said; ``lines`` holds them.
+    """
 
     exit_code = 3
+
+    def __init__(self, *lines: str) -> None:
+        self.lines = lines
+        super().__init__("\n".join(lines))
 
 
 class UsageError(ScannerError):
@@ -38,7 +46,7 @@ class ConfigError(UsageError):
 
     def __init__(self, problems: list[str]) -> None:
         self.problems = tuple(problems)
-        super().__init__("\n".join(problems))
+        super().__init__(*problems)
 
 
 class RuleError(UsageError):
@@ -74,6 +82,10 @@ class PricingError(ScannerError):
 
 class StoreError(ScannerError):
     """The store cannot be opened, read or written (read-only, full disk, damaged file)."""
+
+
+class StoreDamagedError(StoreError):
+    """A file of the store holds something else than was written to it."""
 
 
 class StoreLockedError(StoreError):

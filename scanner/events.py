@@ -52,6 +52,8 @@ def read(path: Path) -> Events:
 
     Raises SourceError where the file as a whole cannot be read.
     """
+    if path.exists() and not path.is_file():
+        raise SourceError(f"{path}: is a folder, a pipe or a device, not a file", "unreadable_events")
     try:
         with path.open(encoding="utf-8-sig", newline="") as handle:
             lines = list(csv.reader(handle))

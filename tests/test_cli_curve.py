@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from scanner import pipeline
 from scanner.cli import common
-from scanner.cli.main import app
+from scanner.cli.app import app
 from scanner.config import load
 from scanner.pricing.curve import refreshed
 from scanner.sources import treasury

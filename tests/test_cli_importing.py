@@ -17,7 +17,7 @@ from rich.progress import Progress, TaskID
 from typer.testing import CliRunner, Result
 
 from scanner import sessions
-from scanner.cli.main import app
+from scanner.cli.app import app
 from scanner.store.store import Store
 
 DAYS = sessions.sessions_between(date(2026, 8, 3), date(2026, 8, 6))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -10,6 +11,9 @@ from pathlib import Path
 
 import pytest
 from commands import Commands
+
+from scanner.cli import common
+from scanner.store.store import Store
 
 FULL = Path("/dev/full")
 
@@ -70,3 +74,81 @@ def test_a_csv_of_rules_writes_truth_as_every_other_csv_does(scanner):
     lines = scanner("rules", "list", "--format", "csv").out.splitlines()
     assert lines[0] == "id,status,scope,severity,calibrated,title,file"
     assert lines[1].startswith("call-buildup-at-one-strike,stable,contract,high,true,")
+
+
+HOSTILE = "a\x1b[31mEVIL\x07\x9b\u202eb"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (HOSTILE,),
+        ("scan", f"--{HOSTILE}"),
+        ("scan", "--format", HOSTILE),
+        ("scan", "--source", HOSTILE),
+        ("scan", "--config", HOSTILE),
+        ("scan", "--as-of", HOSTILE, "--source", "simulated"),
+        ("scan", "--watchlist", HOSTILE),
+        ("rules", "list", "--rules", HOSTILE),
+        ("rules", "describe", HOSTILE),
+        ("import", HOSTILE),
+        ("store", "info", "--store", HOSTILE),
+        ("store", "prune", "--keep", HOSTILE),
+        ("alerts", "show", HOSTILE),
+        ("report", "--output", f"{HOSTILE}/x"),
+    ],
+)
+def test_no_word_of_the_command_line_reaches_the_terminal_as_a_control(scanner, words):
+    ran = scanner(*words)
+    assert ran.code in (1, 2, 3)
+    assert (ran.out + ran.err).replace("\n", "").isprintable()
+
+
+def test_a_name_with_a_break_in_it_forges_no_line(scanner, tmp_path):
+    ran = scanner("scan", "--config", "x\nscanner: all is well")
+    assert len(ran.err.splitlines()) == 1
+
+
+def test_the_log_is_text_too_with_its_tracebacks(capsys):
+    common.configure_logging(quiet=False, verbose=False)
+    log = logging.getLogger("scanner.test")
+    try:
+        raise RuntimeError(HOSTILE)
+    except RuntimeError:
+        log.exception("of %s\nscanner: all is well", HOSTILE)
+    said = capsys.readouterr().err
+    assert said.replace("\n", "").isprintable()
+    assert [line[:5] for line in said.splitlines()[:2]] == ["of a\N{REPLACEMENT CHARACTER}", "Trace"]
+
+
+def test_a_fault_of_the_program_is_shown_as_text_and_is_no_success(scanner, monkeypatch):
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError(HOSTILE)
+
+    monkeypatch.setattr(common, "settings_for", fail)
+    ran = scanner("curve")
+    assert ran.code == 3
+    assert ran.err.replace("\n", "").isprintable()
+    assert "this is a fault of the program" in ran.err
+
+
+def test_tables_show_controls_of_file_names_as_text(scanner, tmp_path):
+    folder = tmp_path / HOSTILE
+    Store.open(folder).close()
+    ran = scanner("store", "info", "--store", folder)
+    assert ran.code == 0
+    assert ran.out.replace("\n", "").isprintable()
+
+
+@pytest.mark.parametrize("words", [["rules", "list"], ["scan", "KO", "--source", "simulated", "--store", "x"]])
+def test_an_interrupt_in_the_first_moments_is_exit_130_without_a_traceback(tmp_path, words):
+    """A tenth of a second after the entry point was called; libraries take longer than that to load."""
+    code = (
+        "import os, signal, threading; from scanner.cli import main;"
+        "threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start(); main.main()"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    ran = subprocess.run(
+        [sys.executable, "-c", code, *words], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert (ran.returncode, ran.stderr) == (130, "")

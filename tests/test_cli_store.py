@@ -14,8 +14,10 @@ from built_chains import Recorded, built_chain
 from typer.testing import CliRunner, Result
 
 from scanner import sessions
-from scanner.cli.main import app
+from scanner.cli.app import app
+from scanner.errors import StoreError
 from scanner.pipeline import CALCULATION_VERSION, summarise
+from scanner.store import maintenance
 from scanner.store.importing import ImportReport, import_chains
 from scanner.store.state import FILE_NAME, State
 from scanner.store.store import Store
@@ -122,3 +124,39 @@ def test_info_shows_dates_whole_at_80_columns(store: Path) -> None:
     assert max(len(line) for line in lines[1:]) <= 80
     assert not any("\N{HORIZONTAL ELLIPSIS}" in line for line in lines)
     assert lines[-1] == "calculation version 1"
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b'{"layout"'])
+def test_a_store_and_a_state_that_a_killed_start_left_unfinished_are_finished(store: Path, content: bytes) -> None:
+    (store / "store.json").write_bytes(content)
+    (store / FILE_NAME).touch()
+    result = run("store", "verify", "--store", store)
+    assert (result.exit_code, list(store.glob("*damaged*"))) == (0, [])
+    assert json.loads((store / "store.json").read_text()) == {"layout": 1}
+    State.open(store / FILE_NAME, read_only=True).close()
+
+
+def test_a_marker_of_another_program_is_left_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "store.json").write_text('{"name": "shop"}')
+    with pytest.raises(StoreError, match=r"is .* a store of this program"):
+        Store.open(tmp_path)
+
+
+def test_what_cannot_be_read_is_not_set_aside_as_damaged(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (torn, *_) = sorted(store.glob("snapshots/*/*/*.parquet"))
+    torn.write_bytes(b"cut short")
+
+    def refuse(path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "read_bytes", refuse)
+        with Store.open(store) as opened:
+            found = maintenance.verify(opened)
+    assert found.damaged == [f"{torn} cannot be read: Permission denied; left as it is"]
+    assert torn.exists()
+
+
+def test_a_home_that_nobody_has_is_an_error_of_one_line(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="~no-such-user/x: no such home folder is known"):
+        Store.open(Path("~no-such-user/x"))

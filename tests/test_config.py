@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from datetime import date, time, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from scanner import config, resources
 from scanner.errors import ConfigError
@@ -136,3 +139,167 @@ def test_python_tags_in_yaml_run_nothing(tmp_path):
     with pytest.raises(ConfigError):
         config.load(path, {})
     assert not marker.exists()
+
+
+def refused(path: Path, environment: dict[str, str] | None = None) -> str:
+    """What is said of a configuration that cannot be used; one line for each problem, each with the file."""
+    with pytest.raises(ConfigError) as caught:
+        config.load(path, environment or {})
+    assert all(problem.startswith(str(path)) for problem in caught.value.problems)
+    return "\n".join(problem.removeprefix(f"{path}:") for problem in caught.value.problems)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a: &a {path: x}\nstore: {<<: *a}\n", "2: not YAML: merge keys (<<) are not read; write the keys out"),
+        ("store: !!python/object:os.path {}\n", "1: not YAML: the tag tag:yaml.org,2002:python/object:os.path is not"),
+        ("store: !mine {}\n", "1: not YAML: the tag"),
+        ("source: cboe\n\nstore:\n  a: &a [*a]\n", "4: not YAML: nested deeper than 20 levels"),
+        ("rules: " + "[" * 10_000 + "\n", "1: not YAML: nested deeper than 20 levels"),
+        ("\nrules: " + "- " * 10_000 + "\n", "2: not YAML: "),
+        (
+            "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
+            + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 10)),
+            "not YAML: nested deeper than 20 levels or more than 10,000 values",
+        ),
+        ("%YAML 1.1\n---\nsource: no\n", "1: not YAML: directives (%YAML, %TAG) are not read; take the line out"),
+        ("store:\n  path: a\n  path: b\n", "3: not YAML: 'path' is given twice"),
+        ("store: {keep_snapshots: 9999999999d}\n", "1: store.keep_snapshots: '9999999999d' is not a duration"),
+        ("store: {keep_snapshots: 999999999d}\n", "1: store.keep_snapshots: '999999999d' is longer than 99999d"),
+        ("alerts:\n  budget_per_session: " + "9" * 5_000 + "\n", "2: not YAML: '9999"),
+        ("alerts: {budget_per_session: 9999999999999}\n", "1: alerts.budget_per_session: should be less than or equal"),
+        ("alerts: {false_discovery_rate: .nan}\n", "1: alerts.false_discovery_rate: "),
+        ("alerts: {budget_per_session: .inf}\n", "1: alerts.budget_per_session: "),
+        ("alerts: {cooldown: 99999999999999999999 sessions}\n", "1: alerts.cooldown: '99999999999999999999 "),
+        ("store: {path: ~no-such-user/x}\n", "1: store.path: '~no-such-user/x': no such home folder is known"),
+        ('rules: ["a\\0b"]\n', "1: rules.0: 'a\\x00b' is no path: it holds control characters"),
+        ('events: "\\ud800"\n', "1: events: '\\ud800' is no path"),
+        ("source: cboe\nstore: {path: a\x1bb}\n", "2: not YAML: the control character U+001B may not stand in YAML"),
+        ("source: a\0b\n", "1: not YAML: the control character U+0000 may not stand in YAML"),
+        ('"\\e[31mEVIL\\e]0;x\\a": 1\n', "1: \N{REPLACEMENT CHARACTER}[31mEVIL\N{REPLACEMENT CHARACTER}]0;x"),
+        ("- source\n", "1: expected keys such as `source:` and `watchlists:`, found a list"),
+        ("just words\n", "1: expected keys such as `source:` and `watchlists:`, found a single value"),
+        ("source: {a: " + "x" * 5_000 + "}\n", "1: source: "),
+        ("\n" * 200_000, "1: not YAML: the file has more than 100,000 characters; split it"),
+    ],
+)  # fmt: skip
+def test_text_of_any_shape_is_an_error_with_its_line_and_no_longer_than_a_screen(tmp_path, text, said):
+    found = refused(write(tmp_path, text))
+    assert said in found
+    assert len(found) < 2_000
+    assert found.replace("\n", "").isprintable()
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "latin-1", "utf-32"])
+def test_another_encoding_is_named(tmp_path, encoding):
+    path = tmp_path / "config.yaml"
+    path.write_bytes("source: cboe # naïve\n".encode(encoding))
+    assert "not UTF-8 text; save it as UTF-8" in refused(path)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path):
+    assert config.load(write(tmp_path, "\ufeffsource: files\n"), {}).source == ("files",)
+
+
+def test_what_is_no_file_is_refused_at_once(tmp_path):
+    """A pipe that nobody writes to would be waited for, for ever."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    assert "it is a pipe or a device, not a file" in refused(pipe)
+    assert "it is a folder, not a file" in refused(tmp_path)
+
+
+def job_of(tmp_path: Path, *words: str) -> Path:
+    lines = "\n".join(f"    {word}" for word in words)
+    return write(tmp_path, f"watchlists: {{w: [KO]}}\nschedule:\n  - name: x\n    watchlist: w\n{lines}\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["every: 7h"], "3: schedule.0: `every` is longer than a session (6h 30m) and would never run"),
+        (["every: 0m"], "3: schedule.0: `every` must be at least 1m"),
+        (["every: 0"], "5: schedule.0.every: 0 is not a duration"),
+        (["every: -5m"], "5: schedule.0.every: '-5m' is not a duration"),
+        (["at: noon"], "5: schedule.0.at: 'noon' is not known; expected 'open' or 'close'"),
+        (["at: 25:00"], "5: schedule.0.at: '25:00' is not known"),
+        (["during: always"], "3: schedule.0: give either `every`"),
+    ],
+)
+def test_a_job_that_would_never_run_is_an_error_with_its_line(tmp_path, words, said):
+    assert said in refused(job_of(tmp_path, *words))
+
+
+@pytest.mark.parametrize("words", [["every: 6h"], ["every: 48h", "during: always"], ["at: open"]])
+def test_a_job_that_runs_is_taken(tmp_path, words):
+    assert len(config.load(job_of(tmp_path, *words), {}).schedule) == 1
+
+
+SECRET = "tok-4f9a-SECRET/with space"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "source: ${KEY}\n",
+        "source: [cboe, '${KEY}']\n",
+        "accept_terms: ['${KEY}']\n",
+        "watchlists: {w: ['${KEY}']}\n",
+        "watchlists: {w: '${KEY}'}\n",
+        "watchlists: '${KEY}'\n",
+        "store: {keep_snapshots: '${KEY}'}\n",
+        "store: {path: '~${KEY}'}\n",
+        "store: ${KEY}\n",
+        "schedule: ['${KEY}']\n",
+        "watchlists: {w: [KO]}\nschedule: [{name: x, watchlist: '${KEY}', at: close}]\n",
+        "watchlists: {w: [KO]}\nschedule: [{name: '${KEY}', watchlist: w, at: close}]\n",
+        "watchlists: {w: [KO]}\nschedule: [{name: x, watchlist: w, at: '${KEY}'}]\n",
+        "watchlists: {w: [KO]}\nschedule: [{name: x, watchlist: w, every: '${KEY}'}]\n",
+        "alerts: {budget_per_session: '${KEY}'}\n",
+        "alerts: {false_discovery_rate: 'x${KEY}'}\n",
+        "alerts: {cooldown: '${KEY}'}\n",
+        "pricing: {use_vendor_iv: '${KEY}'}\n",
+        "calendar: {2027-03-12: '${KEY}'}\n",
+        "outputs: {terminal: {min_severity: '${KEY}'}}\n",
+        "outputs: {notify: '${KEY}'}\n",
+        "outputs: {notify: [{url: '${KEY}'}]}\n",
+        "outputs: {notify: ['${KEY}'], trminal: {}}\n",
+    ],
+)
+def test_a_value_of_the_environment_is_in_no_error_whatever_key_it_stands_in(tmp_path, text):
+    found = refused(write(tmp_path, text), {"KEY": SECRET})
+    assert not any(part in found.lower() for part in ("4f9a", "tok-", "secret"))
+
+
+def test_what_is_wrong_with_a_value_of_the_environment_is_said_of_its_name(tmp_path):
+    path = write(tmp_path, "alerts:\n  cooldown: ${KEY}\n  budget_per_session: ${EMPTY}\n")
+    assert refused(path, {"KEY": SECRET, "EMPTY": ""}).splitlines() == [
+        "2: alerts.cooldown: '${KEY}' is not a cooldown; write a number of sessions, such as `1 session`",
+        "3: alerts.budget_per_session: expected a whole number",
+    ]
+
+
+WORDS = [*resources.default_config().read_text("utf-8").split(" "), "\nevents:", "${KEY}", "\ncalendar:", "{a: b}"]
+ODDITIES = [
+    "*a", "&a", "<<:", "!!set", "!!binary", "{", "}", "[", "]", "- ", "? ", ":", "\n", "\t", "'", '"', "|", ">", "#",
+    "%", "\0", "\x1b", "\x85", "\u2028", "\u202e", "\ufeff", "\ud800", "~", "null", "1e999", "0x" + "f" * 99,
+    "-0", "${KEY}", "1d", "…",
+]  # fmt: skip
+
+
+@given(st.randoms(use_true_random=False))
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_mangled_configuration_is_read_or_refused_and_never_anything_else(tmp_path, chance):
+    words = list(WORDS)
+    for _ in range(chance.randint(1, 6)):
+        place = chance.randrange(len(words))
+        words[place : place + chance.randint(0, 3)] = chance.choices(ODDITIES, k=chance.randint(0, 3))
+    path = tmp_path / "config.yaml"
+    path.write_bytes(" ".join(words).encode("utf-8", "surrogatepass"))
+    said: tuple[str, ...] = ()
+    try:
+        config.load(path, {"KEY": SECRET})
+    except ConfigError as error:
+        said = error.problems
+    assert all(problem.startswith(str(path)) and "4f9a" not in problem for problem in said)

@@ -342,7 +342,7 @@ def test_any_sequence_of_words_is_parsed_or_refused(text: str) -> None:
 WATCHED = """
 import sys, json
 from scanner.ruleset.expressions import ExpressionError, Names, parse
-from scanner.ruleset.document import DocumentError, parse as document
+from scanner.document import DocumentError, parse as document
 def attempt(read, text, *names):
     try: read(text, *names)
     except (ExpressionError, DocumentError): pass

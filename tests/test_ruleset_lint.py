@@ -31,7 +31,7 @@ message: "{message}"
 
 def rule(when: str, scope: str = "contract", message: str = "{underlying}", more: str = "") -> ruleset.Rule:
     """One rule from its condition, written to nowhere."""
-    from scanner.ruleset import document
+    from scanner import document
     from scanner.ruleset.problems import Reporter
     from scanner.ruleset.reader import Shared, read_rule
 

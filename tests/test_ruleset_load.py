@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import datetime
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from scanner import ruleset
-from scanner.ruleset.document import DocumentError, parse
+from scanner import resources, ruleset
+from scanner.document import DocumentError, parse
+from scanner.ruleset.cases import read_cases
+from scanner.ruleset.problems import Reporter
 
 GOOD = """\
 id: {id}
@@ -280,3 +283,40 @@ def test_the_command_module_loads_no_heavy_library() -> None:
     code = "import sys; import scanner.cli.rules; print(*sys.modules)"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert {"polars", "numpy", "ruamel.yaml"}.isdisjoint(ran.stdout.split())
+
+
+SHIPPED = sorted(path for path in resources.shipped_rules().rglob("*.yaml"))
+ODDITIES = [
+    "*a", "&a", "<<:", "!!set", "{", "}", "[" * 500, "]", "- ", "? ", ":", "\n", "'", '"', "|", ">", "#",
+    "%YAML 1.1\n", "\0",
+    "\x1b", "\x85", "\u202e", "\ud800", "null", "1e999", "9" * 5000, "a: a: a", "(" * 500, "volume >= ", "not",
+    "{volume:,}",
+]  # fmt: skip
+
+
+@given(st.randoms(use_true_random=False))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_mangled_file_of_rules_is_read_or_reported_with_its_place_and_never_anything_else(tmp_path, chance):
+    """Rules, macros, overrides, filters and tests alike: each shipped file may be the one that is mangled."""
+    shipped = chance.choice(SHIPPED)
+    words = shipped.read_text("utf-8").split(" ")
+    for _ in range(chance.randint(1, 4)):
+        place = chance.randrange(len(words))
+        words[place : place + chance.randint(0, 2)] = chance.choices(ODDITIES, k=chance.randint(0, 2))
+    folder = tmp_path / chance.choice(["rules", "filters"])
+    folder.mkdir(exist_ok=True)
+    mangled = folder / shipped.name
+    mangled.write_bytes(" ".join(words).encode("utf-8", "surrogatepass"))
+    loaded = ruleset.load([folder])
+    for rule in loaded.rules:
+        reporter = Reporter(mangled, rule.id)
+        read_cases(rule, mangled, reporter)
+    mangled.unlink()
+    assert all(problem.path.parent == folder and problem.place.line >= 1 for problem in loaded.problems)
+
+
+def test_a_pipe_among_the_rules_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.yaml")
+    os.mkfifo(tmp_path / "macros.yaml")
+    assert ruleset.load([tmp_path]).rules == ()
+    assert [problem.code for problem in ruleset.load([tmp_path / "pipe.yaml"]).problems] == ["missing"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 import sqlite3
@@ -15,12 +16,13 @@ import databases
 import pytest
 from alert_samples import FRIDAY, MONDAY, THURSDAY, THURSDAY_CLOSE, SampleRule, at, finding, findings, frames, scan
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.schema import CreateTable
 
 from scanner.alerts.model import NotJudged, Severity
 from scanner.alerts.update import update
-from scanner.errors import ScanProblem, StoreError, StoreLockedError
-from scanner.store.state import Calibration, Job, State, set_aside
+from scanner.errors import ScanProblem, StoreDamagedError, StoreError, StoreLockedError
+from scanner.store.state import Calibration, Job, State, database, is_whole, set_aside
 from scanner.store.state.tables import Table
 
 
@@ -329,3 +331,92 @@ def test_every_table_can_be_declared_in_postgresql(table):
     statement = str(CreateTable(table).compile(dialect=postgresql.dialect()))
     assert f"CREATE TABLE {table.name}" in statement
     assert "DATETIME" not in statement
+
+
+def test_an_empty_file_as_a_killed_start_leaves_it_is_finished(tmp_path):
+    (tmp_path / "state.sqlite").touch()
+    with State.open(tmp_path) as state:
+        raise_alert(state)
+        assert state.verify() == []
+
+
+def test_tables_without_a_version_are_finished_too(tmp_path):
+    State.open(tmp_path).close()
+    with sqlite3.connect(tmp_path / "state.sqlite") as connection:
+        connection.execute("DELETE FROM meta")
+        connection.execute("DROP TABLE jobs")
+    with pytest.raises(StoreError, match="holds no state yet"):
+        State.open(tmp_path, read_only=True)
+    with State.open(tmp_path) as state:
+        raise_alert(state)
+        assert state.verify() == []
+
+
+def test_a_folder_in_place_of_the_file_is_not_called_damaged(tmp_path):
+    (tmp_path / "state.sqlite").mkdir()
+    with pytest.raises(StoreError, match="Check that it is a file in a folder that you may read and write"):
+        State.open(tmp_path / "state.sqlite" / "..")
+
+
+CRAMPED = """
+import resource, sys
+from pathlib import Path
+from scanner.cli.storing import mend_state
+from scanner.errors import StoreError
+from scanner.store.state import State
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)
+try:
+    with State.open(Path(sys.argv[1])) as state, state.write() as ledger:
+        for number in range(2000):
+            ledger.replace_sightings([], [])
+            ledger._session.connection().exec_driver_sql("INSERT INTO meta VALUES (?, ?)", (str(number), "x" * 500))
+except StoreError as error:
+    print(type(error).__name__, error)
+print(*mend_state(Path(sys.argv[1])))
+"""
+
+
+@pytest.mark.parametrize("limit", [8_192, 200_000])
+def test_what_the_system_does_not_let_grow_is_named_and_never_set_aside(tmp_path, limit):
+    """SQLite says `disk I/O error` for the shared memory (first limit) and for the log (second)."""
+    with State.open(tmp_path) as state:
+        raise_alert(state)
+    ran = subprocess.run(
+        [sys.executable, "-c", CRAMPED, str(tmp_path), str(limit)], capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.startswith("StoreError cannot write")
+    assert "the file size limit of this process is too small (ulimit -f)" in ran.stdout
+    assert "damaged" not in ran.stdout
+    assert list(tmp_path.glob("*.damaged*")) == []
+    with State.open(tmp_path, read_only=True) as state, state.read() as ledger:
+        assert len(ledger.alerts(limit=10)) == 1
+
+
+def test_a_state_whose_copy_is_whole_is_told_from_one_that_is_not(tmp_path):
+    with State.open(tmp_path) as state:
+        raise_alert(state)
+        # The copy is made beside a connection that holds the log open, as another process would.
+        assert is_whole(tmp_path / "state.sqlite")
+    body = bytearray((tmp_path / "state.sqlite").read_bytes())
+    body[:16] = b"something else.."
+    (tmp_path / "state.sqlite").write_bytes(body)
+    assert not is_whole(tmp_path / "state.sqlite")
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (errno.ENOSPC, "the disk is full; free some space"),
+        (errno.EDQUOT, "the disk quota is used up"),
+        (errno.EROFS, "the file system is read-only"),
+        (errno.EACCES, "no permission to write there"),
+    ],
+)
+def test_the_reason_of_an_io_error_is_the_systems(tmp_path, monkeypatch, number, said):
+    """The same limit as above stands for the failure; what the system answers when asked is put in its place."""
+    monkeypatch.setattr(database, "obstacle", lambda _folder: OSError(number, os.strerror(number)))
+    cause = sqlite3.OperationalError("disk I/O error")
+    cause.sqlite_errorcode, cause.sqlite_errorname = sqlite3.SQLITE_IOERR_SHMSIZE, "SQLITE_IOERR_SHMSIZE"
+    error = database._explain(OperationalError("BEGIN", None, cause), str(tmp_path / "state.sqlite"))
+    assert said in str(error)
+    assert not isinstance(error, StoreDamagedError)

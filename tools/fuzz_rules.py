@@ -17,8 +17,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import atheris
 
 with atheris.instrument_imports(include=["scanner.ruleset"]):
+    from scanner.document import DocumentError, Scalar, Table, parse
     from scanner.ruleset import expressions, typecheck
-    from scanner.ruleset.document import DocumentError, Scalar, Table, parse
     from scanner.ruleset.expressions import ExpressionError, Names
     from scanner.ruleset.message import parse_message
     from scanner.ruleset.problems import Reporter

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from scanner import ruleset
-from scanner.cli.main import app
+from scanner.cli.app import app
 from scanner.ruleset import reference
 from scanner.ruleset.schema import rule_schema
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scanner.cli import options
+from scanner.outputs.text import printable
 
 if TYPE_CHECKING:
     from scanner.pricing import Curve
@@ -26,7 +27,7 @@ def command(
     settings = common.settings_for(config)
     known = _refreshed(settings.pricing.curve) if refresh else pipeline.configured_curve(settings)
     today = common.right_now().date()
-    typer.echo(known.source(today))
+    typer.echo(printable(known.source(today)))
     typer.echo("continuously compounded, by maturity:")
     years = known.tenors
     for tenor, rate in zip(years.tolist(), known.rates(today, years).tolist(), strict=True):

@@ -35,7 +35,7 @@ def command(
     no_color: options.NoColor = False,
 ) -> None:
     """Load recorded chains (and events.csv, renames.csv) into the store as history; importing twice changes nothing."""
-    from scanner.cli import storing
+    from scanner.cli import common, storing
     from scanner.outputs import delimited, document, files, imported, terminal
     from scanner.store.importing import ImportReport
 
@@ -50,7 +50,7 @@ def command(
         with terminal.printing(output, no_color=no_color) as console:
             imported.print_report(report, console)
     if interrupted:
-        typer.echo("interrupted; what was stored is kept, and the same command goes on from here", err=True)
+        common.say("interrupted; what was stored is kept, and the same command goes on from here")
         raise typer.Exit(130)
     raise typer.Exit(exit_code(report))
 

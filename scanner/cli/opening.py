@@ -185,13 +185,13 @@ def usable_rules(settings: Settings, *, strict: bool) -> tuple[list[Rule], list[
 
     loaded = ruleset.load(resources.rule_paths(settings.rules), settings.watchlists)
     if loaded.problems and strict:
-        raise RuleError("\n".join(str(problem) for problem in loaded.problems))
+        raise RuleError(*map(str, loaded.problems))
     rules = list(loaded.stable())
     if not rules:
         reasons = [str(problem) for problem in loaded.problems] or [
             "no stable rule was found; see `scanner rules list`"
         ]
-        raise RuleError("\n".join(["no usable rule, so nothing was scanned:", *reasons]))
+        raise RuleError("no usable rule, so nothing was scanned:", *reasons)
     return rules, [ScanProblem("", "rules", "broken_rule", str(problem)) for problem in loaded.problems]
 
 

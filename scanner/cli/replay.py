@@ -62,9 +62,9 @@ def command(
     severity = settings.outputs.terminal.min_severity
     printing.Printing(format, output, min_severity, limit, no_color, severity, lines=True, kept=False).show(results)
     for problem in problems:
-        typer.echo(f"left out: {problem.message}", err=True)
+        common.say(f"left out: {problem.message}")
     if interrupted:
-        typer.echo(f"interrupted after {terminal.counted(len(results), 'session')}", err=True)
+        common.say(f"interrupted after {terminal.counted(len(results), 'session')}")
         raise typer.Exit(130)
     codes = [exit_code(result, fail_on) for result in results]
     worst = 10 if 10 in codes else 3 if set(codes) == {3} else 1 if any(codes) or problems else 0

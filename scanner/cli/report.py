@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scanner.cli import options
+from scanner.outputs.text import printable
 
 if TYPE_CHECKING:
     from scanner.store.state import State
@@ -67,7 +68,7 @@ def command(
         return
     place = output or Path(f"scanner-report-{'week-' if week else ''}{first}.html")
     files.write_text(place, text)
-    typer.echo(str(place))
+    typer.echo(printable(str(place)))
 
 
 def _week(day: date) -> tuple[date, date]:

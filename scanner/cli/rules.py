@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from scanner.cli import options
+from scanner.outputs.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -67,6 +68,7 @@ def check_rules(
     no_color: options.NoColor = False,
 ) -> None:
     """Validate and lint rules; exit 2 on an error (with --strict, on a warning too)."""
+    from scanner.cli import common
     from scanner.errors import UsageError
     from scanner.ruleset import lint
 
@@ -77,7 +79,7 @@ def check_rules(
     measured: list[Selectivity] = []
     if sample and loaded.rules:
         if not quiet:
-            typer.echo("measuring on a SIMULATED market in which nothing is planted ...", err=True)
+            common.say("measuring on a SIMULATED market in which nothing is planted ...")
         measured, more = lint.measure(loaded.rules, _sample_frames())
         problems += more
     _show_check(loaded, problems, measured, format, output, no_color=no_color)
@@ -214,6 +216,7 @@ def new_rule(
 ) -> None:
     """Write a commented skeleton of a rule, and its test file."""
     from scanner import fields, resources
+    from scanner.cli import common
     from scanner.errors import UsageError
     from scanner.outputs import files
     from scanner.ruleset.reader import ID
@@ -232,10 +235,9 @@ def new_rule(
     schema = resources.shipped_rules() / "rule.schema.json"
     for place, text in zip(places, skeleton(rule_id, scope, schema.as_uri()), strict=True):
         files.write_text(place, text)
-        typer.echo(str(place))
-    typer.echo(
-        f"Next: edit them, then `scanner rules check --rules {folder}` and `scanner rules test --rules {folder}`",
-        err=True,
+        typer.echo(printable(str(place)))
+    common.say(
+        f"Next: edit them, then `scanner rules check --rules {folder}` and `scanner rules test --rules {folder}`"
     )
 
 
@@ -254,6 +256,7 @@ def _one_each(rules: Iterable[Rule]) -> list[Rule]:
 
 def _chosen(loaded: Loaded, ids: Sequence[str] | None) -> list[Rule]:
     """The rules asked for, by their present or former ids. Raises UsageError for one that does not exist."""
+    from scanner.cli import common
     from scanner.errors import UsageError
     from scanner.ruleset.problems import nearest
 
@@ -265,18 +268,19 @@ def _chosen(loaded: Loaded, ids: Sequence[str] | None) -> list[Rule]:
         now = loaded.redirects.get(name, name)
         if now not in known:
             broken = [str(problem) for problem in loaded.problems if problem.rule_id == name]
-            raise UsageError(
-                "\n".join(broken) or f"there is no rule {name!r}; {nearest(name, known, 'see `scanner rules list`')}"
-            )
+            missing = f"there is no rule {name!r}; {nearest(name, known, 'see `scanner rules list`')}"
+            raise UsageError(*(broken or [missing]))
         if now != name:
-            typer.echo(f"{name} is deprecated; this is {now}, which took its place", err=True)
+            common.say(f"{name} is deprecated; this is {now}, which took its place")
         chosen.append(known[now])
     return chosen
 
 
 def _complain(loaded: Loaded) -> None:
+    from scanner.cli import common
+
     for problem in loaded.problems:
-        typer.echo(str(problem), err=True)
+        common.say(str(problem))
 
 
 def _show(

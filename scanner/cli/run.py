@@ -33,7 +33,7 @@ def command(
     """Scan in the background by the configured schedule, until stopped."""
     from scanner import schedule
     from scanner.cli import common, jobs, opening, printing
-    from scanner.errors import UsageError
+    from scanner.errors import CalendarError, UsageError
 
     common.configure_logging(quiet=quiet, verbose=verbose)
     settings = common.settings_for(
@@ -58,6 +58,10 @@ def command(
         worker.run(job, fail_on)
 
     stopped_by = schedule.run_until_stopped(
-        [(job, schedule.trigger_for(job, settings.watchlists[job.watchlist], delay)) for job in settings.schedule], work
+        [(job, schedule.trigger_for(job, settings.watchlists[job.watchlist], delay)) for job in settings.schedule],
+        work,
+        worker.last_runs(),
     )
+    if stopped_by is None:
+        raise CalendarError("no job of the schedule will ever run again: the exchange's calendar has ended")
     raise typer.Exit(130 if stopped_by == signal.SIGINT else 0)

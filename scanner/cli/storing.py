@@ -48,23 +48,28 @@ def _folder(config: Path | None, store: Path | None) -> Path:
 
 
 def mend_state(folder: Path) -> list[str]:
-    """Verify the database of alerts and runs beside the snapshots; set it aside where it is damaged, and say so."""
+    """Verify the database of alerts and runs beside the snapshots; set it aside where it is damaged, and say so.
+
+    One that a killed start left unfinished is finished; one that is whole and cannot be used where it lies - the disk
+    is full - is left where it is.
+    """
     from scanner.cli import common
-    from scanner.errors import StoreError
-    from scanner.store.state import FILE_NAME, State, set_aside
+    from scanner.errors import StoreDamagedError, StoreError
+    from scanner.store.state import FILE_NAME, State, is_whole, set_aside
 
     path = folder / FILE_NAME
     if not path.exists():
         return []
     try:
-        with State.open(path, read_only=True) as state:
-            problems = state.verify()
+        with State.open(path) as state:
+            return state.verify()
+    except StoreDamagedError as error:
+        if is_whole(path):
+            return [f"{path}: it cannot be used where it lies, but a copy of it is whole; left as it is"]
+        kept = set_aside(path, common.right_now())
+        return [str(error), f"set aside: {kept}; the next scan begins a new one, history is not touched"]
     except StoreError as error:
-        problems = [str(error)]
-    if not problems:
-        return []
-    kept = set_aside(path, common.right_now())
-    return [*problems, f"set aside: {kept}; the next scan begins a new one, history is not touched"]
+        return [f"{error}; left as it is"]
 
 
 def age_to_keep(config: Path | None, keep: str | None) -> timedelta:

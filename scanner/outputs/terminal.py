@@ -9,14 +9,15 @@ from __future__ import annotations
 import io
 import sys
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from rich.box import ASCII2, SIMPLE_HEAD
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -26,7 +27,7 @@ from scanner.errors import ScanProblem
 from scanner.outputs import numbers
 from scanner.outputs.files import write_text
 from scanner.outputs.result import ScanResult
-from scanner.outputs.text import printable
+from scanner.outputs.text import printable, printable_lines
 
 _STYLES = {
     Severity.critical: "bold white on red",
@@ -51,12 +52,18 @@ _LABELS = {"volume_surprise_3": "over 3 sessions", "volume_surprise_5": "over 5 
 _BESIDE = frozenset({"dte", "spot", "history_sessions", "first_strike", "last_strike"})
 
 
-class _Console(Console):
-    """A console that shows plain strings, in sentences and in tables, line by line and never obeys what is in them."""
+class _SafeConsole(Console):
+    """A console on which text of unknown origin is only shown: whatever is printed, its controls are visible marks."""
 
-    def render_str(self, text: str, **options: Any) -> Text:
-        """As in the base class, of text without control characters."""
-        return super().render_str("\n".join(map(printable, text.split("\n"))), **options)
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """The segments of what is printed; those that are text hold no control but line breaks."""
+        for segment in super().render(renderable, options):
+            safe = segment.control or segment.text.isprintable()
+            yield segment if safe else Segment(printable_lines(segment.text), segment.style)
+
+    def on_broken_pipe(self) -> None:
+        """Let the caller know that nobody reads any more, where the library would end the program."""
+        raise  # noqa: PLE0704 # the library calls this while it handles the error
 
 
 def console(*, no_color: bool = False, file: TextIO | None = None, width: int | None = None) -> Console:
@@ -68,7 +75,7 @@ def console(*, no_color: bool = False, file: TextIO | None = None, width: int | 
     reconfigure = getattr(stream, "reconfigure", None)
     if reconfigure is not None:
         reconfigure(errors="replace")
-    return _Console(file=stream, no_color=no_color or None, width=width, highlight=False, markup=False, emoji=False)
+    return _SafeConsole(file=stream, no_color=no_color or None, width=width, highlight=False, markup=False, emoji=False)
 
 
 @contextmanager

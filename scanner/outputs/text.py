@@ -30,6 +30,11 @@ def printable(text: str) -> str:
     return "".join(_REPLACEMENT if unicodedata.category(character) in _UNPRINTABLE else character for character in line)
 
 
+def printable_lines(text: str) -> str:
+    """Text that a terminal only shows, its line breaks kept: of what is meant to have several lines."""
+    return "\n".join(printable(line) for line in text.split("\n"))
+
+
 def csv_text(text: str) -> str:
     """Text for one CSV cell, which a spreadsheet shows and never runs: what could be a formula gets a leading quote."""
     return _FORMULA.sub(r"\1'", printable(text))

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scanner import fields, symbology
+from scanner import document, fields, symbology
+from scanner.document import DocumentError, Listing, Scalar, Table, Value
 from scanner.fields import SCOPES
-from scanner.ruleset.document import DocumentError, Listing, Scalar, Table, Value, parse
 from scanner.ruleset.model import Rule
 from scanner.ruleset.problems import START, Place, Reporter, nearest
 from scanner.ruleset.reader import check_keys
@@ -51,13 +51,13 @@ def tests_beside(rule: Rule) -> Path:
 
 def read_cases(rule: Rule, path: Path, reporter: Reporter) -> list[Case]:
     """The cases of a test file; what cannot be read is reported."""
-    try:
-        table = parse(path.read_text(encoding="utf-8"))
-    except OSError:
+    if not path.exists():
         reporter.error(START, "no-tests", "there is no test file", f"write one, or run `scanner rules new {rule.id}`")
         return []
-    except (DocumentError, UnicodeDecodeError) as error:
-        reporter.error(getattr(error, "place", START), "yaml", str(error))
+    try:
+        table = document.read(path)
+    except DocumentError as error:
+        reporter.error(error.place, "yaml", str(error))
         return []
     if not isinstance(table, Table):
         reporter.error(START, "yaml", "the file must hold a mapping with `cases:`")

@@ -15,7 +15,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from scanner.ruleset.document import Scalar, Table, Value
+from scanner.document import Scalar, Table, Value
 from scanner.ruleset.expressions import Names
 from scanner.ruleset.model import Filter, Rule
 from scanner.ruleset.problems import Problem, Reporter, nearest

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from scanner.ruleset import document, filters
-from scanner.ruleset.document import DocumentError, Scalar, Table
+from scanner import document
+from scanner.document import DocumentError, Scalar, Table, UnreadableError
+from scanner.ruleset import filters
 from scanner.ruleset.macros import read_macros
 from scanner.ruleset.model import Loaded, Rule
 from scanner.ruleset.overrides import Override, read_overrides, unknown_rules, variants
@@ -62,17 +63,12 @@ def _files(path: Path, problems: list[Problem]) -> list[Path]:
 def _read(file: Path, problems: list[Problem]) -> Table | None:
     """The mapping a file holds, or None with the reason noted."""
     try:
-        if file.stat().st_size > 4 * document.MAX_CHARACTERS:
-            raise DocumentError(f"larger than {4 * document.MAX_CHARACTERS:,} bytes; split it")
-        value = document.parse(file.read_text(encoding="utf-8"))
+        value = document.read(file)
         if not isinstance(value, Table):
             raise DocumentError("the file must hold a mapping, one rule to a file", value.place)
-    except (OSError, UnicodeDecodeError) as error:
-        reason = "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else error.strerror or str(error)
-        problems.append(Problem(file, START, file.stem, "unreadable", f"cannot be read: {reason}"))
-        return None
     except DocumentError as error:
-        problems.append(Problem(file, error.place, file.stem, "yaml", str(error)))
+        code = "unreadable" if isinstance(error, UnreadableError) else "yaml"
+        problems.append(Problem(file, error.place, file.stem, code, str(error)))
         return None
     return value
 

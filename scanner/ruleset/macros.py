@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from scanner import fields
+from scanner.document import Listing, Scalar, Table, Value
 from scanner.ruleset import expressions
-from scanner.ruleset.document import Listing, Scalar, Table, Value
 from scanner.ruleset.expressions import Number, Text, Truth
 from scanner.ruleset.problems import Problem, Reporter
 from scanner.ruleset.reader import Shared, check_keys

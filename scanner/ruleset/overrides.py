@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from scanner.ruleset.document import Listing, Scalar, Table, Value
+from scanner.document import Listing, Scalar, Table, Value
 from scanner.ruleset.model import Rule
 from scanner.ruleset.problems import Place, Problem, Reporter, nearest
 from scanner.ruleset.reader import Shared, check_keys, read_rule, words

@@ -8,18 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from scanner.document import START, Place
+
+__all__ = ["START", "Level", "Place", "Problem", "Reporter", "nearest"]
+
 Level = Literal["error", "warning", "note"]
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Place:
-    """A place in a text file; lines and columns count from 1."""
-
-    line: int = 1
-    column: int = 1
-
-
-START = Place()
 
 
 @dataclass(frozen=True, slots=True)

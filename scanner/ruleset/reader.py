@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar, cast
 
 from scanner import fields
+from scanner.document import Listing, Scalar, Table, Value
 from scanner.ruleset import expressions, typecheck
-from scanner.ruleset.document import Listing, Scalar, Table, Value
 from scanner.ruleset.expressions import Condition, ExpressionError, FieldReference, Names, Negation, Node
 from scanner.ruleset.message import parse_message
 from scanner.ruleset.model import SEVERITIES, STATUSES, Cooldown, Drivers, Rule

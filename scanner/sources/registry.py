@@ -93,8 +93,8 @@ def require_terms(name: str, accepted: Iterable[str]) -> None:
     free = " and ".join(f"{vendor.name} ({vendor.says})" for vendor in VENDORS.values() if not vendor.terms)
     raise TermsError(
         f"{name}: the terms of {site} restrict automated and non-personal use; once you have read and accepted them, "
-        f"give `--accept-terms {name}` or write `accept_terms: [{name}]` in config.yaml\n"
-        f"sources that need no such step: {free}"
+        f"give `--accept-terms {name}` or write `accept_terms: [{name}]` in config.yaml",
+        f"sources that need no such step: {free}",
     )
 
 

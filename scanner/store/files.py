@@ -8,16 +8,24 @@ import io
 import os
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 from uuid import uuid4
 
 from scanner.errors import StoreError
 
+try:
+    import resource
+except ImportError:  # not on Windows
+    resource = None  # type: ignore[assignment]
+
 if TYPE_CHECKING:
     import polars as pl
 
 TEMPORARY_SUFFIX = ".part"
+# More than a file system keeps beside a file's name, or rounds up to.
+_PROBE_BYTES = 64 * 1024
 
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
@@ -61,6 +69,31 @@ def unwritable(path: Path, error: OSError) -> StoreError:
         errno.EPERM: "no permission to write there; choose another folder with --store DIR",
     }.get(error.errno or 0, error.strerror or str(error))
     return StoreError(f"cannot write {path}: {advice}")
+
+
+def obstacle(folder: Path) -> OSError | None:
+    """What keeps files from being written in a folder, as the system names it; None where nothing is found.
+
+    For libraries that tell that a write failed, and not why.
+    """
+    try:
+        with NamedTemporaryFile(dir=folder, suffix=TEMPORARY_SUFFIX) as handle:
+            handle.write(bytes(_PROBE_BYTES))
+            handle.flush()
+            os.fsync(handle.fileno())
+    except OSError as error:
+        return error
+    if resource is not None and resource.getrlimit(resource.RLIMIT_FSIZE)[0] != resource.RLIM_INFINITY:
+        return OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+    return None
+
+
+def expanded(path: Path) -> Path:
+    """A path with ``~`` spelled out. Raises StoreError where no such home folder is known."""
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise StoreError(f"{path}: no such home folder is known; give a whole path with --store DIR") from error
 
 
 def _sync_folder(folder: Path) -> None:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
-from scanner.errors import StoreLockedError
+from scanner.errors import StoreError, StoreLockedError
 from scanner.store.files import unwritable
 
 if sys.platform == "win32":
@@ -70,7 +70,7 @@ class WriteLock:
         except OSError as error:
             raise unwritable(self.path, error) from error
         until = time.monotonic() + self._patience
-        while not _try_lock(handle):
+        while not self._try(handle):
             if time.monotonic() >= until:
                 holder = _holder(handle)
                 handle.close()
@@ -80,6 +80,16 @@ class WriteLock:
             time.sleep(_PAUSE)
         _sign(handle)
         return handle
+
+    def _try(self, handle: IO[str]) -> bool:
+        try:
+            return _try_lock(handle)
+        except OSError as error:
+            handle.close()
+            raise StoreError(
+                f"cannot lock {self.path}: {error.strerror}; the file system may know no locks: choose a folder on "
+                "another one with --store DIR"
+            ) from error
 
 
 def _sign(handle: IO[str]) -> None:

@@ -183,6 +183,12 @@ def _snapshot_problem(store: Store, path: Path) -> str | None:
 
 
 def _condemn(store: Store, found: Verified, path: Path, problem: str) -> None:
+    try:
+        path.read_bytes()
+    except OSError as error:
+        # Nobody can say what is in it: no permission, a failing disk.
+        found.damaged.append(f"{path} cannot be read: {error.strerror}; left as it is")
+        return
     found.damaged.append(problem)
     if not store.read_only:
         found.set_aside.append(set_aside(store, path))

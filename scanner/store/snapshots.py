@@ -22,7 +22,7 @@ import polars as pl
 
 from scanner import chain as chain_module
 from scanner import parts
-from scanner.errors import StoreError
+from scanner.errors import StoreDamagedError, StoreError
 from scanner.store.files import folder_name, from_folder_name, write_parquet
 from scanner.symbology import plain_ticker
 
@@ -279,8 +279,11 @@ class Snapshots:
 
 
 def damaged(path: Path, error: Exception) -> StoreError:
-    """The error for a file that cannot be read back."""
-    return StoreError(f"{path} is damaged ({' '.join(str(error).split())[:120]}); `scanner store verify` sets it aside")
+    """The error for a file that cannot be read back: for want of permission, say, or because it is damaged."""
+    reason = " ".join(str(error).split())[:120]
+    if isinstance(error, OSError):
+        return StoreError(f"{path} cannot be read ({reason})")
+    return StoreDamagedError(f"{path} is damaged ({reason}); `scanner store verify` sets it aside")
 
 
 def _is_of(item: StoredChain) -> pl.Expr:

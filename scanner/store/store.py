@@ -15,7 +15,7 @@ from scanner import events
 from scanner.corporate_actions import Actions, Rename, read_renames
 from scanner.errors import StoreError
 from scanner.store.derive import Derived, Deriver, Summarise, raw_summary
-from scanner.store.files import unwritable, write_atomically
+from scanner.store.files import expanded, unwritable, write_atomically
 from scanner.store.history import History
 from scanner.store.locks import WriteLock
 from scanner.store.models import Models
@@ -29,6 +29,8 @@ EVENTS_FILE = "events.csv"
 RENAMES_FILE = "renames.csv"
 BASELINES_FOLDER = "baselines"
 MODELS_FOLDER = "models"
+# What the file that makes a folder a store holds.
+_MARK = json.dumps({"layout": LAYOUT}).encode()
 # Seconds a writer waits for another one. A scan's write takes well under a second; an import may take minutes.
 LOCK_PATIENCE = 10.0
 
@@ -66,9 +68,9 @@ class Store:
         known beside the store's own; of two that name the same event its word counts. Raises StoreError where the
         folder cannot be used.
         """
-        path = Path(path).expanduser()
+        path = expanded(Path(path))
         marker = path / "store.json"
-        if marker.exists():
+        if not _is_unfinished(marker):
             _check_layout(marker)
         elif read_only:
             raise StoreError(
@@ -81,7 +83,7 @@ class Store:
                 path.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise unwritable(path, error) from error
-            write_atomically(marker, lambda handle: handle.write(json.dumps({"layout": LAYOUT}).encode()))
+            write_atomically(marker, lambda handle: handle.write(_MARK))
         return cls(
             path,
             read_only=read_only,
@@ -161,6 +163,19 @@ class Store:
     ) -> None:
         """Close it."""
         self.close()
+
+
+def _is_unfinished(marker: Path) -> bool:
+    """Whether a store has no marker yet, or no more than the beginning of one, as a power cut leaves it.
+
+    Raises StoreError where that cannot be seen.
+    """
+    try:
+        return marker.stat().st_size < len(_MARK) and _MARK.startswith(marker.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError as error:
+        raise StoreError(f"cannot read {marker}: {error.strerror}; name another folder with --store DIR") from error
 
 
 def _check_layout(marker: Path) -> None:

@@ -4,8 +4,8 @@
 """
 
 from scanner.metrics.record import Calibration
-from scanner.store.state.database import FILE_NAME, State, set_aside
+from scanner.store.state.database import FILE_NAME, State, is_whole, set_aside
 from scanner.store.state.ledger import Ledger, Update
 from scanner.store.state.records import Job
 
-__all__ = ["FILE_NAME", "Calibration", "Job", "Ledger", "State", "Update", "set_aside"]
+__all__ = ["FILE_NAME", "Calibration", "Job", "Ledger", "State", "Update", "is_whole", "set_aside"]

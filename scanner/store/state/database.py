@@ -5,21 +5,25 @@ Every failure becomes a StoreError that says what happened, to which database, a
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Self
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, select, text
-from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from scanner.errors import StoreError, StoreLockedError
+from scanner.errors import StoreDamagedError, StoreError, StoreLockedError
+from scanner.store.files import expanded, obstacle, unwritable
 from scanner.store.state.ledger import Ledger
 from scanner.store.state.tables import SCHEMA_VERSION, MetaRow, Table
 
@@ -100,37 +104,44 @@ class State:
                 session.flush()
 
     def verify(self) -> list[str]:
-        """What is wrong with the database, in sentences; an empty list when it is whole."""
+        """What is out of order in the database, in sentences; an empty list when it is whole.
+
+        Raises StoreDamagedError where the file itself is not whole.
+        """
         with self._explained(), self.engine.connect() as connection:
             if connection.dialect.name != "sqlite":
                 return []
             findings = [str(row[0]) for row in connection.execute(text("PRAGMA integrity_check"))]
+            if findings != ["ok"]:
+                raise StoreDamagedError(f"{self.place}: the file is damaged: {'; '.join(findings[:_FINDINGS_SAID])}")
             broken = [tuple(row) for row in connection.execute(text("PRAGMA foreign_key_check"))]
-        problems = [] if findings == ["ok"] else [f"{self.place}: {finding}" for finding in findings]
-        return problems + [f"{self.place}: a row of {row[0]} points to a missing row of {row[2]}" for row in broken]
+        return [f"{self.place}: a row of {row[0]} points to a missing row of {row[2]}" for row in broken]
 
     def _prepare(self) -> None:
         with self._explained():
             with self.engine.connect() as connection:
                 there = set(inspect(connection).get_table_names())
-            exists = MetaRow.__tablename__ in there
-            if not exists and self.read_only:
+            version = self._version() if MetaRow.__tablename__ in there else None
+            if version is None and self.read_only:
                 raise StoreError(
                     f"{self.place} holds no state yet, and was opened read-only. Run `scanner scan` first."
                 )
-            # A table that a newer version added is made where it is missing; nothing else has changed.
-            if not self.read_only and not there >= set(Table.metadata.tables):
+            # What a newer version added, or a killed start left out, is made where it is missing.
+            if not self.read_only and (version is None or not there >= set(Table.metadata.tables)):
                 with self.engine.connect().execution_options(**{_WRITES: True}) as connection, connection.begin():
                     Table.metadata.create_all(connection)
-                    if not exists:
+                    if version is None:
                         _mark_version(connection)
-            with Session(self.engine) as session:
-                version = int(session.scalars(select(MetaRow.value).where(MetaRow.name == "schema_version")).one())
-        if version != SCHEMA_VERSION:
+                version = self._version()
+        if version != str(SCHEMA_VERSION):
             raise StoreError(
                 f"{self.place} has schema version {version}, this program writes {SCHEMA_VERSION}. "
                 "Use the version of scanner that made it, or move the file away and start a new one."
             )
+
+    def _version(self) -> str | None:
+        with Session(self.engine) as session:
+            return session.scalar(select(MetaRow.value).where(MetaRow.name == "schema_version"))
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -138,6 +149,27 @@ class State:
             yield
         except SQLAlchemyError as error:
             raise _explain(error, self.place) from error
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a SQLite file passes its own integrity check away from what is beside it, where there is room.
+
+    The check is made on a copy; where none can be made, on the file as it lies, opened to be read alone.
+    """
+    with TemporaryDirectory(prefix="scanner-state-") as folder:
+        copy = Path(folder) / path.name
+        target = copy.absolute().as_uri()
+        try:
+            for name in (path.name, f"{path.name}-wal"):
+                if (beside := path.with_name(name)).exists():
+                    shutil.copyfile(beside, copy.with_name(name))
+        except OSError:
+            target = f"{path.absolute().as_uri()}?immutable=1"
+        try:
+            with contextlib.closing(sqlite3.connect(target, uri=True)) as connection:
+                return connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        except sqlite3.DatabaseError:
+            return False
 
 
 def set_aside(path: Path, now: datetime) -> Path:
@@ -165,7 +197,7 @@ def _url(place: str | Path) -> URL:
             return make_url(place)
         except (ArgumentError, ValueError) as error:
             raise StoreError("the state's database URL cannot be read; expected postgresql://user@host/name") from error
-    path = Path(place).expanduser()
+    path = expanded(Path(place))
     if path.is_dir() or not path.suffix:
         path = path / FILE_NAME
     return URL.create("sqlite", database=str(path))
@@ -241,26 +273,67 @@ def _mark_version(connection: Connection) -> None:
 
 def _explain(error: SQLAlchemyError, place: str) -> StoreError:
     """A sentence for a person: what happened to the database, and how to mend it."""
-    cause = str(error.orig) if isinstance(error, DatabaseError) and error.orig is not None else str(error)
+    original = error.orig if isinstance(error, DBAPIError) else None
+    if isinstance(original, sqlite3.Error) and getattr(original, "sqlite_errorcode", None) is not None:
+        return _explain_sqlite(original, place)
+    cause = str(error if original is None else original)
     low = cause.lower()
-    if "locked" in low or "lock timeout" in low:
-        return StoreLockedError(f"{place}: another process has been writing for {_WAIT_SECONDS} s. Try again later.")
+    if "lock timeout" in low:
+        return _locked(place)
     for signs, meaning in _MEANINGS:
         if any(sign in low for sign in signs):
             return StoreError(f"{place}: {meaning}")
-    return StoreError(f"{place}: the state cannot be used ({cause.splitlines()[0] if cause else error}).")
+    return _unusable(cause, place)
 
 
+def _explain_sqlite(error: sqlite3.Error, place: str) -> StoreError:
+    """What SQLite's result code means. That a write failed it tells; why, the system has to be asked."""
+    kind = error.sqlite_errorcode & _PRIMARY
+    if kind in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return _locked(place)
+    if kind in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return StoreDamagedError(f"{place}: {_DAMAGED}")
+    if kind in _REFUSED_BY_THE_SYSTEM:
+        found = obstacle(Path(place).parent)
+        if found is not None:
+            return unwritable(Path(place), found)
+    meaning = _SQLITE_MEANINGS.get(kind)
+    if meaning is None:
+        return _unusable(str(error), place)
+    return StoreError(f"{place}: {meaning.format(name=error.sqlite_errorname)}")
+
+
+def _locked(place: str) -> StoreLockedError:
+    return StoreLockedError(f"{place}: another process has been writing for {_WAIT_SECONDS} s. Try again later.")
+
+
+def _unusable(cause: str, place: str) -> StoreError:
+    return StoreError(f"{place}: the state cannot be used ({cause.splitlines()[0] if cause else 'no reason given'}).")
+
+
+# The low byte of a result code says what kind it is of; the rest where exactly it happened.
+_PRIMARY = 0xFF
+_FINDINGS_SAID = 3
+_DAMAGED = (
+    "the file is damaged. Run `scanner store verify`: it sets the file aside, the next scan begins a new one, and "
+    "snapshots are not touched."
+)
+_FULL = "the disk is full. Free some space, or run `scanner store prune`; nothing was stored."
+_READ_ONLY = "it is read-only. Give write permission, or choose another --store."
+_REFUSED_BY_THE_SYSTEM = frozenset(
+    {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}
+)
+_SQLITE_MEANINGS = {
+    sqlite3.SQLITE_FULL: _FULL,
+    sqlite3.SQLITE_IOERR: "the disk could not be read or written ({name}). Check the disk; what is stored is left as "
+    "it is.",
+    sqlite3.SQLITE_READONLY: _READ_ONLY,
+    sqlite3.SQLITE_PERM: _READ_ONLY,
+    sqlite3.SQLITE_CANTOPEN: "the file cannot be opened. Check that it is a file in a folder that you may read and "
+    "write.",
+}
+# What other databases say, in their words.
 _MEANINGS: tuple[tuple[tuple[str, ...], str], ...] = (
-    (
-        ("malformed", "not a database", "file is encrypted", "disk i/o error", "malformed database schema"),
-        "the file is damaged. Run `scanner store verify`: it sets the file aside, the next scan begins a new one, "
-        "and snapshots are not touched.",
-    ),
-    (("readonly", "read-only"), "it is read-only. Give write permission, or choose another --store."),
-    (("full", "no space left"), "the disk is full. Free some space, or run `scanner store prune`; nothing was stored."),
-    (
-        ("unable to open database file",),
-        "the file cannot be opened. Check that it is a file in a folder that you may read and write.",
-    ),
+    (("read-only",), _READ_ONLY),
+    (("full", "no space left"), _FULL),
 )
