@@ -36,8 +36,8 @@ _UNQUOTED_SHARE = 0.95
 class Part:
     """A recorded chain as far as it tells whether others complete it.
 
-    ``listing`` is a digest of its contracts and ``read`` gives them: it is called only where chains of one moment
-    differ. ``item`` is whatever the caller knows the chain by.
+    ``listing`` is a digest of its contracts and ``read`` gives them: it is called only where the listings of chains
+    near each other differ. ``item`` is whatever the caller knows the chain by.
     """
 
     item: Any
