@@ -100,7 +100,7 @@ class _Newest:
         """Take a chain in, and let go of those too old to be parts of the newest one."""
         self.kept.append(taken)
         session, moment = self.order
-        self.kept = [one for one in self.kept if one.session == session and moment - one.moment <= parts.PULL]
+        self.kept = [one for one in self.kept if one.session == session and moment - one.moment <= parts.SPAN]
 
     def fetched(self, symbol: str) -> Fetched:
         """The newest chain, with what was refused and assumed on the way to it."""
