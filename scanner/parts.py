@@ -4,8 +4,9 @@ Chains are often fetched and filed a piece at a time - an expiry, a right or a p
 minutes, or without any time. A piece taken for the chain judges nine contracts of fifty-four. What the pieces hold
 tells them from whole chains:
 
-* Only chains of one source, underlying and session, at most ``PULL`` apart, can be pieces of one another. A chain of
-  many expiries, asked for politely, takes minutes; beyond a quarter of an hour quotes no longer go together.
+* Only chains of one source, underlying and session can be pieces of one another, each at most ``APART`` after the one
+  before it and all within ``SPAN``. A chain of many expiries, asked for politely, takes many minutes; quotes further
+  apart no longer go together.
 * Pieces that share less than half of their contracts (pages may overlap) belong to one pull. One that repeats what the
   pull already holds begins the next pull.
 * A pull that lacks more than a tenth of what the one before it holds is not whole: it renews a part of that chain. Two
@@ -24,7 +25,8 @@ import polars as pl
 
 from scanner import chain as chain_module
 
-PULL = timedelta(minutes=15)
+APART = timedelta(minutes=15)
+SPAN = timedelta(hours=1)
 # Pages of one listing share at most this much of the smaller one; pulls repeat nearly all of it.
 _REPEATED = 0.5
 # A pull with no more than this of the one before it is a renewed part of that one.
@@ -36,8 +38,8 @@ _UNQUOTED_SHARE = 0.95
 class Part:
     """A recorded chain as far as it tells whether others complete it.
 
-    ``listing`` is a digest of its contracts and ``read`` gives them: it is called only where chains of one moment
-    differ. ``item`` is whatever the caller knows the chain by.
+    ``listing`` is a digest of its contracts and ``read`` gives them: it is called only where the listings of chains
+    near each other differ. ``item`` is whatever the caller knows the chain by.
     """
 
     item: Any
@@ -72,18 +74,21 @@ class Pull:
         """All contracts its parts hold."""
         return frozenset[str]().union(*(part.contracts for part in self.parts))
 
+    def _reaches(self, begun: datetime, moment: datetime) -> bool:
+        """Whether quotes from one moment to another are near enough to its own."""
+        return begun - self.moment <= APART and moment - self.begun <= SPAN
+
     def continued_by(self, part: Part) -> bool:
         """Whether a later part belongs to it, by its time and by bringing other contracts."""
-        if part.moment - self.begun > PULL or any(part.listing == known.listing for known in self.parts):
+        if not self._reaches(part.moment, part.moment) or any(part.listing == known.listing for known in self.parts):
             return False
         held = self.contracts
         return len(part.contracts & held) < _REPEATED * min(len(part.contracts), len(held))
 
     def completed_by(self, later: Pull) -> bool:
         """Whether a later pull only renews a part of it."""
-        if later.moment - self.begun > PULL or {part.listing for part in self.parts} <= {
-            part.listing for part in later.parts
-        }:
+        listings = {part.listing for part in later.parts}
+        if not self._reaches(later.begun, later.moment) or all(part.listing in listings for part in self.parts):
             return False
         held = self.contracts
         return len(later.contracts & held) <= _WHOLE * len(held)

@@ -1,30 +1,41 @@
-"""Kill writers at random moments and look at what is left: ``python tests/killing.py --kills 200 --seed 1``.
+"""Kill writers and look at what is left: ``python tests/killing.py --kills 300 --seed 1``.
 
-Each round starts an import or some scans in a process of its own, and ends it with SIGKILL at a random moment of its
-life. The scans are whole ones: they price, judge by the shipped rules, raise alerts and remember their run. A writer
-says what it has stored once it is stored. Afterwards the store must verify, hold everything that was said, and hold
-nothing twice; so must the database of alerts and runs.
+Each round copies a store with history and takes it through the scans of a session of three names, or through two
+imports of which the second completes the chains of the first. Every step is killed once to thrice and then run again.
+Afterwards the store must verify and must hold exactly what a store holds that went through the same steps unkilled:
+snapshots, summaries, alerts, their updates, flagged contracts, looks, and the watchlist written for a trading platform.
 
-Writers are forked from a process that has imported everything and run nothing, so that no kill is spent on imports.
+A step is killed at a random moment of its life, or at one of its calls that change the disk: before it, in the middle
+of it (half the bytes are written) or after it. For these a small library is compiled and preloaded; where there is no C
+compiler all kills are at moments.
+
+Steps are forked from a process that has imported everything and run nothing, so that no kill is spent on imports.
 """
 
 from __future__ import annotations
 
 import argparse
+import ctypes
 import multiprocessing
+import os
 import random
+import shutil
+import subprocess
 import sys
 import time
-from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import polars as pl
 from built_chains import Recorded, built_chain
+from sqlalchemy import inspect, text
 
 from scanner import resources, ruleset, sessions
 from scanner.cli import common, opening, scanning
@@ -34,122 +45,236 @@ from scanner.sources.registry import Vendor
 from scanner.store import maintenance
 from scanner.store.importing import ImportReport, import_chains
 
-DAYS = sessions.sessions_between(date(2026, 3, 2), date(2026, 8, 14))
-STRIKES = [50.0 + i for i in range(100)]
-IMPORTED_SESSIONS = 6
-SCANS = 3
-# How long a writer lives is learnt from the newest ones of its kind that were not killed.
-LIVES_KEPT = 3
-SPARED_EVERY = 20
+NAMES = ("AAA", "BBB", "CCC")
+DAYS = sessions.sessions_between(date(2026, 7, 1), date(2026, 8, 3))
+EXPIRIES = (date(2026, 8, 21), date(2026, 9, 18), date(2026, 10, 16))
+CONFIG = "source: files\nstore: {path: store}\noutputs: {watchlist: {path: lists}}\n"
+PRELOADED = "SCANNER_KILLING_LIBRARY"
+BEFORE, TORN, AFTER = range(3)
+MANNERS = ("before a disk call", "in the middle of a write", "after a disk call")
+AT_A_MOMENT = "at a moment"
+# What a run is called and when it was is its own; the rest of a table must not tell that anything was killed.
+OWN_TO_A_RUN = {"run_id", "row_id", "started_at", "finished_at"}
+COMPARED = ("alerts", "alert_updates", "flagged", "looks", "sightings", "calibration")
+
+Step = Callable[[Path, Connection], None]
 
 
 @dataclass
 class Outcome:
     """What became of all the writers, and what they left."""
 
-    killed: Counter[str] = field(default_factory=Counter)
-    finished: Counter[str] = field(default_factory=Counter)
-    failed: int = 0
-    said: set[str] = field(default_factory=set)
+    killed: Counter[tuple[str, str]] = field(default_factory=Counter)
+    finished: int = 0
+    rounds: int = 0
+    failed: list[str] = field(default_factory=list)
     damaged: list[str] = field(default_factory=list)
     leftovers: int = 0
     lost: set[str] = field(default_factory=set)
     doubled: list[str] = field(default_factory=list)
-    outdated: int = 0
+    different: list[str] = field(default_factory=list)
 
     @property
     def kills(self) -> int:
-        return sum(self.killed.values())
+        return self.killed.total()
 
     @property
     def sound(self) -> bool:
-        return not (self.failed or self.damaged or self.lost or self.doubled or self.outdated)
+        return not (self.failed or self.damaged or self.lost or self.doubled or self.different)
 
 
-class OneChain:
-    """A source of one chain."""
+class Chains:
+    """A source of the chains it was given."""
 
     vendor = Vendor("test", "chains of a test", "")
 
-    def __init__(self, chain: pl.DataFrame) -> None:
-        self._chain = chain
+    def __init__(self, chains: Iterable[pl.DataFrame]) -> None:
+        self._chains = {chain["underlying"][0]: chain for chain in chains}
 
     def chains(self, symbols: Iterable[str], now: object) -> Iterator[Fetched]:
         del now
         for symbol in symbols:
-            yield Fetched(symbol, self._chain)
+            yield Fetched(symbol, self._chains[symbol])
 
 
 def settings_of(folder: Path) -> Settings:
-    return common.settings_for(resources.default_config(), store=folder)
+    config = folder / "config.yaml"
+    if not config.exists():
+        config.write_text(CONFIG, "utf-8")
+    return common.settings_for(config)
 
 
-def write(folder: Path, number: int, say: Connection) -> None:
-    """One writer: an import on even rounds, scans on odd ones. Says each chain once it is stored."""
-    settings = settings_of(folder)
-    if number % 2:
-        _scan(settings, number // 2, say)
-    else:
-        _import(settings, number // 2, say)
+def chain_of(name: str, day: date, quoted: datetime | None = None, surge: int = 0) -> pl.DataFrame:
+    """Sixty contracts with everyday volumes, and one of them with a surge."""
+    strikes = [82.0 + 4 * i for i in range(10)]
+    volumes = [20 + (7 * i + 5 * day.toordinal()) % 11 + (surge if i == 12 else 0) for i in range(60)]
+    return built_chain(day, underlying=name, expiries=EXPIRIES, strikes=strikes, volume=volumes, quote_time=quoted)
 
 
-def _import(settings: Settings, number: int, say: Connection) -> None:
-    """Sessions of which the import before brought the first half; a new name once all sessions are there."""
-    first = number * IMPORTED_SESSIONS // 2
-    name = f"I{chr(65 + first // len(DAYS))}"
-    days = [DAYS[(first + i) % len(DAYS)] for i in range(IMPORTED_SESSIONS)]
-    recorded = [Recorded(built_chain(day, strikes=STRIKES, underlying=name, source="import")) for day in days]
-    with opening.open_store(settings) as store:
-        import_chains(store, recorded, ImportReport(), lambda item: say.send(f"chain {_key(item.chain)}"))
+# The steps
 
 
-def _scan(settings: Settings, number: int, say: Connection) -> None:
-    """Scans of one session at different times, the last of them at its close."""
-    day, name = DAYS[number % len(DAYS)], f"S{chr(65 + number // len(DAYS))}"
+def history(folder: Path, say: Connection) -> None:
+    """All sessions but the last, in one piece."""
+    with opening.open_store(settings_of(folder)) as store:
+        recorded = [Recorded(chain_of(name, day)) for day in DAYS[:-1] for name in NAMES]
+        import_chains(store, recorded, ImportReport())
+    say.send("ready")
+
+
+def scan(folder: Path, say: Connection, hours_left: int) -> None:
+    """A scan of all names; the volume of one surges early in the session, that of another late."""
+    settings, quoted = settings_of(folder), sessions.session_close(DAYS[-1]) - timedelta(hours=hours_left)
+    surges = {"AAA": 6_000, "BBB": 9_000 if hours_left < 2 else 0}
+    source = Chains(chain_of(name, DAYS[-1], quoted, surges.get(name, 0)) for name in NAMES)
     rules = ruleset.load([resources.shipped_rules()]).stable()
-    for left in reversed(range(SCANS)):
-        quoted = sessions.session_close(day) - left * timedelta(hours=1)
-        chain = built_chain(day, strikes=STRIKES, underlying=name, source="scan", quote_time=quoted)
-        result = scanning.scan_once(settings, [OneChain(chain)], rules, (name,), quoted)
-        if result.errors:
-            raise RuntimeError(str(result.errors))
-        say.send(f"run {result.scan.id}")
-        say.send(f"chain {_key(chain)}")
+    result = scanning.scan_once(settings, [source], rules, NAMES, quoted)
+    if result.errors:
+        raise RuntimeError(str(result.errors))
+    say.send(f"run {result.scan.id}")
+
+
+def import_parts(folder: Path, say: Connection, rights: str) -> None:
+    """One right of every chain of the last session and the three before it, as they lie in files by expiry."""
+    parts = [
+        Recorded(
+            chain.filter((pl.col("right") == right) & (pl.col("expiry") == expiry)), Path(f"{name}-{right}{expiry}")
+        )
+        for day in DAYS[-4:]
+        for name in NAMES
+        for chain in [chain_of(name, day).with_columns(source=pl.lit("parts"))]
+        for right in rights
+        for expiry in EXPIRIES
+    ]
+    with opening.open_store(settings_of(folder)) as store:
+        import_chains(store, parts, ImportReport(), lambda item: say.send(f"part {_key(item.chain)}"))
 
 
 def _key(chain: pl.DataFrame) -> str:
-    return "{} {} {} {:%H:%M}".format(*chain.select("source", "session_date", "underlying", "quote_time").row(0))
+    right, expiry = chain.select("right", "expiry").row(0)
+    return "{} {} {} ".format(*chain.select("source", "session_date", "underlying").row(0)) + f"{right} {expiry}"
 
 
-def kill_writers(folder: Path, kills: int, seed: int) -> Outcome:
-    """Start writers one after the other and kill them, until so many have been killed in their work."""
+STORIES: dict[str, list[Step]] = {
+    "scan": [partial(scan, hours_left=left) for left in (3, 1, 0)],
+    "import": [partial(import_parts, rights=right) for right in ("C", "P")],
+}
+
+
+# What is left
+
+
+def held(folder: Path, say: Connection) -> None:
+    """Open the store as the next command would, and say all it holds, as plain data."""
+    with opening.open_memory(settings_of(folder)) as memory:
+        assert memory.store is not None
+        assert memory.state is not None
+        found = maintenance.verify(memory.store)
+        kept = memory.store.snapshots
+        chains = [
+            item for source in kept.sources() for day in kept.sessions(source) for item in kept.chains(source, day)
+        ]
+        summaries = memory.store.summaries
+        tables = inspect(memory.state.engine)
+        with memory.state.engine.connect() as connection:
+            rows = {
+                table: sorted(
+                    str({name: value for name, value in row.items() if name not in OWN_TO_A_RUN})
+                    for row in connection.execute(text(f"SELECT * FROM {table}")).mappings()
+                )
+                for table in COMPARED
+                if tables.has_table(table)
+            }
+            runs = {f"run {run}" for (run,) in connection.execute(text("SELECT run_id FROM runs"))}
+        parts = {
+            f"part {_key(part)}"
+            for item in chains
+            if item.source == "parts"
+            for part in kept.load([item]).partition_by("right", "expiry")
+        }
+        say.send(
+            {
+                "damaged": [*found.damaged, *memory.state.verify()],
+                "leftovers": len(found.leftovers),
+                "said": runs | parts,
+                "compared": rows
+                | {
+                    "snapshots": sorted(
+                        f"{item.source} {item.session_date} {item.underlying} {item.quote_time} {item.fingerprint}"
+                        for item in chains
+                    ),
+                    "summaries": [
+                        f"{source} {day} {summaries.underlyings(source, day).sort('underlying').rows()} "
+                        f"{summaries.contracts(source, day).sort('contract').hash_rows().sum()}"
+                        for source in summaries.sources()
+                        for day in summaries.sessions(source)
+                    ],
+                    "outdated": [str(memory.store.outdated())],
+                    "lists": [f"{path.name} {path.read_text()}" for path in sorted((folder / "lists").glob("*"))],
+                },
+            }
+        )
+
+
+# Killing
+
+
+@dataclass
+class Plan:
+    """How one run of a step ends: at a call, in a manner; at a moment of so many seconds; else it is spared."""
+
+    call: int = 0
+    manner: int = BEFORE
+    seconds: float | None = None
+
+    @property
+    def how(self) -> str:
+        return AT_A_MOMENT if self.seconds is not None else MANNERS[self.manner]
+
+
+@dataclass
+class Ran:
+    """One run of a step: what it said, how many calls it made (known only if it was not killed), how long it took."""
+
+    said: list[Any]
+    code: int | None
+    calls: int
+    seconds: float
+
+
+def library() -> Any:
+    """The preloaded library; None where there is none."""
+    return ctypes.CDLL(os.environ[PRELOADED]) if PRELOADED in os.environ else None
+
+
+def _armed(step: Step, folder: Path, plan: Plan, say: Connection) -> None:
+    loaded = library()
+    if loaded is not None:
+        loaded.killing_arm(ctypes.c_long(plan.call), plan.manner)
+    step(folder, say)
+    say.send(("calls", 0 if loaded is None else loaded.killing_count()))
+
+
+def run(step: Step, folder: Path, plan: Plan | None = None) -> Ran:
+    """Run a step in a process of its own, to its end or to the one planned."""
+    plan = plan or Plan()
     forking = multiprocessing.get_context("fork")
-    chance, outcome, number = random.Random(seed), Outcome(), 0
-    lives: dict[str, deque[float]] = {"scan": deque(maxlen=LIVES_KEPT), "import": deque(maxlen=LIVES_KEPT)}
-    while outcome.kills < kills:
-        kind = "scan" if number % 2 else "import"
-        heard, say = forking.Pipe(duplex=False)
-        writer = forking.Process(target=write, args=(folder, number, say))
-        began = time.monotonic()
-        writer.start()
-        say.close()
-        # Some are left alone: how long they take is how long the others may live.
-        spared = number % SPARED_EVERY < len(lives)
-        writer.join(None if spared else chance.uniform(0, max(lives[kind])))
+    heard, say = forking.Pipe(duplex=False)
+    writer = forking.Process(target=_armed, args=(step, folder, plan, say))
+    began = time.monotonic()
+    writer.start()
+    say.close()
+    if plan.seconds is not None:
+        writer.join(plan.seconds)
         if writer.is_alive():
             writer.kill()
-            writer.join()
-            outcome.killed[kind] += 1
-        else:
-            outcome.finished[kind] += 1
-            outcome.failed += writer.exitcode != 0
-            lives[kind].append(time.monotonic() - began)
-        outcome.said.update(_heard(heard))
-        number += 1
-    return outcome
+    said = list(_heard(heard))
+    writer.join()
+    calls = sum(item[1] for item in said if isinstance(item, tuple))
+    return Ran([item for item in said if not isinstance(item, tuple)], writer.exitcode, calls, time.monotonic() - began)
 
 
-def _heard(pipe: Connection) -> Iterator[str]:
+def _heard(pipe: Connection) -> Iterator[Any]:
     """All that a writer said, up to where it was cut off."""
     with pipe:
         while True:
@@ -159,47 +284,127 @@ def _heard(pipe: Connection) -> Iterator[str]:
                 return
 
 
-def examine(folder: Path, outcome: Outcome) -> Outcome:
-    """Open the store as the next command would, and compare it with what the writers said."""
-    with opening.open_memory(settings_of(folder)) as memory:
-        assert memory.store is not None
-        assert memory.state is not None
-        found = maintenance.verify(memory.store)
-        outcome.damaged, outcome.leftovers = [*found.damaged, *memory.state.verify()], len(found.leftovers)
-        kept = memory.store.snapshots
-        held = Counter(
-            f"chain {item.source} {day} {item.underlying} {item.quote_time:%H:%M}"
-            for source in kept.sources()
-            for day in kept.sessions(source)
-            for item in kept.chains(source, day)
-        )
-        with memory.state.read() as ledger:
-            held.update(f"run {run['id']}" for run in ledger.runs(limit=1_000_000))
-        outcome.lost = outcome.said - held.keys()
-        outcome.doubled = [name for name, count in held.items() if count > 1]
-        memory.store.catch_up()
-        outcome.outdated = len(memory.store.outdated())
+@dataclass
+class Reference:
+    """A story gone through unkilled: how many calls and seconds each step takes, and what it leaves."""
+
+    calls: list[int]
+    seconds: list[float]
+    compared: dict[str, list[str]]
+
+
+def reference(base: Path, folder: Path, steps: list[Step]) -> Reference:
+    """Go through a story without a kill."""
+    shutil.copytree(base, folder)
+    ran = [run(step, folder) for step in steps]
+    assert all(one.code == 0 for one in ran), "the story fails even where nobody is killed"
+    (left,) = run(held, folder).said
+    return Reference([one.calls for one in ran], [one.seconds for one in ran], left["compared"])
+
+
+def kill_writers(folder: Path, kills: int, seed: int, minutes: float) -> Outcome:
+    """Go through the stories and kill their steps, until so many have been killed in their work, or time is up."""
+    chance, outcome, until = random.Random(seed), Outcome(), time.monotonic() + 60 * minutes
+    base = folder / "base"
+    base.mkdir()
+    assert run(history, base).code == 0
+    told = {kind: reference(base, folder / kind, steps) for kind, steps in STORIES.items()}
+    while outcome.kills < kills and time.monotonic() < until:
+        kind = list(STORIES)[outcome.rounds % len(STORIES)]
+        place = folder / f"round-{outcome.rounds}"
+        shutil.copytree(base, place)
+        said = [
+            item for number in range(len(STORIES[kind])) for item in _step(kind, number, place, told, chance, outcome)
+        ]
+        _compare(kind, place, said, told[kind], outcome)
+        shutil.rmtree(place)
+        outcome.rounds += 1
     return outcome
 
 
+def _step(
+    kind: str, number: int, place: Path, told: dict[str, Reference], chance: random.Random, outcome: Outcome
+) -> list[str]:
+    """Kill a step once to thrice, then run it to its end; what it said on the way."""
+    step, known = STORIES[kind][number], told[kind]
+    said: list[str] = []
+    for _ in range(chance.choice((1, 2, 3))):
+        plan = Plan(seconds=chance.uniform(0, known.seconds[number]))
+        if known.calls[number] and chance.random() < 0.75:
+            plan = Plan(chance.randint(1, known.calls[number]), chance.choice((BEFORE, TORN, AFTER)))
+        ran = run(step, place, plan)
+        said += ran.said
+        if ran.code == -9:
+            outcome.killed[kind, plan.how] += 1
+        elif ran.code == 0:
+            outcome.finished += 1
+        else:
+            outcome.failed.append(f"{kind} {number} after {outcome.kills} kills")
+    again = run(step, place)
+    if again.code != 0:
+        outcome.failed.append(f"{kind} {number}, run again after {outcome.kills} kills")
+    return said + again.said
+
+
+def _compare(kind: str, place: Path, said: list[str], unkilled: Reference, outcome: Outcome) -> None:
+    """Hold what is left against what was said, and against a store in which nobody was killed."""
+    answers = run(held, place).said
+    if not answers:
+        outcome.failed.append(f"{kind}: the store cannot be opened after {outcome.kills} kills")
+        return
+    (left,) = answers
+    outcome.damaged += left["damaged"]
+    outcome.leftovers += left["leftovers"]
+    outcome.lost |= set(said) - left["said"]
+    stored = Counter(left["compared"]["snapshots"])
+    outcome.doubled += [name for name, count in stored.items() if count > 1]
+    for what, rows in unkilled.compared.items():
+        found = left["compared"].get(what, [])
+        if found != rows:
+            lacking = list((Counter(rows) - Counter(found)).elements())
+            added = list((Counter(found) - Counter(rows)).elements())
+            outcome.different.append(
+                f"{kind} round {outcome.rounds}, {what}: {len(lacking)} lacking, {len(added)} too many: "
+                f"{lacking[:1]} {added[:1]}"
+            )
+
+
+def compiled(folder: Path) -> Path | None:
+    """The library that kills at disk calls; None where it cannot be made."""
+    compiler, made = shutil.which("cc"), folder / "disk_calls.so"
+    if compiler is None or not sys.platform.startswith("linux"):
+        return None
+    source = Path(__file__).with_name("disk_calls.c")
+    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-w", "-o", made, source, "-ldl"], check=True)
+    return made
+
+
 def main(arguments: list[str]) -> int:
-    """Run it and say what was found; 1 where anything was damaged, lost or doubled."""
+    """Run it and say what was found; 1 where anything was damaged, lost, doubled or different."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--minutes", type=float, default=120.0, help="begin no round after so long")
     options = parser.parse_args(arguments)
     with TemporaryDirectory() as folder:
-        outcome = examine(Path(folder), kill_writers(Path(folder), options.kills, options.seed))
+        made = None if PRELOADED in os.environ else compiled(Path(folder))
+        if made is not None:
+            # The library has to be there before anything else is loaded.
+            preloaded = {**os.environ, PRELOADED: str(made), "LD_PRELOAD": str(made)}
+            return subprocess.run([sys.executable, __file__, *arguments], env=preloaded, check=False).returncode
+        outcome = kill_writers(Path(folder), options.kills, options.seed, options.minutes)
+    print(f"{outcome.kills} writers killed in {outcome.rounds} rounds, {outcome.finished} finished before their time")
+    for (kind, how), count in sorted(outcome.killed.items()):
+        print(f"  {kind}: {count} {how}")
     print(
-        f"{outcome.kills} writers killed ({outcome.killed['import']} imports, {outcome.killed['scan']} scans), "
-        f"{outcome.finished.total()} finished before their time, {outcome.failed} failed; "
-        f"{len(outcome.said)} chains and runs said to be stored"
-    )
-    print(
-        f"damaged {len(outcome.damaged)}, lost {len(outcome.lost)}, doubled {len(outcome.doubled)}, "
-        f"sessions still to be summarised after catching up {outcome.outdated}; "
+        f"failed {len(outcome.failed)}, damaged {len(outcome.damaged)}, lost {len(outcome.lost)}, "
+        f"doubled {len(outcome.doubled)}, different from an unkilled store {len(outcome.different)}; "
         f"unfinished temporary files swept away {outcome.leftovers}"
     )
+    for problem in [*outcome.failed, *outcome.damaged, *sorted(outcome.lost), *outcome.doubled, *outcome.different][
+        :20
+    ]:
+        print(f"  {problem[:600]}")
     return int(not outcome.sound)
 
 

@@ -69,6 +69,12 @@ def test_pieces_more_than_a_quarter_of_an_hour_apart_are_no_chain() -> None:
     assert grouped((0, only("A")), (15.1, only("B"))) == [[0], [1]]
 
 
+def test_a_chain_that_takes_longer_than_that_to_pull_is_one_while_its_pieces_follow_each_other() -> None:
+    assert grouped((0, only("A")), (12, only("B")), (24, only("C"))) == [[0, 1, 2]]
+    slow = [(number * 14, only(start)) for number, start in enumerate(("AC", "AP", "BC", "BP", "CC", "CP"))]
+    assert grouped(*slow) == [[0, 1, 2, 3, 4], [5]], "but no longer than an hour"
+
+
 def test_a_piece_pulled_again_renews_its_part_of_the_chain() -> None:
     assert grouped((0, WHOLE), (5, only("B"))) == [[0, 1]]
     assert grouped((0, only("A")), (1, only("B")), (5, only("A"))) == [[0, 1, 2]]

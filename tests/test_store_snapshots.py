@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import polars as pl
 import pytest
 from built_chains import built_chain
 
+from scanner.store import snapshots as stored
 from scanner.store.snapshots import Snapshots
 
 
@@ -57,3 +60,49 @@ def test_whatever_an_underlying_is_called_its_chain_is_stored_inside_the_folder(
     folder = snapshots.folder / "test" / "2026-08-03"
     assert len(list(folder.iterdir())) == 2
     assert {path.parent for path in snapshots.folder.rglob("*.parquet")} == {folder}
+
+
+def test_of_two_whole_chains_of_one_moment_the_one_with_more_volume_is_the_newest(snapshots: Snapshots) -> None:
+    day = date(2026, 8, 3)
+    for name, volume in (("a", 9), ("b", 7)):
+        snapshots.write(built_chain(day, volume=volume), name)
+    assert snapshots.newest("test", day)["volume"].unique().to_list() == [9]
+
+
+def test_each_chain_of_a_file_is_known_by_its_own_content(snapshots: Snapshots) -> None:
+    day = date(2026, 8, 3)
+    names = [built_chain(day, underlying=name) for name in ("ABC", "XYZ")]
+    snapshots.write(pl.concat(names), "scan")
+    assert [snapshots.holds(chain) for chain in names] == [True, True]
+    assert not snapshots.holds(built_chain(day, underlying="XYZ", volume=99))
+
+
+def test_files_of_earlier_versions_that_say_less_of_their_chains_are_read(
+    snapshots: Snapshots, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    day = date(2026, 8, 3)
+    written = stored._described
+
+    def shorter(chain: pl.DataFrame, digest: str) -> dict[str, Any]:
+        described = written(chain, digest)
+        return described | {"chains": [entry[:3] for entry in described["chains"]]}
+
+    monkeypatch.setattr(stored, "_described", shorter)
+    for hour in (15, 18):
+        snapshots.write(built_chain(day, quote_time=datetime(2026, 8, 3, hour, tzinfo=UTC), volume=hour), f"at-{hour}")
+    assert snapshots.newest("test", day)["volume"].unique().to_list() == [18]
+    assert snapshots.holds(built_chain(day, quote_time=datetime(2026, 8, 3, 15, tzinfo=UTC), volume=15))
+
+
+def test_the_earlier_chain_is_the_pull_before_and_never_a_part_of_the_same(snapshots: Snapshots) -> None:
+    day, noon = date(2026, 8, 3), datetime(2026, 8, 3, 16, tzinfo=UTC)
+    for minutes in (0, 60):
+        for seconds, right in enumerate("CP"):
+            quoted = noon + timedelta(minutes=minutes, seconds=seconds)
+            part = built_chain(day, quote_time=quoted, volume=minutes + 1).filter(pl.col("right") == right)
+            snapshots.write(part, f"{minutes}-{right}")
+    newest = snapshots.newest("test", day)
+    earlier = snapshots.earlier(newest)
+    assert (newest.height, newest["volume"].unique().to_list()) == (20, [61])
+    assert (earlier.height, earlier["volume"].unique().to_list()) == (20, [1])
+    assert snapshots.newest("test", day, until=noon + timedelta(minutes=1)).equals(earlier)

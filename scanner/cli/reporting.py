@@ -16,6 +16,7 @@ from scanner.errors import ScanProblem, StoreError
 from scanner.metrics import record
 from scanner.outputs.report import Page, Report
 from scanner.outputs.result import ScanResult
+from scanner.symbology import plain_ticker
 
 if TYPE_CHECKING:
     from scanner.config import Settings
@@ -58,11 +59,15 @@ def _stored(ledger: Ledger, scan: ScanMeta, symbols: Sequence[str]) -> ScanResul
     alerts = sorted(
         ledger.session_alerts(scan.session_date, scan.simulated), key=lambda alert: alert.strength, reverse=True
     )
-    wanted = set(symbols)
+    asked = {plain_ticker(symbol) for symbol in symbols}
+
+    def wanted(underlying: str | None) -> bool:
+        return not asked or plain_ticker(underlying or "") in asked
+
     return ScanResult(
         scan=scan,
-        alerts=tuple(alert for alert in alerts if not wanted or alert.underlying in wanted),
-        not_judged=tuple(item for item in ledger.not_judged(scan.id) if not wanted or item.underlying in wanted),
+        alerts=tuple(alert for alert in alerts if wanted(alert.underlying)),
+        not_judged=tuple(item for item in ledger.not_judged(scan.id) if wanted(item.underlying)),
         errors=tuple(ScanProblem(**problem) for problem in run["errors"]),
         held_back=run["held_back"],
         notes=tuple(run.get("notes", ())),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -60,7 +59,8 @@ class FilesSource:
                     unread.setdefault(refusal.path, []).append(refusal)
             elif _known_at(recorded.chain, now):
                 source, underlying = recorded.chain.select("source", "underlying").row(0)
-                newest.setdefault(plain_ticker(underlying), {}).setdefault(source, _Newest()).take(recorded)
+                of_name = newest.setdefault(plain_ticker(underlying), {})
+                of_name.setdefault(source, _Newest()).take(_Taken.of(recorded, recorded.chain))
         for symbol, underlying in (asked or {name: name for name in sorted(newest)}).items():
             if underlying in newest:
                 yield max(newest[underlying].values(), key=lambda found: found.order).fetched(symbol)
@@ -73,56 +73,55 @@ class FilesSource:
             yield Fetched(path, None, ScanProblem(path, STAGE, "unreadable_file", said))
 
 
+@dataclass(frozen=True)
+class _Taken:
+    """A chain that was there, and what it is of."""
+
+    recorded: RecordedChain
+    chain: pl.DataFrame
+    session: date
+    moment: datetime
+
+    @classmethod
+    def of(cls, recorded: RecordedChain, chain: pl.DataFrame) -> _Taken:
+        session, moment = chain.select("session_date", "quote_time").row(0)
+        return cls(recorded, chain, session, moment)
+
+    def contracts(self) -> list[str]:
+        return self.chain["contract"].to_list()
+
+
 @dataclass
 class _Newest:
     """The newest chain of one name in one format among those taken, and the chains it may have to be joined from."""
 
-    kept: list[RecordedChain] = field(default_factory=list)
+    kept: list[_Taken] = field(default_factory=list)
 
     @property
     def order(self) -> tuple[date, datetime]:
         """The newest session and moment in it."""
-        return max(_order(recorded) for recorded in self.kept)
+        return max((taken.session, taken.moment) for taken in self.kept)
 
-    def take(self, recorded: RecordedChain) -> None:
+    def take(self, taken: _Taken) -> None:
         """Take a chain in, and let go of those too old to be parts of the newest one."""
-        session, moment = max(_order(one) for one in (recorded, *self.kept))
-        self.kept = [
-            one for one in (*self.kept, recorded) if _order(one)[0] == session and moment - _order(one)[1] <= parts.PULL
-        ]
+        self.kept.append(taken)
+        session, moment = self.order
+        self.kept = [one for one in self.kept if one.session == session and moment - one.moment <= parts.SPAN]
 
     def fetched(self, symbol: str) -> Fetched:
         """The newest chain, with what was refused and assumed on the way to it."""
-        known = [
-            parts.Part(one, _order(one)[1], str(number), partial(_contracts, one))
-            # Of two whole chains of one moment the one with more volume is the later one, for volume only grows.
-            for number, one in enumerate(sorted(self.kept, key=lambda one: _chain(one)["volume"].sum()))
-        ]
-        pull = [part.item for part in parts.pulls(known)[-1].parts]
-        frames = [_chain(one) for one in pull]
-        chain = parts.join(frames)
-        notes = [note for one in pull for note in (*(str(refusal) for refusal in one.refusals), *one.notes)]
+        # Of two whole chains of one moment the one with more volume is the later one, for volume only grows.
+        by_volume = sorted(self.kept, key=lambda taken: taken.chain["volume"].sum())
+        known = [parts.Part(one, one.moment, str(number), one.contracts) for number, one in enumerate(by_volume)]
+        pull: list[_Taken] = [part.item for part in parts.pulls(known)[-1].parts]
+        chain = parts.join([one.chain for one in pull])
+        notes = [str(note) for one in pull for note in (*one.recorded.refusals, *one.recorded.notes)]
         if len(pull) > 1:
-            files = len({one.path for one in pull})
+            files = len({one.recorded.path for one in pull})
             what = f"{files} files" if files == len(pull) else f"{len(pull)} parts in {files} files"
-            notes.append(
-                f"{chain['underlying'][0]}: {parts.told(what, [_order(one)[1] for one in pull], chain.height)}"
-            )
+            told = parts.told(what, [one.moment for one in pull], chain.height)
+            notes.append(f"{chain['underlying'][0]}: {told}")
         return Fetched(symbol, chain, notes=tuple(dict.fromkeys(notes)))
-
-
-def _chain(recorded: RecordedChain) -> pl.DataFrame:
-    assert recorded.chain is not None
-    return recorded.chain
-
-
-def _contracts(recorded: RecordedChain) -> list[str]:
-    return _chain(recorded)["contract"].to_list()
-
-
-def _order(recorded: RecordedChain) -> tuple[date, datetime]:
-    session, moment = _chain(recorded).select("session_date", "quote_time").row(0)
-    return session, moment
 
 
 def _may_serve(key: Key, asked: set[str], now: datetime, clock: datetime | None) -> bool:
@@ -140,9 +139,9 @@ def _may_serve(key: Key, asked: set[str], now: datetime, clock: datetime | None)
 
 
 def _claims_after(clock: datetime, session: date | None, quote_time: datetime | None) -> bool:
-    return (session is not None and session > sessions.new_york_date(clock)) or (
-        quote_time is not None and quote_time > clock
-    )
+    if session is not None and session > sessions.new_york_date(clock):
+        return True
+    return quote_time is not None and quote_time > clock
 
 
 def _known_at(chain: pl.DataFrame, now: datetime) -> bool:

@@ -41,6 +41,7 @@ class StoredChain:
     """One chain inside a snapshot file, as its footer tells it.
 
     ``fingerprint`` is a digest of all it says, ``listing`` one of its contracts, ``file_fingerprint`` that of the file.
+    ``volume`` is that of all contracts: of two chains of one moment the one with more is the later, for it only grows.
     """
 
     source: str
@@ -51,6 +52,7 @@ class StoredChain:
     rows: int
     fingerprint: str
     listing: str
+    volume: int
     file_fingerprint: str
     path: Path
 
@@ -150,7 +152,7 @@ class Snapshots:
             for item in self._footer_or_nothing(path)
             if wanted is None or plain_ticker(item.underlying) in wanted
         ]
-        return sorted(listed, key=lambda item: (item.underlying, item.quote_time, item.scan_id))
+        return sorted(listed, key=lambda item: (item.underlying, item.quote_time, item.volume, item.scan_id))
 
     def _footer_or_nothing(self, path: Path) -> tuple[StoredChain, ...]:
         if path in self._damaged:
@@ -306,6 +308,7 @@ def _described(chain: pl.DataFrame, digest: str) -> dict[str, Any]:
                 part.height,
                 digest if len(held) == 1 else fingerprint(part),
                 _digest(part, ["contract"]),
+                part["volume"].sum(),
             ]
             for (underlying, quoted), part in held.items()
         ],
@@ -349,9 +352,9 @@ def _buffers(column: pl.Series) -> Iterator[bytes | memoryview]:
 def _stored_chains(path: Path, described: dict[str, Any]) -> Iterator[StoredChain]:
     session, scan_id = date.fromisoformat(described["session_date"]), from_folder_name(path.stem)
     whole = described["fingerprint"]
-    for number, (underlying, quoted, rows, *digests) in enumerate(described["chains"]):
-        # Files of earlier versions have no digests of their chains: then that of the file stands for each.
-        own, listing = digests or (whole, f"{whole}/{number}")
+    for number, (underlying, quoted, rows, *said) in enumerate(described["chains"]):
+        # Files of earlier versions say no more of a chain: then the digest of the file stands for that of each.
+        own, listing, volume = said or (whole, f"{whole}/{number}", 0)
         yield StoredChain(
             source=described["source"],
             session_date=session,
@@ -361,6 +364,7 @@ def _stored_chains(path: Path, described: dict[str, Any]) -> Iterator[StoredChai
             rows=rows,
             fingerprint=own,
             listing=listing,
+            volume=volume,
             file_fingerprint=whole,
             path=path,
         )
