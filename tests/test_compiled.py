@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -88,11 +87,15 @@ def package(tmp_path: Path) -> Path:
     return folder
 
 
-def fresh(code: str, **environment: str) -> list[str]:
+def fresh(code: str, *arguments: str, **environment: str) -> list[str]:
     """The words that a fresh process prints which runs some lines of Python."""
     clean = {name: value for name, value in os.environ.items() if name != "NUMBA_CACHE_DIR"}
     ran = subprocess.run(
-        [sys.executable, "-B", "-c", code], env=clean | environment, capture_output=True, text=True, check=False
+        [sys.executable, "-B", "-c", code, *arguments],
+        env=clean | environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert (ran.returncode, ran.stderr) == (0, "")
     return ran.stdout.split()
@@ -286,49 +289,54 @@ def test_code_that_holds_a_function_named_before_the_counting_began_is_not_kept(
     assert len(kept(package, "inside.answer")) == 1
 
 
-# What a market of a few names says at each of the stages that compute by compiled functions.
+# Two stages that share kernels: each prints a digest of all its numbers, in the order asked for, then the kernels that
+# were used, and how many codes had to be compiled for that.
 STAGES = """
-import hashlib, json, sys
+import hashlib, sys
+from numba.core.dispatcher import Dispatcher
 from scanner import pipeline
 from scanner.cli import opening
-from scanner.measuring import measure
-from scanner.metrics import surprise
+from scanner.measuring import KnownBefore, measure
 from scanner.pricing import price_chain
 from scanner.sources import simulated
 
-*history, last = simulated.sample_market(7, ("AAPL", "SPY"), count=22)
-
-def digest(frame):
-    return hashlib.sha256(frame.write_json().encode()).hexdigest()
+*history, last = simulated.sample_market(7, ("AAPL", "SPY"), count=14)
 
 def pricing():
     priced = price_chain(last)
-    return digest(priced.contracts) + digest(priced.expiries)
+    return [priced.contracts, priced.expiries, priced.underlyings]
 
-def remembering():
+def scoring():
     with opening.temporary_memory() as memory:
         opening.remember(memory.store, history)
-        return memory.store.history.panel("simulated", ["AAPL", "SPY"], last["session_date"][0])
+        panel = memory.store.history.panel("simulated", ["AAPL", "SPY"], last["session_date"][0])
+        return list(measure(last, KnownBefore(panel), pipeline.newest_quotes(last)).frames.values())
 
-def fitting():
-    panel = remembering()
-    return digest(surprise.fit(panel, None).realised)
-
-def measuring():
-    frames = measure(last, remembering(), pipeline.newest_quotes(last)).frames
-    return "".join(digest(frame) for frame in frames.values())
-
-kernels = lambda: [
-    found for name, module in list(sys.modules.items()) if name.startswith("scanner.")
-    for found in vars(module).values() if hasattr(found, "cache_misses")
-]
-told = {name: globals()[name]() for name in sys.argv[1:]}
+for stage in sys.argv[1:]:
+    text = "".join(frame.write_json() for frame in globals()[stage]())
+    print(stage, hashlib.sha256(text.encode()).hexdigest())
+modules = [module for name, module in sys.modules.items() if name.startswith("scanner.")]
+kernels = {found for module in modules for found in vars(module).values() if isinstance(found, Dispatcher)}
+print(sum(bool(kernel.signatures) for kernel in kernels))
+print(sum(sum(kernel.stats.cache_misses.values()) for kernel in kernels))
 """
 
 
 @pytest.mark.slow
-def test_every_kernel_computes_the_same_by_kept_code_in_whatever_order_it_is_loaded(tmp_path: Path) -> None:
-    pass
+def test_kept_code_gives_the_same_numbers_in_whatever_order_it_is_loaded(tmp_path: Path) -> None:
+    def run(*stages: str) -> tuple[dict[str, str], int, int]:
+        """The digests by stage, the kernels that were used, and the codes that were compiled."""
+        *told, used, compiled = fresh(STAGES, *stages, PYTHONPATH=str(PACKAGE), NUMBA_CACHE_DIR=str(tmp_path))
+        return dict(zip(told[::2], told[1::2], strict=True)), int(used), int(compiled)
+
+    compiled_here = [run("pricing"), run("scoring")]
+    assert all(compiled for *_, compiled in compiled_here)
+    alone = {stage: digest for told, *_ in compiled_here for stage, digest in told.items()}
+    for stages in permutations(("pricing", "scoring")):
+        told, used, compiled = run(*stages)
+        assert told == alone
+        assert used > 30
+        assert compiled == 0
 
 
 def test_every_compiled_function_of_the_package_is_compiled_in_this_one_way() -> None:
