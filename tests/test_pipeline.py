@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import polars as pl
@@ -11,8 +12,9 @@ from built_chains import built_chain
 from scanner import pipeline, resources, ruleset, sessions
 from scanner.config import Settings
 from scanner.fields import SCOPES, of
-from scanner.measuring import KnownBefore, measure
+from scanner.measuring import KnownBefore, Measured, measure
 from scanner.memory import Memory
+from scanner.metrics import surprise
 from scanner.outputs import document
 from scanner.panel import Panel
 from scanner.sources.base import Fetched, failed
@@ -170,3 +172,20 @@ def test_history_of_another_source_is_named_for_the_names_it_cannot_serve(store)
         "the store holds 3 sessions of these names from test, but volumes of different vendors do not compare, so none "
         "of them is used: the history of other starts now",
     )
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (("ABC",), "chances rest on ABC, 12 sessions"),
+        (("ABC", "DEF", "GHI"), "chances rest on ABC, DEF and GHI, 12 sessions"),
+        (tuple("ABCDEF"), "chances rest on A, B, C, D, E and F, 12 sessions"),
+        (tuple("ABCDEFGH"), "chances rest on A, B, C, D, E and 3 more, 12 sessions"),
+    ],
+)
+def test_the_names_that_chances_rest_on_are_few_or_counted(names: tuple[str, ...], said: str) -> None:
+    empty = Panel.empty("test")
+    panel = replace(empty, underlyings=names, sessions=tuple(DAYS[:12]))
+    model = surprise.fit(empty)
+    assert Measured({}, {}, model, 1.0, panel).basis is None
+    assert Measured({}, {}, replace(model, kind="own"), 1.0, panel).basis == said
