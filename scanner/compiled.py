@@ -1,32 +1,41 @@
 """The one way functions are compiled: without the interpreter's lock, and kept on disk where there is a place for it.
 
-numba keeps compiled code in ``NUMBA_CACHE_DIR`` where that is set, else beside the module, else - an installation that
-cannot be written - in the user's cache directory. Where none of these can be written it refuses to compile at all;
-then every process compiles anew, which takes a while but changes no number.
+numba finds the place for compiled code: ``NUMBA_CACHE_DIR`` where that is set, else beside the module, else - an
+installation that cannot be written - the user's cache directory. Where none of these can be written, every process
+compiles anew, which takes a while but changes no number.
 
-What numba keeps it knows again by the function's own file. But compiled code holds more than that: the functions it
-calls, and the constants of other modules. Here it is known by all of them, so that nothing old is run after an upgrade.
+Kept code is taken only where it is, for certain, what would be compiled now.
 
-Kept code also carries names. numba calls a function by its name and a number that it counts up from one in every
-process, and of two functions with one name the linker takes whichever it met first: code kept by two processes could
-name two different functions alike, and then a number depended on what had been loaded before. So each process starts
-to count at a random number of 62 bits, and nothing that was kept while that was not so is read.
+* numba knows a function again by its own file. But compiled code holds more than that: the functions it calls, and the
+  constants of other modules. Here it is known by all of them, and by what compiled it.
+* numba keeps an index of numbered files, and two processes that write at once may put code where the index says
+  something else. Here every code is a file of its own, which begins with a digest of itself and of what it is.
+* numba calls a function by its name and a number that it counts up from one in every process, and of two functions with
+  one name the linker takes whichever it met first: code kept by two processes could name two different functions alike,
+  and then a number depended on what had been loaded before. Here each process counts from a random number, and code
+  with a name from before that is not kept.
 """
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import itertools
+import os
+import re
 import secrets
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cache, cached_property
 from pathlib import Path
 from types import CodeType, ModuleType
-from typing import Any, TypeVar, cast, overload
+from typing import Any, NamedTuple, TypeVar, cast, overload
 
+import llvmlite  # type: ignore[import-untyped]
 import numba
 import numpy as np
+from numba.core import serialize
 from numba.core.bytecode import FunctionIdentity
 from numba.core.caching import FunctionCache
 from numba.core.dispatcher import Dispatcher
@@ -36,10 +45,20 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 _PACKAGE = __name__.partition(".")[0]
 
-# How code is kept: what was kept in another way is never read.
-_FORMAT = 2
+# A function's number is at least this where this module has set the counter.
+_FIRST = 2**62
+# How numba writes that number into the function's name.
+_NUMBER = re.compile(r"B\d+v(\d+)")
 
-FunctionIdentity._unique_ids = itertools.count(secrets.randbits(62))
+
+def _count_anew() -> None:
+    """Number the functions compiled from now on as no other process does."""
+    FunctionIdentity._unique_ids = itertools.count(_FIRST + secrets.randbits(62))
+
+
+_count_anew()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_count_anew)
 
 
 @overload
@@ -59,17 +78,79 @@ def kernel(function: Function | None = None, **options: Any) -> Function | Calla
     return compiled if function is None else compiled(function)
 
 
+class _Key(NamedTuple):
+    """What a piece of compiled code is: the digest of all that it rests on, and for which arguments and processor."""
+
+    content: str
+    use: str
+
+    @property
+    def text(self) -> bytes:
+        return f"{self.content} {self.use}".encode()
+
+
+class _Files:
+    """The kept code of one function: a file for each key, named by the key's digest."""
+
+    def __init__(self, folder: str, name: str) -> None:
+        """``name`` as numba makes it: the function's, the line it stands on, and the version of Python."""
+        self._folder = Path(folder)
+        self._name = name
+
+    def load(self, key: _Key) -> Any:
+        """The code kept by this key; None where there is none, or none that is whole."""
+        try:
+            data = self._place(key).read_bytes()
+        except OSError:
+            return None
+        digest, code = data[: hashlib.sha256().digest_size], data[hashlib.sha256().digest_size :]
+        return serialize.loads(code) if digest == _digest(key, code) else None
+
+    def save(self, key: _Key, code: Any) -> None:
+        """Keep a code, and forget what rests on anything older. A reader sees all of the file or nothing."""
+        self._forget(all_but=key.content)
+        data = serialize.dumps(code)
+        place = self._place(key)
+        unfinished = place.with_name(f"{place.name}.{uuid.uuid4().hex}")
+        try:
+            unfinished.write_bytes(_digest(key, data) + data)
+            unfinished.replace(place)
+        finally:
+            unfinished.unlink(missing_ok=True)
+
+    def flush(self) -> None:
+        """Forget all of it."""
+        self._forget(all_but=None)
+
+    def _place(self, key: _Key) -> Path:
+        return self._folder / f"{self._name}.{key.content}.{hashlib.sha256(key.text).hexdigest()[:32]}.nbc"
+
+    def _forget(self, all_but: str | None) -> None:
+        """Remove the function's files of other contents, of other lines in its module, and those numba itself kept."""
+        function, _, version = self._name.rpartition("-")
+        version = version[version.index(".") :]
+        for place in self._folder.glob(f"{glob.escape(function)}-*{glob.escape(version)}.*nb[ci]"):
+            if all_but is None or not place.name.startswith(f"{self._name}.{all_but}."):
+                place.unlink(missing_ok=True)
+
+
+def _digest(key: _Key, code: bytes) -> bytes:
+    return hashlib.sha256(hashlib.sha256(key.text).digest() + code).digest()
+
+
 class _Kept(FunctionCache):
     """numba's compiled code on disk, which is taken only where everything that went into it is as it was."""
 
     def __init__(self, dispatcher: Dispatcher) -> None:
         super().__init__(dispatcher.py_func)
         self._dispatcher = dispatcher
+        self._cache_file: Any = _Files(self._cache_path, self._impl.filename_base)
 
     @cached_property
     def _content(self) -> str:
         """A digest of the function and all that it rests on; asked for at the first call, when all of it is defined."""
-        digest = hashlib.blake2b(digest_size=16)
+        made_by = numba.__version__, llvmlite.__version__, self._impl.locator.get_source_stamp()
+        digest = hashlib.blake2b(_text(made_by).encode(), digest_size=16)
         reached, waiting = {self._dispatcher}, [self._dispatcher]
         while waiting:
             text, called = _described(waiting.pop())
@@ -78,22 +159,27 @@ class _Kept(FunctionCache):
             reached.update(called)
         return digest.hexdigest()
 
-    def _index_key(self, sig: Any, codegen: Any) -> tuple[Any, ...]:
-        fields = tuple(getattr(kind, "fields", ()) for kind in sig)  # by which the members of a named tuple are found
-        return (*super()._index_key(sig, codegen), fields, _FORMAT, self._content)
+    def _index_key(self, sig: Any, codegen: Any) -> _Key:
+        return _Key(self._content, _text(([_kind(kind) for kind in sig], codegen.magic_tuple())))
 
     def _save_overload(self, sig: Any, data: Any) -> None:
-        self._forget_others()
-        super()._save_overload(sig, data)
+        if _named_here(data.library):
+            with suppress(OSError):  # the place is full, or gone
+                super()._save_overload(sig, data)
 
-    def _forget_others(self) -> None:
-        """Remove the code of other contents: the files first, for the index may give their names to new ones."""
-        index = self._cache_file._load_index()
-        kept = {key: name for key, name in index.items() if key[-1] == self._content}
-        if len(kept) < len(index):
-            for name in set(index.values()) - set(kept.values()):
-                Path(self._cache_file._data_path(name)).unlink(missing_ok=True)
-            self._cache_file._save_index(kept)
+
+def _named_here(library: Any) -> bool:
+    """Whether no other process can have given a name that is defined here to something else."""
+    defined = [function.name for function in library._final_module.functions if not function.is_declaration]
+    return all(int(number) >= _FIRST for name in defined for number in _NUMBER.findall(name))
+
+
+def _kind(kind: Any) -> str:
+    """A numba type as text, with the class and the members of named tuples, also where they are within tuples."""
+    made_by = getattr(kind, "instance_class", type(kind))
+    members = getattr(kind, "fields", ())
+    parts = [_kind(part) for part in getattr(kind, "types", ())]
+    return _text((str(kind), made_by.__module__, made_by.__qualname__, members, parts))
 
 
 @cache
@@ -106,9 +192,11 @@ def _described(dispatcher: Dispatcher) -> tuple[bytes, tuple[Dispatcher, ...]]:
 
 
 def _of_function(function: Any) -> Iterator[str | Dispatcher]:
-    """The code of a function, and the values of the outer variables and globals that it names."""
-    for cell in function.__closure__ or ():
-        yield from _of_value(cell.cell_contents, ())
+    """The code of a function, and the values of its defaults and of the outer variables and globals that it names."""
+    yield _text((function.__module__, function.__qualname__))
+    cells = [cell.cell_contents for cell in function.__closure__ or ()]
+    for value in (*cells, *(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).items()):
+        yield from _of_value(value, ())
     codes = [function.__code__]
     for code in codes:
         codes += [constant for constant in code.co_consts if isinstance(constant, CodeType)]
@@ -133,7 +221,7 @@ def _of_value(value: Any, names: tuple[str, ...]) -> Iterator[str | Dispatcher]:
     elif isinstance(value, np.ndarray):
         yield _text((value.dtype.str, value.shape, hashlib.sha256(value.tobytes()).hexdigest()))
     elif hasattr(value, "__name__"):
-        yield _text((value.__name__, getattr(value, "_fields", ())))
+        yield _text((value.__name__, getattr(value, "_fields", ()), list(getattr(value, "__members__", {}).values())))
     else:
         yield _text(value)
 

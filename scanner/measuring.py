@@ -1,12 +1,12 @@
 """One session's chains measured: priced, scored, and gathered into the metric frames of every scope.
 
-Pure: a chain, what is remembered, and how often the session was looked at before go in; frames come out.
+Pure: a chain, what was known before it, and the methods to price and to score go in; frames come out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import cast
 
@@ -26,6 +26,35 @@ Price = Callable[..., PricedChain]
 # A panel and the events beside it -> the volume model of the session after; a store keeps those it has fitted.
 Fit = Callable[[Panel, pl.DataFrame | None], VolumeModel]
 
+# Of how many names it is said that chances rest on them, before the rest is counted.
+_NAMED = 6
+
+
+@dataclass(frozen=True, slots=True)
+class KnownBefore:
+    """What was known before a chain: all that its numbers rest on but the chain itself.
+
+    ``panel`` remembers the sessions before it, ``earlier`` is the newest snapshot of its session before it, ``events``
+    are earnings, dividends and splits, ``looked`` is what earlier scans of its session saw.
+    """
+
+    panel: Panel
+    earlier: pl.DataFrame | None = None
+    events: pl.DataFrame | None = None
+    looked: looks.Looks = field(default_factory=looks.Looks)
+
+
+@dataclass(frozen=True, slots=True)
+class Methods:
+    """How a chain is priced, and how the model is fitted by which its volume is scored."""
+
+    price: Price = price_chain
+    fit: Fit = surprise.fit
+
+
+STANDARD = Methods()
+"""Priced by the built-in curve, and fitted anew."""
+
 
 @dataclass(frozen=True, slots=True)
 class Measured:
@@ -33,38 +62,37 @@ class Measured:
 
     In ``frames`` every surprise is charged for the looks at the session (:mod:`scanner.metrics.looks`); ``alone`` are
     the frames as this look alone would have them, of which calibration is kept. ``elapsed`` is the share of the session
-    that was over.
+    that was over; ``panel`` is the past that ``model`` stands beside.
     """
 
     frames: Frames
     alone: Frames
     model: VolumeModel
     elapsed: float
+    panel: Panel
+
+    @property
+    def basis(self) -> str | None:
+        """Whose past the stated chances rest on, in a few words; None where they came with the package."""
+        if self.model.kind != "own":
+            return None
+        *others, last = self.panel.underlyings
+        if len(others) >= _NAMED:
+            others, last = others[: _NAMED - 1], f"{len(others) - _NAMED + 2} more"
+        names = f"{', '.join(others)} and {last}" if others else last
+        return f"chances rest on {names}, {len(self.panel.sessions)} sessions"
 
 
-def measure(
-    chain: pl.DataFrame,
-    panel: Panel,
-    now: datetime,
-    *,
-    earlier: pl.DataFrame | None = None,
-    price: Price = price_chain,
-    events: pl.DataFrame | None = None,
-    fit: Fit = surprise.fit,
-    looked: looks.Looks | None = None,
-) -> Measured:
-    """Measure a chain beside what is remembered; the frames have the columns of the field dictionary.
-
-    ``earlier`` is the newest snapshot of the same session before this one, ``looked`` what earlier scans of the session
-    saw.
-    """
-    events = event_tables.spelled_as(events, chain["underlying"].unique())
-    priced = price(chain, dividends=event_tables.dividends(events))
+def measure(chain: pl.DataFrame, known: KnownBefore, now: datetime, methods: Methods = STANDARD) -> Measured:
+    """Measure a chain beside what was known before it; the frames have the columns of the field dictionary."""
+    panel = known.panel
+    events = event_tables.spelled_as(known.events, chain["underlying"].unique())
+    priced = methods.price(chain, dividends=event_tables.dividends(events))
     session_date = cast("date", chain["session_date"].max())
     previous = sessions.previous_session(session_date)
-    contracts = contract.measure(priced.contracts, panel, previous, now, earlier)
+    contracts = contract.measure(priced.contracts, panel, previous, now, known.earlier)
     elapsed = sessions.elapsed_fraction(cast("datetime", chain["quote_time"].max()))
-    model = fit(panel, events)
+    model = methods.fit(panel, events)
     contracts = model.score(contracts, panel, elapsed, events)
     contracts = contracts.with_columns(selection.roll_suspects(contracts), selection.priority(contracts))
     dates = earnings.next_dates(events, session_date)
@@ -89,7 +117,7 @@ def measure(
         "underlying": underlyings,
         "market": market.measure(underlyings, panel.underlying_sessions),
     }
-    return Measured(looks.charged(alone, looked or looks.Looks(), elapsed), alone, model, elapsed)
+    return Measured(looks.charged(alone, known.looked, elapsed), alone, model, elapsed, panel)
 
 
 def whole_session(contracts: pl.DataFrame, elapsed: float) -> pl.DataFrame:

@@ -1,7 +1,8 @@
 """One scan, top to bottom: source, chain, quality, store, pricing, metrics, rules, alerts, result.
 
 A scan of the live market and the replay of a recorded session run the same code: :func:`judge` sees one session's
-chains and what was known before them, and nothing else. Clocks, networks and disks are at the two ends.
+chains and what was known before them, and nothing else. What that is, :func:`recall` puts together, also for those who
+show numbers instead of judging them. Clocks, networks and disks are at the two ends.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from scanner.alerts.model import NotJudged, ScanMeta
 from scanner.alerts.update import update
 from scanner.chain import SORT_KEY
 from scanner.errors import ConfigError, ScanProblem, SourceError, StoreError
-from scanner.measuring import Fit, Measured, Price, beside, measure
+from scanner.measuring import STANDARD, KnownBefore, Measured, Methods, Price, beside, measure
 from scanner.memory import Memory
 from scanner.metrics import contract, record, surprise, underlying
 from scanner.metrics.looks import Looks, look_at
@@ -95,10 +96,7 @@ def scan(
     ``sources`` are tried in order, symbol by symbol. Without a ``store`` nothing is remembered and rules that need
     history say so. ``clock`` tells when the scan was done.
     """
-    received = receive(sources, request)
-    moment = _moment(request, sources, received.chain)
-    if _recorded(sources):
-        received = _of_one_session(received, sessions.session_of(moment))
+    received, moment = receive_as_of(sources, request)
     simulated = any(source.vendor.simulated for source in sources)
     name = ",".join(source.vendor.name for source in sources)
     meta = ScanMeta(
@@ -115,26 +113,23 @@ def scan(
     )
     if received.chain is None:
         return ScanResult(replace(meta, finished_at=clock()), errors=tuple(received.problems))
-    memory = Memory.of(store, received.chain)
-    judged = judge(
-        received.chain,
-        memory.panel,
-        moment,
-        rules,
-        earlier=memory.earlier,
-        price=configured_pricing(settings),
-        events=known_events(store, settings),
-        fit=surprise.fit if store is None else store.models.fit,
-        looked=earlier_looks(state, received.chain),
-    )
+    memory, known, methods = recall(received.chain, store, state, settings)
+    judged = judge(received.chain, known, moment, rules, methods)
     problems = [*received.problems, *memory.problems, *memory.keep(request.scan_id)]
-    result = conclude(judged, memory.panel, rules, settings.alerts, state, meta)
+    result = conclude(judged, known.panel, rules, settings.alerts, state, meta)
     return replace(
         result,
         scan=replace(result.scan, finished_at=clock()),
         errors=(*problems, *result.errors),
         notes=(*received.notes, *memory.notes, *result.notes),
     )
+
+
+def receive_as_of(sources: Sequence[Source], request: Request) -> tuple[Received, datetime]:
+    """What the sources give that can be judged, and the moment it is judged as of."""
+    received = receive(sources, request)
+    moment = _moment(request, sources, received.chain)
+    return (_of_one_session(received, sessions.session_of(moment)) if _recorded(sources) else received), moment
 
 
 def _moment(request: Request, sources: Sequence[Source], chain: pl.DataFrame | None) -> datetime:
@@ -177,11 +172,6 @@ def configured_curve(settings: Settings) -> Curve:
 def configured_pricing(settings: Settings) -> Price:
     """How chains are priced by the configuration. Raises PricingError where its curve cannot be read."""
     return partial(price_chain, curve=configured_curve(settings), use_vendor_iv=settings.pricing.use_vendor_iv)
-
-
-def known_events(store: Store | None, settings: Settings) -> pl.DataFrame:
-    """Earnings, dividends and splits: all the store knows of; without one, those of the configuration's file."""
-    return configured_events(settings) if store is None else store.events
 
 
 def configured_events(settings: Settings) -> pl.DataFrame:
@@ -262,22 +252,26 @@ def _each_contract_once(chain: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
     ]
 
 
-def look(chain: pl.DataFrame, store: Store | None, request: Request, settings: Settings) -> Mapping[str, pl.DataFrame]:
-    """The metrics of a chain beside what the store remembers, by scope; judges and keeps nothing."""
+def recall(
+    chain: pl.DataFrame, store: Store | None, state: State | None, settings: Settings
+) -> tuple[Memory, KnownBefore, Methods]:
+    """What was known before a chain and how it is judged, put together in this one place for whoever judges or shows.
+
+    Raises PricingError where the configured curve cannot be read, ConfigError where the configured events cannot.
+    """
     memory = Memory.of(store, chain)
-    verdicts = quality.judge(chain, memory.panel, memory.earlier, request.now)
-    trusted, _ = quality.apply(chain, verdicts)
-    moment = request.as_of or newest_quotes(chain)
-    measured = measure(
-        trusted,
-        memory.panel,
-        moment,
-        earlier=memory.earlier,
-        price=configured_pricing(settings),
-        events=known_events(store, settings),
-        fit=surprise.fit if store is None else store.models.fit,
-    )
-    return measured.frames
+    events = configured_events(settings) if store is None else store.events
+    fit = surprise.fit if store is None else store.models.fit
+    known = KnownBefore(memory.panel, memory.earlier, events, earlier_looks(state, chain))
+    return memory, known, Methods(configured_pricing(settings), fit)
+
+
+def look(
+    chain: pl.DataFrame, moment: datetime, store: Store | None, state: State | None, settings: Settings
+) -> Measured:
+    """A chain measured as a scan at that moment would measure it; keeps nothing."""
+    _, known, methods = recall(chain, store, state, settings)
+    return judge(chain, known, moment, [], methods).measured
 
 
 def earlier_looks(state: State | None, chain: pl.DataFrame) -> Looks:
@@ -294,26 +288,16 @@ def earlier_looks(state: State | None, chain: pl.DataFrame) -> Looks:
 
 
 def judge(
-    chain: pl.DataFrame,
-    panel: Panel,
-    now: datetime,
-    rules: Sequence[Rule],
-    *,
-    earlier: pl.DataFrame | None = None,
-    price: Price = price_chain,
-    events: pl.DataFrame | None = None,
-    fit: Fit = surprise.fit,
-    looked: Looks | None = None,
+    chain: pl.DataFrame, known: KnownBefore, now: datetime, rules: Sequence[Rule], methods: Methods = STANDARD
 ) -> Judged:
     """Judge one session's chains by what was known before them. Pure: nothing is read, nothing is kept.
 
-    ``chain`` may hold many underlyings of one source and session; ``earlier`` is the newest snapshot of the same
-    session before this one, ``looked`` what the scans of the session before this one saw.
+    ``chain`` may hold many underlyings of one source and session.
     """
-    verdicts = quality.judge(chain, panel, earlier, now)
+    verdicts = quality.judge(chain, known.panel, known.earlier, now)
     trusted, reasons = quality.apply(chain, verdicts)
-    reasons = pl.concat([reasons, quality.unusable(panel.underlying_sessions)])
-    measured = measure(trusted, panel, now, earlier=earlier, price=price, events=events, fit=fit, looked=looked)
+    reasons = pl.concat([reasons, quality.unusable(known.panel.underlying_sessions)])
+    measured = measure(trusted, known, now, methods)
     return Judged(measured, ruleset.judge(rules, measured.frames, reasons), verdicts)
 
 
@@ -364,7 +348,7 @@ def conclude(
         underlyings=judged.frames["underlying"],
         errors=tuple(problems),
         held_back=updated.held_back_counts,
-        notes=(*_distrusted(judged.verdicts), *_filtered(judged.judgement.filtered), *_drifts(known)),
+        notes=(*_notes(judged), *_drifts(known)),
         calibration=tuple(known),
     )
 
@@ -416,6 +400,14 @@ def _filtered(filtered: pl.DataFrame) -> Iterator[str]:
         yield f"your filter {filter_id} left out {count:,} finding{'' if count == 1 else 's'} of {rule_id}"
 
 
+def _notes(judged: Judged) -> Iterator[str]:
+    """What a person should know of a judgement: whose past it rests on, and what was not trusted or left out."""
+    if judged.measured.basis is not None:
+        yield judged.measured.basis
+    yield from _distrusted(judged.verdicts)
+    yield from _filtered(judged.judgement.filtered)
+
+
 def _distrusted(verdicts: pl.DataFrame) -> Iterator[str]:
     """One sentence for each thing the quality gate does not trust."""
     grouped = verdicts.group_by("underlying", "check", "reason", maintain_order=True).agg("switches_off")
@@ -459,7 +451,6 @@ def _replay_session(
     if chain.is_empty():
         return
     names = chain["underlying"].unique().to_list()
-    panel = store.history.panel(source, names, session)
     moment = newest_quotes(chain)
     meta = ScanMeta(
         id=f"replay-{source}-{session}",
@@ -473,15 +464,7 @@ def _replay_session(
         symbols_requested=len(names),
         rules=len(rules),
     )
-    judged = judge(
-        chain,
-        panel,
-        moment,
-        rules,
-        earlier=store.snapshots.earlier(chain),
-        price=configured_pricing(settings),
-        events=known_events(store, settings),
-        fit=store.models.fit,
-        looked=earlier_looks(state, chain),
-    )
-    yield conclude(judged, panel, rules, settings.alerts, state, meta)
+    memory, known, methods = recall(chain, store, state, settings)
+    judged = judge(chain, known, moment, rules, methods)
+    result = conclude(judged, known.panel, rules, settings.alerts, state, meta)
+    yield replace(result, errors=(*memory.problems, *result.errors), notes=(*memory.notes, *result.notes))

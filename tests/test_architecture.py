@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[1] / "scanner"
+TESTS = Path(__file__).parent
+PACKAGE = TESTS.parent / "scanner"
+# What a test module imports where it is there, and does without where it is not.
+SPARED = {"databases.py": {"psycopg"}}
 NETWORK = {"requests", "urllib3", "urllib.request", "http.client", "socket", "ssl"}
 CLOCKS = {"now", "utcnow", "today", "time", "time_ns", "monotonic", "perf_counter"}
 PURE_WALL = {f"scanner.{name}" for name in ("config", "resources", "sources", "store", "outputs", "cli", "schedule")}
@@ -81,6 +87,40 @@ def test_the_wall_sees_an_import_inside_a_function_and_under_every_spelling(tmp_
         "import a.b as c\ndef f():\n    from scanner import config\n    from scanner.store.files import x\n"
     )
     assert {name for _, name in imports(path)} == {"a.b", "scanner.config", "scanner.store.files.x"}
+
+
+def canonical(name: str) -> str:
+    """A distribution's name as indexes compare it: ``QuantLib>=1.36`` and ``quantlib`` are one."""
+    return re.sub(r"[-_.]+", "-", re.split(r"[^\w.-]", name.strip())[0]).lower()
+
+
+def outsiders(path: Path) -> set[str]:
+    """The packages a test module imports that are neither of the standard library nor of this repository."""
+    own = {"scanner", *(module.stem for module in TESTS.glob("*.py"))}
+    names = {name.partition(".")[0] for _, name in imports(path)}
+    return names - own - sys.stdlib_module_names - SPARED.get(path.name, set())
+
+
+def test_tests_import_only_what_the_second_command_of_the_readme_installs():
+    project = tomllib.loads((TESTS.parent / "pyproject.toml").read_text("utf-8"))["project"]
+    named = {canonical(name) for name in [*project["dependencies"], *project["optional-dependencies"]["test"]]}
+    providers = packages_distributions()
+    undeclared = [
+        f"{path.name} imports {name}"
+        for path in sorted(TESTS.glob("*.py"))
+        for name in sorted(outsiders(path))
+        if named.isdisjoint(map(canonical, providers.get(name, [])))
+    ]
+    assert undeclared == []
+
+
+def test_an_import_that_nothing_declares_would_be_seen(tmp_path):
+    path = tmp_path / "test_module.py"
+    path.write_text("import json\nimport built_chains\ndef f():\n    from ruamel.yaml import YAML\n    import psutil\n")
+    assert outsiders(path) == {"ruamel", "psutil"}
+    assert [canonical(name) for name in ("QuantLib>=1.36", "ruamel.yaml>=0.18.6", "psycopg[binary]>=3.2")] == [
+        "quantlib", "ruamel-yaml", "psycopg",
+    ]  # fmt: skip
 
 
 def test_the_clock_is_read_at_the_ends_alone():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import polars as pl
@@ -11,8 +12,9 @@ from built_chains import built_chain
 from scanner import pipeline, resources, ruleset, sessions
 from scanner.config import Settings
 from scanner.fields import SCOPES, of
-from scanner.measuring import measure
+from scanner.measuring import KnownBefore, Measured, measure
 from scanner.memory import Memory
+from scanner.metrics import surprise
 from scanner.outputs import document
 from scanner.panel import Panel
 from scanner.sources.base import Fetched, failed
@@ -55,7 +57,7 @@ def test_a_replay_is_byte_identical_whether_or_not_later_sessions_exist(store, t
 def test_every_frame_holds_only_names_of_the_field_dictionary_with_their_kinds(store):
     keep(store, DAYS[:15])
     panel = store.history.panel("test", ["ABC"], DAYS[15], 60)
-    found = measure(built_chain(DAYS[15]), panel, datetime(2026, 7, 23, 20, tzinfo=UTC)).frames
+    found = measure(built_chain(DAYS[15]), KnownBefore(panel), datetime(2026, 7, 23, 20, tzinfo=UTC)).frames
     of_another_kind = [
         f"{scope}.{name} is {dtype}"
         for scope, frame in found.items()
@@ -76,7 +78,7 @@ def test_no_frame_holds_a_nan_or_an_infinity(store):
     panel = store.history.panel("test", ["ABC"], DAYS[15], 60)
     odd = built_chain(DAYS[15], volume=0, open_interest=0, spot=None)
     for chain in (built_chain(DAYS[15]), odd):
-        for frame in measure(chain, panel, datetime(2026, 7, 23, 20, tzinfo=UTC)).frames.values():
+        for frame in measure(chain, KnownBefore(panel), datetime(2026, 7, 23, 20, tzinfo=UTC)).frames.values():
             floats = frame.select(pl.col(pl.Float32, pl.Float64))
             assert (
                 floats.select(pl.any_horizontal((~pl.all().is_finite()).any()).fill_null(value=False)).item() is False
@@ -90,7 +92,7 @@ def test_a_chain_that_is_not_trusted_is_not_judged_and_the_reason_is_told(store)
         quote_time=pl.lit(sessions.session_close(DAYS[12])).cast(pl.Datetime("us", "UTC")),
     )
     panel = store.history.panel("test", ["ABC"], DAYS[12], 60)
-    judged = pipeline.judge(repeat, panel, sessions.session_close(DAYS[12]), RULES)
+    judged = pipeline.judge(repeat, KnownBefore(panel), sessions.session_close(DAYS[12]), RULES)
     assert judged.judgement.findings.is_empty()
     assert judged.verdicts["check"].to_list() != []
     reasons = judged.judgement.not_judged["reasons"].explode().to_list()
@@ -175,7 +177,7 @@ def test_a_name_that_another_source_served_never_meets_the_history_of_the_first(
 
 
 def test_without_any_history_a_chain_is_measured_and_says_so():
-    found = measure(built_chain(DAYS[0]), Panel.empty("test"), sessions.session_close(DAYS[0])).frames
+    found = measure(built_chain(DAYS[0]), KnownBefore(Panel.empty("test")), sessions.session_close(DAYS[0])).frames
     contracts = found["contract"]
     assert contracts["history_sessions"].unique().to_list() == [0]
     assert contracts["iv"].null_count() < contracts.height
@@ -195,7 +197,7 @@ def test_a_session_without_a_price_of_the_underlying_is_remembered_at_the_one_th
 def test_a_chain_of_adjusted_contracts_alone_is_measured_without_ratios(store):
     chain = built_chain(DAYS[0], root="ABC1", columns={"nonstandard": True})
     panel = store.history.panel("test", ["ABC"], DAYS[0], 60)
-    judged = pipeline.judge(chain, panel, sessions.session_close(DAYS[0]), RULES)
+    judged = pipeline.judge(chain, KnownBefore(panel), sessions.session_close(DAYS[0]), RULES)
     assert judged.frames["contract"].height == 20
     assert judged.frames["underlying"].is_empty()
     assert judged.judgement.findings.is_empty()
@@ -209,3 +211,20 @@ def test_history_of_another_source_is_named_for_the_names_it_cannot_serve(store)
         "the store holds 3 sessions of these names from test, but volumes of different vendors do not compare, so none "
         "of them is used: the history of other starts now",
     )
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (("ABC",), "chances rest on ABC, 12 sessions"),
+        (("ABC", "DEF", "GHI"), "chances rest on ABC, DEF and GHI, 12 sessions"),
+        (tuple("ABCDEF"), "chances rest on A, B, C, D, E and F, 12 sessions"),
+        (tuple("ABCDEFGH"), "chances rest on A, B, C, D, E and 3 more, 12 sessions"),
+    ],
+)
+def test_the_names_that_chances_rest_on_are_few_or_counted(names: tuple[str, ...], said: str) -> None:
+    empty = Panel.empty("test")
+    panel = replace(empty, underlyings=names, sessions=tuple(DAYS[:12]))
+    model = surprise.fit(empty)
+    assert Measured({}, {}, model, 1.0, panel).basis is None
+    assert Measured({}, {}, replace(model, kind="own"), 1.0, panel).basis == said

@@ -14,7 +14,7 @@ import QuantLib as ql  # noqa: N813 - the library's own usage
 from quoted_chains import EXPIRIES, QUOTE_TIME, RATE, SESSION, SPOT, quoted_chain
 
 from scanner import events
-from scanner.measuring import measure
+from scanner.measuring import KnownBefore, Methods, measure
 from scanner.panel import Panel
 from scanner.pricing import american, price_chain, status
 from scanner.pricing.american import Dividends
@@ -251,6 +251,8 @@ def test_a_scan_prices_with_the_dividends_of_its_events():
     """What a session is measured with, live or replayed, and what ``scanner chain`` shows."""
     frame, price = paying_chain(), partial(price_chain, curve=flat(RATE))
     table = pl.DataFrame([("ABC", date(2025, 6, 10), "dividend", 1.5, None)], schema=events.SCHEMA, orient="row")
-    found = measure(frame, Panel.empty("test"), QUOTE_TIME, price=price, events=table).frames["contract"]
+    found = measure(frame, KnownBefore(Panel.empty("test"), events=table), QUOTE_TIME, Methods(price)).frames[
+        "contract"
+    ]
     wanted = price_chain(frame, flat(RATE), DIVIDENDS).contracts
     assert found.sort("contract")["iv"].to_list() == wanted.sort("contract")["iv"].to_list()

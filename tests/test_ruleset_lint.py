@@ -71,6 +71,7 @@ SMELLY = [
     ("volume >= 0", "contract", ["threshold-out-of-range"]),
     ("iv > 42", "contract", ["threshold-out-of-range"]),
     ("delta < -1.5", "contract", ["threshold-out-of-range"]),
+    ("5 <= expected_move_pct", "expiry", ["threshold-out-of-range"]),
 ]  # fmt: skip
 
 
@@ -79,7 +80,80 @@ def test_a_smell_is_found(when: str, scope: str, expected: list[str]) -> None:
     assert codes(rule(when, scope)) == expected
 
 
+PERCENT = [
+    # condition, scope, what was meant
+    ("expected_move_pct >= 5", "expiry", ["0.05"]),
+    ("5 <= expected_move_pct", "expiry", ["0.05"]),
+    ("expected_move_pct >= 1.5", "expiry", ["0.015"]),
+    ("0.02 < expected_move_pct < 15", "expiry", ["0.15"]),
+    ("2 < otm_pct < 15", "contract", ["0.02", "0.15"]),
+    ("2 < strike_volume_share < 15", "contract", ["0.02", "0.15"]),
+    ("otm_pct < -5", "contract", ["-0.05"]),
+    ("spread_pct <= 25", "contract", ["0.25"]),
+    ("spread_pct <= 1.5", "contract", ["0.015"]),
+    ("strike_volume_share >= 15", "contract", ["0.15"]),
+    ("strike_volume_share <= 15", "contract", ["0.15"]),
+    ("spot_change <= -3", "underlying", ["-0.03"]),
+    ("earnings_implied_move_pct > 8", "underlying", ["0.08"]),
+    ("earnings_average_move_pct > 8", "underlying", ["0.08"]),
+    ("underlying.expected_move_pct > 8", "contract", ["0.08"]),
+    ("abs(spot_change) >= 4", "underlying", ["0.04"]),
+    ("-otm_pct > 5", "contract", ["-0.05"]),
+    ("2 * expected_move_pct > 10", "expiry", ["0.05"]),
+    ("expected_move_pct - 1 > 4", "expiry", ["0.05"]),
+    ("expected_move_pct / 2 > 10 / 4", "expiry", ["0.05"]),
+    ("(volume_share + oi_share) / 2 > 30", "expiry", ["0.3"]),
+    ("earnings_implied_move_pct - earnings_average_move_pct > 4", "underlying", ["0.02"]),
+    ("max(expected_move_pct, 0.02) >= 5", "expiry", ["0.05"]),
+    ("expected_move_pct >= max(5, underlying.expected_move_pct)", "expiry", ["0.05", "0.05"]),
+    ("min(otm_pct, 20) >= 0.1", "contract", ["0.2"]),
+    ("dte < 7 or not (expected_move_pct < 5)", "expiry", ["0.05"]),
+    ("expected_move_pct in [5, 10]", "expiry", ["0.05", "0.1"]),
+]
+
+
+@pytest.mark.parametrize(("when", "scope", "meant"), PERCENT)
+def test_percent_of_a_fraction_is_found_wherever_it_stands_and_what_was_meant_is_said(
+    when: str, scope: str, meant: list[str]
+) -> None:
+    found = [problem for problem in find_smells(rule(when, scope)) if problem.code == "threshold-out-of-range"]
+    assert [problem.mend for problem in found] == [
+        f"write fractions, not percent: did you mean {value}?" for value in meant
+    ]
+
+
+@pytest.mark.parametrize(
+    ("when", "scope", "more"),
+    [
+        ("expected_move_pct >= least", "expiry", "let: {least: 5}"),
+        ("move >= 5", "expiry", "let: {move: expected_move_pct}"),
+        ("move >= 10", "expiry", "let: {half: 0.5, move: expected_move_pct / half}"),
+        ("call_volume >= 500", "expiry", "drivers: {where: otm_pct >= 5}"),
+    ],
+)
+def test_percent_of_a_fraction_is_found_behind_names_and_in_what_is_said_of_drivers(
+    when: str, scope: str, more: str
+) -> None:
+    (found,) = [item for item in find_smells(rule(when, scope, more=more)) if item.code == "threshold-out-of-range"]
+    assert found.mend == "write fractions, not percent: did you mean 0.05?"
+
+
+def test_percent_of_a_fraction_is_found_in_a_macro(tmp_path: Path) -> None:
+    (tmp_path / "macros.yaml").write_text("conditions:\n  moves: expected_move_pct >= 5\n")
+    (tmp_path / "a-rule.yaml").write_text(RULE.format(when="moves", scope="expiry", message="{root}", more=""))
+    assert "threshold-out-of-range" in [problem.code for problem in lint.check(ruleset.load([tmp_path]))]
+
+
 CLEAN = [
+    ("expected_move_pct >= 0.05", "expiry"),
+    ("expected_move_pct >= 1", "expiry"),
+    ("100 * expected_move_pct >= 5", "expiry"),
+    ("underlying.expected_move_pct * strike >= 5", "contract"),
+    (
+        "underlying.earnings_average_move_pct >= 0.05 and expected_move_pct > 3 * underlying.earnings_average_move_pct",
+        "expiry",
+    ),
+    ("strike_volume_share > 0.1 + 2 * otm_pct", "contract"),
     ("volume >= 500 and open_interest >= 100 and volume_oi >= 1.25", "contract"),
     ("volume >= 500 or iv > 0.5", "contract"),
     ("call_volume >= 1000 and put_call_volume > 2", "underlying"),

@@ -10,7 +10,7 @@ import pytest
 from built_chains import Recorded, built_chain
 
 from scanner import sessions
-from scanner.measuring import measure
+from scanner.measuring import KnownBefore, Methods, measure
 from scanner.metrics import surprise
 from scanner.store import models
 from scanner.store.importing import ImportReport, import_chains
@@ -53,7 +53,9 @@ def scored(folder: Path, *, read_only: bool = False, events: pl.DataFrame | None
     with Store.open(folder, read_only=read_only) as store:
         panel = store.history.panel("test", ["ABC"], TODAY)
         moment = sessions.session_close(TODAY)
-        return measure(chain(TODAY), panel, moment, events=events, fit=store.models.fit).frames["contract"]
+        return measure(chain(TODAY), KnownBefore(panel, events=events), moment, Methods(fit=store.models.fit)).frames[
+            "contract"
+        ]
 
 
 def test_the_second_scan_of_a_session_takes_the_model_of_the_first_and_scores_the_same(folder, fits):

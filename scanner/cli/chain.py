@@ -54,9 +54,10 @@ def command(
     if wanted not in (None, "C", "P"):
         raise UsageError(f"--right {right}: expected C or P")
     request = pipeline.Request((ticker(symbol),), common.instant_for(as_of), common.right_now(), "chain")
-    received = opening.chain_of(settings, request, named_source=bool(source or path))
+    received, moment = opening.chain_of(settings, request, named_source=bool(source or path))
     assert received.chain is not None
-    found = pipeline.look(received.chain, opening.store_if_there(settings), request, settings)
+    with opening.memory_if_there(settings) as memory:
+        found = pipeline.look(received.chain, moment, memory.store, memory.state, settings).frames
     contracts = found["contract"]
     chosen = chain_table.select(contracts, expiry=_expiry(expiry, contracts), right=wanted, near=near)
     if chosen.is_empty():

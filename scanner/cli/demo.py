@@ -80,7 +80,7 @@ def _scan_story(story: str, settings: Settings, rules: list[Rule]) -> tuple[Scan
         )
         source = simulated.SimulatedSource.of_scenario(story)
         result = pipeline.scan(request, [source], rules, settings, memory.store, memory.state, clock=common.right_now)
-        return result, reporting.page_of(result, memory.store, settings)
+        return result, reporting.page_of(result, memory.store, memory.state, settings)
 
 
 def _tell(console: Console, story: str, told: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -117,43 +117,57 @@ def open_memory_if_possible(settings: Settings) -> Opened:
 
 
 def store_if_there(settings: Settings) -> Store | None:
-    """The configured store, to be read; None where there is none yet."""
+    """The configured store, to be read as by :func:`open_history`; None where there is none yet."""
     try:
-        return open_store(settings, read_only=True)
+        return open_history(settings)
     except StoreError as error:
         log.info("%s; shown without history", error)
         return None
 
 
-def chain_of(settings: Settings, request: Request, *, named_source: bool) -> Received:
+def memory_if_there(settings: Settings) -> Opened:
+    """The configured store and the state beside it, to be read, as far as they are there."""
+    from scanner.store.state import FILE_NAME, State
+
+    opened = Opened()
+    store = store_if_there(settings)
+    if store is not None:
+        opened.store = opened._stack.enter_context(store)
+        with suppress(StoreError):
+            opened.state = opened._stack.enter_context(State.open(settings.store.path / FILE_NAME, read_only=True))
+    return opened
+
+
+def chain_of(settings: Settings, request: Request, *, named_source: bool) -> tuple[Received, datetime]:
     """The chain to look at: what the store kept up to a past moment, where that is asked for, else what sources give.
 
-    ``named_source`` tells that the command line says where from; then the store is not asked. Raises as
-    :func:`open_sources` does, and SourceError where there is no chain.
+    Beside it stands the moment that it is judged as of. ``named_source`` tells that the command line says where from;
+    then the store is not asked. Raises as :func:`open_sources` does, and SourceError where there is no chain.
     """
     from scanner import pipeline
 
-    stored = None if named_source or request.as_of is None else _stored_chain(settings, request)
-    received = pipeline.Received(stored) if stored is not None else None
-    if received is None:
-        received = pipeline.receive(open_sources(settings, request.as_of), request)
+    if request.as_of is not None and not named_source:
+        stored = _stored_chain(settings, request.symbols, request.as_of)
+        if stored is not None:
+            return pipeline.Received(stored), request.as_of
+    received, moment = pipeline.receive_as_of(open_sources(settings, request.as_of), request)
     if received.chain is None:
         said = "; ".join(problem.message for problem in received.problems)
         raise SourceError(said or f"{', '.join(request.symbols)}: no chain")
-    return received
+    return received, moment
 
 
-def _stored_chain(settings: Settings, request: Request) -> pl.DataFrame | None:
+def _stored_chain(settings: Settings, symbols: Sequence[str], as_of: datetime) -> pl.DataFrame | None:
     """The newest quotes of one session that the store kept at a past moment, of the source that has the newest."""
     from scanner import pipeline, sessions
 
     store = store_if_there(settings)
-    if store is None or request.as_of is None:
+    if store is None:
         return None
-    session = sessions.session_of(request.as_of)
+    session = sessions.session_of(as_of)
     with store:
         kept = store.snapshots
-        found = [kept.newest(source, session, request.symbols, request.as_of) for source in kept.sources()]
+        found = [kept.newest(source, session, symbols, as_of) for source in kept.sources()]
     return max((chain for chain in found if not chain.is_empty()), key=pipeline.newest_quotes, default=None)
 
 

@@ -41,7 +41,7 @@ def of_sessions(
             return None
         ordered = sorted(newest.values(), key=lambda scan: scan.session_date, reverse=True)
         results = [_stored(ledger, scan, symbols) for scan in ordered]
-        pages = [page_of(result, store, settings, symbols) for result in results]
+        pages = [page_of(result, store, state, settings, symbols) for result in results]
         title = f"Unusual options activity, {last}" if first == last else f"Unusual options activity, {first} to {last}"
         levels = record.levels(ledger.calibration())
         return Report(title, pages, levels, confirmation.scoreboard(ledger.flagged()))
@@ -74,13 +74,14 @@ def _stored(ledger: Ledger, scan: ScanMeta, symbols: Sequence[str]) -> ScanResul
     )
 
 
-def page_of(result: ScanResult, store: Store | None, settings: Settings, symbols: Sequence[str] = ()) -> Page:
+def page_of(
+    result: ScanResult, store: Store | None, state: State | None, settings: Settings, symbols: Sequence[str] = ()
+) -> Page:
     """A session with its names and the contracts around what was flagged, as far as the store holds its chains."""
     chain = None if store is None else _chain(store, result.scan, symbols)
     if chain is None:
         return Page(result)
-    moment = pipeline.newest_quotes(chain)
-    frames = pipeline.look(chain, store, pipeline.Request((), moment, moment, "report"), settings)
+    frames = pipeline.look(chain, pipeline.newest_quotes(chain), store, state, settings).frames
     flagged = {(alert.underlying, alert.expiry) for alert in result.alerts}
     names = pl.DataFrame(list(flagged), schema={"underlying": pl.String, "expiry": pl.Date}, orient="row")
     contracts = frames["contract"].join(names, on=["underlying", "expiry"], how="semi")

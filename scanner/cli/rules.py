@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from scanner.ruleset import Loaded, Rule
     from scanner.ruleset.lint import Selectivity
     from scanner.ruleset.problems import Problem
+
+log = logging.getLogger(__name__)
 
 app = typer.Typer(help="List, check, test and explain the rules.", no_args_is_help=True)
 
@@ -333,7 +336,7 @@ def _sample_frames() -> dict[str, Any]:
     """Metric frames of a small simulated market with some weeks of history."""
     from scanner import pipeline
     from scanner.cli import opening
-    from scanner.measuring import measure
+    from scanner.measuring import KnownBefore, measure
     from scanner.sources import simulated
 
     *history, last = simulated.sample_market(7, ("AAPL", "GOOG", "KO", "SPY"), count=22)
@@ -342,20 +345,19 @@ def _sample_frames() -> dict[str, Any]:
         assert memory.store is not None
         opening.remember(memory.store, history)
         panel = memory.store.history.panel("simulated", names, last["session_date"][0])
-        return dict(measure(last, panel, pipeline.newest_quotes(last)).frames)
+        return dict(measure(last, KnownBefore(panel), pipeline.newest_quotes(last)).frames)
 
 
 def _frames_of(symbol: str, as_of: str | None, settings: Any, *, named_source: bool) -> dict[str, Any]:
     """The metric frames of one symbol, fetched or as the store kept it, beside what the store remembers."""
     from scanner import pipeline
     from scanner.cli import common, opening
-    from scanner.memory import Memory
 
     request = pipeline.Request((symbol,), common.instant_for(as_of), common.right_now(), "explain")
-    received = opening.chain_of(settings, request, named_source=named_source)
+    received, moment = opening.chain_of(settings, request, named_source=named_source)
     assert received.chain is not None
-    store = opening.store_if_there(settings)
-    known = Memory.of(store, received.chain)
-    events = pipeline.known_events(store, settings)
-    moment = request.as_of or pipeline.newest_quotes(received.chain)
-    return dict(pipeline.judge(received.chain, known.panel, moment, [], earlier=known.earlier, events=events).frames)
+    with opening.memory_if_there(settings) as memory:
+        measured = pipeline.look(received.chain, moment, memory.store, memory.state, settings)
+    if measured.basis is not None:
+        log.info("Here %s.", measured.basis)
+    return dict(measured.frames)

@@ -34,6 +34,7 @@ from scanner.ruleset.expressions import (
 from scanner.ruleset.intervals import Interval, intervals, possible
 from scanner.ruleset.model import Rule
 from scanner.ruleset.problems import Level, Problem
+from scanner.ruleset.thresholds import Threshold, thresholds
 
 RATIOS: Mapping[str, tuple[str, ...]] = {
     "volume_oi": ("open_interest", "volume"),
@@ -172,25 +173,38 @@ class ComparesNames(Smell):
 
 
 class ThresholdOutOfRange(Smell):
-    """A threshold that no value can reach, or that every value passes."""
+    """A threshold that no value can reach, that every value passes, or that is a percentage of a fraction."""
 
     code = "threshold-out-of-range"
     reason = (
-        "Shares and *_pct fields are fractions of 1 and volatility is 0.42, not 42; a threshold beyond the range never "
-        "decides."
+        "Shares, *_pct fields and spot_change are fractions of 1 and volatility is 0.42, not 42; a threshold beyond "
+        "the range never decides, and one of a fraction above 1 hardly ever."
     )
 
     def find(self, rule: Rule) -> Iterator[tuple[str, str]]:
-        """Thresholds outside the range of the field dictionary."""
-        for atom in atoms(rule.condition):
+        """Thresholds outside the range of the field dictionary, and those of fractions above 1."""
+        conditions = [rule.condition, *([rule.drivers.where] if rule.drivers and rule.drivers.where else [])]
+        for atom in (atom for condition in conditions for atom in atoms(condition)):
+            percent = [item for item in thresholds(atom) if abs(item.value) > 1 and all(map(_is_fraction, item.fields))]
+            told = set()
             for item in intervals(atom):
                 whole = possible(item.reference)
                 field = item.reference.field
                 span = f"{field.name} lies between {field.low:g} and {field.high:g}"
+                written = [found for found in percent if found.value in (item.low, item.high)]
                 if not item.meets(whole):
-                    yield f"`{atom.text}` is never true: {span}", "write fractions, not percent"
+                    yield f"`{atom.text}` is never true: {span}", _as_fractions(written)
                 elif whole.within(item):
-                    yield f"`{atom.text}` is always true: {span}", "leave it out, or raise the threshold"
+                    mend = _as_fractions(written) if written else "leave it out, or raise the threshold"
+                    yield f"`{atom.text}` is always true: {span}", mend
+                else:
+                    continue
+                told.update(written)
+            for found in percent:
+                if found not in told:
+                    names = " and ".join(use.column for use in found.fields)
+                    what = f"`{atom.text}` holds {names} against {found.value:g}, which is {found.value:,.0%}"
+                    yield what, _as_fractions([found])
 
 
 class UnstableIdentity(Smell):
@@ -257,6 +271,17 @@ def find_smells(rule: Rule) -> list[Problem]:
         for smell in SMELLS
         for what, mend in dict.fromkeys(smell.find(rule))
     ]
+
+
+def _is_fraction(use: FieldReference) -> bool:
+    """Whether values above 1 are hardly ever met: shares, and moves and distances as parts of a price."""
+    return use.field.unit is Unit.fraction and use.field.name.endswith(("_pct", "_share", "_change"))
+
+
+def _as_fractions(percent: Sequence[Threshold]) -> str:
+    """How to mend thresholds that were written in percent; where nothing tells which, that they must not be."""
+    meant = " or ".join(f"{item.value / 100:g}" for item in percent)
+    return f"write fractions, not percent: did you mean {meant}?" if meant else "write fractions, not percent"
 
 
 def _flat(group: Both | Either) -> list[Condition]:
