@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from scanner.store.store import Store
 
 # Every derived number that is stored carries this; numbers of another version are computed again, never mixed.
-CALCULATION_VERSION = "1"
+CALCULATION_VERSION = "2"
 
 log = logging.getLogger(__name__)
 
