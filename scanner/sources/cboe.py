@@ -114,7 +114,7 @@ def _read(symbol: str, answer: Answer, now: datetime) -> Fetched:
         if rows.height and rows["seen_at"][0] > now + _CLOCKS_APART:
             raise UnreadableError(f"it is stamped {rows['seen_at'][0]:%Y-%m-%d %H:%M} UTC, which is still to come")
         chain, notes = building.build(rows, source=_FORMAT.source, delay=_FORMAT.delay, findings=findings)
-    except (UnreadableError, CalendarError, pl.exceptions.PolarsError) as error:
+    except (UnreadableError, CalendarError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         return failed(symbol, "unreadable", f"{symbol}: cboe's answer cannot be understood: {error}")
     refusals = tuple(str(refusal) for refusal in findings.take())
     if chain is None:
