@@ -39,7 +39,15 @@ _ENDS_THE_ASKING = {
 _TICKER = re.compile(r"^[A-Z0-9]{1,8}([.\-/][A-Z]{1,2})?$")
 _FORMAT = CboeJson()
 # What a body of any shape may come to: a date before the first year, a number beyond the last, a list for a name.
-_NO_CHAIN = (ScannerError, pl.exceptions.PolarsError, ArithmeticError, LookupError, TypeError, ValueError)
+_NO_CHAIN = (
+    ScannerError,
+    pl.exceptions.PolarsError,
+    pl.exceptions.PanicException,
+    ArithmeticError,
+    LookupError,
+    TypeError,
+    ValueError,
+)
 
 
 def open_source(settings: SourceSettings, clock: Clock | None) -> CboeSource:
