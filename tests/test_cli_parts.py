@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 
 from scanner import sessions
 from scanner.cli import common
-from scanner.cli.main import app
+from scanner.cli.app import app
 from scanner.store.snapshots import StoredChain
 from scanner.store.store import Store
 
