@@ -48,14 +48,6 @@ _NO_CHAIN = (
     TypeError,
     ValueError,
 )
-    ScannerError,
-    pl.exceptions.PolarsError,
-    pl.exceptions.PanicException,
-    ArithmeticError,
-    LookupError,
-    TypeError,
-    ValueError,
-)
 
 
 def open_source(settings: SourceSettings, clock: Clock | None) -> CboeSource:
