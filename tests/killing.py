@@ -175,6 +175,7 @@ def held(folder: Path, say: Connection) -> None:
             item for source in kept.sources() for day in kept.sessions(source) for item in kept.chains(source, day)
         ]
         summaries = memory.store.summaries
+        lists = sorted((folder / "lists").glob("*"))
         tables = inspect(memory.state.engine)
         with memory.state.engine.connect() as connection:
             rows = {
@@ -195,7 +196,7 @@ def held(folder: Path, say: Connection) -> None:
         say.send(
             {
                 "damaged": [*found.damaged, *memory.state.verify()],
-                "leftovers": len(found.leftovers),
+                "leftovers": len(found.leftovers) + sum(path.suffix == ".part" for path in lists),
                 "said": runs | parts,
                 "compared": rows
                 | {
@@ -210,7 +211,7 @@ def held(folder: Path, say: Connection) -> None:
                         for day in summaries.sessions(source)
                     ],
                     "outdated": [str(memory.store.outdated())],
-                    "lists": [f"{path.name} {path.read_text()}" for path in sorted((folder / "lists").glob("*"))],
+                    "lists": [f"{path.name} {path.read_text()}" for path in lists if path.suffix != ".part"],
                 },
             }
         )
@@ -399,7 +400,7 @@ def main(arguments: list[str]) -> int:
     print(
         f"failed {len(outcome.failed)}, damaged {len(outcome.damaged)}, lost {len(outcome.lost)}, "
         f"doubled {len(outcome.doubled)}, different from an unkilled store {len(outcome.different)}; "
-        f"unfinished temporary files swept away {outcome.leftovers}"
+        f"unfinished temporary files left to be swept away {outcome.leftovers}"
     )
     for problem in [*outcome.failed, *outcome.damaged, *sorted(outcome.lost), *outcome.doubled, *outcome.different][
         :20

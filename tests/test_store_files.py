@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scanner.errors import StoreError
+from scanner.outputs.files import write_text
 from scanner.store.files import TEMPORARY_SUFFIX, folder_name, from_folder_name, unwritable, write_atomically
 from scanner.store.snapshots import Snapshots
 
@@ -80,3 +81,18 @@ def test_no_name_of_a_vendor_climbs_out_of_the_store(text: str) -> None:
     assert "\\" not in name
     assert "\0" not in name
     assert from_folder_name(name) == text
+
+
+def test_what_a_killed_writer_left_of_a_list_is_swept_away_once_nobody_can_be_writing_it(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    abandoned, living, foreign = (
+        tmp_path / name
+        for name in ("list.csv.0123456789ab.part", "list.csv.ba9876543210.part", "other.csv.0123456789ab.part")
+    )
+    for left in (abandoned, living, foreign):
+        left.write_text("half")
+    two_hours_ago = path.parent.stat().st_mtime - 7200
+    for left in (abandoned, foreign):
+        os.utime(left, (two_hours_ago, two_hours_ago))
+    write_text(path, "whole")
+    assert sorted(left.name for left in tmp_path.iterdir()) == ["list.csv", living.name, foreign.name]

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from scanner.errors import StoreError
-from scanner.store.files import write_atomically
+from scanner.store.files import sweep_abandoned, write_atomically
 
 
 def hand_out(text: str, output: Path | None) -> None:
@@ -30,6 +30,7 @@ def write_text(path: Path, text: str) -> None:
             path.write_bytes(content)
         else:
             write_atomically(path, lambda handle: handle.write(content))
+            sweep_abandoned(path)
     except (StoreError, OSError) as error:
         cause = error if isinstance(error, OSError) else error.__cause__
         reason = cause.strerror if isinstance(cause, OSError) else str(error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import io
 import os
 from collections.abc import Callable
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 TEMPORARY_SUFFIX = ".part"
 # More than a file system keeps beside a file's name, or rounds up to.
 _PROBE_BYTES = 64 * 1024
+# Seconds after which nobody writes a file any more: what is older was left by a killed process.
+_ABANDONED = 3600
 
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
@@ -48,6 +51,15 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
         if isinstance(error, OSError):
             raise unwritable(path, error) from error
         raise
+
+
+def sweep_abandoned(path: Path) -> None:
+    """Remove what killed writers left of a file that has been written since, outside of any store."""
+    written = path.stat().st_mtime
+    for left in path.parent.glob(f"{glob.escape(path.name)}.*{TEMPORARY_SUFFIX}"):
+        with contextlib.suppress(OSError):
+            if written - left.stat().st_mtime > _ABANDONED:
+                left.unlink()
 
 
 def write_parquet(path: Path, frame: pl.DataFrame, **options: Any) -> None:
