@@ -54,7 +54,7 @@ FALL_SHARE = 0.01
 FALL_ROWS_SHARE = 0.05
 ZERO_QUOTES_SHARE = 0.95
 ABSURD_QUOTES_SHARE = 0.05
-# Carry and dividends over 45 days move the parity spot by less than this.
+# A spot may be this far off what calls and puts imply: usual carry over 45 days, and half an hour's drift.
 SPOT_SHARE = 0.02
 # A name whose quietest recent session traded this much does not go an hour without a trade.
 BUSY_VOLUME = 1000
@@ -296,8 +296,13 @@ def _spot_missing(seen: Evidence, _: datetime) -> Found | None:
 
 
 def _spot_off_parity(seen: Evidence, _: datetime) -> Found | None:
-    spot, implied = seen["spot"], seen.get("parity_spot")
-    if spot is None or implied is None or abs(implied / spot - 1) < SPOT_SHARE:
+    spot, implied = seen["spot"], seen.get("carry_spot") or seen.get("parity_spot")
+    if spot is None or implied is None:
+        return None
+    # Dividends are steps in time, dear borrowing is a slope: what is exercised or ends within days knows of neither.
+    exercised = seen.get("called_spot") if implied < spot else seen.get("put_spot")
+    told = (implied, seen.get("near_spot"), exercised)
+    if any(level is not None and abs(level / spot - 1) < SPOT_SHARE for level in told):
         return None
     reason = f"spot {spot:,.2f} is {abs(implied / spot - 1):.1%} off the {implied:,.2f} that calls and puts imply"
     return ("spot",), reason, f"{implied:.4f}"
