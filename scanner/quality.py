@@ -296,13 +296,14 @@ def _spot_missing(seen: Evidence, _: datetime) -> Found | None:
 
 
 def _spot_off_parity(seen: Evidence, _: datetime) -> Found | None:
-    spot, implied = seen["spot"], seen.get("carry_spot") or seen.get("parity_spot")
-    if spot is None or implied is None:
+    spot, level = seen["spot"], seen.get("parity_spot")
+    if spot is None or level is None:
         return None
+    implied = seen.get("carry_spot") or level
     # Dividends are steps in time, dear borrowing is a slope: what is exercised or ends within days knows of neither.
     exercised = seen.get("called_spot") if implied < spot else seen.get("put_spot")
-    told = (implied, seen.get("near_spot"), exercised)
-    if any(level is not None and abs(level / spot - 1) < SPOT_SHARE for level in told):
+    explained = (implied, seen.get("near_spot"), exercised)
+    if any(told is not None and abs(told / spot - 1) < SPOT_SHARE for told in explained):
         return None
     reason = f"spot {spot:,.2f} is {abs(implied / spot - 1):.1%} off the {implied:,.2f} that calls and puts imply"
     return ("spot",), reason, f"{implied:.4f}"
