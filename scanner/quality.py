@@ -56,6 +56,8 @@ ZERO_QUOTES_SHARE = 0.95
 ABSURD_QUOTES_SHARE = 0.05
 # A spot may be this far off what calls and puts imply: usual carry over 45 days, and half an hour's drift.
 SPOT_SHARE = 0.02
+# Options that are worth what exercise gives tell it more closely.
+EXERCISE_SHARE = 0.005
 # A name whose quietest recent session traded this much does not go an hour without a trade.
 BUSY_VOLUME = 1000
 QUIET_FOR = timedelta(hours=1)
@@ -302,8 +304,8 @@ def _spot_off_parity(seen: Evidence, _: datetime) -> Found | None:
     implied = seen.get("carry_spot") or level
     # Dividends are steps in time, dear borrowing is a slope: what is exercised or ends within days knows of neither.
     exercised = seen.get("called_spot") if implied < spot else seen.get("put_spot")
-    explained = (implied, seen.get("near_spot"), exercised)
-    if any(told is not None and abs(told / spot - 1) < SPOT_SHARE for told in explained):
+    explained = ((implied, SPOT_SHARE), (seen.get("near_spot"), SPOT_SHARE), (exercised, EXERCISE_SHARE))
+    if any(told is not None and abs(told / spot - 1) < share for told, share in explained):
         return None
     reason = f"spot {spot:,.2f} is {abs(implied / spot - 1):.1%} off the {implied:,.2f} that calls and puts imply"
     return ("spot",), reason, f"{implied:.4f}"

@@ -108,37 +108,66 @@ _LOWEST, _HIGHEST = math.log(0.75), math.log(1.25)
 _LARGEST_STEP, _OF_DEVIATION = 0.0025, 0.2
 # Terms smaller than the largest by these powers of e count for nothing in the sum, and do not make steps small.
 _NEGLIGIBLE, _UNIMPORTANT = 40.0, 20.0
-_BESIDE = 1e-9
+# In log spot: how exactly a crossing is found, and how near to the spot one at the spot itself is looked for.
+_EXACT, _BESIDE = 1e-10, 1e-9
 # A sum that its terms cancel to this share of them is rounding, not a sign.
 _CANCELLED = 1e-13
 
 
 @kernel
-def _sign_at(
+def _net_at(
     shift: float, weight: NDArray[np.float64], distance: NDArray[np.float64], deviation: NDArray[np.float64]
 ) -> tuple[float, float]:
-    """The sign of the summed dollar gamma where the log spot is moved by ``shift``, and the step that is safe there.
+    """The summed dollar gamma where the log spot is moved by ``shift``, as a share of its terms' sizes; a safe step there.
 
     Terms are taken relative to the largest: far from every strike all of them are tiny, and the sign is still theirs.
     No step goes past where another term begins to matter.
     """
     least = math.inf
+    halves = np.empty(weight.size)
     for row in range(weight.size):
         d1 = (shift - distance[row]) / deviation[row] + 0.5 * deviation[row]
-        least = min(least, 0.5 * d1 * d1)
+        halves[row] = 0.5 * d1 * d1
+        least = min(least, halves[row])
     important = math.sqrt(2.0 * (least + _UNIMPORTANT))
     total, size, step = 0.0, 0.0, _LARGEST_STEP
     for row in range(weight.size):
-        d1 = (shift - distance[row]) / deviation[row] + 0.5 * deviation[row]
-        below = 0.5 * d1 * d1 - least
-        step = min(step, deviation[row] * max(abs(d1) - important, _OF_DEVIATION))
+        below = halves[row] - least
+        if deviation[row] * _OF_DEVIATION < step:
+            step = min(step, deviation[row] * max(math.sqrt(2.0 * halves[row]) - important, _OF_DEVIATION))
         if below < _NEGLIGIBLE:
             term = weight[row] * math.exp(-below) / deviation[row]
             total += term
             size += abs(term)
-    if abs(total) <= _CANCELLED * size:
-        return 0.0, step
-    return math.copysign(1.0, total), step
+    return (0.0 if abs(total) <= _CANCELLED * size else total / size), step
+
+
+@kernel
+def _root(
+    direction: float,
+    low: float,
+    high: float,
+    at_low: float,
+    at_high: float,
+    weight: NDArray[np.float64],
+    distance: NDArray[np.float64],
+    deviation: NDArray[np.float64],
+) -> float:
+    """Where between two moves of opposite signs the sum is zero: the Illinois method, every third step a bisection."""
+    turn, kept = 0, 0
+    while high - low > _EXACT:
+        turn += 1
+        share = 0.5 if turn % 3 == 0 else at_low / (at_low - at_high)
+        middle = low + (high - low) * share
+        value = _net_at(direction * middle, weight, distance, deviation)[0]
+        if value == 0.0:
+            return middle
+        # Of an end that stays for the second time the value is halved, so that it is let go of.
+        if value * at_low > 0.0:
+            low, at_low, at_high, kept = middle, value, at_high * (0.5 if kept > 0 else 1.0), 1
+        else:
+            high, at_high, at_low, kept = middle, value, at_low * (0.5 if kept < 0 else 1.0), -1
+    return 0.5 * (low + high)
 
 
 @kernel
@@ -151,21 +180,15 @@ def _crossing(
 ) -> float:
     """How far the log spot moves in a direction (1 or -1) to the first change of sign; NaN where none is in reach."""
     reached = 0.0
-    known, step = _sign_at(0.0, weight, distance, deviation)
+    known, step = _net_at(0.0, weight, distance, deviation)
     while reached < limit:
         before = reached
         reached = min(reached + step, limit)
-        sign, step = _sign_at(direction * reached, weight, distance, deviation)
-        if known * sign < 0.0:
-            for _ in range(50):
-                middle = 0.5 * (before + reached)
-                if _sign_at(direction * middle, weight, distance, deviation)[0] * known > 0.0:
-                    before = middle
-                else:
-                    reached = middle
-            return reached
-        if sign != 0.0:
-            known = sign
+        net, step = _net_at(direction * reached, weight, distance, deviation)
+        if known * net < 0.0:
+            return _root(direction, before, reached, known, net, weight, distance, deviation)
+        if net != 0.0:
+            known = net
     return math.nan
 
 
@@ -181,8 +204,8 @@ def _flip_factors(
     for group in range(starts.size - 1):
         rows = slice(starts[group], starts[group + 1])
         book = (weight[rows], distance[rows], deviation[rows])
-        beside = _sign_at(_BESIDE, *book)[0] * _sign_at(-_BESIDE, *book)[0]
-        if beside < 0.0 and _sign_at(0.0, *book)[0] == 0.0:
+        beside = _net_at(_BESIDE, *book)[0] * _net_at(-_BESIDE, *book)[0]
+        if beside < 0.0 and _net_at(0.0, *book)[0] == 0.0:
             factors[group] = 1.0
             continue
         above = math.exp(_crossing(1.0, _HIGHEST, *book))
