@@ -118,7 +118,7 @@ _CANCELLED = 1e-13
 def _net_at(
     shift: float, weight: NDArray[np.float64], distance: NDArray[np.float64], deviation: NDArray[np.float64]
 ) -> tuple[float, float]:
-    """The summed dollar gamma where the log spot is moved by ``shift``, as a share of its terms' sizes; a safe step there.
+    """The summed dollar gamma at a log spot moved by ``shift``, as a share of its terms' sizes; a safe step there.
 
     Terms are taken relative to the largest: far from every strike all of them are tiny, and the sign is still theirs.
     No step goes past where another term begins to matter.
