@@ -256,8 +256,8 @@ def _contract() -> tuple[Field, ...]:
         _integer(s, "volume_interval", Unit.contracts, "contracts traded since the previous snapshot of the session", "no earlier snapshot of the session"),
         _integer(s, "open_interest", Unit.contracts, "contracts open at the close of oi_asof", "not known, or not trusted"),
         _date(s, "oi_asof", "the session whose close the open interest describes", "cannot be known"),
-        _integer(s, "oi_change", Unit.contracts, "open interest between the two newest published closes; tells what was opened the session before", "one of the two closes is not known", low=-math.inf),
-        _integer(s, "oi_change_5", Unit.contracts, "open interest now minus five published closes earlier", "fewer than six published closes", low=-math.inf),
+        _integer(s, "oi_change", Unit.contracts, "open interest between the newest published close and that of the session before it; tells what was opened then", "one of the two closes is not known", low=-math.inf),
+        _integer(s, "oi_change_5", Unit.contracts, "open interest now minus that at the close five sessions earlier", "one of the two closes is not known", low=-math.inf),
         _number(s, "volume_oi", Unit.ratio, "volume / open interest; null, never infinite, at zero open interest", "open interest is 0 or not known", low=0),
         _flag(s, "new_strike", "not listed in the previous good session of the underlying", _NO_PREVIOUS),
         _number(s, "premium", Unit.dollars, "volume x price x multiplier; mid, or the traded average where known", "no price, no volume, or an adjusted deliverable", low=0),
@@ -364,7 +364,7 @@ def _underlying() -> tuple[Field, ...]:
         _surprise(s, "iv30_change_surprise", "of a change of iv30 at least this large, either way, given the name's own past"),
         _share(s, "iv_rank_252", "(iv30 - lowest) / (highest - lowest) of the last 252 sessions", _NO_HISTORY),
         _share(s, "iv_percentile_252", "share of the last 252 sessions with a lower iv30", _NO_HISTORY),
-        _number(s, "hv_20", Unit.volatility, "realised volatility of the last 20 daily returns, per year", _NO_HISTORY, low=0, high=20),
+        _number(s, "hv_20", Unit.volatility, "realised volatility of the last 20 daily returns, per year", "fewer than 15 of the 20 returns are known: over a gap there is none", low=0, high=20),
         _number(s, "iv_hv_ratio", Unit.ratio, "iv30 / hv_20", _NO_HISTORY, low=0),
         _number(s, "skew_25d", Unit.volatility, "volatility of the 25-delta put minus that of the 25-delta call, at 30 days", "no smile", low=-20, high=20),
         _number(s, "skew_change", Unit.volatility, "skew_25d minus that of the previous session", _NO_PREVIOUS, low=-20, high=20),
@@ -376,15 +376,15 @@ def _underlying() -> tuple[Field, ...]:
         _integer(s, "days_to_earnings", Unit.days, "calendar days to the next earnings date", _NO_EVENTS),
         _number(s, "option_stock_volume_ratio", Unit.ratio, "option volume x multiplier / stock volume", "stock volume not known", low=0),
         _number(s, "gex", Unit.dollars, "dealer gamma in dollars per 1 % move, if dealers are long calls and short puts", "no gamma or no open interest"),
-        _number(s, "gamma_flip", Unit.dollars, "spot at which gex would change its sign", "no such price near spot", low=0),
+        _number(s, "gamma_flip", Unit.dollars, "spot nearest to this one at which gex, the book priced anew, would change its sign", "no such price within 25 % of the spot", low=0),
         _number(s, "call_wall", Unit.dollars, "strike with the most call gamma x open interest", "no gamma or no open interest", low=0),
         _number(s, "put_wall", Unit.dollars, "strike with the most put gamma x open interest", "no gamma or no open interest", low=0),
-        _share(s, "gamma_expiring_share", "gamma that goes at the next monthly expiry", "no gamma or no open interest"),
-        _share(s, "gamma_expiring_share_next", "gamma that goes at the very next expiry", "no gamma or no open interest"),
-        _number(s, "notional_expiring", Unit.dollars, "open interest x multiplier x spot of the next monthly expiry", _NO_OI, low=0),
-        _number(s, "max_pain", Unit.dollars, "max pain of the next monthly expiry", _NO_OI, low=0),
-        _number(s, "expected_move_pct", Unit.fraction, "ATM straddle / forward of the next expiry", "no quote at the money", low=0),
-        _date(s, "next_earnings", "the next earnings date", _NO_EVENTS),
+        _share(s, "gamma_expiring_share", "gamma that goes at the next monthly expiry not settled by now", "no gamma or no open interest"),
+        _share(s, "gamma_expiring_share_next", "gamma that goes at the very next expiry not settled by now", "no gamma or no open interest"),
+        _number(s, "notional_expiring", Unit.dollars, "open interest x multiplier x spot of the next monthly expiry not settled by now", _NO_OI, low=0),
+        _number(s, "max_pain", Unit.dollars, "max pain of the next monthly expiry not settled by now", _NO_OI, low=0),
+        _number(s, "expected_move_pct", Unit.fraction, "ATM straddle / forward of the next expiry not settled by now", "no quote at the money", low=0),
+        _date(s, "next_earnings", "the date of the next earnings not told yet: those before the open are over at the open, all others at the end of the day", _NO_EVENTS),
         _number(s, "earnings_implied_move_pct", Unit.fraction, "move that the expiry after the earnings date prices for it alone", _NO_EVENTS, low=0),
         _number(s, "earnings_average_move_pct", Unit.fraction, "mean absolute move over past earnings dates", _NO_EVENTS, low=0),
     )  # fmt: skip
@@ -404,10 +404,11 @@ def _market() -> tuple[Field, ...]:
 
 def _split(s: str) -> tuple[Field, ...]:
     """The put/call ratios that underlyings and the market share."""
+    no_previous = _NO_PREVIOUS if s == "underlying" else "the previous session was not trusted of every underlying here"
     return (
         _number(s, "put_call_volume", Unit.ratio, "put volume / call volume", _NO_CALLS, low=0),
-        _number(s, "put_call_volume_prev", Unit.ratio, "put_call_volume of the previous session", _NO_PREVIOUS, low=0),
-        _number(s, "put_call_volume_change", Unit.ratio, "put_call_volume - put_call_volume_prev", _NO_PREVIOUS),
+        _number(s, "put_call_volume_prev", Unit.ratio, "put_call_volume of the previous session", no_previous, low=0),
+        _number(s, "put_call_volume_change", Unit.ratio, "put_call_volume - put_call_volume_prev", no_previous),
         _number(s, "put_call_oi", Unit.ratio, "put open interest / call open interest", _NO_CALLS, low=0),
         _number(s, "put_call_premium", Unit.ratio, "premium of puts / premium of calls", _NO_CALLS, low=0),
     )
@@ -417,9 +418,9 @@ def _shares(s: str) -> tuple[Field, ...]:
     """Where in time the volume lies, and how it compares with past sessions."""
     return (
         _share(s, "near_dated_share", "volume in contracts of 14 days or fewer, of all"),
-        _share(s, "zero_dte_share", "volume in contracts that expire today, of all"),
-        _number(s, "volume_ratio_5", Unit.ratio, "volume / mean of the last 5 sessions, this one left out", _NO_HISTORY, low=0),
-        _number(s, "volume_ratio_20", Unit.ratio, "volume / mean of the last 20 sessions, this one left out", _NO_HISTORY, low=0),
+        _share(s, "zero_dte_share", "volume in contracts that expire today, settled by now or not, of all"),
+        _number(s, "volume_ratio_5", Unit.ratio, "volume / mean of the last 5 sessions, this one left out", "fewer than 4 of the 5 are good", low=0),
+        _number(s, "volume_ratio_20", Unit.ratio, "volume / mean of the last 20 sessions, this one left out", "fewer than 15 of the 20 are good", low=0),
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from typing import cast
 
 import numpy as np
@@ -88,21 +88,19 @@ def measure(chain: pl.DataFrame, known: KnownBefore, now: datetime, methods: Met
     panel = known.panel
     events = event_tables.spelled_as(known.events, chain["underlying"].unique())
     priced = methods.price(chain, dividends=event_tables.dividends(events))
-    session_date = cast("date", chain["session_date"].max())
-    previous = sessions.previous_session(session_date)
-    contracts = contract.measure(priced.contracts, panel, previous, now, known.earlier)
+    contracts = contract.measure(priced.contracts, panel, now, known.earlier)
     elapsed = sessions.elapsed_fraction(cast("datetime", chain["quote_time"].max()))
     model = methods.fit(panel, events)
     contracts = model.score(contracts, panel, elapsed, events)
     contracts = contracts.with_columns(selection.roll_suspects(contracts), selection.priority(contracts))
-    dates = earnings.next_dates(events, session_date)
-    contracts = beside(contracts, "underlying", dates.drop("next_earnings"))
+    dates = earnings.next_dates(events, contracts)
+    contracts = beside(contracts, "underlying", dates.drop("next_earnings", "when"))
     strikes = strike.measure(contracts)
     expiries = expiry.measure(contracts, priced.expiries)
     underlyings = beside(
-        underlying.measure(contracts, expiries, priced.underlyings, panel, previous),
+        underlying.measure(contracts, expiries, priced.underlyings, panel),
         "underlying",
-        dates,
+        dates.drop("when"),
         earnings.implied_move(dates, expiries),
         earnings.average_move(events, underlying.remembered(panel.underlying_sessions)),
     )

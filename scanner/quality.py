@@ -55,12 +55,14 @@ FALL_SHARE = 0.01
 FALL_ROWS_SHARE = 0.05
 ZERO_QUOTES_SHARE = 0.95
 ABSURD_QUOTES_SHARE = 0.05
-# Carry and dividends over 45 days move the parity spot by less than this.
+# A spot may be this far off what calls and puts imply: usual carry over 45 days, and half an hour's drift.
 SPOT_SHARE = 0.02
 # Exchanges list strikes around the price; a share that lost 95 % overnight may still lie below the lowest.
 FAR_FROM_STRIKES = 20
 # What the market may move from the close to a quarter past it, which some options trade until.
 LATE_SPOT_SHARE = 0.06
+# Options that are worth what exercise gives tell it more closely.
+EXERCISE_SHARE = 0.005
 # A name whose quietest recent session traded this much does not go an hour without a trade.
 BUSY_VOLUME = 1000
 QUIET_FOR = timedelta(hours=1)
@@ -308,8 +310,15 @@ def _spot_off_strikes(seen: Evidence, _: datetime) -> Found | None:
 
 
 def _spot_off_parity(seen: Evidence, _: datetime) -> Found | None:
-    spot, implied = seen["spot"], seen.get("parity_spot")
-    if spot is None or implied is None or abs(implied / spot - 1) < _spot_share(seen):
+    spot, level = seen["spot"], seen.get("parity_spot")
+    if spot is None or level is None:
+        return None
+    implied = seen.get("carry_spot") or level
+    # Dividends are steps in time, dear borrowing is a slope: what is exercised or ends within days knows of neither.
+    exercised = seen.get("called_spot") if implied < spot else seen.get("put_spot")
+    usual = _spot_share(seen)
+    explained = ((implied, usual), (seen.get("near_spot"), usual), (exercised, EXERCISE_SHARE))
+    if any(told is not None and abs(told / spot - 1) < share for told, share in explained):
         return None
     reason = f"spot {spot:,.2f} is {abs(implied / spot - 1):.1%} off the {implied:,.2f} that calls and puts imply"
     return ("spot",), reason, f"{implied:.4f}"

@@ -133,6 +133,13 @@ def sessions_between(first: date, last: date) -> list[date]:
     return list(days[bisect_left(days, first) : bisect_right(days, last)])
 
 
+def sessions_before(day: date, count: int) -> list[date]:
+    """The last ``count`` sessions before a day, ascending; fewer at the start of the calendar."""
+    days = _calendar().days
+    end = bisect_left(days, day)
+    return list(days[max(end - count, 0) : end])
+
+
 def session_open(day: date) -> datetime:
     """The instant a session opens, UTC."""
     return _hours(day)[0]

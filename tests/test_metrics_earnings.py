@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from datetime import date
+from datetime import UTC, date, datetime
 
 import polars as pl
 import pytest
@@ -22,10 +22,16 @@ EVENTS = pl.DataFrame(
 )
 
 
+def quoted(day: int) -> pl.DataFrame:
+    """The quotes of a close in July."""
+    closed = datetime(2026, 7, day, 20, tzinfo=UTC)
+    return pl.DataFrame({"underlying": ["ABC"], "session_date": [closed.date()], "quote_time": [closed]})
+
+
 def test_the_next_date_is_the_first_one_not_yet_past():
-    assert earnings.next_dates(EVENTS, date(2026, 7, 20)).rows() == [("ABC", date(2026, 7, 28), 8)]
-    assert earnings.next_dates(EVENTS, date(2026, 7, 28)).rows() == [("ABC", date(2026, 7, 28), 0)]
-    assert earnings.next_dates(None, date(2026, 7, 28)).is_empty()
+    assert earnings.next_dates(EVENTS, quoted(20)).rows() == [("ABC", date(2026, 7, 28), 8, "before_open")]
+    assert earnings.next_dates(EVENTS, quoted(28)).rows() == [("ABC", date(2026, 10, 27), 91, "after_close")]
+    assert earnings.next_dates(None, quoted(28)).is_empty()
 
 
 def test_the_implied_move_is_what_the_later_expiry_prices_beyond_ordinary_days():
@@ -37,11 +43,11 @@ def test_the_implied_move_is_what_the_later_expiry_prices_beyond_ordinary_days()
             "years": [4 / 365, 11 / 365],
         }
     )
-    found = earnings.implied_move(earnings.next_dates(EVENTS, date(2026, 7, 20)), expiries)
+    found = earnings.implied_move(earnings.next_dates(EVENTS, quoted(20)), expiries)
     by_hand = math.sqrt(2 / math.pi) * math.sqrt((0.25 - 0.04) * 11 / 365)
     assert found.rows() == [("ABC", pytest.approx(by_hand))]
     only_after = expiries.filter(pl.col("expiry") == date(2026, 7, 31))
-    assert earnings.implied_move(earnings.next_dates(EVENTS, date(2026, 7, 20)), only_after).is_empty()
+    assert earnings.implied_move(earnings.next_dates(EVENTS, quoted(20)), only_after).is_empty()
 
 
 def test_the_average_move_takes_the_session_that_took_the_news_in():

@@ -42,6 +42,7 @@ def contracts(*rows: dict[str, object]) -> pl.DataFrame:
     return joined.with_columns(
         dte=(pl.col("expiry") - pl.col("session_date")).dt.total_days().cast(pl.Int32),
         forward=pl.col("spot"),
+        discount=pl.lit(1.0),
         premium=pl.col("volume") * pl.col("mid") * pl.col("multiplier"),
     )
 

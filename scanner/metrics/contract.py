@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
+from scanner import sessions
+from scanner.metrics import past
 from scanner.metrics.arithmetic import ratio
 
 if TYPE_CHECKING:
@@ -18,19 +20,17 @@ if TYPE_CHECKING:
 _CLOSES_BACK = 5
 
 
-def measure(
-    contracts: pl.DataFrame, panel: Panel, previous: date, now: datetime, earlier: pl.DataFrame | None = None
-) -> pl.DataFrame:
+def measure(contracts: pl.DataFrame, panel: Panel, now: datetime, earlier: pl.DataFrame | None = None) -> pl.DataFrame:
     """Add the contract-scope fields that need no model.
 
-    ``contracts`` is a priced chain; ``previous`` the exchange's session before it, so that a gap in the history is a
-    null and not a comparison with an older day; ``earlier`` the last snapshot of the same session (``contract
-    volume``), where there was one. Returns the same rows in the same order.
+    ``contracts`` is a priced chain; ``earlier`` the last snapshot of the same session (``contract volume``), where
+    there was one. Changes are against the exchange's own sessions before, so that a gap in the history is a null and
+    not a comparison with an older day. Returns the same rows in the same order.
     """
     rows = panel.rows_of(contracts)
     changes = pl.DataFrame(
         {
-            "iv_change": _iv_change(contracts, panel, rows, previous),
+            "iv_change": _iv_change(contracts, panel, rows),
             "oi_change": _oi_change(contracts, panel, rows, closes_back=1),
             "oi_change_5": _oi_change(contracts, panel, rows, closes_back=_CLOSES_BACK),
         }
@@ -75,19 +75,19 @@ def _nullable(values: NDArray[np.float64], dtype: pl.DataType | type[pl.DataType
     return pl.Series(values).fill_nan(None).cast(dtype)
 
 
-def _iv_change(contracts: pl.DataFrame, panel: Panel, rows: NDArray[np.int32], previous: date) -> pl.Series:
+def _iv_change(contracts: pl.DataFrame, panel: Panel, rows: NDArray[np.int32]) -> pl.Series:
     """``iv`` minus that of the previous session."""
-    if not panel.sessions or panel.sessions[-1] != previous:
-        return pl.Series([None] * contracts.height, dtype=pl.Float64)
-    before = _gather(panel.iv, rows, -1)
+    before = np.full(contracts.height, np.nan)
+    for session in contracts["session_date"].unique():
+        previous = past.previous(session)
+        if previous in panel.sessions:
+            mine = (contracts["session_date"] == session).to_numpy()
+            before[mine] = _gather(panel.iv, rows[mine], panel.sessions.index(previous))
     return contracts["iv"] - _nullable(before, pl.Float64)
 
 
 def _oi_change(contracts: pl.DataFrame, panel: Panel, rows: NDArray[np.int32], closes_back: int) -> pl.Series:
-    """Open interest now minus the one ``closes_back`` published closes earlier, each close counted once.
-
-    A contract that was not listed at that close has opened all of its open interest since.
-    """
+    """Open interest now minus that at the close ``closes_back`` sessions of the exchange earlier; null if not known."""
     change = np.full(contracts.height, np.nan)
     now = contracts["open_interest"].cast(pl.Float64).fill_null(np.nan).to_numpy()
     names = contracts["underlying"].to_numpy()
@@ -96,18 +96,10 @@ def _oi_change(contracts: pl.DataFrame, panel: Panel, rows: NDArray[np.int32], c
         if newest is None or underlying not in panel.underlyings:
             continue
         closes = panel.oi_asof[panel.underlyings.index(underlying)]
-        column = _column_of_close(closes, np.datetime64(newest, "D"), closes_back)
-        if column is None:
+        earlier = sessions.sessions_before(newest, closes_back)
+        if len(earlier) < closes_back or not (shown := closes == np.datetime64(earlier[0], "D")).any():
             continue
         mine = names == underlying
-        before = _gather(panel.open_interest, rows[mine], column)
+        before = _gather(panel.open_interest, rows[mine], int(np.flatnonzero(shown)[-1]))
         change[mine] = now[mine] - before
     return _nullable(change, pl.Int64)
-
-
-def _column_of_close(closes: NDArray[np.datetime64], newest: np.datetime64, closes_back: int) -> int | None:
-    """The last panel column that shows the close ``closes_back`` distinct published closes before ``newest``."""
-    older = np.unique(closes[~np.isnat(closes) & (closes < newest)])
-    if older.size < closes_back:
-        return None
-    return int(np.flatnonzero(closes == older[-closes_back])[-1])

@@ -6,24 +6,45 @@ Dates come from outside (``events.csv``); a chain does not carry them. Without t
 from __future__ import annotations
 
 import math
-from datetime import date
 
 import polars as pl
 
-_NEXT = pl.Schema({"underlying": pl.String, "next_earnings": pl.Date, "days_to_earnings": pl.Int64})
+from scanner import sessions
+from scanner.metrics.past import previous_of
+
+_NEXT = pl.Schema({"underlying": pl.String, "next_earnings": pl.Date, "days_to_earnings": pl.Int64, "when": pl.String})
 # A normal variable's mean absolute value, in standard deviations.
 _MEAN_ABSOLUTE = math.sqrt(2 / math.pi)
 
 
-def next_dates(events: pl.DataFrame | None, session_date: date) -> pl.DataFrame:
-    """``underlying next_earnings days_to_earnings``: the first earnings date at or after a session."""
+def next_dates(events: pl.DataFrame | None, chain: pl.DataFrame) -> pl.DataFrame:
+    """``underlying next_earnings days_to_earnings when``: the first earnings that a chain's quotes do not know yet.
+
+    What is told before the open is over once the session has opened; what is told after the close is ahead in every
+    quote of its session, and so is, to be safe, what is told at an hour nobody says.
+    """
     if events is None or events.is_empty():
         return pl.DataFrame(schema=_NEXT)
-    coming = events.filter((pl.col("kind") == "earnings") & (pl.col("date") >= session_date))
+    quoted = chain.group_by("underlying", maintain_order=True).agg(
+        pl.col("session_date").first(), pl.col("quote_time").max()
+    )
+    dated = events.filter(pl.col("kind") == "earnings").join(quoted, on="underlying", maintain_order="left")
+    opened = dated["session_date"].replace_strict(
+        {day: sessions.session_open(day) for day in dated["session_date"].unique() if sessions.is_session(day)},
+        default=None,
+        return_dtype=pl.Datetime("us", "UTC"),
+    )
+    told = (
+        (pl.col("when") == "before_open")
+        & (pl.col("date") == pl.col("session_date"))
+        & (pl.col("quote_time") >= opened)
+    )
     return (
-        coming.group_by("underlying", maintain_order=True)
-        .agg(next_earnings=pl.col("date").min())
-        .with_columns(days_to_earnings=(pl.col("next_earnings") - session_date).dt.total_days())
+        dated.filter((pl.col("date") >= pl.col("session_date")) & ~told.fill_null(value=False))
+        .sort("date")
+        .group_by("underlying", maintain_order=True)
+        .agg(pl.col("date", "when", "session_date").first())
+        .with_columns(next_earnings="date", days_to_earnings=(pl.col("date") - pl.col("session_date")).dt.total_days())
         .select(pl.col(name).cast(dtype) for name, dtype in _NEXT.items())
     )
 
@@ -31,13 +52,16 @@ def next_dates(events: pl.DataFrame | None, session_date: date) -> pl.DataFrame:
 def implied_move(dates: pl.DataFrame, expiries: pl.DataFrame) -> pl.DataFrame:
     """``underlying earnings_implied_move_pct``: the mean absolute move priced for the earnings date alone.
 
-    The last expiry before the date gives the volatility of ordinary days, s; the first one after it, at volatility S
-    and T years, holds the date too: its variance is (S^2 - s^2) T, and the mean absolute move sqrt(2 / pi) times its
-    root. Null where either expiry is missing or the later one prices no more than ordinary days.
+    The last expiry before the news gives the volatility of ordinary days, s; the first one after it, at volatility S
+    and T years, holds the news too: its variance is (S^2 - s^2) T, and the mean absolute move sqrt(2 / pi) times its
+    root. An expiry of the very date holds what is told before the open, not what is told after the close, and is left
+    out where nobody says. Null where either expiry is missing or the later one prices no more than ordinary days.
     """
     known = expiries.filter(pl.col("atm_iv").is_not_null() & (pl.col("years") > 0)).join(dates, on="underlying")
-    before = known.filter(pl.col("expiry") < pl.col("next_earnings")).sort("expiry")
-    after = known.filter(pl.col("expiry") > pl.col("next_earnings")).sort("expiry")
+    same = pl.col("expiry") == pl.col("next_earnings")
+    told_after, told_before = pl.col("when") == "after_close", pl.col("when") == "before_open"
+    before = known.filter((pl.col("expiry") < pl.col("next_earnings")) | (same & told_after)).sort("expiry")
+    after = known.filter((pl.col("expiry") > pl.col("next_earnings")) | (same & told_before)).sort("expiry")
     ordinary = before.group_by("underlying").agg(ordinary=pl.col("atm_iv").last())
     with_date = after.group_by("underlying").agg(pl.col("atm_iv", "years").first())
     variance = (pl.col("atm_iv") ** 2 - pl.col("ordinary") ** 2) * pl.col("years")
@@ -50,7 +74,7 @@ def average_move(events: pl.DataFrame | None, closes: pl.DataFrame) -> pl.DataFr
     """``underlying earnings_average_move_pct``: mean absolute return over the sessions that took in past earnings.
 
     ``closes`` is ``session_date underlying spot``. A date counts where it says whether it was before the open or after
-    the close, and both closes around it are known.
+    the close, and the closes of both sessions around it are known.
     """
     if events is None or events.is_empty():
         return pl.DataFrame(schema={"underlying": pl.String, "earnings_average_move_pct": pl.Float64})
@@ -62,6 +86,7 @@ def average_move(events: pl.DataFrame | None, closes: pl.DataFrame) -> pl.DataFr
             before=pl.col("session_date").shift(1).over("underlying"),
         )
     )
+    returns = returns.filter(returns["before"] == previous_of(returns["session_date"]))
     past = events.filter(pl.col("kind") == "earnings").drop_nulls("when")
     at_open = past.filter(pl.col("when") == "before_open").join(
         returns, left_on=["underlying", "date"], right_on=["underlying", "session_date"]

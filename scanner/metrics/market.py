@@ -5,7 +5,8 @@ from __future__ import annotations
 import polars as pl
 
 from scanner.metrics.arithmetic import known_sum, ratio
-from scanner.metrics.underlying import remembered
+from scanner.metrics.past import beside_today
+from scanner.metrics.underlying import mean_of_last, remembered
 from scanner.products import INDEX_UNDERLYINGS
 
 # Funds on a whole index trade as index products do; a short list, because a chain does not say what its name is.
@@ -26,11 +27,13 @@ _SUMMED = (
 def measure(underlyings: pl.DataFrame, past: pl.DataFrame) -> pl.DataFrame:
     """Three rows: ``all``, ``index`` and ``single``. ``past`` is the panel's ``underlying_sessions``.
 
-    Comparisons with the past use only sessions in which every underlying of the segment was seen, so that a name that
-    is added or missing does not pass for a change.
+    Names whose chain is of an older session than the others' are left out. Comparisons with the past use only sessions
+    in which every underlying of the segment was seen, so that a name that is added or missing does not pass for a
+    change; changes are null unless the exchange's previous session is such a one.
     """
     frames = []
-    past = remembered(past)
+    underlyings = underlyings.filter(pl.col("session_date") == pl.col("session_date").max())
+    past = beside_today(remembered(past), underlyings)
     is_index = pl.col("underlying").is_in(sorted(INDEX_UNDERLYINGS | INDEX_FUNDS))
     for segment, chosen in (("all", pl.lit(value=True)), ("index", is_index), ("single", ~is_index)):
         members = underlyings.filter(chosen)
@@ -42,16 +45,16 @@ def _segment(segment: str, members: pl.DataFrame, past: pl.DataFrame) -> pl.Data
     today = members.select(known_sum(pl.col(name)).alias(name) for name in _SUMMED).with_columns(_ratios())
     names = members.filter(pl.col("volume").is_not_null())["underlying"]
     complete = (
-        past.filter(pl.col("underlying").is_in(names.implode()) & pl.col("call_volume").is_not_null())
-        .group_by("session_date")
+        past.filter(pl.col("underlying").is_in(names.implode()))
+        .drop_nulls(["call_volume", "put_volume"])
+        .group_by("back")
         .agg(pl.col("underlying").n_unique(), pl.col("call_volume").sum(), pl.col("put_volume").sum())
         .filter(pl.col("underlying") == names.len())
-        .sort("session_date")
-        .with_columns(volume=pl.col("call_volume") + pl.col("put_volume"))
     )
-    before = complete.tail(1).select(put_call_volume_prev=ratio("put_volume", "call_volume"))
+    volume = pl.col("call_volume") + pl.col("put_volume")
+    before = complete.filter(pl.col("back") == 1).select(ratio("put_volume", "call_volume"))
     previous = before.item() if before.height else None
-    means = {count: complete["volume"].tail(count).mean() if complete.height >= count else None for count in (5, 20)}
+    means = {count: complete.select(mean_of_last(count, volume)).item() for count in (5, 20)}
     return today.select(
         segment=pl.lit(segment),
         underlyings=pl.lit(names.len(), dtype=pl.Int64),

@@ -12,25 +12,54 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from scanner import sessions
 from scanner.compiled import kernel
 from scanner.metrics.arithmetic import CALL, GAMMA, HEDGE, known_sum, ratio
 
 _ONE_PERCENT = 0.01
-_FLIP_RANGE = 0.25  # as far from spot as a flip is looked for
-_FLIP_STEPS = 50
 
 
 def measure(contracts: pl.DataFrame, expiries: pl.DataFrame) -> pl.DataFrame:
-    """One row an underlying, with everything in this module; null where there is no gamma or no open interest."""
+    """One row an underlying, with everything in this module; null where there is no gamma or no open interest.
+
+    What is settled by the time of an underlying's newest quotes is over and counts for nothing here.
+    """
+    ahead = _ahead(contracts, expiries)
+    flags = ahead.select("root", "expiry", "is_next", "is_next_monthly")
+    live = contracts.join(flags, on=["root", "expiry"], how="inner", maintain_order="left")
     dollars = pl.col("gamma") * pl.col("open_interest") * pl.col("multiplier") * HEDGE**2 * _ONE_PERCENT
-    gex = contracts.group_by("underlying", maintain_order=True).agg(
-        gex=known_sum(pl.when(CALL).then(dollars).otherwise(-dollars))
+    gamma = GAMMA * pl.col("open_interest")
+    notional = pl.col("open_interest") * pl.col("multiplier") * pl.col("spot")
+    summed = live.group_by("underlying", maintain_order=True).agg(
+        gex=known_sum(pl.when(CALL).then(dollars).otherwise(-dollars)),
+        gamma_expiring_share=ratio(known_sum(gamma.filter("is_next_monthly")), known_sum(gamma)),
+        gamma_expiring_share_next=ratio(known_sum(gamma.filter("is_next")), known_sum(gamma)),
+        notional_expiring=known_sum(notional.filter("is_next_monthly")),
     )
+    told = ahead.group_by("underlying", maintain_order=True).agg(
+        pl.col("max_pain").filter("is_next_monthly").drop_nulls().first(),
+        pl.col("expected_move_pct").filter("is_next").drop_nulls().first(),
+    )
+    for other in (_wall(live, "C", "call_wall"), _wall(live, "P", "put_wall"), told, gamma_flip(live)):
+        summed = summed.join(other, on="underlying", how="left", maintain_order="left")
+    return summed
+
+
+def _ahead(contracts: pl.DataFrame, expiries: pl.DataFrame) -> pl.DataFrame:
+    """The expiries not settled yet, with ``is_next`` and ``is_next_monthly``: whether it is the first such date."""
+    quoted = contracts.group_by("underlying", "root", "expiry").agg(
+        pl.col("settlement").first(), pl.col("quote_time").max()
+    )
+    settled_at = sessions.expiry_instants(quoted["expiry"], quoted["settlement"])
+    unsettled = quoted.filter(settled_at > quoted.select(pl.col("quote_time").max().over("underlying")).to_series())
+    monthly = pl.col("expiry").filter(pl.col("is_monthly")).min()
     return (
-        gex.join(_wall(contracts, "C", "call_wall"), on="underlying", how="left", maintain_order="left")
-        .join(_wall(contracts, "P", "put_wall"), on="underlying", how="left", maintain_order="left")
-        .join(_expiring(contracts, expiries), on="underlying", how="left", maintain_order="left")
-        .join(gamma_flip(contracts), on="underlying", how="left", maintain_order="left")
+        expiries.join(unsettled.select("root", "expiry"), on=["root", "expiry"], how="semi", maintain_order="left")
+        .with_columns(
+            is_next=pl.col("expiry") == pl.col("expiry").min().over("underlying"),
+            is_next_monthly=(pl.col("expiry") == monthly.over("underlying")).fill_null(value=False),
+        )
+        .sort("underlying", "expiry", maintain_order=True)
     )
 
 
@@ -48,82 +77,140 @@ def _wall(contracts: pl.DataFrame, right: str, name: str) -> pl.DataFrame:
     )
 
 
-def _expiring(contracts: pl.DataFrame, expiries: pl.DataFrame) -> pl.DataFrame:
-    """What goes at the next monthly expiry and at the very next one."""
-    coming = expiries.filter(pl.col("dte") >= 0).sort("underlying", "expiry")
-    next_dates = coming.group_by("underlying", maintain_order=True).agg(
-        next_expiry=pl.col("expiry").first(), next_monthly=pl.col("expiry").filter(pl.col("is_monthly")).first()
-    )
-    gamma = GAMMA * pl.col("open_interest")
-    notional = pl.col("open_interest") * pl.col("multiplier") * pl.col("spot")
-    monthly, very_next = pl.col("expiry") == pl.col("next_monthly"), pl.col("expiry") == pl.col("next_expiry")
-    shares = (
-        contracts.join(next_dates, on="underlying", how="left", maintain_order="left")
-        .group_by("underlying", maintain_order=True)
-        .agg(
-            gamma_expiring_share=ratio(known_sum(gamma.filter(monthly)), known_sum(gamma)),
-            gamma_expiring_share_next=ratio(known_sum(gamma.filter(very_next)), known_sum(gamma)),
-            notional_expiring=known_sum(notional.filter(monthly)),
-        )
-    )
-    of_monthly = coming.join(next_dates, on="underlying").filter(pl.col("expiry") == pl.col("next_monthly"))
-    pain = of_monthly.group_by("underlying", maintain_order=True).agg(pl.col("max_pain").drop_nulls().first())
-    moves = coming.group_by("underlying", maintain_order=True).agg(pl.col("expected_move_pct").drop_nulls().first())
-    return shares.join(pain, on="underlying", how="left", maintain_order="left").join(
-        moves, on="underlying", how="left", maintain_order="left"
-    )
-
-
 def gamma_flip(contracts: pl.DataFrame) -> pl.DataFrame:
     """``underlying gamma_flip``: the spot nearest to today's, within 25 %, at which ``gex`` would change its sign.
 
-    Volatility, rates and time are held; gamma is Black's, on the forward moved in proportion to the spot.
+    The book is priced anew at every spot looked at: volatility, rates, yields and the time left are held; gamma is that
+    of Black and Scholes, the forward moves in proportion to the spot. Null where there is no such spot.
     """
-    needed = ("spot", "forward", "iv", "years", "open_interest")
+    needed = ("spot", "forward", "discount", "iv", "years", "open_interest")
     positive = (pl.col("open_interest") > 0) & (pl.col("years") > 0) & (pl.col("iv") > 0)
     usable = contracts.drop_nulls(needed).filter(positive).sort("underlying", maintain_order=True)
-    groups = usable.with_row_index("row").group_by("underlying", maintain_order=True).agg(pl.col("row").first())
-    starts = np.append(groups["row"].to_numpy(), usable.height).astype(np.int64)
-    sign = usable.select(pl.when(CALL).then(1.0).otherwise(-1.0))["literal"].to_numpy()
-    weight = sign * (usable["open_interest"] * usable["multiplier"]).cast(pl.Float64).to_numpy()
-    log_moneyness = np.log(usable["strike"].to_numpy() / usable["forward"].to_numpy())
-    deviation = usable["iv"].to_numpy() * np.sqrt(usable["years"].to_numpy())
-    factors = _flip_factors(starts, weight, log_moneyness, deviation)
-    spot = usable.group_by("underlying", maintain_order=True).agg(pl.col("spot").first())["spot"].to_numpy()
-    return pl.DataFrame(
-        {"underlying": groups["underlying"], "gamma_flip": spot * factors},
-        schema={"underlying": pl.String, "gamma_flip": pl.Float64},
-    ).with_columns(pl.col("gamma_flip").fill_nan(None))
+    groups = usable.group_by("underlying", maintain_order=True).agg(pl.len(), pl.col("spot").first())
+    starts = np.concatenate(([0], np.cumsum(groups["len"].to_numpy()))).astype(np.int64)
+    # Dollar gamma is spot x exp(-yield x years) x density(d1) / deviation, and the spot is the same in all of them.
+    held = pl.col("forward") * pl.col("discount") / pl.col("spot")
+    size = (pl.col("open_interest") * pl.col("multiplier")).cast(pl.Float64) * held
+    columns = usable.select(
+        weight=pl.when(CALL).then(size).otherwise(-size),
+        distance=(pl.col("strike") / pl.col("forward")).log(),
+        deviation=pl.col("iv") * pl.col("years").sqrt(),
+    )
+    factors = _flip_factors(starts, *(columns[name].to_numpy() for name in columns.columns))
+    return groups.select("underlying", gamma_flip=pl.col("spot") * pl.Series(factors)).with_columns(
+        pl.col("gamma_flip").fill_nan(None)
+    )
+
+
+# As far from spot as a flip is looked for, and the largest step (in log spot) on the way; near the end of an option's
+# life its gamma is a narrow peak, and the steps are a part of that peak's width.
+_LOWEST, _HIGHEST = math.log(0.75), math.log(1.25)
+_LARGEST_STEP, _OF_DEVIATION = 0.0025, 0.2
+# Terms smaller than the largest by these powers of e count for nothing in the sum, and do not make steps small.
+_NEGLIGIBLE, _UNIMPORTANT = 40.0, 20.0
+# In log spot: how exactly a crossing is found, and how near to the spot one at the spot itself is looked for.
+_EXACT, _BESIDE = 1e-10, 1e-9
+# A sum that its terms cancel to this share of them is rounding, not a sign.
+_CANCELLED = 1e-13
+
+
+@kernel
+def _net_at(
+    shift: float, weight: NDArray[np.float64], distance: NDArray[np.float64], deviation: NDArray[np.float64]
+) -> tuple[float, float]:
+    """The summed dollar gamma at a log spot moved by ``shift``, as a share of its terms' sizes; a safe step there.
+
+    Terms are taken relative to the largest: far from every strike all of them are tiny, and the sign is still theirs.
+    No step goes past where another term begins to matter.
+    """
+    least = math.inf
+    halves = np.empty(weight.size)
+    for row in range(weight.size):
+        d1 = (shift - distance[row]) / deviation[row] + 0.5 * deviation[row]
+        halves[row] = 0.5 * d1 * d1
+        least = min(least, halves[row])
+    important = math.sqrt(2.0 * (least + _UNIMPORTANT))
+    total, size, step = 0.0, 0.0, _LARGEST_STEP
+    for row in range(weight.size):
+        below = halves[row] - least
+        if deviation[row] * _OF_DEVIATION < step:
+            step = min(step, deviation[row] * max(math.sqrt(2.0 * halves[row]) - important, _OF_DEVIATION))
+        if below < _NEGLIGIBLE:
+            term = weight[row] * math.exp(-below) / deviation[row]
+            total += term
+            size += abs(term)
+    return (0.0 if abs(total) <= _CANCELLED * size else total / size), step
+
+
+@kernel
+def _root(
+    direction: float,
+    low: float,
+    high: float,
+    at_low: float,
+    at_high: float,
+    weight: NDArray[np.float64],
+    distance: NDArray[np.float64],
+    deviation: NDArray[np.float64],
+) -> float:
+    """Where between two moves of opposite signs the sum is zero: the Illinois method, every third step a bisection."""
+    turn, kept = 0, 0
+    while high - low > _EXACT:
+        turn += 1
+        share = 0.5 if turn % 3 == 0 else at_low / (at_low - at_high)
+        middle = low + (high - low) * share
+        value = _net_at(direction * middle, weight, distance, deviation)[0]
+        if value == 0.0:
+            return middle
+        # Of an end that stays for the second time the value is halved, so that it is let go of.
+        if value * at_low > 0.0:
+            low, at_low, at_high, kept = middle, value, at_high * (0.5 if kept > 0 else 1.0), 1
+        else:
+            high, at_high, at_low, kept = middle, value, at_low * (0.5 if kept < 0 else 1.0), -1
+    return 0.5 * (low + high)
+
+
+@kernel
+def _crossing(
+    direction: float,
+    limit: float,
+    weight: NDArray[np.float64],
+    distance: NDArray[np.float64],
+    deviation: NDArray[np.float64],
+) -> float:
+    """How far the log spot moves in a direction (1 or -1) to the first change of sign; NaN where none is in reach."""
+    reached = 0.0
+    known, step = _net_at(0.0, weight, distance, deviation)
+    while reached < limit:
+        before = reached
+        reached = min(reached + step, limit)
+        net, step = _net_at(direction * reached, weight, distance, deviation)
+        if known * net < 0.0:
+            return _root(direction, before, reached, known, net, weight, distance, deviation)
+        if net != 0.0:
+            known = net
+    return math.nan
 
 
 @kernel
 def _flip_factors(
     starts: NDArray[np.int64],
     weight: NDArray[np.float64],
-    log_moneyness: NDArray[np.float64],
+    distance: NDArray[np.float64],
     deviation: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Per group, the factor on spot nearest to 1 at which the summed dollar gamma crosses zero; NaN where none."""
+    """Per group, the factor on spot nearest to 1 at which the summed dollar gamma changes its sign; NaN where none."""
     factors = np.full(starts.size - 1, np.nan)
-    profile = np.empty(2 * _FLIP_STEPS + 1)
-    step = _FLIP_RANGE / _FLIP_STEPS
     for group in range(starts.size - 1):
-        for index in range(profile.size):
-            shift = math.log(1.0 + (index - _FLIP_STEPS) * step)
-            total = 0.0
-            for row in range(starts[group], starts[group + 1]):
-                d1 = (shift - log_moneyness[row]) / deviation[row] + 0.5 * deviation[row]
-                if abs(d1) < 8.0:
-                    total += weight[row] * math.exp(-0.5 * d1 * d1) / deviation[row]
-            profile[index] = total
-        for distance in range(_FLIP_STEPS):
-            above, below = _FLIP_STEPS + distance, _FLIP_STEPS - distance
-            if profile[above] * profile[above + 1] < 0.0:
-                part = profile[above] / (profile[above] - profile[above + 1])
-                factors[group] = 1.0 + (distance + part) * step
-                break
-            if profile[below] * profile[below - 1] < 0.0:
-                part = profile[below] / (profile[below] - profile[below - 1])
-                factors[group] = 1.0 - (distance + part) * step
-                break
+        rows = slice(starts[group], starts[group + 1])
+        book = (weight[rows], distance[rows], deviation[rows])
+        beside = _net_at(_BESIDE, *book)[0] * _net_at(-_BESIDE, *book)[0]
+        if beside < 0.0 and _net_at(0.0, *book)[0] == 0.0:
+            factors[group] = 1.0
+            continue
+        above = math.exp(_crossing(1.0, _HIGHEST, *book))
+        # Below, a factor is looked for no further than one above is away.
+        limit = -_LOWEST if math.isnan(above) else -math.log(max(2.0 - above, 0.75))
+        below = math.exp(-_crossing(-1.0, limit, *book))
+        factors[group] = above if math.isnan(below) else below
     return factors

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import polars as pl
 
+from scanner import sessions
+from scanner.metrics import past as past_sessions
 from scanner.metrics import positioning
 from scanner.metrics.arithmetic import CALL, PUT, known_sum, ratio
 
@@ -19,6 +21,8 @@ _RANK_SESSIONS = 252
 _RANK_LEAST = 60  # a rank among fewer sessions says little about a year
 _RETURNS = 20
 _RETURNS_LEAST = 15
+# Good sessions that a mean over the last 5 and 20 needs: one gap, or five, do not silence it.
+_MEANS = {5: 4, 20: 15}
 _TRADING_DAYS = 252
 
 # What later sessions compare with; a session that was summarised without it holds nulls.
@@ -42,12 +46,10 @@ def remembered(past: pl.DataFrame) -> pl.DataFrame:
     return past.with_columns(pl.lit(None, dtype=REMEMBERED[name]).alias(name) for name in absent)
 
 
-def measure(
-    contracts: pl.DataFrame, expiries: pl.DataFrame, priced: pl.DataFrame, panel: Panel, previous: date
-) -> pl.DataFrame:
+def measure(contracts: pl.DataFrame, expiries: pl.DataFrame, priced: pl.DataFrame, panel: Panel) -> pl.DataFrame:
     """One row an underlying. ``priced`` is the pricing stage's frame of underlyings (``iv30 skew_25d``).
 
-    ``previous`` is the exchange's session before this one: changes are against that session and null without it.
+    Changes are against the exchange's session before this one and null without it.
     """
     standard = contracts.filter(~pl.col("nonstandard"))
     today = (
@@ -56,7 +58,7 @@ def measure(
         .join(priced, on="underlying", how="left", maintain_order="left")
         .join(positioning.measure(standard, expiries), on="underlying", how="left", maintain_order="left")
     )
-    return _against_history(today, panel, previous)
+    return _against_history(today, panel, cast("date", contracts["session_date"].max()))
 
 
 def totals(contracts: pl.DataFrame) -> pl.DataFrame:
@@ -104,9 +106,9 @@ def _top_strike(contracts: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _against_history(today: pl.DataFrame, panel: Panel, previous: date) -> pl.DataFrame:
-    past = remembered(panel.underlying_sessions)
-    before = past.filter(pl.col("session_date") == previous).select(
+def _against_history(today: pl.DataFrame, panel: Panel, session: date) -> pl.DataFrame:
+    past = past_sessions.beside_today(remembered(panel.underlying_sessions), today)
+    before = past.filter(pl.col("back") == 1).select(
         "underlying",
         put_call_volume_prev="put_call_volume",
         _spot="spot",
@@ -116,7 +118,7 @@ def _against_history(today: pl.DataFrame, panel: Panel, previous: date) -> pl.Da
     joined = (
         today.join(before, on="underlying", how="left", maintain_order="left")
         .join(_history(today, past), on="underlying", how="left", maintain_order="left")
-        .join(realised_volatility(panel), on="underlying", how="left", maintain_order="left")
+        .join(realised_volatility(panel, session), on="underlying", how="left", maintain_order="left")
     )
     return joined.with_columns(
         pl.col("history_sessions").fill_null(0),
@@ -133,18 +135,17 @@ def _against_history(today: pl.DataFrame, panel: Panel, previous: date) -> pl.Da
 def _history(today: pl.DataFrame, past: pl.DataFrame) -> pl.DataFrame:
     """How long the trusted history is, its mean volumes, and where today's iv30 lies in it."""
     volume = pl.col("call_volume") + pl.col("put_volume")
-    known = pl.col("past_iv30").drop_nulls().tail(_RANK_SESSIONS)
+    known = pl.col("past_iv30").filter(pl.col("back") <= _RANK_SESSIONS).drop_nulls()
     enough = known.len() >= _RANK_LEAST
     span = known.max() - known.min()
     return (
-        past.sort("session_date")
-        .select("underlying", "session_date", past_iv30="iv30", past_volume=volume)
+        past.select("underlying", "back", past_iv30="iv30", past_volume=volume)
         .join(today.select("underlying", "iv30"), on="underlying", how="inner", maintain_order="left")
         .group_by("underlying", maintain_order=True)
         .agg(
             history_sessions=pl.col("past_volume").count().cast(pl.Int64),
-            _mean_5=_mean_of_last(pl.col("past_volume"), 5),
-            _mean_20=_mean_of_last(pl.col("past_volume"), 20),
+            _mean_5=mean_of_last(5, pl.col("past_volume")),
+            _mean_20=mean_of_last(20, pl.col("past_volume")),
             iv_rank_252=pl.when(enough & (span > 0)).then(((pl.col("iv30").first() - known.min()) / span).clip(0, 1)),
             iv_percentile_252=pl.when(enough & pl.col("iv30").first().is_not_null()).then(
                 (known < pl.col("iv30").first()).mean()
@@ -153,18 +154,23 @@ def _history(today: pl.DataFrame, past: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _mean_of_last(values: pl.Expr, count: int) -> pl.Expr:
-    """Mean of the last ``count`` known values; null where there are fewer."""
-    last = values.drop_nulls().tail(count)
-    return pl.when(last.len() == count).then(last.mean())
+def mean_of_last(count: int, values: pl.Expr) -> pl.Expr:
+    """Mean of what is known of the last ``count`` (5 or 20) sessions; null where less than 4 or 15 of them are."""
+    last = values.filter(pl.col("back") <= count).drop_nulls()
+    return pl.when(last.len() >= _MEANS[count]).then(last.mean())
 
 
-def realised_volatility(panel: Panel) -> pl.DataFrame:
-    """``underlying hv_20``: standard deviation of the last 20 daily log returns, times sqrt(252).
+def realised_volatility(panel: Panel, session: date) -> pl.DataFrame:
+    """``underlying hv_20``: standard deviation of the 20 daily log returns before a session, times sqrt(252).
 
-    Null where fewer than 15 of the 20 returns are known.
+    Null where fewer than 15 of the 20 returns are known: what happened over a gap is no daily return.
     """
-    returns = np.diff(np.log(panel.spot[:, -(_RETURNS + 1) :]), axis=1)
+    window = sessions.sessions_before(session, _RETURNS + 1)
+    spot = np.full((len(panel.underlyings), len(window)), np.nan)
+    for place, day in enumerate(window):
+        if day in panel.sessions:
+            spot[:, place] = panel.spot[:, panel.sessions.index(day)]
+    returns = np.diff(np.log(spot), axis=1)
     known = np.isfinite(returns)
     counts = known.sum(axis=1)
     safe = np.where(known, returns, 0.0)

@@ -38,9 +38,11 @@ Offsets = NDArray[np.int64]
 _NEAREST = 6
 # Premiums with the spot as given, then with that of the carry line, and once more with the better one.
 _ROUNDS = 3
-_MAX_STEPS = 8
+_MAX_STEPS = 20
 # A forward is found when the next step is this small a share of its standard error.
 _SETTLED = 0.05
+# The carry beyond interest, as a share of the spot, that makes the pairs at the spot better witnesses.
+_FAR_FROM_SPOT = 0.05
 # Premiums follow the spot by a fraction only.
 _SAME_SPOT = 0.5
 # Standard deviations, as shares of the spot: how far an expiry may stand off the carry line (dividends come in lumps,
@@ -85,6 +87,19 @@ class Forwards(NamedTuple):
 
 
 @kernel
+def _pairs(start: int, stop: int, sign: Signs, strike: Floats, price: Floats) -> NDArray[np.int64]:
+    """The calls of an expiry whose put beside them has a price, too."""
+    calls = np.empty(stop - start, np.int64)
+    count = 0
+    for row in range(start, stop - 1):
+        pair = sign[row] > 0 and sign[row + 1] < 0 and strike[row] == strike[row + 1]
+        if pair and price[row] > 0.0 and price[row + 1] > 0.0:
+            calls[count] = row
+            count += 1
+    return calls[:count]
+
+
+@kernel
 def _choose_pairs(
     first: int,
     last: int,
@@ -99,27 +114,50 @@ def _choose_pairs(
 ) -> None:
     """Mark the calls of the pairs nearest to the money, which is where most tight pairs put the forward."""
     for group in range(first, last):
-        start, stop = offsets[group], offsets[group + 1]
         if not years[group] > 0.0:
             continue
-        calls = np.empty(stop - start, np.int64)
-        count = 0
-        for row in range(start, stop - 1):
-            pair = sign[row] > 0 and sign[row + 1] < 0 and strike[row] == strike[row + 1]
-            if pair and price[row] > 0.0 and price[row + 1] > 0.0:
-                calls[count] = row
-                count += 1
-        if count == 0:
+        calls = _pairs(offsets[group], offsets[group + 1], sign, strike, price)
+        if calls.size == 0:
             continue
-        calls = calls[:count]
         growth = math.exp(rate[group] * years[group])
         level = strike[calls] + (price[calls] - price[calls + 1]) * growth
         width = half_spread[calls] + half_spread[calls + 1] + 1e-6 * strike[calls]
         centre = weighted_median(level, 1.0 / width**2)
-        if count > _NEAREST:
-            calls = calls[np.argsort(np.abs(strike[calls] - centre))[:_NEAREST]]
-        for row in calls:
+        for row in calls[np.argsort(np.abs(strike[calls] - centre))[:_NEAREST]]:
             chosen[row] = True
+
+
+@kernel
+def _choose_again(
+    first: int,
+    last: int,
+    offsets: Offsets,
+    sign: Signs,
+    strike: Floats,
+    price: Floats,
+    years: Floats,
+    exercised: Flags,
+    spot: Floats,
+    worth: Floats,
+    dividend_yield: Floats,
+    chosen: Flags,
+    held: Signs,
+    tried_spot: Floats,
+) -> None:
+    """Take the pairs nearest to the spot where a large yield keeps the forward far from it.
+
+    Between the two the options in the money are exercised at once, and worth no more than that: it is at the spot that
+    both legs of an American pair have a life of their own to tell the forward by.
+    """
+    for group in range(first, last):
+        if not (exercised[group] and abs(dividend_yield[group]) * years[group] > _FAR_FROM_SPOT):
+            continue
+        calls = _pairs(offsets[group], offsets[group + 1], sign, strike, price)
+        chosen[offsets[group] : offsets[group + 1]] = False
+        for row in calls[np.argsort(np.abs(strike[calls] - spot[group] - worth[group]))[:_NEAREST]]:
+            chosen[row] = True
+        held[group] = -1 if dividend_yield[group] > 0.0 else 1
+        tried_spot[group] = math.nan
 
 
 @kernel
@@ -165,18 +203,31 @@ def _find_premiums(
     rate: float,
     spot: float,
     forward: float,
+    held: int,
     ex_years: Floats,
     amounts: Floats,
     premium: Floats,
 ) -> None:
-    """Early-exercise premiums of some pairs, in place, at the volatility of the out-of-the-money leg less its own."""
+    """Early-exercise premiums of some pairs, in place, at the volatility of the out-of-the-money leg less its own.
+
+    ``held`` names a right (1 or -1) whose legs are to tell the volatility instead: under a large yield the others'
+    premium is most of their price. A forward at which that leg is worth less than its intrinsic value leaves it no
+    volatility at all.
+    """
     q = rate - math.log(forward / spot) / years
     discount = math.exp(-rate * years)
     found = np.empty(1)
     for call in calls:
-        outer, outward = (call, 1.0) if strike[call] >= spot else (call + 1, -1.0)
+        is_call = strike[call] >= spot if held == 0 else held > 0
+        outer, outward = (call, 1.0) if is_call else (call + 1, -1.0)
         inner_value = max(outward * (forward - strike[call]), 0.0)
-        deviation = implied_deviation((price[outer] - premium[outer]) / discount - inner_value, forward, strike[call])
+        time_value = (price[outer] - premium[outer]) / discount - inner_value
+        if time_value <= 0.0:
+            for row, side in ((call, 1.0), (call + 1, -1.0)):
+                european = discount * max(side * (forward - strike[row]), 0.0)
+                premium[row] = early_exercise.least(side, spot, strike[row], years, rate, q) - european
+            continue
+        deviation = implied_deviation(time_value, forward, strike[call])
         if math.isnan(deviation):
             continue
         vol = deviation / math.sqrt(years)
@@ -206,6 +257,7 @@ def _fit_parity(
     ex_dates: ExDates,
     worth: Floats,
     spot: Floats,
+    held: Signs,
     tried_spot: Floats,
     forward: Floats,
     error: Floats,
@@ -234,17 +286,26 @@ def _fit_parity(
         ex_years, amounts = ex_dates.years[paid], ex_dates.amounts[paid]
         if style and spot[group] > 0.0 and level > 0.0:
             at, before, gap_before = level, math.nan, math.nan
+            below, above = 0.0, math.inf
             for _ in range(_MAX_STEPS):
-                _find_premiums(calls, strike, price, t, rate[group], spot[group], at, ex_years, amounts, premium)
+                _find_premiums(
+                    calls, strike, price, t, rate[group], spot[group], at, held[group], ex_years, amounts, premium
+                )
                 level, uncertain, misfit = _parity(
                     calls, strike, price, half_spread, premium, growth, style, spot[group] + worth[group]
                 )
                 gap = level - at
                 if abs(gap) < _SETTLED * uncertain or not level > 0.0:
                     break
+                if gap > 0.0:
+                    below = max(below, at)
+                else:
+                    above = min(above, at)
                 slope = (gap - gap_before) / (at - before)
-                following = at - gap / slope if -2.0 < slope < -0.05 else level
-                before, gap_before, at = at, gap, min(max(following, 0.5 * level), 2.0 * level)
+                following = at - gap / slope if slope < -0.05 else level
+                if not below < following < above:
+                    following = 0.5 * (below + above) if above < math.inf else 2.0 * below
+                before, gap_before, at = at, gap, following
         known = level > 0.0
         forward[group] = level if known else math.nan
         error[group] = uncertain if known else math.nan
@@ -366,9 +427,12 @@ def fit(expiries: Expiries, sign: Signs, strike: Floats, price: Floats, half_spr
     chosen, premium = np.zeros(sign.shape, np.bool_), np.zeros(sign.shape)
     over_groups(_choose_pairs, offsets, sign, strike, price, half_spread, years, rate, chosen)
     parity, error, residual, tried_spot = (np.full(groups, np.nan) for _ in range(4))
-    line_spot = spot.copy()
+    line_spot, held = spot.copy(), np.zeros(groups, np.int8)
     out = Forwards(np.empty(groups), np.empty(groups), np.empty(groups), np.empty(groups, np.int8), residual)
-    for _ in range(_ROUNDS if exercised.any() else 1):
+    for turn in range(_ROUNDS if exercised.any() else 1):
+        if turn == 1:
+            yields = (years, exercised, line_spot, worth, out.dividend_yield)
+            over_groups(_choose_again, offsets, sign, strike, price, *yields, chosen, held, tried_spot)
         pairs = (chosen, strike, price, half_spread, premium)
         over_groups(
             _fit_parity,
@@ -380,6 +444,7 @@ def fit(expiries: Expiries, sign: Signs, strike: Floats, price: Floats, half_spr
             ex_dates,
             worth,
             line_spot,
+            held,
             tried_spot,
             parity,
             error,

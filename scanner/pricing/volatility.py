@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from scanner.compiled import kernel
 from scanner.pricing import american, black
+from scanner.pricing import premium as early_exercise
 from scanner.pricing.arrays import Greeks, Signs, Statuses
 from scanner.pricing.book import CODE, Book, Flags, Floats
 from scanner.pricing.forward import Forwards, Offsets
@@ -26,6 +27,9 @@ Codes = NDArray[np.uint8]
 
 # In the money, a volatility that the quotes' width blurs by more than this share of itself tells nothing.
 _BLURRED = 0.25
+# An option worth no more above what exercise gives than this share of its quotes' half width is as good as exercised.
+_EXERCISED = 0.1
+_UNIDENTIFIABLE = CODE["unidentifiable"]
 
 
 @dataclass(slots=True)
@@ -101,6 +105,9 @@ def find(book: Book, market: Market, forwards: Forwards) -> Found:
         book.strike,
         book.price,
         book.half_spread,
+        book.known.exercised & (np.diff(book.known.ex_dates.offsets) == 0),
+        book.known.rate,
+        forwards.dividend_yield,
         book.reason,
         found.iv,
         found.source,
@@ -174,6 +181,9 @@ def _judge_quotes(
     strike: Floats,
     price: Floats,
     half_spread: Floats,
+    exercised: Flags,
+    rate: Floats,
+    dividend_yield: Floats,
     reason: Codes,
     iv: Floats,
     source: Codes,
@@ -181,8 +191,10 @@ def _judge_quotes(
 ) -> None:
     """How far the quotes' width blurs each volatility; in-the-money rows that it blurs too far take their twin's.
 
-    Those are contracts without a solution though the ask is above the intrinsic value, and solved ones blurred by more
-    than a quarter of themselves and by more than the twin. The vega here is the European one.
+    Those are contracts without a solution though the ask is above the intrinsic value, solved ones blurred by more than
+    a quarter of themselves and by more than the twin. The vega here is the European one; a contract that is exercised
+    at half its volatility, and whose quotes reach down to what that gives, is blurred without end: it takes its twin's
+    or has none.
     """
     for group in range(first, last):
         start, stop = offsets[group], offsets[group + 1]
@@ -194,6 +206,12 @@ def _judge_quotes(
                 d1 = math.log(level / strike[row]) / deviation + 0.5 * deviation
                 vega = discount[group] * level * normal_pdf(d1) * math.sqrt(t)
                 source[row], uncertainty[row] = OWN, half_spread[row] / max(vega, 1e-300)
+                exercise = sign[row] * (spot[group] - strike[row])
+                if exercised[group] and exercise > 0.0 and price[row] - half_spread[row] <= exercise:
+                    half = (rate[group], dividend_yield[group], 0.5 * iv[row])
+                    held = early_exercise.value(float(sign[row]), spot[group], strike[row], t, *half)
+                    if held <= exercise + _EXERCISED * half_spread[row]:
+                        uncertainty[row] = math.inf
         for call in range(start, stop - 1):
             put = call + 1
             if strike[call] == pivot[group] or strike[call] != strike[put] or sign[call] < 0 or sign[put] > 0:
@@ -205,4 +223,7 @@ def _judge_quotes(
             unsolved = math.isnan(iv[inner]) and price[inner] + half_spread[inner] >= intrinsic
             blurred = uncertainty[inner] > max(_BLURRED * iv[inner], uncertainty[outer])
             if unsolved or blurred:
-                iv[inner], source[inner] = iv[outer], TWIN
+                iv[inner], source[inner], uncertainty[inner] = iv[outer], TWIN, math.nan
+        for row in range(start, stop):
+            if source[row] == OWN and math.isinf(uncertainty[row]):
+                iv[row], source[row], uncertainty[row], reason[row] = math.nan, 0, math.nan, _UNIDENTIFIABLE

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from scanner.metrics import past as past_sessions
 from scanner.metrics.surprise.calibration import HIGHEST, calibrate
 from scanner.metrics.surprise.model import VolumeModel
 from scanner.metrics.surprise.runs import both_rights
@@ -231,22 +232,27 @@ def put_share_surprise(
 def iv30_change_surprise(iv30: pl.DataFrame, panel: Panel) -> pl.DataFrame:
     """``underlying iv30_change_surprise``: of a relative change of IV30 at least this large, either way.
 
-    ``iv30`` has ``underlying iv30``; the past comes from the panel's ``underlying_sessions``. The spread of a
-    name's past changes is drawn towards 5 %. Null with no IV30 now or at the previous session, or with fewer than five
-    past changes.
+    ``iv30`` has ``underlying session_date iv30``; the past comes from the panel's ``underlying_sessions``. The spread
+    of a name's past changes, each from one session of the exchange to the next, is drawn towards 5 %. Null with no IV30
+    now or at the previous session, or with fewer than five past changes.
     """
     past = panel.underlying_sessions
     empty = iv30.select("underlying", iv30_change_surprise=pl.lit(None, pl.Float64))
     if past.is_empty() or "iv30" not in past.columns:
         return empty
-    ordered = past.select("underlying", "session_date", pl.col("iv30").cast(pl.Float64)).sort(
-        "underlying", "session_date"
+    ordered = past_sessions.beside_today(
+        past.select("underlying", "session_date", pl.col("iv30").cast(pl.Float64)), iv30
     )
-    changes = ordered.with_columns(change=pl.col("iv30").log() - pl.col("iv30").log().shift(1).over("underlying"))
-    spread = changes.group_by("underlying").agg(
-        count=pl.col("change").drop_nulls().len(),
-        square=(pl.col("change") ** 2).clip(0, 0.25).sum(),
-        previous=pl.col("iv30").last(),
+    follows = pl.col("back").shift(1).over("underlying") == pl.col("back") + 1
+    change = pl.col("iv30").log() - pl.col("iv30").log().shift(1).over("underlying")
+    spread = (
+        ordered.with_columns(change=pl.when(follows).then(change))
+        .group_by("underlying")
+        .agg(
+            count=pl.col("change").drop_nulls().len(),
+            square=(pl.col("change") ** 2).clip(0, 0.25).sum(),
+            previous=pl.col("iv30").filter(pl.col("back") == 1).first(),
+        )
     )
     joined = iv30.select("underlying", "iv30").join(spread, on="underlying", how="left", maintain_order="left")
     deviation = (pl.col("square") + _PRIOR_SESSIONS * _PRIOR_IV_CHANGE**2) / (pl.col("count") + _PRIOR_SESSIONS)
