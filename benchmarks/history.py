@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from scanner import chain, sessions, symbology
-from scanner.store.baseline import Baseline, gather
+from scanner.history.baseline import Baseline, gather
+from scanner.market import calendar, chain, symbology
 from scanner.store.snapshots import Snapshots
 from scanner.store.summaries import CONTRACT_ROWS
 
@@ -52,7 +52,7 @@ class Market:
 
     def __init__(self, roots: int, days: int, seed: int) -> None:
         self.roots = roots
-        self.days = sessions.sessions_between(FIRST, FIRST + timedelta(days=2 * days + 20))[: days + 1]
+        self.days = calendar.sessions_between(FIRST, FIRST + timedelta(days=2 * days + 20))[: days + 1]
         self._seed = seed
         self.listing = _listing(roots)
         self.size = self.listing.height

@@ -19,8 +19,8 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 import polars as pl
 
-from scanner import chain as contract_columns
-from scanner import symbology
+from scanner.market import chain as contract_columns
+from scanner.market import symbology
 from scanner.pricing import american, price_chain
 from scanner.pricing.curve import built_in
 

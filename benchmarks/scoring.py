@@ -25,11 +25,11 @@ import numpy as np
 import polars as pl
 
 from benchmarks.market import EXPIRIES, SESSION, _listing, _peak_megabytes
-from scanner import sessions, symbology
-from scanner.metrics import surprise
-from scanner.metrics.surprise import features, prior
-from scanner.metrics.surprise.history import Layout, recall
-from scanner.panel import Panel
+from scanner import activity
+from scanner.activity import features, prior
+from scanner.activity.history import Layout, recall
+from scanner.history.panel import Panel
+from scanner.market import calendar, symbology
 
 WEEKS_EXPIRED = 4
 NEW_SHARE = 0.01
@@ -49,7 +49,7 @@ class Market:
         rows = pl.concat([today, *expired]).sort("underlying", "expiry", "strike", "right")
         rows = rows.with_columns(root=pl.col("underlying"))
         self.rows = rows.with_columns(contract=symbology.format_osi_column())
-        self.days = sessions.sessions_between(SESSION - timedelta(days=2 * days + 20), SESSION)[-days - 1 :]
+        self.days = calendar.sessions_between(SESSION - timedelta(days=2 * days + 20), SESSION)[-days - 1 :]
         self.number = self.rows["number"].to_numpy()
         distance = np.abs(np.log(self.rows["strike"].to_numpy() / self.rows["spot"].to_numpy()))
         of_name = self.random.normal(0.0, 1.0, names) - np.arange(names) / names
@@ -107,11 +107,11 @@ class Market:
         return columns.filter(pl.col("expiry") >= self.days[-1]).rechunk()
 
 
-def model_over(panel: Panel) -> surprise.VolumeModel:
+def model_over(panel: Panel) -> activity.VolumeModel:
     """The built-in coefficients and calibration over the panel's own usual volumes."""
     layout, learned = Layout.of(panel, None), prior.load()[0]
     base = features.base_table(panel.volume, layout.cell, layout.places.underlying, len(panel.underlyings))
-    return surprise.VolumeModel(learned, "own", base, layout, recall(layout, base))
+    return activity.VolumeModel(learned, "own", base, layout, recall(layout, base))
 
 
 def timed(rounds: int, work: Callable[[], Any], clock: Callable[[], float] = time.perf_counter) -> list[float]:
@@ -172,7 +172,7 @@ def main(arguments: list[str]) -> int:
     panel = market.panel()
     today = market.chain()
     began = time.perf_counter()
-    model = surprise.fit(panel) if options.fit else model_over(panel)
+    model = activity.fit(panel) if options.fit else model_over(panel)
     fitted = time.perf_counter() - began
     first = _seconds(lambda: model.score(today, panel, options.elapsed))
     before = _peak_megabytes()

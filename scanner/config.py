@@ -28,9 +28,10 @@ from pydantic import (
     model_validator,
 )
 
-from scanner import document, resources, symbology
+from scanner import document, shipped
 from scanner.document import DocumentError, EmptyError, Listing, Scalar, Table, UnreadableError, Value
 from scanner.errors import ConfigError, UsageError
+from scanner.market import symbology
 from scanner.outputs.text import printable
 from scanner.sources.registry import vendor_of
 
@@ -249,7 +250,7 @@ def find(named: Path | None) -> Path:
     if named is not None:
         return named
     here = Path("config.yaml")
-    return here if here.is_file() else resources.default_config()
+    return here if here.is_file() else shipped.default_config()
 
 
 def load(named: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
@@ -271,7 +272,7 @@ def load(named: Path | None = None, environment: Mapping[str, str] | None = None
         problems += _refused(error, written, told)
     if problems:
         raise ConfigError(sorted(set(problems), key=_by_line))
-    return _anchored(settings, Path() if path == resources.default_config() else path.parent)
+    return _anchored(settings, Path() if path == shipped.default_config() else path.parent)
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,7 @@ class SourceError(ScannerError):
 
 
 class ChainError(SourceError):
-    """A frame breaks the column contract of :mod:`scanner.chain`."""
+    """A frame breaks the column contract of :mod:`scanner.market.chain`."""
 
     def __init__(self, message: str, code: str = "malformed_chain") -> None:
         super().__init__(message, code)

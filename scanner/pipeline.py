@@ -16,22 +16,24 @@ from typing import TYPE_CHECKING, cast
 
 import polars as pl
 
-from scanner import events as event_tables
-from scanner import products, quality, ruleset, sessions
+from scanner import activity, quality, ruleset
+from scanner.activity import record
+from scanner.activity.looks import Looks, look_at
 from scanner.alerts.model import NotJudged, ScanMeta
 from scanner.alerts.update import update
-from scanner.chain import SORT_KEY
 from scanner.errors import ConfigError, ScanProblem, SourceError, StoreError
-from scanner.measuring import STANDARD, KnownBefore, Measured, Methods, Price, beside, measure
-from scanner.memory import Memory
-from scanner.metrics import contract, record, surprise, underlying
-from scanner.metrics.looks import Looks, look_at
+from scanner.history.panel import Panel
+from scanner.market import calendar, products
+from scanner.market import corporate_events as event_tables
+from scanner.market.chain import SORT_KEY
+from scanner.market.symbology import each_once, plain_ticker
+from scanner.metrics import contract, underlying
+from scanner.metrics.measure import STANDARD, KnownBefore, Measured, Methods, Price, beside, measure
 from scanner.outputs.result import ScanResult
-from scanner.panel import Panel
 from scanner.pricing import Curve, price_chain
 from scanner.pricing.curve import built_in, refreshed
+from scanner.store.recall import Memory
 from scanner.store.summaries import CONTRACT_ROWS
-from scanner.symbology import each_once, plain_ticker
 
 if TYPE_CHECKING:
     from scanner.config import AlertSettings, Settings
@@ -106,7 +108,7 @@ def scan(
         source=name,
         simulated=simulated,
         calculation_version=CALCULATION_VERSION,
-        session_date=sessions.session_of(moment),
+        session_date=calendar.session_of(moment),
         symbols_requested=len(request.symbols) or _symbols(received),
         symbols_failed=len({problem.symbol for problem in received.problems}),
         rules=len(rules),
@@ -129,7 +131,7 @@ def receive_as_of(sources: Sequence[Source], request: Request) -> tuple[Received
     """What the sources give that can be judged, and the moment it is judged as of."""
     received = receive(sources, request)
     moment = _moment(request, sources, received.chain)
-    return (_of_one_session(received, sessions.session_of(moment)) if _recorded(sources) else received), moment
+    return (_of_one_session(received, calendar.session_of(moment)) if _recorded(sources) else received), moment
 
 
 def _moment(request: Request, sources: Sequence[Source], chain: pl.DataFrame | None) -> datetime:
@@ -261,7 +263,7 @@ def recall(
     """
     memory = Memory.of(store, chain)
     events = configured_events(settings) if store is None else store.events
-    fit = surprise.fit if store is None else store.models.fit
+    fit = activity.fit if store is None else store.models.fit
     known = KnownBefore(memory.panel, memory.earlier, events, earlier_looks(state, chain))
     return memory, known, Methods(configured_pricing(settings), fit)
 

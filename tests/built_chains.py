@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from scanner import chain, sessions
+from scanner.market import calendar, chain
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,8 @@ def built_chain(
     """
     expiries = expiries or (date(2026, 9, 18), date(2026, 12, 18))
     closed = datetime(session.year, session.month, session.day, 20, tzinfo=UTC)
-    if sessions.is_session(session):
-        closed = sessions.session_close(session)
+    if calendar.is_session(session):
+        closed = calendar.session_close(session)
     rows = [(expiry, strike, right) for expiry in expiries for strike in strikes for right in ("C", "P")]
     count = len(rows)
     day = session.toordinal()
@@ -75,7 +75,7 @@ def built_chain(
         root=pl.lit(root or underlying),
         spot=pl.lit(spot, dtype=pl.Float64),
         last_trade_time=pl.lit(sessions_noon(traded)).cast(chain.INSTANT),
-        oi_asof=pl.lit(sessions.previous_session(session)),
+        oi_asof=pl.lit(calendar.previous_session(session)),
     )
     return chain.conform(frame.with_columns(**{name: _column(name, value) for name, value in (columns or {}).items()}))
 

@@ -9,8 +9,8 @@ import pytest
 from apscheduler.executors.debug import DebugExecutor
 from apscheduler.schedulers import base
 
+from scanner.app.schedule import Schedule, trigger_for
 from scanner.config import Job
-from scanner.schedule import Schedule, trigger_for
 
 
 class _Scheduler(base.BaseScheduler):

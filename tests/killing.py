@@ -37,16 +37,18 @@ import polars as pl
 from built_chains import Recorded, built_chain
 from sqlalchemy import inspect, text
 
-from scanner import resources, ruleset, sessions
-from scanner.cli import common, opening, scanning
+from scanner import ruleset, shipped
+from scanner.app import opening, scanning
+from scanner.cli import common
 from scanner.config import Settings
+from scanner.market import calendar
 from scanner.sources.base import Fetched
 from scanner.sources.registry import Vendor
 from scanner.store import maintenance
 from scanner.store.importing import ImportReport, import_chains
 
 NAMES = ("AAA", "BBB", "CCC")
-DAYS = sessions.sessions_between(date(2026, 7, 1), date(2026, 8, 3))
+DAYS = calendar.sessions_between(date(2026, 7, 1), date(2026, 8, 3))
 EXPIRIES = (date(2026, 8, 21), date(2026, 9, 18), date(2026, 10, 16))
 CONFIG = "source: files\nstore: {path: store}\noutputs: {watchlist: {path: lists}}\n"
 PRELOADED = "SCANNER_KILLING_LIBRARY"
@@ -124,10 +126,10 @@ def history(folder: Path, say: Connection) -> None:
 
 def scan(folder: Path, say: Connection, hours_left: int) -> None:
     """A scan of all names; the volume of one surges early in the session, that of another late."""
-    settings, quoted = settings_of(folder), sessions.session_close(DAYS[-1]) - timedelta(hours=hours_left)
+    settings, quoted = settings_of(folder), calendar.session_close(DAYS[-1]) - timedelta(hours=hours_left)
     surges = {"AAA": 6_000, "BBB": 9_000 if hours_left < 2 else 0}
     source = Chains(chain_of(name, DAYS[-1], quoted, surges.get(name, 0)) for name in NAMES)
-    rules = ruleset.load([resources.shipped_rules()]).stable()
+    rules = ruleset.load([shipped.shipped_rules()]).stable()
     result = scanning.scan_once(settings, [source], rules, NAMES, quoted)
     if result.errors:
         raise RuntimeError(str(result.errors))

@@ -10,7 +10,7 @@ from functools import lru_cache
 import polars as pl
 import QuantLib as ql  # noqa: N813 - the library's own usage
 
-from scanner import chain
+from scanner.market import chain
 
 SESSION = date(2025, 6, 2)
 QUOTE_TIME = datetime(2025, 6, 2, 20, 0, tzinfo=UTC)

@@ -23,12 +23,12 @@ from alert_samples import (
     scan,
 )
 
-from scanner import sessions
 from scanner.alerts.confirmation import Published, confirm, judge, scoreboard
 from scanner.alerts.episodes import EventKind
 from scanner.alerts.flagged import Flagged
 from scanner.alerts.model import Confirmation
 from scanner.alerts.update import update
+from scanner.market import calendar
 from scanner.store.state import State
 
 WEDNESDAY = date(2025, 9, 3)
@@ -222,10 +222,10 @@ def test_on_real_chains_the_share_that_passes_is_the_one_measured_by_others(real
     raw = pd.read_parquet(real_data / "eod-volume-oi" / "AAPL.parquet")
     key = ["expiry", "strike", "right"]
     raw["contract"] = raw["expiry"].astype(str) + raw["right"] + raw["strike"].astype(str)
-    days = [day for day in sorted(raw["session_date"].unique()) if sessions.is_session(day)]
+    days = [day for day in sorted(raw["session_date"].unique()) if calendar.is_session(day)]
     verdicts: list[bool] = []
     for day in days[10:50]:
-        following = sessions.next_session(day)
+        following = calendar.next_session(day)
         mine = raw[(raw["session_date"] == day) & (raw["volume"] >= 500) & (raw["expiry"] > day)]
         after = raw[raw["session_date"] == following]
         both = mine.merge(after[[*key, "open_interest"]], on=key, suffixes=("", "_after"))
@@ -238,7 +238,7 @@ def test_on_real_chains_the_share_that_passes_is_the_one_measured_by_others(real
                 expiry=row.expiry,
                 volume=int(row.volume),
                 open_interest=int(row.open_interest),
-                oi_asof=sessions.previous_session(day),
+                oi_asof=calendar.previous_session(day),
             )
             verdict, _ = judge([item], published, following)
             assert verdict is (Confirmation.confirmed if passes else Confirmation.faded)

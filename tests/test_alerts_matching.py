@@ -11,7 +11,7 @@ from alert_samples import FRIDAY, THURSDAY
 
 from scanner.alerts.flagged import Flagged
 from scanner.alerts.matching import matched_by
-from scanner.panel import CONTRACT_SCHEMA, Panel
+from scanner.history.panel import CONTRACT_SCHEMA, Panel
 
 WEDNESDAY = date(2025, 9, 3)
 # One flagged contract and ten others: five just like it, of which two opened; five with a hundredth of its volume, all

@@ -34,7 +34,7 @@ WALLS = {
     "store": {"scanner.sources", "scanner.outputs", "scanner.config", "scanner.cli", "scanner.pipeline"} | NETWORK,
     "alerts": {f"scanner.{name}" for name in ("sources", "outputs", "config", "cli", "pipeline", "evaluate")} | NETWORK,
     "memory": {f"scanner.{name}" for name in ("sources", "outputs", "config", "cli", "pipeline")} | NETWORK,
-    "pipeline": {"scanner.cli", "scanner.schedule"} | NETWORK,
+    "pipeline": {"scanner.cli", "scanner.app.schedule"} | NETWORK,
 }
 # The two ends, where time is read: the commands, the schedule, the waiting for a lock and for a polite turn.
 READS_THE_CLOCK = {"cli/common.py", "schedule.py", "store/locks.py", "sources/http.py"}

@@ -15,7 +15,8 @@ from typer.testing import CliRunner
 from scanner.alerts.confirmation import confirm
 from scanner.alerts.model import Status
 from scanner.alerts.update import update
-from scanner.cli import alerts, scanning, watchlist
+from scanner.app import scanning
+from scanner.cli import alerts, watchlist
 from scanner.config import Outputs, Settings, WatchlistOutput
 from scanner.errors import StoreError, UsageError
 from scanner.outputs.result import ScanResult

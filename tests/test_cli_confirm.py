@@ -12,7 +12,8 @@ from built_chains import built_chain
 
 from scanner.alerts.confirmation import scoreboard
 from scanner.alerts.update import update
-from scanner.cli import common, opening, scanning
+from scanner.app import opening, scanning
+from scanner.cli import common
 from scanner.config import Settings
 from scanner.sources.base import Fetched
 from scanner.sources.registry import Vendor

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from commands import Commands
 
-from scanner.symbology import parse_osi
+from scanner.market.symbology import parse_osi
 
 STORIES = {
     "2025-09-05": {"GOOG250912C00235000"},

@@ -14,11 +14,11 @@ import pytest
 from built_chains import built_chain
 from commands import Commands
 
-from scanner import sessions
 from scanner.cli import common
+from scanner.market import calendar
 
 SPLIT = date(2014, 6, 9)
-DAYS = sessions.sessions_between(date(2014, 5, 12), date(2014, 6, 11))
+DAYS = calendar.sessions_between(date(2014, 5, 12), date(2014, 6, 11))
 EXPIRIES = (date(2014, 7, 18), date(2014, 10, 17))
 # Apple went 7:1 on 2014-06-09: the clearing house divided strikes by seven to the cent, and contracts became seven.
 OLD_STRIKES = (560.0, 595.0, 630.0, 645.0, 665.0, 700.0)
@@ -133,7 +133,7 @@ def test_a_scheduled_run_knows_of_the_split_too(scanner, tmp_path, monkeypatch):
     before = [day for day in DAYS if day < SPLIT]
     scanner("import", record(tmp_path / "chains", before))
     record(tmp_path / "chains", [SPLIT])
-    monkeypatch.setattr(common, "right_now", lambda: sessions.session_close(SPLIT))
+    monkeypatch.setattr(common, "right_now", lambda: calendar.session_close(SPLIT))
     ran = scanner("run", "--once", "close")
     assert ran.code == 0
     assert "of 10 sessions" not in ran.out

@@ -16,11 +16,11 @@ from built_chains import built_chain
 from rich.progress import Progress, TaskID
 from typer.testing import CliRunner, Result
 
-from scanner import sessions
 from scanner.cli.app import app
+from scanner.market import calendar
 from scanner.store.store import Store
 
-DAYS = sessions.sessions_between(date(2026, 8, 3), date(2026, 8, 6))
+DAYS = calendar.sessions_between(date(2026, 8, 3), date(2026, 8, 6))
 COLUMNS = ("session_date", "underlying", "expiry", "strike", "right", "volume", "open_interest", "bid", "ask", "spot")
 
 

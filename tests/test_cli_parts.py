@@ -13,9 +13,9 @@ import pytest
 from built_chains import built_chain
 from typer.testing import CliRunner, Result
 
-from scanner import sessions
 from scanner.cli import common
 from scanner.cli.app import app
+from scanner.market import calendar
 from scanner.store.snapshots import StoredChain
 from scanner.store.store import Store
 
@@ -137,7 +137,7 @@ def test_two_whole_pulls_a_quarter_of_an_hour_apart_stay_two(tmp_path: Path) -> 
 
 
 def test_history_by_expiry_gives_the_alerts_of_the_same_history_whole(tmp_path: Path) -> None:
-    days = sessions.sessions_between(date(2026, 7, 6), DAY)
+    days = calendar.sessions_between(date(2026, 7, 6), DAY)
     frames = [
         chain(session=day, volume=[9000 if day == DAY and i == 6 else 20 + (i + day.day) % 5 for i in range(30)])
         for day in days

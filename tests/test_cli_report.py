@@ -9,9 +9,9 @@ import pytest
 from built_chains import built_chain
 from commands import Commands
 
-from scanner import sessions
+from scanner.market import calendar
 
-DAYS = sessions.sessions_between(date(2026, 7, 6), date(2026, 7, 14))
+DAYS = calendar.sessions_between(date(2026, 7, 6), date(2026, 7, 14))
 
 
 @pytest.fixture

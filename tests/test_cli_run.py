@@ -13,7 +13,8 @@ import pytest
 from commands import Commands
 
 from scanner import config
-from scanner.cli import common, jobs, opening, printing
+from scanner.app import jobs, opening
+from scanner.cli import common, printing
 from scanner.store.state import FILE_NAME, State
 
 CONFIG = """

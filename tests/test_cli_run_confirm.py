@@ -10,8 +10,8 @@ import pytest
 from built_chains import built_chain
 from commands import Commands
 
-from scanner import sessions
 from scanner.cli import common
+from scanner.market import calendar
 
 THURSDAY, FRIDAY = date(2026, 8, 6), date(2026, 8, 7)
 FLAGGED, CLOSED = 4, 6
@@ -63,7 +63,7 @@ def confirm_at(run: Commands, monkeypatch, hour: int, minute: int) -> str:
 
 
 def test_the_job_waits_for_the_open_interest_of_the_flagged_session_and_then_decides(run, monkeypatch):
-    early = sessions.session_open(FRIDAY).replace(minute=35)
+    early = calendar.session_open(FRIDAY).replace(minute=35)
     record(FRIDAY, quote_time=early, columns={"oi_asof": date(2026, 8, 5)})
     assert "2 flagged sessions still wait" in confirm_at(run, monkeypatch, 13, 40)
     after = [1260 if place == FLAGGED or place % 2 else 1000 for place in range(20)]

@@ -11,9 +11,9 @@ import pytest
 from built_chains import built_chain
 from commands import Commands
 
-from scanner import sessions
+from scanner.market import calendar
 
-*HISTORY, TODAY = sessions.sessions_between(date(2026, 7, 14), date(2026, 8, 21))
+*HISTORY, TODAY = calendar.sessions_between(date(2026, 7, 14), date(2026, 8, 21))
 NOON = datetime(2026, 8, 21, 16, tzinfo=UTC)
 STRIKES = tuple(float(strike) for strike in range(80, 130))
 CONTRACT = "ABC260918C00105000"

@@ -13,16 +13,16 @@ import pytest
 from built_chains import Recorded, built_chain
 from typer.testing import CliRunner, Result
 
-from scanner import sessions
 from scanner.cli.app import app
 from scanner.errors import StoreError
+from scanner.market import calendar
 from scanner.pipeline import CALCULATION_VERSION, summarise
 from scanner.store import maintenance
 from scanner.store.importing import ImportReport, import_chains
 from scanner.store.state import FILE_NAME, State
 from scanner.store.store import Store
 
-DAYS = sessions.sessions_between(date(2026, 8, 3), date(2026, 8, 5))
+DAYS = calendar.sessions_between(date(2026, 8, 3), date(2026, 8, 5))
 
 
 @pytest.fixture

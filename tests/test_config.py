@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from scanner import config, resources
+from scanner import config, shipped
 from scanner.errors import ConfigError
 
 
@@ -21,7 +21,7 @@ def write(folder: Path, text: str) -> Path:
 
 
 def test_the_shipped_default_is_valid():
-    settings = config.load(resources.default_config(), {})
+    settings = config.load(shipped.default_config(), {})
     assert settings.source == ("cboe",)
     assert settings.accept_terms == ()
     assert [job.name for job in settings.schedule] == ["intraday", "close", "confirm"]
@@ -280,7 +280,7 @@ def test_what_is_wrong_with_a_value_of_the_environment_is_said_of_its_name(tmp_p
     ]
 
 
-WORDS = [*resources.default_config().read_text("utf-8").split(" "), "\nevents:", "${KEY}", "\ncalendar:", "{a: b}"]
+WORDS = [*shipped.default_config().read_text("utf-8").split(" "), "\nevents:", "${KEY}", "\ncalendar:", "{a: b}"]
 ODDITIES = [
     "*a", "&a", "<<:", "!!set", "!!binary", "{", "}", "[", "]", "- ", "? ", ":", "\n", "\t", "'", '"', "|", ">", "#",
     "%", "\0", "\x1b", "\x85", "\u2028", "\u202e", "\ufeff", "\ud800", "~", "null", "1e999", "0x" + "f" * 99,

@@ -8,8 +8,9 @@ from collections import Counter
 import polars as pl
 import pytest
 
-from scanner import chain, fields
+from scanner import fields
 from scanner.fields import FIELDS, SCOPES, Field, Kind, Unit
+from scanner.market import chain
 
 NAMES_RULES_DEPEND_ON = {
     "contract": "volume open_interest volume_expected volume_multiple volume_surprise volume_q dte iv_change",

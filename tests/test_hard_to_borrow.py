@@ -14,7 +14,7 @@ import pytest
 from quoted_chains import QUOTE_TIME, RATE, SESSION, quoted_chain, years_to
 
 from scanner import quality
-from scanner.panel import Panel
+from scanner.history.panel import Panel
 from scanner.pricing import price_chain
 from scanner.pricing.curve import flat
 

@@ -11,9 +11,9 @@ import pytest
 from built_chains import built_chain
 from quoted_chains import FUTURES, FUTURES_STRIKES, FUTURES_VOLATILITY, RATE, volatility_chain, years_of_future
 
-from scanner import chain
-from scanner.measuring import Frames, measure
-from scanner.panel import Panel
+from scanner.history.panel import Panel
+from scanner.market import chain
+from scanner.metrics.measure import Frames, measure
 
 
 def measured(frame: pl.DataFrame) -> Frames:

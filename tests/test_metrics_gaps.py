@@ -12,14 +12,15 @@ import polars as pl
 import pytest
 from built_chains import built_chain
 
-from scanner import pipeline, sessions
-from scanner.measuring import KnownBefore, measure
+from scanner import pipeline
+from scanner.activity import iv30_change_surprise
+from scanner.history.panel import Panel
+from scanner.market import calendar
 from scanner.metrics import earnings, underlying
-from scanner.metrics.surprise import iv30_change_surprise
-from scanner.panel import Panel
+from scanner.metrics.measure import KnownBefore, measure
 from scanner.store.store import Store
 
-DAYS = sessions.sessions_between(date(2026, 5, 1), date(2026, 7, 31))
+DAYS = calendar.sessions_between(date(2026, 5, 1), date(2026, 7, 31))
 CHANGES = {
     "contract": ("iv_change", "oi_change"),
     "underlying": ("put_call_volume_prev", "put_call_volume_change", "spot_change", "iv30_change", "skew_change"),
@@ -44,7 +45,7 @@ def keep(store: Store, days: list[date], name: str = "ABC") -> None:
 def measured(store: Store, session: date, *names: str) -> dict[str, pl.DataFrame]:
     chain = pl.concat([built_chain(session, underlying=name, expiries=EXPIRIES) for name in names])
     panel = store.history.panel("test", names, session)
-    return dict(measure(chain, KnownBefore(panel), sessions.session_close(session)).frames)
+    return dict(measure(chain, KnownBefore(panel), calendar.session_close(session)).frames)
 
 
 def nulls(frames: dict[str, pl.DataFrame]) -> set[tuple[str, str]]:
@@ -119,7 +120,7 @@ def remembered(volumes: dict[date, int], names: tuple[str, ...] = ("ABC",)) -> P
 
 
 def ratios(panel: Panel, session: date) -> tuple[float | None, float | None]:
-    frames = measure(built_chain(session, volume=10), KnownBefore(panel), sessions.session_close(session)).frames
+    frames = measure(built_chain(session, volume=10), KnownBefore(panel), calendar.session_close(session)).frames
     row = frames["underlying"].select("volume_ratio_5", "volume_ratio_20").row(0)
     market = frames["market"].filter(pl.col("segment") == "all").select("volume_ratio_5", "volume_ratio_20").row(0)
     assert market == pytest.approx(row)
@@ -144,7 +145,7 @@ def prices(days: list[date], missing: set[date], jump: float = 1.22) -> Panel:
     spot, level = [], 100.0
     for number, day in enumerate(days):
         level *= np.exp(0.01 if number % 2 else -0.01)
-        if sessions.previous_session(day) in missing and day not in missing:
+        if calendar.previous_session(day) in missing and day not in missing:
             level *= jump
         spot.append(level)
     kept = [number for number, day in enumerate(days) if day not in missing]

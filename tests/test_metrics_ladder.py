@@ -8,10 +8,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from scanner import symbology
+from scanner.activity.calibration import calibrate
+from scanner.activity.runs import MATURITIES, maturity_of
+from scanner.market import symbology
 from scanner.metrics import ladder
-from scanner.metrics.surprise.calibration import calibrate
-from scanner.metrics.surprise.runs import MATURITIES, maturity_of
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scanner import chain
+from scanner.market import chain
 from scanner.metrics import expiry, market, positioning, strike, underlying
 
 SESSION = date(2025, 9, 3)

@@ -12,14 +12,14 @@ from built_chains import built_chain
 from scipy.optimize import brentq
 from scipy.stats import norm
 
-from scanner import chain, sessions
-from scanner.measuring import measure
+from scanner.history.panel import Panel
+from scanner.market import calendar, chain
 from scanner.metrics import earnings, positioning
-from scanner.panel import Panel
+from scanner.metrics.measure import measure
 
 OPEX = date(2026, 7, 17)  # a third Friday
 WEEKLY, MONTHLY = date(2026, 7, 24), date(2026, 8, 21)
-CLOSE = sessions.session_close(OPEX)
+CLOSE = calendar.session_close(OPEX)
 MINUTE = timedelta(minutes=1)
 
 
@@ -117,12 +117,12 @@ def test_a_half_day_ends_its_expiry_at_one_in_the_afternoon() -> None:
 
 @pytest.mark.parametrize(("minutes", "pain"), [(-1, 95.0), (0, 105.0)])
 def test_an_expiry_settled_in_the_morning_is_over_at_the_open(minutes: int, pain: float) -> None:
-    opened = sessions.session_open(OPEX)
+    opened = calendar.session_open(OPEX)
     assert underlying(book(underlying="NDX", roots=("NDX",), quoted=opened + minutes * MINUTE))["max_pain"] == pain
 
 
 def test_of_two_roots_of_one_date_the_one_settled_in_the_morning_alone_is_over() -> None:
-    noon = sessions.session_open(OPEX) + 150 * MINUTE
+    noon = calendar.session_open(OPEX) + 150 * MINUTE
     found = underlying(book(underlying="NDX", roots=("NDX", "NDXP"), quoted=noon))
     assert found["max_pain"] == 95.0
     # NDX is over, NDXP is not.
@@ -130,7 +130,7 @@ def test_of_two_roots_of_one_date_the_one_settled_in_the_morning_alone_is_over()
 
 
 def test_a_weekly_index_expiry_settled_in_the_morning_is_over_at_the_open() -> None:
-    frame = book(underlying="VIX", roots=("VIXW",), quoted=sessions.session_open(OPEX))
+    frame = book(underlying="VIX", roots=("VIXW",), quoted=calendar.session_open(OPEX))
     shares = measure(frame, Panel.empty("test"), CLOSE).frames["underlying"]
     assert shares["max_pain"].item() == 105.0
 
@@ -167,7 +167,7 @@ def announced(when: str | None) -> pl.DataFrame:
     ],
 )
 def test_earnings_are_coming_until_they_are_told(when: str | None, minutes: int, days: int) -> None:
-    quoted = sessions.session_open(OPEX) + minutes * MINUTE
+    quoted = calendar.session_open(OPEX) + minutes * MINUTE
     found = earnings.next_dates(announced(when), book(quoted=quoted))
     assert found.select("next_earnings", "days_to_earnings").row(0) == (OPEX + timedelta(days=days), days)
 

@@ -11,10 +11,10 @@ import polars as pl
 import pytest
 from alert_samples import GOOG_235, alert, put_call_alert, scan
 
+from scanner.activity.record import MAIN, Level
 from scanner.alerts.confirmation import RuleScore
 from scanner.alerts.model import NotJudged
 from scanner.errors import ScanProblem
-from scanner.metrics.record import MAIN, Level
 from scanner.outputs import charts
 from scanner.outputs.report import Page, Report, render
 from scanner.outputs.result import ScanResult

@@ -9,21 +9,21 @@ import polars as pl
 import pytest
 from built_chains import built_chain
 
-from scanner import pipeline, resources, ruleset, sessions
+from scanner import activity, pipeline, ruleset, shipped
 from scanner.config import Settings
 from scanner.fields import SCOPES, of
-from scanner.measuring import KnownBefore, Measured, measure
-from scanner.memory import Memory
-from scanner.metrics import surprise
+from scanner.history.panel import Panel
+from scanner.market import calendar
+from scanner.metrics.measure import KnownBefore, Measured, measure
 from scanner.outputs import document
-from scanner.panel import Panel
 from scanner.sources.base import Fetched, failed
 from scanner.sources.registry import Vendor
+from scanner.store.recall import Memory
 from scanner.store.state import State
 from scanner.store.store import Store
 
-DAYS = sessions.sessions_between(date(2026, 7, 1), date(2026, 7, 31))
-RULES = list(ruleset.load([resources.shipped_rules()]).stable())
+DAYS = calendar.sessions_between(date(2026, 7, 1), date(2026, 7, 31))
+RULES = list(ruleset.load([shipped.shipped_rules()]).stable())
 
 
 @pytest.fixture
@@ -89,10 +89,10 @@ def test_a_chain_that_is_not_trusted_is_not_judged_and_the_reason_is_told(store)
     keep(store, DAYS[:12])
     repeat = built_chain(DAYS[11]).with_columns(
         session_date=pl.lit(DAYS[12]),
-        quote_time=pl.lit(sessions.session_close(DAYS[12])).cast(pl.Datetime("us", "UTC")),
+        quote_time=pl.lit(calendar.session_close(DAYS[12])).cast(pl.Datetime("us", "UTC")),
     )
     panel = store.history.panel("test", ["ABC"], DAYS[12], 60)
-    judged = pipeline.judge(repeat, KnownBefore(panel), sessions.session_close(DAYS[12]), RULES)
+    judged = pipeline.judge(repeat, KnownBefore(panel), calendar.session_close(DAYS[12]), RULES)
     assert judged.judgement.findings.is_empty()
     assert judged.verdicts["check"].to_list() != []
     reasons = judged.judgement.not_judged["reasons"].explode().to_list()
@@ -112,7 +112,7 @@ class Canned:
 
 
 def test_a_later_source_is_asked_only_for_what_the_earlier_ones_lack():
-    now = sessions.session_close(DAYS[0])
+    now = calendar.session_close(DAYS[0])
     first = Canned("first", ABC=built_chain(DAYS[0], source="first"))
     second = Canned("second", ABC=built_chain(DAYS[0], source="second"), XYZ=built_chain(DAYS[0], underlying="XYZ"))
     received = pipeline.receive([first, second], pipeline.Request(("ABC", "XYZ", "NOPE"), None, now, "x"))
@@ -125,7 +125,7 @@ def test_a_later_source_is_asked_only_for_what_the_earlier_ones_lack():
 
 
 def test_a_name_is_one_however_it_is_spelled_over_all_sources():
-    now = sessions.session_close(DAYS[0])
+    now = calendar.session_close(DAYS[0])
     brk = built_chain(DAYS[0], underlying="BRK.B", root="BRKB")
     first = Canned("first", **{"BRK-B": brk, "ABC": built_chain(DAYS[0])})
     second = Canned("second", **{"BRK-B": brk, "BRK.B": brk, "BRKB": brk})
@@ -144,7 +144,7 @@ class Repeating(Canned):
 
 
 def test_a_chain_holds_each_contract_once_whoever_gives_it_twice_and_it_is_said():
-    now = sessions.session_close(DAYS[0])
+    now = calendar.session_close(DAYS[0])
     # One contract under two names: XYZ lists the very contracts of ABC.
     twice = Repeating("test", ABC=built_chain(DAYS[0]), XYZ=built_chain(DAYS[0], underlying="XYZ", root="ABC"))
     received = pipeline.receive([twice], pipeline.Request(("ABC", "XYZ"), None, now, "x"))
@@ -156,7 +156,7 @@ def test_a_chain_holds_each_contract_once_whoever_gives_it_twice_and_it_is_said(
 
 
 def test_a_name_that_came_in_another_spelling_is_not_asked_for_again():
-    now = sessions.session_close(DAYS[0])
+    now = calendar.session_close(DAYS[0])
     served = built_chain(DAYS[0], underlying="BRK.B", root="BRKB")
     sources = [Canned(name, **{"BRK-B": served.with_columns(source=pl.lit(name))}) for name in ("first", "second")]
     received = pipeline.receive(sources, pipeline.Request(("BRK-B",), None, now, "x"))
@@ -177,7 +177,7 @@ def test_a_name_that_another_source_served_never_meets_the_history_of_the_first(
 
 
 def test_without_any_history_a_chain_is_measured_and_says_so():
-    found = measure(built_chain(DAYS[0]), KnownBefore(Panel.empty("test")), sessions.session_close(DAYS[0])).frames
+    found = measure(built_chain(DAYS[0]), KnownBefore(Panel.empty("test")), calendar.session_close(DAYS[0])).frames
     contracts = found["contract"]
     assert contracts["history_sessions"].unique().to_list() == [0]
     assert contracts["iv"].null_count() < contracts.height
@@ -197,7 +197,7 @@ def test_a_session_without_a_price_of_the_underlying_is_remembered_at_the_one_th
 def test_a_chain_of_adjusted_contracts_alone_is_measured_without_ratios(store):
     chain = built_chain(DAYS[0], root="ABC1", columns={"nonstandard": True})
     panel = store.history.panel("test", ["ABC"], DAYS[0], 60)
-    judged = pipeline.judge(chain, KnownBefore(panel), sessions.session_close(DAYS[0]), RULES)
+    judged = pipeline.judge(chain, KnownBefore(panel), calendar.session_close(DAYS[0]), RULES)
     assert judged.frames["contract"].height == 20
     assert judged.frames["underlying"].is_empty()
     assert judged.judgement.findings.is_empty()
@@ -225,6 +225,6 @@ def test_history_of_another_source_is_named_for_the_names_it_cannot_serve(store)
 def test_the_names_that_chances_rest_on_are_few_or_counted(names: tuple[str, ...], said: str) -> None:
     empty = Panel.empty("test")
     panel = replace(empty, underlyings=names, sessions=tuple(DAYS[:12]))
-    model = surprise.fit(empty)
+    model = activity.fit(empty)
     assert Measured({}, {}, model, 1.0, panel).basis is None
     assert Measured({}, {}, replace(model, kind="own"), 1.0, panel).basis == said

@@ -9,10 +9,11 @@ import polars as pl
 import pytest
 from built_chains import built_chain
 
-from scanner import pipeline, resources, ruleset, sessions
-from scanner.cli import opening
+from scanner import pipeline, ruleset, shipped
+from scanner.activity.looks import Looks
+from scanner.app import opening
 from scanner.config import AlertSettings, Settings, StoreSettings
-from scanner.metrics.looks import Looks
+from scanner.market import calendar
 from scanner.sources import simulated
 from scanner.sources.base import Fetched
 from scanner.sources.registry import Vendor
@@ -22,7 +23,7 @@ from scanner.store.store import Store
 NAMES = ("NVDA", "SPY")
 SEED = 3
 DAY = date(2025, 6, 13)
-RULES = list(ruleset.load([resources.shipped_rules()]).stable())
+RULES = list(ruleset.load([shipped.shipped_rules()]).stable())
 SETTINGS = Settings(alerts=AlertSettings(budget_per_session=1000))
 
 
@@ -40,9 +41,9 @@ def raised(results: Iterator[pipeline.ScanResult]) -> set[str]:
 
 @pytest.mark.slow
 def test_scanning_every_half_hour_raises_no_more_alerts_on_a_quiet_day_than_scanning_once():
-    history = simulated.sample_market(SEED, NAMES, last=sessions.previous_session(DAY), count=22)
+    history = simulated.sample_market(SEED, NAMES, last=calendar.previous_session(DAY), count=22)
     source = simulated.SimulatedSource(SEED)
-    opened, closed = sessions.session_open(DAY), sessions.session_close(DAY)
+    opened, closed = calendar.session_open(DAY), calendar.session_close(DAY)
     every_half_hour = [opened + timedelta(minutes=30 * number) for number in range(1, 13)]
     counts = {}
     for name, moments in {"often": [*every_half_hour, closed], "once": [closed]}.items():
@@ -80,5 +81,5 @@ def test_the_same_quotes_served_again_are_no_second_look(tmp_path):
 
 
 def test_a_moment_judged_again_is_told_nothing_of_itself_or_of_what_came_later(tmp_path):
-    close = sessions.session_close(date(2026, 7, 20))
+    close = calendar.session_close(date(2026, 7, 20))
     assert looks_after(tmp_path, [close, close + timedelta(minutes=15)]).counts == {}

@@ -13,7 +13,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.special import ndtr
 
-from scanner.pricing import black, black_volatility, normalised, status, vector_math
+from scanner.kernels import vector_math
+from scanner.pricing import black, black_volatility, normalised, status
 from scanner.pricing.arrays import Options
 
 PRICE_DIGITS = 2.3e-16

@@ -26,9 +26,9 @@ from quoted_chains import (
     years_to,
 )
 
-from scanner import chain as contract_columns
 from scanner.errors import PricingError
 from scanner.fields import FIELDS
+from scanner.market import chain as contract_columns
 from scanner.pricing import REASONS, curve, price_chain
 from scanner.pricing.curve import flat
 from scanner.sources.files import read_recorded

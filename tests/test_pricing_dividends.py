@@ -13,9 +13,9 @@ import pytest
 import QuantLib as ql  # noqa: N813 - the library's own usage
 from quoted_chains import EXPIRIES, QUOTE_TIME, RATE, SESSION, SPOT, quoted_chain
 
-from scanner import events
-from scanner.measuring import KnownBefore, Methods, measure
-from scanner.panel import Panel
+from scanner.history.panel import Panel
+from scanner.market import corporate_events
+from scanner.metrics.measure import KnownBefore, Methods, measure
 from scanner.pricing import american, price_chain, status
 from scanner.pricing.american import Dividends
 from scanner.pricing.curve import flat
@@ -239,18 +239,20 @@ def test_dividends_of_a_table_of_events_are_those_with_dollars():
     table = pl.DataFrame(
         [("KO", date(2026, 9, 12), "dividend", 0.51, None), ("KO", date(2026, 12, 1), "dividend", None, None),
          ("KO", date(2026, 10, 20), "earnings", None, None)],
-        schema=events.SCHEMA, orient="row",
+        schema=corporate_events.SCHEMA, orient="row",
     )  # fmt: skip
-    found = events.dividends(table)
+    found = corporate_events.dividends(table)
     assert found is not None
     assert found.rows() == [("KO", date(2026, 9, 12), 0.51)]
-    assert events.dividends(events.empty()) is None
+    assert corporate_events.dividends(corporate_events.empty()) is None
 
 
 def test_a_scan_prices_with_the_dividends_of_its_events():
     """What a session is measured with, live or replayed, and what ``scanner chain`` shows."""
     frame, price = paying_chain(), partial(price_chain, curve=flat(RATE))
-    table = pl.DataFrame([("ABC", date(2025, 6, 10), "dividend", 1.5, None)], schema=events.SCHEMA, orient="row")
+    table = pl.DataFrame(
+        [("ABC", date(2025, 6, 10), "dividend", 1.5, None)], schema=corporate_events.SCHEMA, orient="row"
+    )
     found = measure(frame, KnownBefore(Panel.empty("test"), events=table), QUOTE_TIME, Methods(price)).frames[
         "contract"
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scanner import products
+from scanner.market import products
 
 
 @pytest.mark.parametrize(

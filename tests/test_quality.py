@@ -10,13 +10,14 @@ import polars as pl
 import pytest
 from built_chains import Recorded, built_chain, sessions_noon
 
-from scanner import quality, sessions
-from scanner.chain import INSTANT
-from scanner.panel import Panel
+from scanner import quality
+from scanner.history.panel import Panel
+from scanner.market import calendar
+from scanner.market.chain import INSTANT
 from scanner.store.importing import ImportReport, import_chains
 from scanner.store.store import Store
 
-DAYS = sessions.sessions_between(date(2026, 8, 3), date(2026, 8, 14))
+DAYS = calendar.sessions_between(date(2026, 8, 3), date(2026, 8, 14))
 
 
 def panel_of(folder: Path, *chains: pl.DataFrame) -> Panel:
@@ -63,12 +64,12 @@ def test_a_holiday_that_re_serves_a_session_says_which(tmp_path: Path) -> None:
 
 
 def test_a_part_that_is_off_already_gets_no_second_reason() -> None:
-    early = built_chain(DAYS[1], quote_time=sessions.session_open(DAYS[1]) - timedelta(hours=2), traded_on=DAYS[0])
+    early = built_chain(DAYS[1], quote_time=calendar.session_open(DAYS[1]) - timedelta(hours=2), traded_on=DAYS[0])
     assert judge(early) == {("before_open", part) for part in ("volume", "quotes", "spot")}
 
 
 def test_before_the_open_volume_and_quotes_are_those_of_another_session() -> None:
-    early = built_chain(DAYS[0], quote_time=sessions.session_open(DAYS[0]) - timedelta(minutes=1))
+    early = built_chain(DAYS[0], quote_time=calendar.session_open(DAYS[0]) - timedelta(minutes=1))
     assert judge(early) == {("before_open", part) for part in ("volume", "quotes", "spot")}
 
 
@@ -147,23 +148,23 @@ def test_a_busy_name_without_any_trade_an_hour_in_has_no_volume_to_judge(tmp_pat
     panel = panel_of(tmp_path, *busy)
     silent = built_chain(DAYS[3], volume=0)
     assert judge(silent, panel) == {("no_trades", "volume")}
-    at_first = built_chain(DAYS[3], volume=0, quote_time=sessions.session_open(DAYS[3]) + timedelta(minutes=20))
+    at_first = built_chain(DAYS[3], volume=0, quote_time=calendar.session_open(DAYS[3]) + timedelta(minutes=20))
     assert judge(at_first, panel) == set()
 
 
 def test_cumulative_volume_that_falls_within_the_session_is_not_trusted() -> None:
-    earlier = built_chain(DAYS[0], volume=[100 + i for i in range(20)], quote_time=sessions.session_open(DAYS[0]))
+    earlier = built_chain(DAYS[0], volume=[100 + i for i in range(20)], quote_time=calendar.session_open(DAYS[0]))
     assert judge(built_chain(DAYS[0], volume=50), previous=earlier) == {("volume_fell", "volume")}
 
 
 def test_a_busted_trade_does_not_cost_the_session_its_volume() -> None:
     volume = [1000 + i for i in range(20)]
-    earlier = built_chain(DAYS[0], volume=volume, quote_time=sessions.session_open(DAYS[0]))
+    earlier = built_chain(DAYS[0], volume=volume, quote_time=calendar.session_open(DAYS[0]))
     corrected = built_chain(DAYS[0], volume=[volume[0] - 5, *[count + 10 for count in volume[1:]]])
     assert judge(corrected, previous=earlier) == {("volume_fell", "volume")}, "one of twenty contracts is 5 % of them"
     wide = [float(strike) for strike in range(50, 150)]
     many = [1000 + i for i in range(400)]
-    earlier = built_chain(DAYS[0], strikes=wide, volume=many, quote_time=sessions.session_open(DAYS[0]))
+    earlier = built_chain(DAYS[0], strikes=wide, volume=many, quote_time=calendar.session_open(DAYS[0]))
     assert judge(built_chain(DAYS[0], strikes=wide, volume=[995, *many[1:]]), previous=earlier) == set()
 
 
@@ -244,7 +245,7 @@ def test_volatility_is_not_held_against_the_futures_that_calls_and_puts_imply() 
 def test_a_close_is_not_wrong_because_options_traded_on_for_a_quarter_of_an_hour() -> None:
     near = (date(2026, 8, 21), date(2026, 9, 4))
     moved = {"underlying": "SPY", "expiries": near, "spot": 97.0}
-    before = sessions.session_close(DAYS[0]) - timedelta(minutes=1)
+    before = calendar.session_close(DAYS[0]) - timedelta(minutes=1)
     assert judge(built_chain(DAYS[0], **moved)) == set()
     assert judge(built_chain(DAYS[0], **moved, quote_time=before)) == {("spot_off_parity", "spot")}
     assert judge(built_chain(DAYS[0], **{**moved, "spot": 90.0})) == {("spot_off_parity", "spot")}

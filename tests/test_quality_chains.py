@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from scanner import sessions
+from scanner.market import calendar
 from scanner.sources.files import read_recorded
 from scanner.store.importing import ImportReport, import_chains
 from scanner.store.store import Store
@@ -70,10 +70,10 @@ def test_the_bad_file_is_named_and_switches_off_exactly_what_it_makes_untrustwor
 
 def test_what_is_not_trusted_is_unknown_to_later_sessions_and_the_rest_is_known(case: Case, store: Store) -> None:
     newest = store.snapshots.sessions("canonical")[-1]
-    panel = store.history.panel("canonical", ["ABC"], before=sessions.next_session(newest))
+    panel = store.history.panel("canonical", ["ABC"], before=calendar.next_session(newest))
     listed = panel.rows_of(store.snapshots.newest("canonical", newest))
     held = newest in panel.sessions
-    assert held == sessions.is_session(newest)
+    assert held == calendar.is_session(newest)
     for part, matrix in ((VOLUME, panel.volume), (OI, panel.open_interest)):
         known = np.isfinite(matrix[listed[listed >= 0], -1]).all() if held else False
         assert known == (held and not case.off & {part, ALL})

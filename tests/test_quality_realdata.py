@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scanner import sessions
+from scanner.market import calendar
 from scanner.sources.files import read_recorded
 from scanner.store.importing import ImportReport, import_chains
 from scanner.store.store import Store
@@ -66,7 +66,7 @@ def test_intraday_pulls_of_bmnr_are_sound_but_for_the_spot_they_lack(real_data: 
     assert set().union(*said.values()) == parts("spot_missing", "spot")
     # The newest pull of each session was made after its close; every close is known.
     panel = store.history.panel("cboe", ["BMNR"], before=date(2026, 8, 24))
-    assert panel.sessions == tuple(sessions.sessions_between(date(2026, 8, 5), date(2026, 8, 21)))
+    assert panel.sessions == tuple(calendar.sessions_between(date(2026, 8, 5), date(2026, 8, 21)))
     # The sum of the last file of 2026-08-21, taken from it with another tool.
     assert float(np.nansum(panel.volume[:, -1])) == 353_177.0
 
@@ -76,11 +76,11 @@ def test_the_holidays_among_the_labels_of_apple_are_found_and_nothing_else(real_
     holidays = {day for day, verdicts in said.items() if verdicts == parts("holiday", "all")}
     assert holidays == {date(2026, 5, 25), date(2026, 6, 19), date(2026, 7, 3)}
     without_spot = {day for day, verdicts in said.items() if verdicts == parts("spot_missing", "spot")}
-    assert without_spot == set(sessions.sessions_between(date(2026, 8, 17), date(2026, 8, 21)))
+    assert without_spot == set(calendar.sessions_between(date(2026, 8, 17), date(2026, 8, 21)))
     assert len(said) == 8
     for day in (date(2026, 6, 19), date(2026, 7, 3)):
         reason = store.summaries.underlyings("canonical", day)["verdicts"][0][0]["reason"]
-        assert f"its volumes repeat session {sessions.previous_session(day)}" in reason
+        assert f"its volumes repeat session {calendar.previous_session(day)}" in reason
 
 
 def test_the_thanksgiving_of_yahoo_is_a_holiday_and_its_half_day_is_incomplete(real_data: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from scanner import resources, ruleset
+from scanner import ruleset, shipped
 from scanner.document import DocumentError, parse
 from scanner.ruleset.cases import read_cases
 from scanner.ruleset.problems import Reporter
@@ -285,7 +285,7 @@ def test_the_command_module_loads_no_heavy_library() -> None:
     assert {"polars", "numpy", "ruamel.yaml"}.isdisjoint(ran.stdout.split())
 
 
-SHIPPED = sorted(path for path in resources.shipped_rules().rglob("*.yaml"))
+SHIPPED = sorted(path for path in shipped.shipped_rules().rglob("*.yaml"))
 ODDITIES = [
     "*a", "&a", "<<:", "!!set", "{", "}", "[" * 500, "]", "- ", "? ", ":", "\n", "'", '"', "|", ">", "#",
     "%YAML 1.1\n", "\0",

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from pytest_httpserver import HTTPServer
 from raw_server import serving
 
-from scanner import chain
 from scanner.errors import TermsError
+from scanner.market import chain
 from scanner.sources.cboe import CboeSource
 from scanner.sources.http import Limits, PoliteClient
 from scanner.sources.registry import open_source, require_terms

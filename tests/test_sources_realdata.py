@@ -17,7 +17,7 @@ import polars as pl
 import pyarrow.parquet
 import pytest
 
-from scanner import chain, sessions
+from scanner.market import calendar, chain
 from scanner.sources.formats.base import RecordedChain
 from scanner.sources.recorded import read_recorded
 
@@ -133,8 +133,8 @@ def test_before_the_open_cboe_already_has_the_open_interest_of_the_session_whose
     for ticker in ("MOD", "SPXC"):
         frames = taken(real_data / "cboe-chain-daily" / ticker)
         for before, after in itertools.pairwise(frames):
-            made = after["quote_time"][0].astimezone(sessions.NEW_YORK)
-            follows = sessions.previous_session(made.date()) == sessions.new_york_date(before["quote_time"][0])
+            made = after["quote_time"][0].astimezone(calendar.NEW_YORK)
+            follows = calendar.previous_session(made.date()) == calendar.new_york_date(before["quote_time"][0])
             if not follows or not time(6, 30) < made.time() < time(9, 0):
                 continue
             both = before.join(after, on="contract", suffix="_after")

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from scanner import chain
+from scanner.market import chain
 from scanner.sources import recorded as reader
 from scanner.sources.formats import reading
 from scanner.sources.formats.base import RecordedChain

@@ -10,8 +10,8 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from scanner import chain
 from scanner.errors import SourceError, UsageError
+from scanner.market import chain
 from scanner.sources import simulated
 from scanner.sources.simulation.listing import third_friday
 from scanner.sources.simulation.stories import Lift, Story

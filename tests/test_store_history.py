@@ -10,12 +10,13 @@ import polars as pl
 import pytest
 from built_chains import Recorded, built_chain
 
-from scanner import quality, sessions
+from scanner import quality
+from scanner.market import calendar
 from scanner.store.derive import raw_summary
 from scanner.store.importing import ImportReport, import_chains
 from scanner.store.store import Store
 
-DAYS = sessions.sessions_between(date(2026, 8, 3), date(2026, 8, 14))
+DAYS = calendar.sessions_between(date(2026, 8, 3), date(2026, 8, 14))
 
 
 def take(store: Store, *chains: pl.DataFrame) -> ImportReport:
@@ -96,7 +97,7 @@ def test_a_session_that_is_not_trusted_is_unknown_in_the_panel_never_zero(store:
 
 
 def test_a_session_without_quotes_of_its_close_has_no_closing_volume_but_keeps_its_open_interest(store: Store) -> None:
-    take(store, built_chain(DAYS[0], quote_time=sessions.session_open(DAYS[0])))
+    take(store, built_chain(DAYS[0], quote_time=calendar.session_open(DAYS[0])))
     panel = store.history.panel("test", ["ABC"], before=DAYS[1])
     assert np.isnan(panel.volume).all()
     assert np.isfinite(panel.open_interest).all()

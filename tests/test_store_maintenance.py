@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from built_chains import Recorded, built_chain
 
-from scanner import sessions
 from scanner.errors import StoreError
+from scanner.market import calendar
 from scanner.store import maintenance
 from scanner.store.importing import ImportReport, import_chains
 from scanner.store.store import Store
 
-DAYS = sessions.sessions_between(date(2026, 8, 3), date(2026, 8, 7))
+DAYS = calendar.sessions_between(date(2026, 8, 3), date(2026, 8, 7))
 
 
 @pytest.fixture

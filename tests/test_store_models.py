@@ -9,14 +9,14 @@ import polars as pl
 import pytest
 from built_chains import Recorded, built_chain
 
-from scanner import sessions
-from scanner.measuring import KnownBefore, Methods, measure
-from scanner.metrics import surprise
+from scanner import activity
+from scanner.market import calendar
+from scanner.metrics.measure import KnownBefore, Methods, measure
 from scanner.store import models
 from scanner.store.importing import ImportReport, import_chains
 from scanner.store.store import Store
 
-DAYS = sessions.sessions_between(date(2026, 6, 1), date(2026, 7, 10))
+DAYS = calendar.sessions_between(date(2026, 6, 1), date(2026, 7, 10))
 TODAY = DAYS[26]
 STRIKES = [float(strike) for strike in range(60, 141)]
 
@@ -37,13 +37,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def fits(monkeypatch: pytest.MonkeyPatch) -> list[date]:
     """The newest session of every panel that a model was fitted to."""
     done: list[date] = []
-    fit = surprise.fit
+    fit = activity.fit
 
     def counted(panel, events=None):
         done.append(panel.sessions[-1])
         return fit(panel, events)
 
-    monkeypatch.setattr(surprise, "fit", counted)
+    monkeypatch.setattr(activity, "fit", counted)
     return done
 
 
@@ -52,7 +52,7 @@ def scored(folder: Path, *, read_only: bool = False, events: pl.DataFrame | None
     models._last.clear()
     with Store.open(folder, read_only=read_only) as store:
         panel = store.history.panel("test", ["ABC"], TODAY)
-        moment = sessions.session_close(TODAY)
+        moment = calendar.session_close(TODAY)
         return measure(chain(TODAY), KnownBefore(panel, events=events), moment, Methods(fit=store.models.fit)).frames[
             "contract"
         ]

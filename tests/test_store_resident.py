@@ -10,13 +10,13 @@ import polars as pl
 import pytest
 from built_chains import Recorded, built_chain
 
-from scanner import sessions
-from scanner.panel import FIELDS, Panel
+from scanner.history.panel import FIELDS, Panel
+from scanner.market import calendar
 from scanner.store.importing import ImportReport, import_chains
 from scanner.store.resident import MOST_KEPT
 from scanner.store.store import Store
 
-DAYS = sessions.sessions_between(date(2026, 7, 6), date(2026, 7, 24))
+DAYS = calendar.sessions_between(date(2026, 7, 6), date(2026, 7, 24))
 
 
 def chains(days: list[date]) -> list[pl.DataFrame]:

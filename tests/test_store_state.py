@@ -361,7 +361,7 @@ def test_a_folder_in_place_of_the_file_is_not_called_damaged(tmp_path):
 CRAMPED = """
 import resource, sys
 from pathlib import Path
-from scanner.cli.storing import mend_state
+from scanner.app.storing import mend_state
 from scanner.errors import StoreError
 from scanner.store.state import State
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]),) * 2)

@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import polars as pl
 
-from scanner import chain
+from scanner.market import chain
 from scanner.sources.recorded import read_recorded
 
 CHAINS = Path(__file__).resolve().parents[1] / "tests" / "chains"

@@ -17,9 +17,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from scanner import sessions
-from scanner.cli import common, jobs, opening, printing
+from scanner.app import jobs, opening
+from scanner.cli import common, printing
 from scanner.config import Job, Settings, StoreSettings
+from scanner.market import calendar
 
 _BEGIN = datetime(2026, 3, 2, tzinfo=UTC)
 _EVERY = timedelta(minutes=15)
@@ -27,13 +28,13 @@ _EVERY = timedelta(minutes=15)
 
 def moments() -> Iterator[datetime]:
     """Every quarter of an hour in which the exchange trades."""
-    day = sessions.next_session(_BEGIN.date())
+    day = calendar.next_session(_BEGIN.date())
     while True:
-        moment = sessions.session_open(day) + _EVERY
-        while moment <= sessions.session_close(day):
+        moment = calendar.session_open(day) + _EVERY
+        while moment <= calendar.session_close(day):
             yield moment
             moment += _EVERY
-        day = sessions.next_session(day)
+        day = calendar.next_session(day)
 
 
 def resident_megabytes() -> float:

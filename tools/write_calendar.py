@@ -11,18 +11,18 @@ from pathlib import Path
 
 import exchange_calendars
 
-from scanner import sessions
+from scanner.market import calendar
 
-TABLE = Path(sessions.__file__).with_name("exchange_calendar.csv")
+TABLE = Path(calendar.__file__).with_name("exchange_calendar.csv")
 
 
 def table() -> str:
     """The table as text: every weekday without trading, or with hours other than 09:30 to 16:00 New York."""
-    first, last = sessions.FIRST, sessions.LAST
-    calendar = exchange_calendars.get_calendar("XNYS", start=first.isoformat(), end=last.isoformat())
+    first, last = calendar.FIRST, calendar.LAST
+    exchange = exchange_calendars.get_calendar("XNYS", start=first.isoformat(), end=last.isoformat())
     hours = {
-        stamp.date(): tuple(instant.tz_convert(sessions.NEW_YORK).time() for instant in (row["open"], row["close"]))
-        for stamp, row in calendar.schedule.iterrows()
+        stamp.date(): tuple(instant.tz_convert(calendar.NEW_YORK).time() for instant in (row["open"], row["close"]))
+        for stamp, row in exchange.schedule.iterrows()
     }
     lines = ["date,opens,closes"]
     for number in range((last - first).days + 1):
@@ -33,7 +33,7 @@ def table() -> str:
                 raise ValueError(f"{day}: a session at the weekend, which the table cannot say")
         elif opens is None:
             lines.append(f"{day},,")
-        elif (opens, closes) != (sessions.REGULAR_OPEN, sessions.REGULAR_CLOSE):
+        elif (opens, closes) != (calendar.REGULAR_OPEN, calendar.REGULAR_CLOSE):
             lines.append(f"{day},{_clock(opens)},{_clock(closes)}")
     return "\n".join(lines) + "\n"
 

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from scanner import sessions
 from scanner.alerts.episodes import Event, EventKind
 from scanner.alerts.flagged import Flagged
 from scanner.alerts.model import Confirmation
+from scanner.market import calendar
 
 if TYPE_CHECKING:
     from scanner.store.state import State
@@ -73,7 +73,7 @@ def confirm(
     waiting = 0
     with state.write() as ledger:
         for alert_id, group in _by_alert_session(ledger.flagged(outcome=Confirmation.pending)):
-            outcome, opened = judge(group, markets[group[0].simulated], sessions.session_of(now))
+            outcome, opened = judge(group, markets[group[0].simulated], calendar.session_of(now))
             if outcome is Confirmation.pending:
                 waiting += 1
                 continue
@@ -133,7 +133,7 @@ def judge(group: Sequence[Flagged], published: Published, today: date) -> tuple[
         return Confirmation.unconfirmable, {}
     if not _is_published(alive, published, session, today):
         return Confirmation.pending, {}
-    before = sessions.previous_session(session)
+    before = calendar.previous_session(session)
     opened: dict[str, int] = {}
     volume = 0
     for item in alive:
@@ -154,7 +154,7 @@ def _is_published(alive: Sequence[Flagged], published: Published, session: date,
     newest = published.newest(underlying)
     if newest is not None:
         return newest >= session
-    return published.saw(underlying) and today > sessions.next_session(session)
+    return published.saw(underlying) and today > calendar.next_session(session)
 
 
 def scoreboard(flagged: Iterable[Flagged]) -> list[RuleScore]:

@@ -14,10 +14,10 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from scanner import sessions
 from scanner.alerts.identity import Key, alert_id
 from scanner.alerts.model import Alert, Severity, Status
 from scanner.alerts.terms import RuleBook, Silence
+from scanner.market import calendar
 
 
 class EventKind(StrEnum):
@@ -192,7 +192,7 @@ def is_over(episode: Episode, now: datetime, session: date, book: RuleBook) -> b
 
 def _silent_longer_than(cooldown: Silence, alert: Alert, session: date, now: datetime) -> bool:
     if cooldown.unit == "session":
-        return len(sessions.sessions_between(alert.session_date, session)) - 1 > cooldown.count
+        return len(calendar.sessions_between(alert.session_date, session)) - 1 > cooldown.count
     return now - alert.last_seen > timedelta(minutes=cooldown.count)
 
 

@@ -13,9 +13,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from scanner.activity import selection
 from scanner.alerts.model import plain
 from scanner.alerts.surroundings import Frames, Row
-from scanner.metrics import selection
 
 _SURPRISE, _Q = "_surprise", "_q"
 # The windows of a contract's volume are judged together: one calibrated statement, whose q-value is volume_q.

@@ -20,12 +20,12 @@ from itertools import groupby
 
 import polars as pl
 
+from scanner.activity import selection
 from scanner.alerts.episodes import Draft, Episode
 from scanner.alerts.identity import Key
 from scanner.alerts.model import Alert
 from scanner.alerts.selection import Reason, strongest_first
 from scanner.alerts.surroundings import Frames
-from scanner.metrics import selection
 
 NARROW = ("contract", "strike", "ladder")
 _WIDE = ("expiry", "underlying")
@@ -46,7 +46,7 @@ class Gathered:
 
 
 class Stories:
-    """Which strikes of a scan are unusual together (:func:`scanner.metrics.selection.stories`), by root and expiry."""
+    """Which strikes of a scan are unusual together (:func:`scanner.activity.selection.stories`), by root and expiry."""
 
     def __init__(self, findings: pl.DataFrame, frames: Frames) -> None:
         self._strikes: dict[tuple[str, date], list[tuple[float, int]]] = {}

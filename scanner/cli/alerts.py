@@ -26,7 +26,7 @@ def command(
     if context.invoked_subcommand is not None:
         return
     from scanner.alerts.model import Severity
-    from scanner.cli import storing
+    from scanner.app import storing
     from scanner.outputs import files, stored, terminal
 
     least = Severity(min_severity.value) if min_severity else Severity.info
@@ -49,9 +49,9 @@ def show(
     no_color: options.NoColor = False,
 ) -> None:
     """One alert with its evidence, its history and what became of it."""
-    from scanner.cli import storing
+    from scanner.activity.record import levels
+    from scanner.app import storing
     from scanner.errors import UsageError
-    from scanner.metrics.record import levels
     from scanner.outputs import files, stored, terminal
 
     with storing.open_state(config, store) as state, state.read() as ledger:
@@ -79,7 +79,7 @@ def scoreboard(
 ) -> None:
     """How each rule's alerts have done by the next morning's open interest, beside matched random contracts."""
     from scanner.alerts import confirmation
-    from scanner.cli import storing
+    from scanner.app import storing
     from scanner.outputs import files, stored, terminal
 
     with storing.open_state(config, store) as state, state.read() as ledger:

@@ -43,10 +43,11 @@ def command(
 ) -> None:
     """Show one chain: quotes, implied volatility, greeks, volume, open interest and surprise."""
     from scanner import pipeline
-    from scanner.cli import common, opening
+    from scanner.app import opening
+    from scanner.cli import common
     from scanner.errors import UsageError
+    from scanner.market.symbology import ticker
     from scanner.outputs import chain_table
-    from scanner.symbology import ticker
 
     common.configure_logging(quiet=quiet, verbose=verbose)
     settings = common.settings_for(config, store=store, source=source, path=path, accept_terms=accept_terms)

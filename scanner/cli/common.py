@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from scanner import symbology
 from scanner.errors import CalendarError, UsageError
+from scanner.market import symbology
 from scanner.outputs.text import printable, printable_lines
 
 if TYPE_CHECKING:
@@ -65,12 +65,12 @@ def settings_for(
     Raises ConfigError or UsageError.
     """
     from scanner import config as configuration
-    from scanner import sessions
+    from scanner.market import calendar
     from scanner.sources.registry import RECORDED
 
     settings = configuration.load(config)
     try:
-        sessions.amend(settings.calendar)
+        calendar.amend(settings.calendar)
     except CalendarError as error:
         raise UsageError(f"the configuration's `calendar:` {error}") from error
     if path is not None and source is None:
@@ -118,12 +118,12 @@ def symbols_for(given: Sequence[str] | None, watchlist: str | None, settings: Se
 
 def instant_for(as_of: str | None) -> datetime | None:
     """``--as-of`` as an instant, UTC. Raises UsageError where it cannot be read."""
-    from scanner import sessions
+    from scanner.market import calendar
 
     if as_of is None:
         return None
     try:
-        return sessions.parse_instant(as_of)
+        return calendar.parse_instant(as_of)
     except ValueError as error:
         raise UsageError(f"--as-of {error}") from error
 

@@ -34,13 +34,14 @@ def command(
     no_color: options.NoColor = False,
 ) -> None:
     """Try everything on a SIMULATED market: history, scan, alerts and a CSV watchlist, with no key and no network."""
-    from scanner import resources
+    from scanner import shipped
     from scanner.alerts.model import Severity
-    from scanner.cli import common, opening, printing
+    from scanner.app import opening
+    from scanner.cli import common, printing
     from scanner.outputs import files, report, terminal, watchlist
 
     common.configure_logging(quiet=quiet, verbose=verbose)
-    settings = common.settings_for(resources.default_config())
+    settings = common.settings_for(shipped.default_config())
     usable, _ = opening.usable_rules(settings, strict=True)
     console = terminal.console(no_color=no_color)
     results, pages = [], []
@@ -66,7 +67,8 @@ def command(
 def _scan_story(story: str, settings: Settings, rules: list[Rule]) -> tuple[ScanResult, Page]:
     """Forty sessions of history into a temporary store, then a scan at the close of the last; with its page."""
     from scanner import pipeline
-    from scanner.cli import common, opening, reporting
+    from scanner.app import opening, reporting
+    from scanner.cli import common
     from scanner.sources import simulated
 
     frames = list(simulated.sessions(story))

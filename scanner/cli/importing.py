@@ -35,7 +35,8 @@ def command(
     no_color: options.NoColor = False,
 ) -> None:
     """Load recorded chains (and events.csv, renames.csv) into the store as history; importing twice changes nothing."""
-    from scanner.cli import common, storing
+    from scanner.app import storing
+    from scanner.cli import common
     from scanner.outputs import delimited, document, files, imported, terminal
     from scanner.store.importing import ImportReport
 

@@ -35,7 +35,8 @@ def command(
 ) -> None:
     """Judge stored sessions in order, each seeing only what was known then."""
     from scanner import pipeline
-    from scanner.cli import common, opening, printing
+    from scanner.app import opening
+    from scanner.cli import common, printing
     from scanner.cli.scan import exit_code
     from scanner.errors import StoreError, UsageError
     from scanner.outputs import terminal

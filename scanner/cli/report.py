@@ -38,10 +38,11 @@ def command(
     """Write an HTML report of the newest session, of another one (--as-of), or of a week; it needs nothing else."""
     from dataclasses import replace
 
-    from scanner import sessions
     from scanner.alerts.model import Severity
-    from scanner.cli import common, opening, reporting, storing
+    from scanner.app import opening, reporting, storing
+    from scanner.cli import common
     from scanner.errors import StoreError, UsageError
+    from scanner.market import calendar
     from scanner.outputs import files, report
 
     common.configure_logging(quiet=quiet, verbose=verbose)
@@ -54,7 +55,7 @@ def command(
         if week is not None:
             first, last = _week(common.day_for("--week", week))
         else:
-            first = last = sessions.session_of(instant) if instant is not None else _newest(state)
+            first = last = calendar.session_of(instant) if instant is not None else _newest(state)
         told = reporting.of_sessions(state, opening.store_if_there(settings), first, last, names, settings)
     if told is None:
         raise StoreError(
@@ -78,7 +79,7 @@ def _week(day: date) -> tuple[date, date]:
 
 
 def _newest(state: State) -> date:
-    from scanner.cli import reporting
+    from scanner.app import reporting
     from scanner.errors import StoreError
 
     newest = reporting.newest_session(state)

@@ -15,7 +15,7 @@ from scanner.outputs.text import printable
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from scanner.metrics.record import Level
+    from scanner.activity.record import Level
     from scanner.ruleset import Loaded, Rule
     from scanner.ruleset.lint import Selectivity
     from scanner.ruleset.problems import Problem
@@ -167,7 +167,7 @@ def explain_rule(
 
 def _record_of(rule: Rule, config: Path | None, store: Path | None) -> list[Level]:
     """How often the chances that a rule looks at were stated, and came, in the user's own store; empty without one."""
-    from scanner.cli import storing
+    from scanner.app import storing
     from scanner.outputs import calibration
 
     wanted = calibration.channels_of(rule.scope, rule.evidence)
@@ -218,7 +218,7 @@ def new_rule(
     folder: Annotated[Path, typer.Option("--folder", metavar="DIR", help="Where the two files go.")] = Path("rules"),
 ) -> None:
     """Write a commented skeleton of a rule, and its test file."""
-    from scanner import fields, resources
+    from scanner import fields, shipped
     from scanner.cli import common
     from scanner.errors import UsageError
     from scanner.outputs import files
@@ -235,7 +235,7 @@ def new_rule(
     for place in places:
         if place.exists():
             raise UsageError(f"{place} exists already; choose another id or folder")
-    schema = resources.shipped_rules() / "rule.schema.json"
+    schema = shipped.shipped_rules() / "rule.schema.json"
     for place, text in zip(places, skeleton(rule_id, scope, schema.as_uri()), strict=True):
         files.write_text(place, text)
         typer.echo(printable(str(place)))
@@ -246,11 +246,11 @@ def new_rule(
 
 def _load(rules: Sequence[Path] | None, config: Path | None) -> Loaded:
     """The rules of --rules, else of the configuration, else the shipped ones."""
-    from scanner import resources, ruleset
+    from scanner import ruleset, shipped
     from scanner.cli import common
 
     settings = common.settings_for(config, rules=rules)
-    return ruleset.load(resources.rule_paths(settings.rules), settings.watchlists)
+    return ruleset.load(shipped.rule_paths(settings.rules), settings.watchlists)
 
 
 def _one_each(rules: Iterable[Rule]) -> list[Rule]:
@@ -335,8 +335,8 @@ def _show_check(
 def _sample_frames() -> dict[str, Any]:
     """Metric frames of a small simulated market with some weeks of history."""
     from scanner import pipeline
-    from scanner.cli import opening
-    from scanner.measuring import KnownBefore, measure
+    from scanner.app import opening
+    from scanner.metrics.measure import KnownBefore, measure
     from scanner.sources import simulated
 
     *history, last = simulated.sample_market(7, ("AAPL", "GOOG", "KO", "SPY"), count=22)
@@ -351,7 +351,8 @@ def _sample_frames() -> dict[str, Any]:
 def _frames_of(symbol: str, as_of: str | None, settings: Any, *, named_source: bool) -> dict[str, Any]:
     """The metric frames of one symbol, fetched or as the store kept it, beside what the store remembers."""
     from scanner import pipeline
-    from scanner.cli import common, opening
+    from scanner.app import opening
+    from scanner.cli import common
 
     request = pipeline.Request((symbol,), common.instant_for(as_of), common.right_now(), "explain")
     received, moment = opening.chain_of(settings, request, named_source=named_source)

@@ -31,8 +31,8 @@ def command(
     no_color: options.NoColor = False,
 ) -> None:
     """Scan in the background by the configured schedule, until stopped."""
-    from scanner import schedule
-    from scanner.cli import common, jobs, opening, printing
+    from scanner.app import jobs, opening, schedule
+    from scanner.cli import common, printing
     from scanner.errors import CalendarError, UsageError
 
     common.configure_logging(quiet=quiet, verbose=verbose)

@@ -33,7 +33,8 @@ def command(
     no_color: options.NoColor = False,
 ) -> None:
     """Scan once, now: print the alerts, store the snapshot, write the outputs that the configuration names."""
-    from scanner.cli import common, opening, printing, scanning
+    from scanner.app import opening, scanning
+    from scanner.cli import common, printing
 
     common.configure_logging(quiet=quiet, verbose=verbose)
     settings = common.settings_for(

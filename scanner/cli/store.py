@@ -30,7 +30,7 @@ def info(
     no_color: options.NoColor = False,
 ) -> None:
     """What the store holds: sources, sessions, sizes, versions."""
-    from scanner.cli import storing
+    from scanner.app import storing
     from scanner.outputs import delimited, document, files, terminal
     from scanner.store import maintenance
 
@@ -94,7 +94,7 @@ def verify(
     no_color: options.NoColor = False,
 ) -> None:
     """Read everything back; set aside what is damaged and make it anew from what is whole. Exit 1 if anything was."""
-    from scanner.cli import storing
+    from scanner.app import storing
     from scanner.outputs import terminal
     from scanner.store import maintenance
 
@@ -126,7 +126,7 @@ def rebuild(
     no_color: options.NoColor = False,
 ) -> None:
     """Make everything derived anew from the snapshots."""
-    from scanner.cli import storing
+    from scanner.app import storing
     from scanner.outputs import terminal
     from scanner.store import maintenance
 
@@ -146,7 +146,8 @@ def prune(
     no_color: options.NoColor = False,
 ) -> None:
     """Delete snapshots older than the configuration keeps them. Their summaries, and so the history, stay."""
-    from scanner.cli import common, storing
+    from scanner.app import storing
+    from scanner.cli import common
     from scanner.outputs import terminal
     from scanner.store import maintenance
 

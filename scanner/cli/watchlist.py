@@ -32,7 +32,7 @@ def command(
 ) -> None:
     """Print the watchlist of recent alerts, newest and strongest first; closed ones are left out."""
     from scanner.alerts.model import Severity, Status
-    from scanner.cli import storing
+    from scanner.app import storing
     from scanner.outputs import files, watchlist
 
     least = Severity(min_severity.value) if min_severity else Severity.info

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from scanner import products
+from scanner.market import products
 
 if TYPE_CHECKING:
     from polars._typing import IntoExpr

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from scanner import sessions
+from scanner.market import calendar
 from scanner.metrics import past
 from scanner.metrics.arithmetic import ratio
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from scanner.panel import Panel
+    from scanner.history.panel import Panel
 
 _CLOSES_BACK = 5
 
@@ -96,7 +96,7 @@ def _oi_change(contracts: pl.DataFrame, panel: Panel, rows: NDArray[np.int32], c
         if newest is None or underlying not in panel.underlyings:
             continue
         closes = panel.oi_asof[panel.underlyings.index(underlying)]
-        earlier = sessions.sessions_before(newest, closes_back)
+        earlier = calendar.sessions_before(newest, closes_back)
         if len(earlier) < closes_back or not (shown := closes == np.datetime64(earlier[0], "D")).any():
             continue
         mine = names == underlying

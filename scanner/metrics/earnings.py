@@ -9,7 +9,7 @@ import math
 
 import polars as pl
 
-from scanner import sessions
+from scanner.market import calendar
 from scanner.metrics.past import previous_of
 
 _NEXT = pl.Schema({"underlying": pl.String, "next_earnings": pl.Date, "days_to_earnings": pl.Int64, "when": pl.String})
@@ -30,7 +30,7 @@ def next_dates(events: pl.DataFrame | None, chain: pl.DataFrame) -> pl.DataFrame
     )
     dated = events.filter(pl.col("kind") == "earnings").join(quoted, on="underlying", maintain_order="left")
     opened = dated["session_date"].replace_strict(
-        {day: sessions.session_open(day) for day in dated["session_date"].unique() if sessions.is_session(day)},
+        {day: calendar.session_open(day) for day in dated["session_date"].unique() if calendar.is_session(day)},
         default=None,
         return_dtype=pl.Datetime("us", "UTC"),
     )

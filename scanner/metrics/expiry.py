@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from scanner import sessions
+from scanner.market import calendar
 from scanner.metrics.arithmetic import CALL, GAMMA, PUT, known_sum, ratio
 
 KEY = ("underlying", "root", "expiry")
@@ -29,7 +29,7 @@ def measure(contracts: pl.DataFrame, priced: pl.DataFrame) -> pl.DataFrame:
         .join(max_pain(standard), on=["root", "expiry"], how="left", maintain_order="left")
         .join(priced.drop("underlying"), on=["root", "expiry"], how="left", maintain_order="left")
     )
-    monthly = [sessions.is_monthly_expiry(day, name) for name, day in expiries.select("underlying", "expiry").rows()]
+    monthly = [calendar.is_monthly_expiry(day, name) for name, day in expiries.select("underlying", "expiry").rows()]
     return expiries.with_columns(
         is_monthly=pl.Series(monthly, dtype=pl.Boolean),
         put_call_volume=ratio("put_volume", "call_volume"),

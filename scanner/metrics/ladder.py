@@ -1,6 +1,6 @@
 """The ladder scope: runs of neighbouring strikes of one root, expiry and right that are unusual together.
 
-The runs themselves are found and calibrated by the volume model (:mod:`scanner.metrics.surprise.runs`); here they
+The runs themselves are found and calibrated by the volume model (:mod:`scanner.activity.runs`); here they
 become the rows that rules see. A contract of a run that is not itself rarer than one in ten is not a member.
 """
 
@@ -10,8 +10,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from scanner.metrics.surprise.calibration import Calibration
-from scanner.metrics.surprise.runs import MEMBER, best_runs, maturity_of
+from scanner.activity.calibration import Calibration
+from scanner.activity.runs import MEMBER, best_runs, maturity_of
 
 
 def find(contracts: pl.DataFrame, calibration: Calibration, least: float = 2.0) -> pl.DataFrame:

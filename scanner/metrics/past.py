@@ -6,12 +6,12 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from scanner import sessions
+from scanner.market import calendar
 
 
 def previous(day: date) -> date | None:
     """The exchange's session before a day; None at the start of the calendar."""
-    return next(iter(sessions.sessions_before(day, 1)), None)
+    return next(iter(calendar.sessions_before(day, 1)), None)
 
 
 def previous_of(days: pl.Series) -> pl.Series:
@@ -28,6 +28,6 @@ def beside_today(past: pl.DataFrame, today: pl.DataFrame) -> pl.DataFrame:
     labelled = today.select("underlying", _today="session_date")
     rows = past.join(labelled, on="underlying", how="inner", maintain_order="left")
     pairs = rows.select("session_date", "_today").unique()
-    back = [len(sessions.sessions_between(then, now - timedelta(days=1))) for then, now in pairs.iter_rows()]
+    back = [len(calendar.sessions_between(then, now - timedelta(days=1))) for then, now in pairs.iter_rows()]
     counted = pairs.with_columns(back=pl.Series(back, dtype=pl.Int64))
     return rows.join(counted, on=["session_date", "_today"], maintain_order="left").drop("_today").sort("session_date")

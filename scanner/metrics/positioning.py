@@ -12,8 +12,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from scanner import sessions
-from scanner.compiled import kernel
+from scanner.kernels.compile import kernel
+from scanner.market import calendar
 from scanner.metrics.arithmetic import CALL, GAMMA, HEDGE, known_sum, ratio
 
 _ONE_PERCENT = 0.01
@@ -50,7 +50,7 @@ def _ahead(contracts: pl.DataFrame, expiries: pl.DataFrame) -> pl.DataFrame:
     quoted = contracts.group_by("underlying", "root", "expiry").agg(
         pl.col("settlement").first(), pl.col("quote_time").max()
     )
-    settled_at = sessions.expiry_instants(quoted["expiry"], quoted["settlement"])
+    settled_at = calendar.expiry_instants(quoted["expiry"], quoted["settlement"])
     unsettled = quoted.filter(settled_at > quoted.select(pl.col("quote_time").max().over("underlying")).to_series())
     monthly = pl.col("expiry").filter(pl.col("is_monthly")).min()
     return (

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import polars as pl
 
-from scanner import sessions
+from scanner.market import calendar
 from scanner.metrics import past as past_sessions
 from scanner.metrics import positioning
 from scanner.metrics.arithmetic import CALL, PUT, known_sum, ratio
 
 if TYPE_CHECKING:
-    from scanner.panel import Panel
+    from scanner.history.panel import Panel
 
 NEAR_DAYS = 14
 _RANK_SESSIONS = 252
@@ -165,7 +165,7 @@ def realised_volatility(panel: Panel, session: date) -> pl.DataFrame:
 
     Null where fewer than 15 of the 20 returns are known: what happened over a gap is no daily return.
     """
-    window = sessions.sessions_before(session, _RETURNS + 1)
+    window = calendar.sessions_before(session, _RETURNS + 1)
     spot = np.full((len(panel.underlyings), len(window)), np.nan)
     for place, day in enumerate(window):
         if day in panel.sessions:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Collection, Iterator, Sequence
 from itertools import groupby
 
-from scanner.metrics.record import MAIN, Level
+from scanner.activity.record import MAIN, Level
 from scanner.outputs import numbers
 from scanner.outputs.text import printable
 

@@ -15,10 +15,10 @@ from typing import Any
 import polars as pl
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
+from scanner.activity.record import MAIN, Level, tier_words
 from scanner.alerts.confirmation import RuleScore
 from scanner.alerts.model import Alert, NotJudged, Severity, plain
 from scanner.alerts.stories import NARROW
-from scanner.metrics.record import MAIN, Level, tier_words
 from scanner.outputs import charts, numbers, terminal
 from scanner.outputs.result import ScanResult
 from scanner.outputs.text import printable

@@ -15,7 +15,7 @@ from scanner.ruleset import lint
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from scanner.metrics.record import Level
+    from scanner.activity.record import Level
     from scanner.ruleset import Rule
     from scanner.ruleset.explain import Traced
     from scanner.ruleset.lint import Selectivity

@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from scanner.activity.record import Level
 from scanner.alerts.confirmation import RuleScore
 from scanner.alerts.flagged import Flagged
 from scanner.alerts.model import Alert, plain
-from scanner.metrics.record import Level
 from scanner.outputs import calibration, numbers, terminal, watchlist
 from scanner.outputs.delimited import csv_document
 from scanner.outputs.document import SCHEMA, to_json

@@ -21,9 +21,9 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from scanner import sessions, symbology
 from scanner.alerts.model import Alert, NotJudged, ScanMeta, Severity, Status
 from scanner.errors import ScanProblem
+from scanner.market import calendar, symbology
 from scanner.outputs import numbers
 from scanner.outputs.files import write_text
 from scanner.outputs.result import ScanResult
@@ -176,7 +176,7 @@ def counted(count: int, noun: str) -> str:
 
 def new_york(instant: datetime) -> str:
     """An instant as New York's clock shows it: ``2025-09-05 16:00 EDT``."""
-    return instant.astimezone(sessions.NEW_YORK).strftime("%Y-%m-%d %H:%M %Z")
+    return instant.astimezone(calendar.NEW_YORK).strftime("%Y-%m-%d %H:%M %Z")
 
 
 def _severity(alert: Alert, plain_glyphs: bool) -> Text:

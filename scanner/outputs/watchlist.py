@@ -15,8 +15,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from scanner import products, symbology
 from scanner.alerts.model import MARKET, Alert, iso
+from scanner.market import products, symbology
 from scanner.outputs.delimited import csv_document, plain_number
 from scanner.outputs.files import write_text
 from scanner.outputs.text import file_name, printable

@@ -22,11 +22,11 @@ import math
 
 import numpy as np
 
+from scanner.kernels.vector_math import exp, inlined, log, prefer_wide_vectors, scalar, vectorised
 from scanner.pricing.arrays import DAYS_PER_YEAR, PER_POINT, Floats, Greeks, part_of_greeks
 from scanner.pricing.boundary import COEFFICIENTS, LOG_A, LONGEST, WIDEST, WING, table
 from scanner.pricing.normalised import ROOT_TWO_PI
 from scanner.pricing.premium import LEAST_RATE, Contracts, part, tail
-from scanner.pricing.vector_math import exp, inlined, log, prefer_wide_vectors, scalar, vectorised
 
 _TABLE = table()
 _POINTS = 6

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from scanner.pricing.vector_math import scalar
+from scanner.kernels.vector_math import scalar
 
 Floats = NDArray[np.float64]
 Signs = NDArray[np.int8]

@@ -16,6 +16,7 @@ import math
 
 import numpy as np
 
+from scanner.kernels.vector_math import scalar
 from scanner.pricing.arrays import (
     Floats,
     Greeks,
@@ -29,7 +30,6 @@ from scanner.pricing.arrays import (
 from scanner.pricing.black_greeks import greek_block
 from scanner.pricing.black_volatility import solve_block
 from scanner.pricing.normalised import undiscounted_price
-from scanner.pricing.vector_math import scalar
 
 __all__ = ["Greeks", "greeks", "implied_volatility", "price", "volatility_and_greeks"]
 

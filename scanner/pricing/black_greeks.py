@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
+from scanner.kernels.vector_math import exp, log, mills_polynomial, prefer_wide_vectors, scalar, vectorised
 from scanner.pricing.arrays import DAYS_PER_YEAR, PER_POINT, Floats, Greeks, Options
 from scanner.pricing.normalised import ROOT_TWO_PI, normal_cdf, normal_pdf
-from scanner.pricing.vector_math import exp, log, mills_polynomial, prefer_wide_vectors, scalar, vectorised
 
 _PER_ROOT_TWO_PI = 1.0 / ROOT_TWO_PI
 

@@ -10,6 +10,16 @@ from __future__ import annotations
 
 import math
 
+from scanner.kernels.vector_math import (
+    exp,
+    inlined,
+    log,
+    mills_polynomial,
+    prefer_wide_vectors,
+    rough_log,
+    scalar,
+    vectorised,
+)
 from scanner.pricing.arrays import Floats, Options, Statuses
 from scanner.pricing.normalised import ROOT_TWO_PI, implied_deviation
 from scanner.pricing.status import (
@@ -20,16 +30,6 @@ from scanner.pricing.status import (
     NO_INPUT,
     SOLVED,
     UNIDENTIFIABLE,
-)
-from scanner.pricing.vector_math import (
-    exp,
-    inlined,
-    log,
-    mills_polynomial,
-    prefer_wide_vectors,
-    rough_log,
-    scalar,
-    vectorised,
 )
 
 _PER_ROOT_TWO_PI = 1.0 / ROOT_TWO_PI

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from scanner import products, sessions
+from scanner.market import calendar, products
 from scanner.pricing.curve import Curve
 from scanner.pricing.ex_dates import ahead
 from scanner.pricing.forward import Expiries
@@ -136,7 +136,7 @@ def read(chain: pl.DataFrame, offsets: NDArray[np.int64], curve: Curve, dividend
 def _outlasting(expiries: pl.DataFrame, latest: pl.Series) -> Flags:
     """The expiries whose options trade on when the underlying has closed, and are quoted as of then."""
     heads = expiries.select("session_date", "underlying", latest=latest)
-    told = {head: sessions.quotes_outlast_spot(*head) for head in heads.unique().iter_rows()}
+    told = {head: calendar.quotes_outlast_spot(*head) for head in heads.unique().iter_rows()}
     return np.array([told[head] for head in heads.iter_rows()], np.bool_)
 
 
@@ -151,7 +151,7 @@ def _expiries(chain: pl.DataFrame, offsets: NDArray[np.int64]) -> pl.DataFrame:
     heads = chain.select(names)[offsets[:-1]]
     return heads.with_columns(
         dte=(pl.col("expiry") - pl.col("session_date")).dt.total_days().cast(pl.Int32),
-        instant=sessions.expiry_instants(heads["expiry"], heads["settlement"]),
+        instant=calendar.expiry_instants(heads["expiry"], heads["settlement"]),
     )
 
 
@@ -194,7 +194,7 @@ def _prices(
 
 def _forbid(book: Book, chain: pl.DataFrame, quote_time: NDArray[np.int64], latest: NDArray[np.int64]) -> None:
     """Set the reasons that need no model; of several the first named here is told."""
-    opened = {day: sessions.session_open(day) for day in chain["session_date"].unique() if sessions.is_session(day)}
+    opened = {day: calendar.session_open(day) for day in chain["session_date"].unique() if calendar.is_session(day)}
     by_session = book.expiries["session_date"].replace_strict(
         opened, default=None, return_dtype=pl.Datetime("us", "UTC")
     )

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from scanner.kernels.vector_math import scalar
 from scanner.pricing import inversion
 from scanner.pricing.american_greeks import greek_rows
 from scanner.pricing.arrays import DAYS_PER_YEAR, PER_POINT, Floats, Greeks, Statuses
@@ -37,7 +38,6 @@ from scanner.pricing.inversion import (
 from scanner.pricing.lattice import differences, usual_spacing
 from scanner.pricing.premium import Contracts, price_rows
 from scanner.pricing.status import MAX_VOLATILITY
-from scanner.pricing.vector_math import scalar
 
 _TOLERANCE = 1e-7
 _VOLATILITY_BUMP, _RATE_BUMP = 0.01, 1e-3

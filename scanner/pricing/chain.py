@@ -1,7 +1,7 @@
 """Price a chain: forward, implied volatilities, greeks and smile of every contract of every underlying at once.
 
-One pass from the column contract of :mod:`scanner.chain` to the priced chain. Inside, the contracts are plain arrays in
-the chain's order and an expiry is a range of rows; nothing loops over expiries in Python.
+One pass from the column contract of :mod:`scanner.market.chain` to the priced chain. Inside, the contracts are plain
+arrays in the chain's order and an expiry is a range of rows; nothing loops over expiries in Python.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from scanner.chain import SORT_KEY
 from scanner.errors import PricingError
+from scanner.market.chain import SORT_KEY
 from scanner.pricing import forward, implied_rate, smile, volatility
 from scanner.pricing.book import WORDS, Book, Flags, Floats, find_expiries, read
 from scanner.pricing.curve import Curve, built_in
@@ -44,7 +44,7 @@ def price_chain(
     use_vendor_iv: bool = False,
     sides: Sequence[Side] = _SIDES,
 ) -> PricedChain:
-    """Price every contract of a chain that conforms to :mod:`scanner.chain`.
+    """Price every contract of a chain that conforms to :mod:`scanner.market.chain`.
 
     ``curve`` discounts (default: the built-in Treasury curve). ``dividends`` (``underlying ex_date amount``, dollars a
     share) are known discrete dividends: their value leaves the spot, and American contracts may be exercised before

@@ -21,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from scanner.compiled import kernel
+from scanner.kernels.compile import kernel
 from scanner.pricing import premium as early_exercise
 from scanner.pricing.arrays import Floats, Signs
 from scanner.pricing.cash_dividends import values

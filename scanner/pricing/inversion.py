@@ -11,6 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from scanner.kernels.vector_math import exp, log, prefer_wide_vectors, scalar, vectorised
 from scanner.pricing.arrays import Floats, Statuses
 from scanner.pricing.black_volatility import guessed_deviation
 from scanner.pricing.premium import BLOCK, Contracts, least, part, values
@@ -23,7 +24,6 @@ from scanner.pricing.status import (
     SOLVED,
     UNIDENTIFIABLE,
 )
-from scanner.pricing.vector_math import exp, log, prefer_wide_vectors, scalar, vectorised
 
 Rows = NDArray[np.int64]
 

@@ -20,9 +20,9 @@ import math
 
 import numpy as np
 
+from scanner.kernels.vector_math import prefer_wide_vectors, scalar, vectorised
 from scanner.pricing.arrays import Floats
 from scanner.pricing.premium import LEAST_RATE, Contracts
-from scanner.pricing.vector_math import prefer_wide_vectors, scalar, vectorised
 
 _NODES = 129
 _CENTRE = _NODES // 2

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 
-from scanner.pricing.vector_math import mills_polynomial, scalar
+from scanner.kernels.vector_math import mills_polynomial, scalar
 
 ROOT_TWO_PI = math.sqrt(2.0 * math.pi)
 _ROOT_HALF = math.sqrt(0.5)

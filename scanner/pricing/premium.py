@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from scanner.kernels.vector_math import exp, inlined, log, mills_polynomial, prefer_wide_vectors, scalar, vectorised
 from scanner.pricing.arrays import Floats, Signs
 from scanner.pricing.boundary import LOG_A, LONGEST, WIDEST, WING, table
-from scanner.pricing.vector_math import exp, inlined, log, mills_polynomial, prefer_wide_vectors, scalar, vectorised
 
 
 class Contracts(NamedTuple):

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from scanner.compiled import kernel
+from scanner.kernels.compile import kernel
 from scanner.pricing.arrays import Floats
 
 MAD_TO_DEVIATION = 1.4826

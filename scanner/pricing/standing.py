@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from scanner.compiled import kernel
+from scanner.kernels.compile import kernel
 from scanner.pricing.arrays import Floats, Signs
 from scanner.pricing.book import Book, Flags
 from scanner.pricing.forward import Forwards, Offsets

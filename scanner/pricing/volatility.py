@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from scanner.compiled import kernel
+from scanner.kernels.compile import kernel
 from scanner.pricing import american, black
 from scanner.pricing import premium as early_exercise
 from scanner.pricing.arrays import Greeks, Signs, Statuses

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scanner import document, fields, symbology
+from scanner import document, fields
 from scanner.document import DocumentError, Listing, Scalar, Table, Value
 from scanner.fields import SCOPES
+from scanner.market import symbology
 from scanner.ruleset.model import Rule
 from scanner.ruleset.problems import START, Place, Reporter, nearest
 from scanner.ruleset.reader import check_keys

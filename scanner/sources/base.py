@@ -1,8 +1,8 @@
 """What every source is: its row in the register of vendors, and chains for symbols.
 
-A source turns symbols into chains (:mod:`scanner.chain`) one at a time, and turns everything that can go wrong with one
-symbol into a :class:`Fetched` that says so, so that the next symbol goes on. It knows nothing of what is done with
-the chains.
+A source turns symbols into chains (:mod:`scanner.market.chain`) one at a time, and turns everything that can go wrong
+with one symbol into a :class:`Fetched` that says so, so that the next symbol goes on. It knows nothing of what is done
+with the chains.
 """
 
 from __future__ import annotations

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import polars as pl
 
-from scanner import products, symbology
 from scanner.errors import ScannerError
+from scanner.market import products, symbology
+from scanner.market.symbology import plain_ticker
 from scanner.sources.base import Clock, Fetched, SourceSettings, failed
 from scanner.sources.formats import building
 from scanner.sources.formats.base import File, Findings, UnreadableError
@@ -24,7 +25,6 @@ from scanner.sources.formats.cleaning import clean
 from scanner.sources.formats.reading import parse_json
 from scanner.sources.http import Answer, HttpError, PoliteClient
 from scanner.sources.registry import VENDORS
-from scanner.symbology import plain_ticker
 
 BASE_URL = "https://cdn.cboe.com"
 _CHAIN = "/api/global/delayed_quotes/options/{}.json"

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import polars as pl
 
-from scanner import parts, sessions
 from scanner.errors import ScanProblem, UsageError
+from scanner.market import calendar, parts
+from scanner.market.symbology import plain_ticker
 from scanner.sources.base import STAGE, Clock, Fetched, SourceSettings, failed
 from scanner.sources.formats import building
 from scanner.sources.formats.base import RecordedChain, Refusal
 from scanner.sources.recorded import Key, read_recorded, recorded_files
 from scanner.sources.registry import VENDORS
-from scanner.symbology import plain_ticker
 
 __all__ = ["FilesSource", "RecordedChain", "Refusal", "read_recorded", "recorded_files"]
 
@@ -33,8 +33,8 @@ def open_source(settings: SourceSettings, clock: Clock | None) -> FilesSource:
 class FilesSource:
     """The newest recorded chain of each symbol at or before ``now``, out of a file, a folder or a glob.
 
-    A chain that lies there in parts is joined (:mod:`scanner.parts`); parts in different formats never mix. ``clock``
-    tells the time that no recording can be from after: one that claims to be is refused.
+    A chain that lies there in parts is joined (:mod:`scanner.market.parts`); parts in different formats never mix.
+    ``clock`` tells the time that no recording can be from after: one that claims to be is refused.
     """
 
     vendor = VENDORS["files"]
@@ -132,14 +132,14 @@ def _may_serve(key: Key, asked: set[str], now: datetime, clock: datetime | None)
     if clock is not None and _claims_after(clock, session, quote_time):
         return True
     if quote_time is not None:
-        label = session or sessions.new_york_date(quote_time)
+        label = session or calendar.new_york_date(quote_time)
         if building.stamped(quote_time, label, underlying, label=True) > now + _LATE_CLOSE:
             return False
-    return session is None or session <= sessions.new_york_date(now)
+    return session is None or session <= calendar.new_york_date(now)
 
 
 def _claims_after(clock: datetime, session: date | None, quote_time: datetime | None) -> bool:
-    if session is not None and session > sessions.new_york_date(clock):
+    if session is not None and session > calendar.new_york_date(clock):
         return True
     return quote_time is not None and quote_time > clock
 

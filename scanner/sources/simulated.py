@@ -7,8 +7,8 @@ from datetime import date, datetime
 
 import polars as pl
 
-from scanner import sessions as calendar
 from scanner.errors import SourceError
+from scanner.market import calendar
 from scanner.sources.base import Clock, Fetched, SourceSettings, failed
 from scanner.sources.registry import VENDORS
 from scanner.sources.simulation.market import SOURCE, Market

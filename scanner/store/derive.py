@@ -10,9 +10,10 @@ from datetime import date, datetime, timedelta
 
 import polars as pl
 
-from scanner import quality, sessions
-from scanner.corporate_actions import Actions
+from scanner import quality
 from scanner.errors import StoreError
+from scanner.market import calendar
+from scanner.market.corporate_actions import Actions
 from scanner.store.history import History
 from scanner.store.snapshots import Pulled, Snapshots, StoredChain
 from scanner.store.summaries import CONTRACT_ROWS, VERDICT, Summaries
@@ -141,7 +142,7 @@ class Deriver:
             names = [name for name in listed if held.get(name) != due[name]]
             if names:
                 stale[session] = names
-            if sessions.is_session(session):
+            if calendar.is_session(session):
                 newest.update(due)
         return stale
 
@@ -156,7 +157,7 @@ class Deriver:
         """The lineage that each name's newest session before this one has."""
         wanted, found = set(names), dict[str, str]()
         for day in reversed(self.summaries.sessions(source)):
-            if wanted and day < session and sessions.is_session(day):
+            if wanted and day < session and calendar.is_session(day):
                 rows = self.summaries.underlyings(source, day, wanted)
                 found.update(rows.select("underlying", "lineage").iter_rows())
                 wanted -= found.keys()
@@ -165,7 +166,7 @@ class Deriver:
 
 def _is_final(pull: Pulled) -> bool:
     session = pull.parts[-1].session_date
-    return not sessions.is_session(session) or pull.moment >= sessions.session_close(session) - CLOSE_TOLERANCE
+    return not calendar.is_session(session) or pull.moment >= calendar.session_close(session) - CLOSE_TOLERANCE
 
 
 def _moments(pull: Pulled) -> tuple[datetime, ...]:

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from scanner import evidence, sessions
-from scanner.contract_index import Ids
-from scanner.corporate_actions import Actions
-from scanner.panel import FIELDS, Matrix, Panel
-from scanner.store.baseline import Baseline, Column, gather
+from scanner.history.baseline import Baseline, Column, gather
+from scanner.history.contract_ids import Ids
+from scanner.history.panel import FIELDS, Matrix, Panel
+from scanner.market import calendar
+from scanner.market.corporate_actions import Actions
+from scanner.quality import counts
 from scanner.store.resident import BaselineFiles, Kept
 from scanner.store.summaries import UNDERLYING_ROWS, Summaries
 
@@ -66,8 +67,8 @@ class History:
         names = tuple(sorted(set(underlyings)))
         if (source, names, DEPTH) in self._resident:
             return self.panel(source, names, before, remember=False)
-        known = self._sessions(source, before)[-evidence.FURTHEST_BACK :]
-        return self._panel(source, names, known, before, evidence.LOOK_BACK, remember=False)
+        known = self._sessions(source, before)[-counts.FURTHEST_BACK :]
+        return self._panel(source, names, known, before, counts.LOOK_BACK, remember=False)
 
     def _panel(
         self,
@@ -169,7 +170,7 @@ class History:
 
     def _sessions(self, source: str, before: date) -> list[date]:
         """The summarised sessions before a date; labels on which the exchange was shut hold nothing to remember."""
-        return [day for day in self._summaries.sessions(source) if day < before and sessions.is_session(day)]
+        return [day for day in self._summaries.sessions(source) if day < before and calendar.is_session(day)]
 
 
 def _same(one: list[pl.DataFrame], other: list[pl.DataFrame]) -> bool:

@@ -16,8 +16,8 @@ from typing import Protocol
 
 import polars as pl
 
-from scanner import corporate_actions, events, parts
 from scanner.errors import SourceError
+from scanner.market import corporate_actions, corporate_events, parts
 from scanner.store.derive import Derived
 from scanner.store.store import RENAMES_FILE, Store
 
@@ -79,7 +79,7 @@ def import_tables(store: Store, paths: Iterable[Path], report: ImportReport) -> 
 
 def is_table(path: Path) -> bool:
     """Whether a file is a table of events or of renames, by its first line."""
-    return events.is_events_header(_first_line(path)) or is_renames(path)
+    return corporate_events.is_events_header(_first_line(path)) or is_renames(path)
 
 
 def is_renames(path: Path) -> bool:
@@ -96,9 +96,9 @@ def _first_line(path: Path) -> str:
 
 
 def _keep_events(store: Store, path: Path, report: ImportReport) -> int:
-    read = events.read(path)
+    read = corporate_events.read(path)
     report.refused += read.problems
-    store.keep_events(events.merged([store.kept_events, read.frame]))
+    store.keep_events(corporate_events.merged([store.kept_events, read.frame]))
     return read.frame.height
 
 

@@ -20,10 +20,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from scanner import activity
+from scanner.activity import VolumeModel, prior
 from scanner.errors import StoreError
-from scanner.metrics import surprise
-from scanner.metrics.surprise import VolumeModel, prior
-from scanner.panel import Panel
+from scanner.history.panel import Panel
 from scanner.store.files import write_atomically
 
 # Models kept on disk: those of the newest session for some sets of names.
@@ -46,9 +46,9 @@ class Models:
         self._read_only = read_only
 
     def fit(self, panel: Panel, events: pl.DataFrame | None = None) -> VolumeModel:
-        """The model for the session after a panel, as :func:`scanner.metrics.surprise.fit` makes it."""
+        """The model for the session after a panel, as :func:`scanner.activity.fit` makes it."""
         if self._folder is None or not panel.fingerprint:
-            return surprise.fit(panel, events)
+            return activity.fit(panel, events)
         path = self._folder / f"{_name(panel, events)}.npz"
         if path not in _last:
             model = self._load(path, panel, events) or self._fitted(path, panel, events)
@@ -67,7 +67,7 @@ class Models:
         return VolumeModel.over(panel, events, learned, "own", base)
 
     def _fitted(self, path: Path, panel: Panel, events: pl.DataFrame | None) -> VolumeModel:
-        model = surprise.fit(panel, events)
+        model = activity.fit(panel, events)
         if model.kind == "own" and not self._read_only:
             try:
                 _save(path, prior.arrays_of(model.learned, model.base))
@@ -96,7 +96,7 @@ def _name(panel: Panel, events: pl.DataFrame | None) -> str:
 def _making() -> str:
     """What stands for the way models are made: the modules that make them, and the model that came with the package."""
     digest = hashlib.blake2b(digest_size=16)
-    for item in sorted(resources.files(surprise).iterdir(), key=lambda item: item.name):
+    for item in sorted(resources.files(activity).iterdir(), key=lambda item: item.name):
         if item.name.endswith((".py", ".npz")):
             digest.update(item.read_bytes())
     return digest.hexdigest()

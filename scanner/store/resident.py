@@ -21,10 +21,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from scanner.contract_index import ContractIndex
 from scanner.errors import StoreError
-from scanner.panel import FIELDS
-from scanner.store.baseline import Baseline, Column
+from scanner.history.baseline import Baseline, Column
+from scanner.history.contract_ids import ContractIndex
+from scanner.history.panel import FIELDS
 from scanner.store.files import folder_name, write_atomically, write_parquet
 from scanner.store.locks import WriteLock
 

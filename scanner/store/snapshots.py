@@ -2,7 +2,8 @@
 
 A file is written under a temporary name and renamed, so it is whole or absent. Its footer lists the chains inside, each
 with a fingerprint of its content, which is how the same recording imported or scanned twice changes nothing. What came
-in parts is kept in parts and read back as one chain (:mod:`scanner.parts`), so that a part may arrive at any time.
+in parts is kept in parts and read back as one chain (:mod:`scanner.market.parts`), so that a part may arrive at any
+time.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from scanner import chain as chain_module
-from scanner import parts
 from scanner.errors import StoreDamagedError, StoreError
+from scanner.market import chain as chain_module
+from scanner.market import parts
+from scanner.market.symbology import plain_ticker
 from scanner.store.files import folder_name, from_folder_name, write_parquet
-from scanner.symbology import plain_ticker
 
 log = logging.getLogger(__name__)
 

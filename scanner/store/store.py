@@ -11,9 +11,9 @@ from types import TracebackType
 
 import polars as pl
 
-from scanner import events
-from scanner.corporate_actions import Actions, Rename, read_renames
 from scanner.errors import StoreError
+from scanner.market import corporate_events
+from scanner.market.corporate_actions import Actions, Rename, read_renames
 from scanner.store.derive import Derived, Deriver, Summarise, raw_summary
 from scanner.store.files import expanded, unwritable, write_atomically
 from scanner.store.history import History
@@ -89,7 +89,7 @@ class Store:
             read_only=read_only,
             summarise=summarise,
             calculation_version=calculation_version,
-            told=events.empty() if told is None else told,
+            told=corporate_events.empty() if told is None else told,
         )
 
     @contextmanager
@@ -103,13 +103,13 @@ class Store:
     @property
     def events(self) -> pl.DataFrame:
         """The events the store keeps and those it was told of when it was opened; empty where there are none."""
-        return events.merged([self.kept_events, self._told])
+        return corporate_events.merged([self.kept_events, self._told])
 
     @property
     def kept_events(self) -> pl.DataFrame:
         """The table of events the store keeps; empty where it was never given one."""
         table = self.path / EVENTS_FILE
-        return events.read(table).frame if table.exists() else events.empty()
+        return corporate_events.read(table).frame if table.exists() else corporate_events.empty()
 
     def keep_events(self, table: pl.DataFrame) -> None:
         """Put a table of events in place of the store's; splits among them apply to every panel from now on."""

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import polars as pl
 
-from scanner.chain import INSTANT, SORT_KEY
-from scanner.panel import CONTRACT_SCHEMA
+from scanner.history.panel import CONTRACT_SCHEMA
+from scanner.market.chain import INSTANT, SORT_KEY
 from scanner.store.files import folder_name, from_folder_name, write_parquet
 
 CONTRACT_ROWS = pl.Schema(

@@ -1,7 +1,7 @@
 """What a recorded file is while it is being read: its name, its format, the rows in it, and what had to be refused.
 
 A format turns the vendor's columns into rows in the project's own names, one row a contract. The columns a format may
-give are those of :mod:`scanner.chain`, as text or typed, and these instead of, or beside, some of them:
+give are those of :mod:`scanner.market.chain`, as text or typed, and these instead of, or beside, some of them:
 
 =================  ============================================================================================
 ``symbol``         contract symbol in any dialect; gives root, expiry, right and strike
@@ -63,7 +63,7 @@ class Refusal:
 class RecordedChain:
     """One chain of one session and quote time out of a file, with what was refused on the way to it.
 
-    ``chain`` obeys :mod:`scanner.chain` and is None where nothing could be taken: then ``refusals`` say why.
+    ``chain`` obeys :mod:`scanner.market.chain` and is None where nothing could be taken: then ``refusals`` say why.
     ``perhaps`` are later sessions that it says it is of, though nothing in it traded then.
     """
 

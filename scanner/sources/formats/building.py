@@ -19,9 +19,9 @@ from typing import Any
 
 import polars as pl
 
-from scanner import chain, sessions, symbology
 from scanner.errors import ChainError
-from scanner.parts import without_empty_quotes
+from scanner.market import calendar, chain, symbology
+from scanner.market.parts import without_empty_quotes
 from scanner.sources.formats import plausible
 from scanner.sources.formats.base import Findings
 
@@ -208,8 +208,8 @@ def without_later_trades(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame
 
 def _plausible(rows: pl.DataFrame, session: date, findings: Findings) -> pl.DataFrame:
     """The rows without what cannot be in a chain of that session; none where the calendar does not know it."""
-    if not sessions.is_covered(session):
-        known = f"{sessions.FIRST} to {sessions.LAST}"
+    if not calendar.is_covered(session):
+        known = f"{calendar.FIRST} to {calendar.LAST}"
         reason = f"labelled {session}, outside the exchange's calendar, which knows {known}"
         findings.add(reason, rows["line"][0], rows.height)
         return rows.clear()
@@ -270,7 +270,7 @@ def _session(rows: pl.DataFrame, payload: Payload) -> _Told:
 
 def _volume_of(session: date, rows: pl.DataFrame) -> pl.DataFrame:
     """Rows without the volume of contracts that last traded before a session: feeds that do not reset still show it."""
-    begun = sessions.at_new_york(_previous(session) or session, _NEXT_SESSION_FROM)
+    begun = calendar.at_new_york(_previous(session) or session, _NEXT_SESSION_FROM)
     return rows.with_columns(volume=pl.when(pl.col("last_trade_time") < begun).then(0).otherwise("volume"))
 
 
@@ -301,23 +301,23 @@ def _quoted(quote_time: datetime) -> date:
     session = _opened(quote_time)
     if session is None:
         raise _UntoldError(
-            f"quoted {quote_time:%Y-%m-%d}, outside the exchange's calendar, which knows {sessions.FIRST} to "
-            f"{sessions.LAST}"
+            f"quoted {quote_time:%Y-%m-%d}, outside the exchange's calendar, which knows {calendar.FIRST} to "
+            f"{calendar.LAST}"
         )
     return session
 
 
 def _trading_day(trade: datetime) -> date | None:
     """The session an option traded in."""
-    local = trade.astimezone(sessions.NEW_YORK)
+    local = trade.astimezone(calendar.NEW_YORK)
     day = local.date() + timedelta(days=1) if local.time() >= _NEXT_SESSION_FROM else local.date()
-    return day if sessions.is_session(day) else _previous(day)
+    return day if calendar.is_session(day) else _previous(day)
 
 
 def _opened(instant: datetime) -> date | None:
     """The newest session to have opened; None outside the calendar."""
     try:
-        return sessions.session_of(instant)
+        return calendar.session_of(instant)
     except ValueError:
         return None
 
@@ -331,7 +331,7 @@ def _quote_time(
         moment, how = close, "no time given: the quotes are taken as those of the session's close"
     else:
         moment, how = min(seen_at - payload.delay, close), ""
-        if payload.late and newest is not None and newest.astimezone(sessions.NEW_YORK).date() == session:
+        if payload.late and newest is not None and newest.astimezone(calendar.NEW_YORK).date() == session:
             moment = newest
             how = "the file's name says when it was filed, not when it was pulled: the newest trade stands for it"
     return (moment if newest is None else max(moment, newest)), how
@@ -339,10 +339,10 @@ def _quote_time(
 
 def _not_yet(session: date, quote_time: datetime, now: datetime | None, *, timed: bool) -> str:
     """Why a chain cannot be from where it says, as that has not come yet; empty where it has."""
-    if now is None or not sessions.is_covered(session):
+    if now is None or not calendar.is_covered(session):
         return ""
     latest = now + CLOCK_SKEW
-    local = latest.astimezone(sessions.NEW_YORK)
+    local = latest.astimezone(calendar.NEW_YORK)
     # A session's index options trade from the evening before.
     overnight = local.time() >= _NEXT_SESSION_FROM
     day = _next(local.date()) if overnight else local.date()
@@ -361,9 +361,9 @@ def _not_yet(session: date, quote_time: datetime, now: datetime | None, *, timed
 
 def close_of(day: date) -> datetime:
     """The close of a session; 16:00 New York for labels that are no session."""
-    if sessions.is_session(day):
-        return sessions.session_close(day)
-    return sessions.at_new_york(day, _NOMINAL_CLOSE)
+    if calendar.is_session(day):
+        return calendar.session_close(day)
+    return calendar.at_new_york(day, _NOMINAL_CLOSE)
 
 
 def stamped(quote_time: datetime, session: date, underlying: str, *, label: bool) -> datetime:
@@ -371,15 +371,15 @@ def stamped(quote_time: datetime, session: date, underlying: str, *, label: bool
 
     A trade of a later day than the session's, unlike a stamp, proves that the session's label is wrong, and is kept.
     """
-    ended = sessions.option_close(session, underlying) if sessions.is_session(session) else close_of(session)
-    return min(quote_time, ended) if label or sessions.new_york_date(quote_time) == session else quote_time
+    ended = calendar.option_close(session, underlying) if calendar.is_session(session) else close_of(session)
+    return min(quote_time, ended) if label or calendar.new_york_date(quote_time) == session else quote_time
 
 
 def open_interest_session(seen_at: datetime) -> date | None:
     """The session whose close the open interest in a payload describes; None where the clock cannot tell."""
-    local = seen_at.astimezone(sessions.NEW_YORK)
+    local = seen_at.astimezone(calendar.NEW_YORK)
     day = local.date()
-    if not sessions.is_session(day) or local.time() < _TURNS_OVER:
+    if not calendar.is_session(day) or local.time() < _TURNS_OVER:
         return _previous(day, 2)
     return _previous(day) if local.time() >= _TURNED_OVER else None
 
@@ -387,7 +387,7 @@ def open_interest_session(seen_at: datetime) -> date | None:
 def _next(day: date) -> date:
     """The session after a day; the day itself beyond the calendar."""
     try:
-        return sessions.next_session(day)
+        return calendar.next_session(day)
     except ValueError:
         return day
 
@@ -395,6 +395,6 @@ def _next(day: date) -> date:
 def _previous(day: date, count: int = 1) -> date | None:
     """An earlier session; None before the calendar begins."""
     try:
-        return sessions.previous_session(day, count)
+        return calendar.previous_session(day, count)
     except ValueError:
         return None

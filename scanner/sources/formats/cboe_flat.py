@@ -11,7 +11,7 @@ from pathlib import Path
 
 import polars as pl
 
-from scanner import chain, sessions
+from scanner.market import calendar, chain
 from scanner.sources.formats import columns
 from scanner.sources.formats.base import FIFTEEN_MINUTES, File, Findings, TextFormat, UnreadableError
 from scanner.sources.formats.cboe_json import COLUMNS, spot_price
@@ -51,7 +51,7 @@ class CboeFlat(TextFormat):
             *(pl.col(theirs).alias(ours) for theirs, ours in extra.items() if theirs in present),
             underlying=pl.col(ticker) if ticker == "ticker" else pl.lit(None, dtype=pl.String),
         )
-        rows = columns.instants(rows, sessions.NEW_YORK.key, findings, "last_trade_time")
+        rows = columns.instants(rows, calendar.NEW_YORK.key, findings, "last_trade_time")
         beside = file.beside("underlying.csv", levels=2) if "session_date" in present else None
         if beside is None:
             return rows.with_columns(seen_at=pl.lit(file.stamp, dtype=chain.INSTANT))
@@ -75,7 +75,7 @@ def _payloads(path: Path, findings: Findings) -> pl.DataFrame:
     quotes = quotes.unique(["session_date", "ticker"], keep="last", maintain_order=True).rename(_PAYLOAD)
     beside = Findings(findings.path)
     quotes = columns.instants(quotes, "UTC", beside, "seen_at", "fetched_at")
-    quotes = columns.instants(quotes, sessions.NEW_YORK.key, beside, "spot_time")
+    quotes = columns.instants(quotes, calendar.NEW_YORK.key, beside, "spot_time")
     quotes = columns.numbers(quotes, beside, *_PRICES)
     for refusal in beside.take():
         findings.add(f"{path.name} beside it, line {refusal.line}: {refusal.reason}", None, 0)

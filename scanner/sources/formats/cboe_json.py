@@ -14,7 +14,7 @@ from typing import Any
 
 import polars as pl
 
-from scanner import chain, sessions
+from scanner.market import calendar, chain
 from scanner.sources.formats import columns, times
 from scanner.sources.formats.base import FIFTEEN_MINUTES, File, Findings, JsonFormat, UnreadableError
 
@@ -57,7 +57,7 @@ class CboeJson(JsonFormat):
         rows = from_entries(data["options"], COLUMNS, findings)
         seen_at = stamp(document.get("timestamp"), "UTC", "its timestamp")
         spot_time = _spot_time(data.get("last_trade_time"), findings)
-        return columns.instants(rows, sessions.NEW_YORK.key, findings, "last_trade_time").with_columns(
+        return columns.instants(rows, calendar.NEW_YORK.key, findings, "last_trade_time").with_columns(
             underlying=pl.lit(underlying),
             seen_at=pl.lit(seen_at, dtype=chain.INSTANT),
             spot_time=pl.lit(spot_time, dtype=chain.INSTANT),
@@ -79,7 +79,7 @@ def stamp(value: Any, zone: str, name: str) -> datetime | None:
 
 def _spot_time(value: Any, findings: Findings) -> datetime | None:
     try:
-        return stamp(value, sessions.NEW_YORK.key, "its data.last_trade_time")
+        return stamp(value, calendar.NEW_YORK.key, "its data.last_trade_time")
     except UnreadableError as error:
         findings.add(f"{error.reason}; left out", None, 0)
         return None
@@ -98,7 +98,7 @@ def spot_price(quote: dict[str, float | None], seen_at: datetime | None) -> floa
     While the market is open that is ``current_price``. Options stop with the regular session, and the underlying goes
     on: outside the session ``current_price`` is the after-hours price, and the quotes belong to ``close``.
     """
-    during = seen_at is None or sessions.is_open(seen_at - FIFTEEN_MINUTES)
+    during = seen_at is None or calendar.is_open(seen_at - FIFTEEN_MINUTES)
     now, close = (quote[name] or None for name in _PRICES)
     return (now or close) if during else (close or now)
 

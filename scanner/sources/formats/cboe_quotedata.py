@@ -12,7 +12,7 @@ from datetime import datetime
 
 import polars as pl
 
-from scanner import chain, sessions
+from scanner.market import calendar, chain
 from scanner.sources.formats import columns, times
 from scanner.sources.formats.base import FIFTEEN_MINUTES, File, Findings, TextFormat, UnreadableError
 
@@ -61,7 +61,7 @@ def _moment(preamble: Sequence[str]) -> datetime:
     for number, line in enumerate(preamble, 1):
         found = _MOMENT.match(line)
         text = found[1] if found else line
-        read = times.instants(pl.Series([text]), sessions.NEW_YORK.key)[0]
+        read = times.instants(pl.Series([text]), calendar.NEW_YORK.key)[0]
         if isinstance(read, datetime):
             return read
         if _DATED.search(line):

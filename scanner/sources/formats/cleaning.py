@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from scanner import symbology
+from scanner.market import symbology
 from scanner.sources.formats import columns
 from scanner.sources.formats.base import Findings
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from scanner import chain, symbology
+from scanner.market import chain, symbology
 from scanner.sources.formats import languages, times
 from scanner.sources.formats.base import Findings
 

@@ -10,7 +10,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from scanner import sessions
+from scanner.market import calendar
 from scanner.sources.formats.base import Findings
 
 # FLEX options may be listed for fifteen years, which is longer than any other.
@@ -43,7 +43,7 @@ def _alive(rows: pl.DataFrame, session: date, findings: Findings) -> pl.DataFram
     A whole expiry that ended with the session before is kept: it shows that the label is a session late, which the
     quality gate judges.
     """
-    late = (pl.col("expiry") == sessions.previous_session(session)) & (pl.len().over("expiry") >= _WHOLE_EXPIRY)
+    late = (pl.col("expiry") == calendar.previous_session(session)) & (pl.len().over("expiry") >= _WHOLE_EXPIRY)
     last = date(session.year + LONGEST_YEARS + 1, 12, 31)
     for gone, what in (
         ((pl.col("expiry") < session) & ~late, f"expired before the session {session}"),

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import polars as pl
 
-from scanner import chain, sessions
+from scanner.market import calendar, chain
 from scanner.sources.formats import languages
 
 _ISO_PLAIN = "%Y-%m-%d %H:%M:%S%.f"
@@ -29,10 +29,10 @@ _ZONE_LETTERS = re.compile(r"(?<=[\d .(\[])(?P<letters>[A-Z]{2,5})(?=[)\] ]|$)")
 _CLOCK = re.compile(r"(?<!\d)(\d{1,2})(?: ?[:h] ?|\.)(\d{2})(?:[:.](\d{2})(?:\.\d+)?)?(?![\d.]*\d)")
 _BARE_OFFSET = re.compile(r"(?<=[\d]) ?(?P<sign>[+-])(?P<hours>\d{2}):?(?P<minutes>\d{2})?$")
 _SLASHED = re.compile(r" *(\d{1,2})/(\d{1,2})/\d{4}(?!\d)")
-_KNOWN = (datetime(sessions.FIRST.year, 1, 1, tzinfo=UTC), datetime(sessions.LAST.year + 1, 1, 1, tzinfo=UTC))
-NOT_UNDERSTOOD = f"no time from {sessions.FIRST.year} to {sessions.LAST.year} in a form that is known"
+_KNOWN = (datetime(calendar.FIRST.year, 1, 1, tzinfo=UTC), datetime(calendar.LAST.year + 1, 1, 1, tzinfo=UTC))
+NOT_UNDERSTOOD = f"no time from {calendar.FIRST.year} to {calendar.LAST.year} in a form that is known"
 _LETTERS: dict[str, tzinfo] = {
-    "ET": sessions.NEW_YORK,
+    "ET": calendar.NEW_YORK,
     "UTC": UTC,
     "GMT": UTC,
     **{

@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from scanner import chain, sessions
 from scanner.errors import SourceError
+from scanner.market import calendar, chain
 from scanner.sources.simulation.activity import Session, Trading, so_far
 from scanner.sources.simulation.draws import Floats, key
 from scanner.sources.simulation.listing import list_contracts
@@ -46,9 +46,9 @@ class Market:
         if not EARLIEST <= first <= last <= LATEST:
             raise SourceError(f"the simulated market runs from {EARLIEST} to {LATEST}, not {first} to {last}")
         story = story or Story()
-        self._paths = walk(seed, names, sessions.sessions_between(EPOCH, max(last, story.end)), story).until(last)
+        self._paths = walk(seed, names, calendar.sessions_between(EPOCH, max(last, story.end)), story).until(last)
         self._days, self._rate = self._paths.days, rate
-        self._first = len(self._days) - len(sessions.sessions_between(first, last))
+        self._first = len(self._days) - len(calendar.sessions_between(first, last))
         self._contracts = list_contracts(names, self._paths.spot, self._days, self._first)
         self._trading = Trading(seed, self._contracts, self._paths, story)
         self._by_name = {
@@ -63,16 +63,16 @@ class Market:
     def sessions(self) -> Iterator[pl.DataFrame]:
         """The chain of the whole market at each session's close, oldest first."""
         for session in self._trading.sessions(self._first):
-            yield self._frame(session, sessions.session_close(self._days[session.position]))
+            yield self._frame(session, calendar.session_close(self._days[session.position]))
 
     def at(self, instant: datetime) -> pl.DataFrame:
         """The chain at an instant of the last session (its close, where the instant is later)."""
         *_, session = self._trading.sessions(self._first)
-        return self._frame(session, min(instant, sessions.session_close(self._days[session.position])))
+        return self._frame(session, min(instant, calendar.session_close(self._days[session.position])))
 
     def _frame(self, session: Session, instant: datetime) -> pl.DataFrame:
         day = self._days[session.position]
-        elapsed = sessions.elapsed_fraction(instant)
+        elapsed = calendar.elapsed_fraction(instant)
         same_day = self._contracts.expiry[session.rows] == day.toordinal() - _ORDINAL_OF_1970
         volume, when = so_far(session, same_day, elapsed)
         spot, volatility = self._paths.within(session.position, elapsed)
@@ -108,7 +108,7 @@ class Market:
 
 def _clock(day: date, when: Floats) -> pl.Series:
     """Fractions of a session as instants, to the second; NaN becomes null."""
-    opened, closed = sessions.session_open(day), sessions.session_close(day)
+    opened, closed = calendar.session_open(day), calendar.session_close(day)
     seconds = pl.Series(when * (closed - opened).total_seconds()).fill_nan(None).round().cast(pl.Int64)
     start = int((opened - datetime(1970, 1, 1, tzinfo=opened.tzinfo)) / timedelta(seconds=1))
     return ((seconds + start) * 1_000_000).cast(chain.INSTANT)

@@ -12,7 +12,7 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
-from scanner import symbology
+from scanner.market import symbology
 from scanner.sources.simulation.draws import Floats
 from scanner.sources.simulation.listing import Contracts
 

@@ -3,7 +3,7 @@
 ``State.open(place)`` opens it, ``state.read()`` and ``state.write()`` give a :class:`Ledger` for one transaction.
 """
 
-from scanner.metrics.record import Calibration
+from scanner.activity.record import Calibration
 from scanner.store.state.database import FILE_NAME, State, is_whole, set_aside
 from scanner.store.state.ledger import Ledger, Update
 from scanner.store.state.records import Job

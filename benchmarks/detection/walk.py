@@ -1,0 +1,167 @@
+"""The walk forward: every session is judged by what was known before it, with or without planted events.
+
+Every detector gives one list a session. A budget of alerts is spent from its top; an alert that was on the detector's
+list of the session before is the same episode and costs nothing; an alert that names a planted contract is a hit if the
+budget reaches down to it, and costs nothing either, so that planted events do not crowd each other out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from benchmarks.detection.injections import Injection
+from benchmarks.detection.published import RULES, Session
+from benchmarks.detection.tape import Tape
+from scanner import activity
+from scanner.activity import selection
+from scanner.metrics import ladder
+
+BUDGETS = (5, 20, 50)
+OURS = "this score"
+DEPTH = 40
+_DEEPEST = 400
+
+Models = dict[int, activity.VolumeModel]
+Rescore = Callable[[pl.DataFrame, activity.VolumeModel], pl.DataFrame]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One alert of a list: its rank (higher is rarer) and the tape rows of the contracts it names, the lead first."""
+
+    rank: float
+    rows: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One detector's list of one session, in order, and which of its entries each budget pays for."""
+
+    session: int
+    detector: str
+    entries: tuple[Entry, ...]
+    paid: dict[int, tuple[int, ...]]
+    hits: dict[int, frozenset[int]]
+
+
+def fit_models(tape: Tape, sessions: range) -> Models:
+    """One model a session, fitted on up to 40 sessions before it; none where the history is too short."""
+    fitted = {session: activity.fit(tape.panel(session, DEPTH)) for session in sessions}
+    return {session: model for session, model in fitted.items() if model is not None}
+
+
+def score(tape: Tape, session: int, model: activity.VolumeModel) -> pl.DataFrame:
+    """A session's chain scored with the coefficients of a model and the tape's own past, one row a listed contract."""
+    panel = tape.panel(session, DEPTH)
+    return model.onto(panel).score(tape.chain(session), panel)
+
+
+def lists(
+    tape: Tape, models: Models, planted: list[Injection], variants: dict[str, Rescore] | None = None
+) -> Iterator[Listed]:
+    """The lists of every detector, session by session. ``tape`` holds the planted events already.
+
+    ``variants`` are further readings of our own score by name: each takes the scored chain and gives it back with
+    another ``combined_surprise``.
+    """
+    owner = np.full(len(tape.volume), -1)
+    for number, injection in enumerate(planted):
+        owner[injection.rows] = number
+    spans = [range(item.session, item.session + item.lots.shape[1]) for item in planted]
+    before: dict[tuple[str, int], set[int]] = {}
+    for session, model in models.items():
+        alive = {number for number, span in enumerate(spans) if session in span}
+        for detector, entries in _session_lists(tape, session, model, variants or {}):
+            named = [tuple(int(owner[row]) for row in entry.rows if int(owner[row]) in alive) for entry in entries]
+            yield _spend(session, detector, entries, named, before)
+
+
+def _session_lists(
+    tape: Tape, session: int, model: activity.VolumeModel, variants: dict[str, Rescore]
+) -> Iterator[tuple[str, list[Entry]]]:
+    """Each detector's entries of a session, best first."""
+    scored, rows = score(tape, session, model), tape.rows(session)
+    numbers = dict(zip(scored["contract"], rows.tolist(), strict=True))
+    for name, rescore in {OURS: _unchanged, **variants}.items():
+        alerts = raised(rescore(scored, model), model)
+        yield (
+            name,
+            [
+                Entry(rank, tuple(numbers[contract] for contract in members))
+                for rank, members in alerts.select("rank", "members").head(_DEEPEST).iter_rows()
+            ],
+        )
+    seen = published_session(tape, session)
+    for name, rule in RULES.items():
+        values = np.nan_to_num(rule(seen))
+        order = np.argsort(-values, kind="stable")[:_DEEPEST]
+        yield name, [Entry(float(values[i]), (int(rows[i]),)) for i in order if values[i] > 0]
+
+
+def _unchanged(scored: pl.DataFrame, model: activity.VolumeModel) -> pl.DataFrame:
+    del model
+    return scored
+
+
+def raised(scored: pl.DataFrame, model: activity.VolumeModel) -> pl.DataFrame:
+    """The one list of contract and ladder alerts of a scored chain."""
+    return selection.consolidate(scored, ladder.find(scored, model.ladder))
+
+
+def _spend(
+    session: int,
+    detector: str,
+    entries: list[Entry],
+    named: list[tuple[int, ...]],
+    before: dict[tuple[str, int], set[int]],
+) -> Listed:
+    """Spend every budget from the top of a list; ``before`` holds and gets what each list named, by budget."""
+    paid, hits = {}, {}
+    for budget in BUDGETS:
+        old = before.get((detector, budget), set())
+        chosen: list[int] = []
+        found: set[int] = set()
+        now: set[int] = set()
+        for place, entry in enumerate(entries):
+            if len(chosen) == budget:
+                break
+            now.update(entry.rows)
+            if named[place]:
+                found.update(named[place])
+            elif old.isdisjoint(entry.rows):
+                chosen.append(place)
+        before[detector, budget] = now
+        paid[budget], hits[budget] = tuple(chosen), frozenset(found)
+    return Listed(session, detector, tuple(entries), paid, hits)
+
+
+def published_session(tape: Tape, session: int) -> Session:
+    """What the published rules see of a session."""
+    rows = tape.rows(session)
+    name = tape.underlying_numbers[rows]
+    spot = _last_known(tape.spot, session)[name]
+    call = (tape.contracts["right"][rows] == "C").to_numpy()
+    distance = tape.contracts["strike"][rows].to_numpy() / spot - 1
+    return Session(
+        volume=tape.volume[rows, session].astype(np.float64),
+        open_interest=np.nan_to_num(tape.open_interest[rows, session]).astype(np.float64),
+        price=tape.price[rows, session].astype(np.float64),
+        days=tape.days_to_expiry(session)[rows],
+        otm_pct=np.where(call, distance, -distance),
+        call=call,
+        underlying=name,
+        past=tape.volume[rows, max(session - 90, 0) : session],
+    )
+
+
+def _last_known(spot: NDArray[np.float64], session: int) -> NDArray[np.float64]:
+    """Spot of every underlying at a session, else the last one known before it."""
+    past = spot[:, : session + 1]
+    known = np.isfinite(past)
+    last = past.shape[1] - 1 - np.argmax(known[:, ::-1], axis=1)
+    return np.where(known.any(axis=1), past[np.arange(len(past)), last], np.nan)

@@ -1,0 +1,329 @@
+"""A panel laid out for the regression: places, buckets and what was known before each session."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from scanner.activity import features
+from scanner.activity.geometry import Market, Places, locate
+from scanner.activity.threads import in_parts
+from scanner.history.panel import Panel
+from scanner.kernels.compile import kernel
+
+_SESSIONS_A_YEAR = 252.0
+_LEAST_FOR_USUAL = 10
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A panel's contracts and where they stood in each session; nothing in it depends on a fit.
+
+    ``moneyness`` float32 and ``cell`` int16 have shape (contracts, sessions). ``earnings`` (underlyings, sessions) is 1
+    within one day of an earnings date.
+    """
+
+    panel: Panel
+    places: Places
+    market: Market
+    moneyness: NDArray[np.float32]
+    cell: NDArray[np.int16]
+    log_price: NDArray[np.float32]
+    earnings: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, panel: Panel, events: pl.DataFrame | None) -> Layout:
+        """Lay out a panel. ``events`` has ``underlying date kind``; without it no session is near an earnings date."""
+        places = Places.of(panel.contracts, panel.underlyings)
+        market = Market.of(panel, places)
+        shape = panel.volume.shape
+        moneyness, log_price = np.zeros(shape, np.float32, order="F"), np.zeros(shape, np.float32, order="F")
+        cell = np.zeros(shape, np.int16, order="F")
+        for session in range(shape[1]):
+            locate(
+                places.underlying,
+                places.log_strike,
+                places.call,
+                places.expiry,
+                int(market.day[session]),
+                market.log_spot[:, session],
+                market.volatility[:, session],
+                moneyness[:, session],
+                cell[:, session],
+                log_price[:, session],
+            )
+        earnings = near_earnings(panel, market, events)
+        return cls(panel, places, market, moneyness, np.ascontiguousarray(cell), log_price, earnings)
+
+    @property
+    def sessions(self) -> int:
+        """Number of past sessions."""
+        return len(self.panel.sessions)
+
+    def target(self, session: int, window: int) -> NDArray[np.float64]:
+        """What a window ending with a session is judged by; see :func:`build_up_at`."""
+        volume = self.panel.volume
+        before = np.ascontiguousarray(volume[:, max(session - 4, 0) : session])
+        return np.asarray(build_up(before, window, np.ascontiguousarray(volume[:, session])))
+
+    def seasoned(self, session: int, sessions: int) -> NDArray[np.bool_]:
+        """Contracts whose underlying has at least so many sessions before this one, shape (contracts,)."""
+        return np.asarray((self.known[:, :session].sum(axis=1) >= sessions)[self.places.underlying])
+
+    @cached_property
+    def known(self) -> NDArray[np.bool_]:
+        """Whether an underlying's volume is known in a session, shape (underlyings, sessions)."""
+        result = np.zeros((len(self.panel.underlyings), self.sessions), bool)
+        for session in range(self.sessions):
+            result[self.places.underlying[np.isfinite(self.panel.volume[:, session])], session] = True
+        return result
+
+    def move(self, session: int, window: int) -> NDArray[np.float64]:
+        """Return of every underlying over the window ending with a session, in standard deviations; 0 if unknown."""
+        before = session - window
+        if before < 0:
+            return np.zeros(len(self.panel.underlyings))
+        log_return = self.market.log_spot[:, session] - self.market.log_spot[:, before]
+        return standardised_move(log_return, self.market.volatility[:, session], window)
+
+
+@kernel
+def build_up_at(
+    earlier: NDArray[np.float32], row: int, window: int, today: float
+) -> float:  # pragma: no cover - compiled
+    """What a window that ends today is judged by; ``earlier`` (rows, sessions) are the volumes before, newest last.
+
+    A window of one session is its volume. One of three leaves its largest session out and one of five its two largest:
+    so it measures what went on over several sessions, and a block does not echo in it for days. An unknown session
+    counts as none.
+    """
+    value = today if today > 0 else 0.0
+    if window == 1:
+        return value
+    total, largest, second = value, value, 0.0
+    sessions = earlier.shape[1]
+    for step in range(1, min(window, sessions + 1)):
+        before = earlier[row, sessions - step]
+        value = before if before > 0 else 0.0
+        total += value
+        second = max(second, min(value, largest))
+        largest = max(largest, value)
+    return total - largest - (second if window == 5 else 0.0)
+
+
+@kernel
+def build_up(
+    earlier: NDArray[np.float32], window: int, today: NDArray[np.float32]
+) -> NDArray[np.float64]:  # pragma: no cover - compiled
+    """:func:`build_up_at` for every row; ``earlier`` has shape (rows, sessions before today, at most four)."""
+    result = np.empty(len(today))
+    for i in range(len(today)):
+        result[i] = build_up_at(earlier, i, window, today[i])
+    return result
+
+
+def standardised_move(
+    log_return: NDArray[np.float64], volatility: NDArray[np.float64], window: int
+) -> NDArray[np.float64]:
+    """A return in standard deviations of a window of sessions; 0 where it is not known."""
+    move = log_return / (volatility * np.sqrt(window / _SESSIONS_A_YEAR))
+    return np.where(np.isfinite(move), move, 0.0)
+
+
+def near_earnings(panel: Panel, market: Market, events: pl.DataFrame | None) -> NDArray[np.float32]:
+    """1 within a day of an earnings date, per underlying and session."""
+    result = np.zeros((len(panel.underlyings), len(panel.sessions)), np.float32)
+    if events is None or events.is_empty():
+        return result
+    earnings = events.filter(pl.col("kind") == "earnings")
+    for name, day in earnings.select("underlying", pl.col("date").to_physical()).iter_rows():
+        if name in panel.underlyings:
+            result[panel.underlyings.index(name)][np.abs(market.day - day) <= 1] = 1.0
+    return result
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What a base table makes of a layout: states before each session, expected logs, and how busy sessions were.
+
+    ``states`` (contracts, sessions + 1, 7), ``predicted`` (contracts, sessions), ``activity`` (underlyings, sessions).
+    """
+
+    base: NDArray[np.float32]
+    states: NDArray[np.float32]
+    predicted: NDArray[np.float32]
+    of_name: NDArray[np.float32]
+    of_expiry: NDArray[np.float32]
+    beside: NDArray[np.float32]
+    activity: NDArray[np.float64]
+
+    def beyond_usual(self, activity: NDArray[np.float64]) -> NDArray[np.float64]:
+        """By how much today's activity of every name exceeds that of nine of ten of its sessions; 0 where it does not.
+
+        The names begin with those of the past; one without a past of ten sessions has nothing to exceed.
+        """
+        result = np.zeros(len(activity))
+        names = len(self.usual_activity)
+        result[:names] = np.maximum(activity[:names] - self.usual_activity, 0.0)
+        return result
+
+    @cached_property
+    def usual_activity(self) -> NDArray[np.float64]:
+        """What nine of ten sessions of every name stay below, at least 0; infinite for a name with fewer than ten."""
+        known = self.activity != 0.0
+        count = known.sum(axis=1)
+        ordered = np.sort(np.where(known, self.activity, -np.inf), axis=1)[:, ::-1]
+        if not ordered.shape[1]:
+            return np.full(len(ordered), np.inf)
+        usual = ordered[np.arange(len(ordered)), count // 10]
+        return np.where(count >= _LEAST_FOR_USUAL, np.maximum(usual, 0.0), np.inf)
+
+
+def recall(layout: Layout, base: NDArray[np.float32]) -> Memory:
+    """Run a layout's past through a base table."""
+    volume, places = layout.panel.volume, layout.places
+    rows, sessions = volume.shape
+    names = len(layout.panel.underlyings)
+    states = np.empty((rows, sessions + 1, features.STATES), np.float32)
+    predicted = np.empty((rows, sessions), np.float32)
+    features.remember(volume, layout.cell, places.underlying, base, states, predicted)
+    of_name, of_expiry, beside = (np.zeros((sessions, rows), np.float32) for _ in range(3))
+    activity = np.zeros((names, sessions))
+    for session in range(sessions):
+        of_name[session], of_expiry[session], beside[session], busy = features.activity(
+            places.group,
+            places.call,
+            places.underlying,
+            np.ascontiguousarray(predicted[:, session]),
+            np.log1p(volume[:, session]),
+            np.ascontiguousarray(states[:, session, features.OWN_SHORT]),
+            names,
+        )
+        activity[:, session] = busy[:names]
+    return Memory(base, states, predicted, of_name, of_expiry, beside, activity)
+
+
+# Columns of Recent.past after features.OWN_SHORT and features.OWN_LONG.
+LOG_INTEREST, SUMS = 2, 3
+
+
+@dataclass(frozen=True)
+class Recent:
+    """What scoring needs of the past of every contract, shape (contracts + 1, ...); the last for one never seen.
+
+    The last row is what row -1 of :meth:`scanner.history.panel.Panel.rows_of` finds. ``past`` (w, contracts + 1, 3 +
+    parts) holds, as each window begins, the own short and long average, the log open interest (NaN for the window of
+    today alone), and what the past gives each linear part of the regressions. ``volume`` are the last four sessions
+    (newest last, 0 unknown), ``averages`` of 5 and 20 sessions and the median of 20, ``sessions`` known, ``listed`` in
+    the last session.
+    """
+
+    past: NDArray[np.float32]
+    volume: NDArray[np.float32]
+    averages: NDArray[np.float32]
+    sessions: NDArray[np.int32]
+    listed: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, layout: Layout, memory: Memory, linear: NDArray[np.float32]) -> Recent:
+        """Cut what is needed out of the past; ``linear`` (w, parts, features) are the coefficients to sum it with."""
+        volume, interest = layout.panel.volume, layout.panel.open_interest
+        rows, sessions = volume.shape
+        anchors = [max(sessions - window + 1, 0) for window in features.WINDOWS]
+        states = _with_unseen(memory.states[:, anchors], 0.0)
+        past = np.full((len(anchors), rows + 1, SUMS + linear.shape[1]), np.nan, np.float32)
+        for number, anchor in enumerate(anchors):
+            past[number, :, :LOG_INTEREST] = states[:, number, [features.OWN_SHORT, features.OWN_LONG]]
+            if anchor < sessions:
+                past[number, :-1, LOG_INTEREST] = np.log1p(interest[:, anchor])
+        in_parts(lambda part: features.sum_past(states[part], linear, past[:, part, SUMS:]), rows + 1)
+        last = np.zeros((rows + 1, 4), np.float32)
+        last[:-1, 4 - min(sessions, 4) :] = np.nan_to_num(volume[:, max(sessions - 4, 0) :], nan=0.0)
+        known = np.isfinite(volume)
+        averages = np.column_stack([_mean(volume[:, -5:]), _mean(volume[:, -20:]), _median(volume[:, -20:])])
+        listed = known[:, -1] if sessions else np.zeros(rows, bool)
+        return cls(
+            past,
+            last,
+            _with_unseen(averages, np.nan),
+            _with_unseen(known.sum(axis=1).astype(np.int32), 0),
+            _with_unseen(listed, 0),
+        )
+
+
+def _with_unseen(values: NDArray[Any], missing: float) -> NDArray[Any]:
+    """An array with one more row, which stands for a contract that was never seen."""
+    result = np.full((len(values) + 1, *values.shape[1:]), missing, values.dtype)
+    result[:-1] = values
+    return result
+
+
+def _mean(recent: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Mean of each row, its NaNs left out; NaN where all are."""
+    known = np.isfinite(recent)
+    count = known.sum(axis=1)
+    total = np.where(known, recent, 0.0).sum(axis=1, dtype=np.float64)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(np.float32)
+
+
+def _median(recent: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Median of each row, its NaNs left out; NaN where all are."""
+    if not recent.shape[1]:
+        return np.full(len(recent), np.nan, np.float32)
+    ordered, count = np.sort(recent, axis=1), np.isfinite(recent).sum(axis=1)
+    row, last = np.arange(len(ordered)), np.maximum(count - 1, 0)
+    middle = (ordered[row, last // 2] + ordered[row, (last + 1) // 2]) / 2
+    return np.where(count > 0, middle, np.nan).astype(np.float32)
+
+
+def window_activity(
+    of_name: NDArray[np.float32],
+    activity: NDArray[np.float64],
+    underlying: NDArray[np.int32],
+    session: int,
+    window: int,
+) -> NDArray[np.float32]:
+    """How busy the underlying was over a window: today without the contract's neighbourhood, earlier sessions whole."""
+    if window == 1:
+        return of_name
+    earlier = activity[:, max(session - window + 1, 0) : session]
+    total = np.append(earlier.sum(axis=1), 0.0)[underlying]
+    return np.asarray((of_name + total) / (earlier.shape[1] + 1), np.float32)
+
+
+def log_open_interest(at_start: NDArray[np.floating], now: NDArray[np.floating]) -> NDArray[np.float32]:
+    """log(1 + open interest) as a window begins, else (listed meanwhile) as it ends; NaN if neither."""
+    return np.log1p(np.where(np.isfinite(at_start), at_start, now)).astype(np.float32)
+
+
+def design_of(
+    layout: Layout, memory: Memory, session: int, window: int, rows: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """The regression's rows for past contract-days, shape (len(rows), features.COUNT)."""
+    places = layout.places
+    anchor = max(session - window + 1, 0)
+    x = np.empty((len(rows), features.COUNT), np.float32)
+    features.design(
+        rows,
+        x,
+        memory.base[places.underlying, layout.cell[:, session]],
+        memory.states[:, anchor : anchor + 1],
+        log_open_interest(layout.panel.open_interest[:, anchor], layout.panel.open_interest[:, session]),
+        window_activity(memory.of_name[session], memory.activity, places.underlying, session, window),
+        memory.of_expiry[session],
+        layout.move(session, window),
+        places.underlying,
+        places.expiry,
+        int(layout.market.day[session]),
+        np.ascontiguousarray(layout.moneyness[:, session]),
+        places.call,
+        layout.earnings[:, session],
+        layout.log_price[:, session],
+        memory.beside[session],
+    )
+    return x

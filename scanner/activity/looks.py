@@ -1,0 +1,128 @@
+"""Repeated scans of one session as one family: scanning more often does not alarm more often.
+
+The scans of a session look at the same growing counts, and each of them is a chance to be surprised. What is stated is
+therefore the chance that *any* scan of the session shows as much: every surprise is charged for the looks
+(:func:`scanner.activity.selection.session_maximum`). A scan while the session is under way is charged for all the scans
+that a session scanned every 15 minutes has, from the first of them: were the first one free, the later ones could only
+add to the chance that it has already spent. A session that is looked at once, at its close, is charged nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+import numpy as np
+import polars as pl
+
+from scanner.activity.selection import benjamini_hochberg, priority, session_maximum
+
+# Every 15 minutes from 9:45 to 16:00 New York time, and once after the close.
+SESSION_LOOKS = 27
+# Contracts that were rarer than this in a scan are remembered for the later ones of the session.
+REMEMBERED = 2.0
+# What is charged, by scope.
+SURPRISES = {
+    "contract": ("volume_surprise", "volume_surprise_3", "volume_surprise_5", "combined_surprise"),
+    "strike": ("volume_surprise",),
+    "ladder": ("ladder_surprise",),
+    "expiry": ("volume_surprise",),
+    "underlying": ("volume_surprise", "back_end_surprise", "put_call_surprise", "iv30_change_surprise"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One earlier scan of an underlying: the moment its quotes described, and what stood out (contract: surprise)."""
+
+    source: str
+    session_date: date
+    underlying: str
+    quote_time: datetime
+    surprises: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """The earlier looks at a session: how many at each underlying, and the largest surprise of a contract in them."""
+
+    counts: Mapping[str, int] = field(default_factory=dict)
+    highest: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, earlier: list[Look]) -> Looks:
+        """Put looks together."""
+        counts: dict[str, int] = {}
+        highest: dict[str, float] = {}
+        for look in earlier:
+            counts[look.underlying] = counts.get(look.underlying, 0) + 1
+            for contract, surprise in look.surprises.items():
+                highest[contract] = max(surprise, highest.get(contract, surprise))
+        return cls(counts, highest)
+
+
+def look_at(contracts: pl.DataFrame) -> list[Look]:
+    """What a scan leaves for the later ones of its session: one look for each underlying of a scored chain."""
+    parts = contracts.group_by("source", "session_date", "underlying", maintain_order=True).agg(
+        pl.col("quote_time").max(),
+        names=pl.col("contract").filter(pl.col("combined_surprise") >= REMEMBERED),
+        surprises=pl.col("combined_surprise").filter(pl.col("combined_surprise") >= REMEMBERED),
+    )
+    return [
+        Look(source, session, name, moment, dict(zip(names, surprises, strict=True)))
+        for source, session, name, moment, names, surprises in parts.iter_rows()
+    ]
+
+
+def charged(frames: Mapping[str, pl.DataFrame], looked: Looks, elapsed: float) -> dict[str, pl.DataFrame]:
+    """Metric frames with every surprise charged for the looks at the session.
+
+    ``volume_q`` is worked out anew over the largest surprise that each contract had in any scan of the session, so that
+    the whole session is one family of the false-discovery rate too.
+    """
+    usual = 1 if elapsed >= 1.0 else SESSION_LOOKS
+    if usual == 1 and not looked.counts:
+        return {**frames, "ladder": _with_q(frames["ladder"], frames["contract"])}
+    found = {name: _charge(frame, SURPRISES.get(name, ()), looked, usual) for name, frame in frames.items()}
+    return {
+        **found,
+        "contract": _one_family(frames["contract"], found["contract"], looked, usual),
+        "ladder": _with_q(found["ladder"], frames["contract"]),
+    }
+
+
+def _with_q(ladders: pl.DataFrame, contracts: pl.DataFrame) -> pl.DataFrame:
+    """The ladder frame with its q-values: a run was looked for at every contract, and only the rarest became rows."""
+    tests = contracts["combined_surprise"].count()
+    q_values = benjamini_hochberg(ladders["ladder_surprise"].fill_null(np.nan).to_numpy(), max(tests, ladders.height))
+    return ladders.with_columns(pl.Series("ladder_q", q_values, dtype=pl.Float64).fill_nan(None))
+
+
+def _charge(frame: pl.DataFrame, columns: tuple[str, ...], looked: Looks, usual: int) -> pl.DataFrame:
+    there = [name for name in columns if name in frame.columns]
+    if not there:
+        return frame
+    looks = _looks_at(frame, looked, usual)
+    return frame.with_columns(_maximum(frame[name], None, looks) for name in there)
+
+
+def _one_family(alone: pl.DataFrame, charge: pl.DataFrame, looked: Looks, usual: int) -> pl.DataFrame:
+    before = alone["contract"].replace_strict(looked.highest, default=None, return_dtype=pl.Float64)
+    largest = _maximum(alone["combined_surprise"], before, _looks_at(alone, looked, usual))
+    q_values = benjamini_hochberg(largest.fill_null(np.nan).to_numpy())
+    return charge.with_columns(pl.Series("volume_q", q_values).fill_nan(None), priority(charge))
+
+
+def _looks_at(frame: pl.DataFrame, looked: Looks, usual: int) -> pl.Series:
+    """The looks that each row is charged for: those there were, this one too, and no fewer than usual."""
+    seen = frame["underlying"].replace_strict(looked.counts, default=0, return_dtype=pl.Float64)
+    return (seen + 1.0).clip(usual)
+
+
+def _maximum(surprise: pl.Series, before: pl.Series | None, looks: pl.Series) -> pl.Series:
+    """:func:`session_maximum` of a column, null where it has no value."""
+    earlier = np.full(len(surprise), np.nan) if before is None else before.fill_null(np.nan).to_numpy()
+    values = session_maximum(surprise.fill_null(np.nan).to_numpy(), earlier, looks.to_numpy())
+    known = surprise.is_not_null().to_numpy()
+    return pl.Series(surprise.name, np.where(known, values, np.nan)).fill_nan(None)

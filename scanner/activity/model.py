@@ -1,0 +1,140 @@
+"""The volume model: what every contract should trade now, and how rare it is to see at least what it does trade."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from scanner.activity.calibration import Calibration
+from scanner.activity.features import WINDOWS
+from scanner.activity.history import Layout, Memory, Recent, recall
+from scanner.activity.regression import TailShape
+from scanner.activity.scoring import score
+from scanner.history.panel import Panel
+
+
+@dataclass(frozen=True)
+class WindowModel:
+    """One window's regression, count tail, the tail's dependence on more than the mean, and calibration."""
+
+    coefficients: NDArray[np.float64]
+    tail: NDArray[np.float32]
+    shape: TailShape
+    calibration: Calibration
+
+
+@dataclass(frozen=True)
+class Learned:
+    """Everything that is learnt from contract-days and holds for any contract.
+
+    ``windows`` maps 1, 3 and 5 sessions to their models; ``combination`` calibrates the strongest of the three as one
+    statement, ``ladder`` the best run of neighbouring strikes that starts at a contract, ``strike`` both rights of a
+    strike together; ``opening`` are the coefficients of :mod:`scanner.activity.opening`. ``realised`` is the
+    calibration record: one row per tier (-1 for all) and nominal chance, with the frequency that held-out sessions
+    showed: ``tier nominal rows flagged realised``.
+    """
+
+    windows: dict[int, WindowModel]
+    combination: Calibration
+    ladder: Calibration
+    strike: Calibration
+    opening: NDArray[np.float64]
+    realised: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What was learnt as arrays over the windows; see :func:`scanner.activity.kernel.judge` for the shapes."""
+
+    linear: NDArray[np.float32]
+    tails: NDArray[np.float32]
+    starts: NDArray[np.float64]
+    knots: NDArray[np.float64]
+    calibrated: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, learned: Learned) -> Tables:
+        """Stack the windows, and the combination's calibration after theirs."""
+        windows = [learned.windows[window] for window in WINDOWS]
+        calibrations = [*(window.calibration for window in windows), learned.combination]
+        return cls(
+            np.stack([np.vstack([part.coefficients, part.shape.coefficients]) for part in windows]).astype(np.float32),
+            np.stack([window.tail for window in windows]),
+            np.stack([window.shape.start for window in windows]),
+            np.stack([calibration.raw for calibration in calibrations]),
+            np.stack([calibration.calibrated for calibration in calibrations]),
+        )
+
+
+@dataclass(frozen=True)
+class VolumeModel:
+    """What was learnt, beside one panel's past.
+
+    ``kind`` is "own" where it was learnt from this very history, "prior" where it came with the package. ``base``
+    (underlyings + 1, buckets) is the usual log volume of every bucket, the last row for a name never seen.
+    """
+
+    learned: Learned
+    kind: str
+    base: NDArray[np.float32]
+    layout: Layout
+    memory: Memory
+
+    @classmethod
+    def over(
+        cls, panel: Panel, events: pl.DataFrame | None, learned: Learned, kind: str, base: NDArray[np.float32]
+    ) -> VolumeModel:
+        """What was learnt earlier, laid over the past of a panel with the same underlyings."""
+        layout = Layout.of(panel, events)
+        return cls(learned, kind, base, layout, recall(layout, base))
+
+    @cached_property
+    def recent(self) -> Recent:
+        """The past as scoring needs it."""
+        return Recent.of(self.layout, self.memory, self.tables.linear)
+
+    @cached_property
+    def tables(self) -> Tables:
+        """What was learnt, stacked for the kernel."""
+        return Tables.of(self.learned)
+
+    @property
+    def windows(self) -> dict[int, WindowModel]:
+        """The models of one, three and five sessions."""
+        return self.learned.windows
+
+    @property
+    def ladder(self) -> Calibration:
+        """Calibration of runs of neighbouring strikes, for :func:`scanner.metrics.ladder.find`."""
+        return self.learned.ladder
+
+    @property
+    def realised(self) -> pl.DataFrame:
+        """The calibration record; see :class:`Learned`."""
+        return self.learned.realised
+
+    @property
+    def good_sessions(self) -> NDArray[np.int64]:
+        """Sessions of each underlying with a trusted volume, shape (underlyings,)."""
+        return np.asarray(self.layout.known.sum(axis=1))
+
+    def onto(self, panel: Panel, events: pl.DataFrame | None = None) -> VolumeModel:
+        """The same coefficients and calibration with another panel's past of the same underlyings."""
+        return VolumeModel.over(panel, events, self.learned, self.kind, self.base)
+
+    def score(
+        self, contracts: pl.DataFrame, panel: Panel, elapsed: float = 1.0, events: pl.DataFrame | None = None
+    ) -> pl.DataFrame:
+        """Add the surprise columns to a chain sorted by root, expiry, strike and right.
+
+        ``elapsed`` is the share of the session that is over. Adds ``volume_expected volume_usual`` (before it is known
+        how busy the day is) ``volume_multiple volume_surprise volume_surprise_3 volume_surprise_5 combined_surprise``
+        (the three windows as one calibrated statement) ``volume_q baseline_kind surprise_reason history_sessions
+        volume_avg_5 volume_avg_20 volume_median_20 new_strike multi_leg_suspect opening_chance``. Null, with the
+        reason, where the volume is not known.
+        """
+        return score(self, contracts, panel, elapsed, events)

@@ -1,0 +1,98 @@
+"""What a scheduled job does when its time has come."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from scanner.app import scanning
+from scanner.cli import common, options
+from scanner.cli.printing import Printing
+from scanner.cli.scan import exit_code
+from scanner.errors import StoreError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from scanner.config import Job, Settings
+    from scanner.errors import ScanProblem
+    from scanner.outputs.result import ScanResult
+    from scanner.ruleset import Rule
+    from scanner.sources.base import Source
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Worker:
+    """Runs jobs with what was opened when the schedule began."""
+
+    settings: Settings
+    sources: Sequence[Source]
+    rules: Sequence[Rule]
+    problems: Sequence[ScanProblem]
+    printing: Printing
+
+    def run(self, job: Job, fail_on: options.Severity | None = None) -> int:
+        """One run; prints what it found and returns the exit code that a scan of its own would have."""
+        log.info("job %s: %s of %s", job.name, job.task, job.watchlist)
+        symbols = self.settings.watchlists[job.watchlist]
+        with self._recorded(job.name):
+            if job.task == "confirm":
+                return self._confirm(symbols)
+            result = scanning.scan_once(self.settings, self.sources, self.rules, symbols, None, self.problems)
+            self._print(job, result)
+            return exit_code(result, fail_on)
+
+    def _print(self, job: Job, result: ScanResult) -> None:
+        """Show what was found; a reader that went away, or a full disk behind stdout, stops nothing."""
+        try:
+            self.printing.show([result])
+        except OSError as error:
+            log.warning("job %s: what it found cannot be printed (%s)", job.name, error.strerror or error)
+
+    def last_runs(self) -> dict[str, datetime]:
+        """When each job last began, as far as the state knows."""
+        from scanner.store.state import FILE_NAME, State
+
+        try:
+            with State.open(self.settings.store.path / FILE_NAME, read_only=True) as state, state.read() as ledger:
+                return {job.name: job.started_at for job in ledger.jobs()}
+        except StoreError as error:
+            log.debug("no earlier run is known: %s", error)
+            return {}
+
+    @contextmanager
+    def _recorded(self, name: str) -> Iterator[None]:
+        """Keep when a run began, so that a later start knows what it missed, and how it ended."""
+        began = common.right_now()
+        self._keep(name, began)
+        try:
+            yield
+        except BaseException as error:
+            self._keep(name, began, type(error).__name__)
+            raise
+        self._keep(name, began, "done")
+
+    def _keep(self, name: str, began: datetime, outcome: str | None = None) -> None:
+        from scanner.store.state import FILE_NAME, State
+        from scanner.store.state import Job as Record
+
+        ended = None if outcome is None else common.right_now()
+        try:
+            with State.open(self.settings.store.path / FILE_NAME) as state, state.write() as ledger:
+                ledger.save_job(Record(name, began, ended, outcome))
+        except StoreError as error:
+            # The scan says so itself where its alerts cannot be kept.
+            log.debug("the run is not recorded: %s", error)
+
+    def _confirm(self, symbols: tuple[str, ...]) -> int:
+        outcome = scanning.confirm_once(self.settings, self.sources, symbols)
+        for line in outcome.sentences:
+            log.info("%s", line)
+        for problem in outcome.problems:
+            log.warning("left out: %s", problem.message)
+        return 1 if outcome.problems else 0

@@ -1,0 +1,238 @@
+"""Opening what a scan works with: rules, sources, store and state, each with the configuration's say."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from scanner.errors import RuleError, ScanProblem, SourceError, StoreError, UsageError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    import polars as pl
+
+    from scanner.config import Settings
+    from scanner.pipeline import Received, Request
+    from scanner.ruleset import Rule
+    from scanner.sources.base import Source
+    from scanner.store.state import State
+    from scanner.store.store import Store
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Opened:
+    """What is open, and what could not be opened; leave the ``with`` block to close it all."""
+
+    store: Store | None = None
+    state: State | None = None
+    problems: list[ScanProblem] = field(default_factory=list)
+    _stack: ExitStack = field(default_factory=ExitStack)
+
+    def __enter__(self) -> Opened:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+
+def open_store(settings: Settings, *, read_only: bool = False) -> Store:
+    """The configured store, with this version's way to summarise and told of the events the configuration names.
+
+    Raises StoreError where it cannot be used, ConfigError where the events cannot be read.
+    """
+    from scanner.pipeline import CALCULATION_VERSION, configured_curve, configured_events, summarise
+    from scanner.store.store import Store
+
+    return Store.open(
+        settings.store.path,
+        read_only=read_only,
+        summarise=partial(summarise, curve=configured_curve(settings)),
+        calculation_version=CALCULATION_VERSION,
+        told=configured_events(settings),
+    )
+
+
+def open_history(settings: Settings) -> Store:
+    """The configured store to be read, once all in it is summarised as it would be now.
+
+    What was stored before a split was known or by another calculation version is summarised anew; where the store
+    cannot be written, that is said and the store is read as it is. Raises as :func:`open_store` does.
+    """
+    store = open_store(settings, read_only=True)
+    if store.outdated():
+        try:
+            with open_store(settings) as writable:
+                writable.catch_up()
+        except StoreError as error:
+            log.warning("%s; sessions that are to be summarised anew are judged as they are", error)
+        store = open_store(settings, read_only=True)
+    return store
+
+
+def open_memory(settings: Settings) -> Opened:
+    """The configured store and the state beside it. Raises as :func:`open_store` does."""
+    from scanner.store.state import FILE_NAME, State
+
+    opened = Opened()
+    opened.store = opened._stack.enter_context(open_store(settings))
+    opened.state = opened._stack.enter_context(State.open(settings.store.path / FILE_NAME))
+    return opened
+
+
+def open_memory_if_possible(settings: Settings) -> Opened:
+    """As :func:`open_memory`; what cannot be opened becomes a problem, and the scan goes on without it.
+
+    A store that can be read but not written still lends its history, and one beside a damaged state is still filled.
+    """
+    from scanner.store.state import FILE_NAME, State
+
+    opened = Opened()
+
+    def note(error: StoreError, what: str) -> None:
+        message = f"{str(error).rstrip('.')}; this scan goes on {what}"
+        opened.problems.append(ScanProblem("", "store", "not_opened", message))
+
+    try:
+        opened.store = opened._stack.enter_context(open_store(settings))
+    except StoreError as error:
+        store = store_if_there(settings)
+        if store is not None:
+            opened.store = opened._stack.enter_context(store)
+        note(error, f"{'' if store else 'without history, and '}with nothing of it kept")
+        return opened
+    try:
+        opened.state = opened._stack.enter_context(State.open(settings.store.path / FILE_NAME))
+    except StoreError as error:
+        note(error, "without remembering its alerts")
+    return opened
+
+
+def store_if_there(settings: Settings) -> Store | None:
+    """The configured store, to be read as by :func:`open_history`; None where there is none yet."""
+    try:
+        return open_history(settings)
+    except StoreError as error:
+        log.info("%s; shown without history", error)
+        return None
+
+
+def memory_if_there(settings: Settings) -> Opened:
+    """The configured store and the state beside it, to be read, as far as they are there."""
+    from scanner.store.state import FILE_NAME, State
+
+    opened = Opened()
+    store = store_if_there(settings)
+    if store is not None:
+        opened.store = opened._stack.enter_context(store)
+        with suppress(StoreError):
+            opened.state = opened._stack.enter_context(State.open(settings.store.path / FILE_NAME, read_only=True))
+    return opened
+
+
+def chain_of(settings: Settings, request: Request, *, named_source: bool) -> tuple[Received, datetime]:
+    """The chain to look at: what the store kept up to a past moment, where that is asked for, else what sources give.
+
+    Beside it stands the moment that it is judged as of. ``named_source`` tells that the command line says where from;
+    then the store is not asked. Raises as :func:`open_sources` does, and SourceError where there is no chain.
+    """
+    from scanner import pipeline
+
+    if request.as_of is not None and not named_source:
+        stored = _stored_chain(settings, request.symbols, request.as_of)
+        if stored is not None:
+            return pipeline.Received(stored), request.as_of
+    received, moment = pipeline.receive_as_of(open_sources(settings, request.as_of), request)
+    if received.chain is None:
+        said = "; ".join(problem.message for problem in received.problems)
+        raise SourceError(said or f"{', '.join(request.symbols)}: no chain")
+    return received, moment
+
+
+def _stored_chain(settings: Settings, symbols: Sequence[str], as_of: datetime) -> pl.DataFrame | None:
+    """The newest quotes of one session that the store kept at a past moment, of the source that has the newest."""
+    from scanner import pipeline
+    from scanner.market import calendar
+
+    store = store_if_there(settings)
+    if store is None:
+        return None
+    session = calendar.session_of(as_of)
+    with store:
+        kept = store.snapshots
+        found = [kept.newest(source, session, symbols, as_of) for source in kept.sources()]
+    return max((chain for chain in found if not chain.is_empty()), key=pipeline.newest_quotes, default=None)
+
+
+def open_sources(settings: Settings, as_of: datetime | None = None) -> list[Source]:
+    """The configured sources, in fallback order. Raises TermsError or UsageError before anything is fetched.
+
+    A live source has no past: with ``as_of`` it would be judged as what it is not.
+    """
+    from scanner.cli import common
+    from scanner.sources.registry import open_source, require_terms, vendor_of
+
+    live = [name for name in settings.source if vendor_of(name).live]
+    if as_of is not None and live:
+        raise UsageError(
+            f"--as-of: {live[0]} has the chains of now alone; take recorded ones (--source files --path PATH), or "
+            "a session that the store holds (`scanner store info`, `scanner replay`)"
+        )
+    for name in settings.source:
+        require_terms(name, settings.accept_terms)
+    return [open_source(name, settings, common.right_now) for name in settings.source]
+
+
+def usable_rules(settings: Settings, *, strict: bool) -> tuple[list[Rule], list[ScanProblem]]:
+    """The rules that run, and those left out because they are broken, each named.
+
+    Raises RuleError where none is left, or where one is broken and ``strict``.
+    """
+    from scanner import ruleset, shipped
+
+    loaded = ruleset.load(shipped.rule_paths(settings.rules), settings.watchlists)
+    if loaded.problems and strict:
+        raise RuleError(*map(str, loaded.problems))
+    rules = list(loaded.stable())
+    if not rules:
+        reasons = [str(problem) for problem in loaded.problems] or [
+            "no stable rule was found; see `scanner rules list`"
+        ]
+        raise RuleError("no usable rule, so nothing was scanned:", *reasons)
+    return rules, [ScanProblem("", "rules", "broken_rule", str(problem)) for problem in loaded.problems]
+
+
+@contextmanager
+def temporary_memory() -> Iterator[Opened]:
+    """A store and state by the built-in configuration, empty at first and gone afterwards."""
+    from scanner import shipped
+    from scanner.cli import common
+
+    with TemporaryDirectory(prefix="scanner-") as folder:
+        settings = common.settings_for(shipped.default_config(), store=Path(folder))
+        with open_memory(settings) as memory:
+            yield memory
+
+
+def remember(store: Store, history: Sequence[pl.DataFrame]) -> None:
+    """Keep the chains of past sessions of one source, oldest first, and summarise them."""
+    for number, chain in enumerate(history):
+        store.snapshots.write(chain, f"history-{number}")
+    store.catch_up()
+
+
+@contextmanager
+def forgetful_state() -> Iterator[State]:
+    """A state of its own for a replay, empty at first and gone afterwards, so that it never meets the live alerts."""
+    from scanner.store.state import FILE_NAME, State
+
+    with TemporaryDirectory(prefix="scanner-replay-") as folder, State.open(Path(folder) / FILE_NAME) as state:
+        yield state

@@ -1,0 +1,1 @@
+"""What was known before a session: past sessions, dense, and the ids of their contracts."""

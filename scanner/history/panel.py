@@ -1,0 +1,91 @@
+"""What is remembered of past sessions, dense: the panel that every baseline reads.
+
+A panel holds one source only, and only sessions before the one that is judged. Rows are contracts (their row number is
+the dense id), columns are sessions. NaN means unknown: not listed that day, or a session that is not trusted for that
+field. A listed contract without a trade has volume 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from scanner.history.contract_ids import ContractIndex
+from scanner.market.chain import RIGHT
+
+FIELDS = ("volume", "open_interest", "iv", "delta", "mid")
+CONTRACT_SCHEMA = pl.Schema(
+    [
+        ("underlying", pl.String),
+        ("root", pl.String),
+        ("contract", pl.String),
+        ("expiry", pl.Date),
+        ("strike", pl.Float64),
+        ("right", RIGHT),
+    ]
+)
+UNDERLYING_SCHEMA = pl.Schema({"session_date": pl.Date, "underlying": pl.String})
+
+Matrix = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """Past sessions of one source, dense.
+
+    ``volume``, ``open_interest``, ``iv``, ``delta`` and ``mid`` have shape (contracts, sessions), float32. ``spot``
+    (dollars) and ``oi_asof`` (the close that the open interest of a session describes) have shape (underlyings,
+    sessions). ``underlying_sessions`` holds one row per session and underlying with the underlying-scope metrics as
+    they stood at that close; it may reach further back than ``sessions``. ``fingerprint`` changes whenever anything in
+    the panel could have changed; empty where nobody keeps count.
+    """
+
+    source: str
+    sessions: tuple[date, ...]
+    contracts: pl.DataFrame
+    volume: Matrix
+    open_interest: Matrix
+    iv: Matrix
+    delta: Matrix
+    mid: Matrix
+    underlyings: tuple[str, ...]
+    spot: npt.NDArray[np.float64]
+    oi_asof: npt.NDArray[np.datetime64]
+    underlying_sessions: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=UNDERLYING_SCHEMA))
+    fingerprint: str = ""
+
+    @classmethod
+    def empty(cls, source: str = "") -> Panel:
+        """A panel of no sessions: nothing is remembered."""
+        nothing = np.empty((0, 0), np.float32)
+        return cls(
+            source=source,
+            sessions=(),
+            contracts=pl.DataFrame(schema=CONTRACT_SCHEMA),
+            volume=nothing,
+            open_interest=nothing,
+            iv=nothing,
+            delta=nothing,
+            mid=nothing,
+            underlyings=(),
+            spot=np.empty((0, 0)),
+            oi_asof=np.empty((0, 0), "datetime64[D]"),
+        )
+
+    def rows_of(self, chain: pl.DataFrame) -> npt.NDArray[np.int32]:
+        """The dense id of every row of a frame with ``root expiry strike right``; -1 where it is not in the panel."""
+        return self._index.rows_of(chain)
+
+    def underlying_rows(self, underlyings: pl.Series) -> npt.NDArray[np.int32]:
+        """The row of ``spot`` and ``oi_asof`` for each name of a column; -1 where it is not in the panel."""
+        numbered = dict(zip(self.underlyings, range(len(self.underlyings)), strict=True))
+        return underlyings.replace_strict(numbered, default=-1, return_dtype=pl.Int32).to_numpy()
+
+    @cached_property
+    def _index(self) -> ContractIndex:
+        return ContractIndex(self.contracts)

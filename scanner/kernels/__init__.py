@@ -1,0 +1,1 @@
+"""Compiled code: the one way to compile, vector mathematics, and threads."""

@@ -1,0 +1,253 @@
+"""OSI contract symbols, the spellings of tickers, and what a root says about its contracts.
+
+A compact OSI symbol is ROOT + YYMMDD + C or P + strike in thousandths (8 digits): ``GOOG250912C00235000``. It is read
+from the right, because roots may start or end with a digit (``2SPX``, ``GOOG1``) and only the last fifteen characters
+have a fixed length.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from typing import TYPE_CHECKING, Literal
+
+from scanner.market import calendar, products
+from scanner.market.products import ExerciseStyle, IndexRoot, Settlement
+
+if TYPE_CHECKING:
+    import polars as pl
+
+Right = Literal["C", "P"]
+
+_DECORATION = r"[\s_\-./]"
+_OSI = re.compile(r"([0-9A-Z]{1,6})([0-9]{2})([0-9]{2})([0-9]{2})([CP])([0-9]{8})")
+_PREFIX = "O:"
+_NAME = re.compile(r"[0-9A-Z^$._][0-9A-Z^$._/ -]{0,31}")
+_OSI_COLUMN = r"^([0-9A-Z]{1,6})([0-9]{6})([CP])([0-9]{8})$"
+# A symbol has two digits for the year.
+FIRST_EXPIRY, LAST_EXPIRY = date(2000, 1, 1), date(2099, 12, 31)
+_INDEX_MARK = re.compile(r"^(?:I:|[_^$.]+)")
+_CLASS_MARK = re.compile(r"[./\- ]")
+_CLASS_SHARE = re.compile(r"^([A-Z]{1,5})[./\- ]([A-Z])$")
+# Share classes whose root, which has no mark, is all that many vendors give.
+_CLASS_ROOTS = frozenset(
+    {
+        "BFA", "BFB", "BRKA", "BRKB", "CRDA", "CWENA", "GEFB", "HEIA", "LENB", "LGFA", "LGFB", "MKCV", "MOGA", "NYLDA",
+        "PBRA", "RDSA", "RDSB", "STZB", "TAPA", "UHALB",
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """One option series. ``strike`` is in dollars; ``expiry`` is the date in the symbol, never shifted."""
+
+    root: str
+    expiry: date
+    right: Right
+    strike: float
+
+    @property
+    def osi(self) -> str:
+        """The compact OSI symbol, without padding."""
+        return format_osi(self.root, self.expiry, self.right, self.strike)
+
+
+@dataclass(frozen=True, slots=True)
+class RootInfo:
+    """What a root says: its underlying, settlement, style, and whether the deliverable is non-standard."""
+
+    underlying: str
+    settlement: Settlement
+    exercise_style: ExerciseStyle
+    nonstandard: bool
+    multiplier: int = 100
+
+
+# A leading digit marks a FLEX series: its settlement and style (product notes of the exchanges).
+_FLEX: dict[str, tuple[Settlement, ExerciseStyle]] = {
+    "1": ("AM", "american"),
+    "2": ("AM", "european"),
+    "3": ("PM", "american"),
+    "4": ("PM", "european"),
+}
+
+
+def is_name(text: str) -> bool:
+    """Whether a text may be the symbol of an underlying: ``GOOG``, ``BRK.B``, ``BF/B``, ``^SPX``."""
+    return _NAME.fullmatch(text) is not None
+
+
+def parse_osi(text: str) -> Contract:
+    """Read one contract symbol in any common dialect: compact, space-padded, ``O:`` prefixed, with ``_ - . /`` in it.
+
+    Raises ValueError naming the symbol and what is wrong with it.
+    """
+    compact = re.sub(_DECORATION, "", text.upper().removeprefix(_PREFIX))
+    match = _OSI.fullmatch(compact)
+    if match is None:
+        raise ValueError(f"{text!r} is not a contract symbol; expected ROOT + YYMMDD + C/P + 8 digits of strike")
+    root, year, month, day, right, strike = match.groups()
+    try:
+        expiry = date(2000 + int(year), int(month), int(day))
+    except ValueError as error:
+        raise ValueError(f"{text!r} holds an impossible expiry date {year}{month}{day}") from error
+    return Contract(root, expiry, "C" if right == "C" else "P", int(strike) / 1000)
+
+
+def format_osi(root: str, expiry: date, right: str, strike: float) -> str:
+    """The compact OSI symbol.
+
+    Raises ValueError where the strike does not fit thousandths in eight digits, or the expiry a year of two.
+    """
+    if not FIRST_EXPIRY <= expiry <= LAST_EXPIRY:
+        raise ValueError(f"expiry {expiry} of {root} does not fit an OSI symbol ({FIRST_EXPIRY} to {LAST_EXPIRY})")
+    thousandths = round(strike * 1000)
+    if not 0 <= thousandths <= 99_999_999 or abs(thousandths - strike * 1000) > 1e-4:
+        raise ValueError(f"strike {strike!r} of {root} does not fit an OSI symbol (thousandths, below 100,000)")
+    if right not in ("C", "P"):
+        raise ValueError(f"right {right!r} of {root} is neither C nor P")
+    return f"{root}{expiry:%y%m%d}{right}{thousandths:08d}"
+
+
+@lru_cache(maxsize=65_536)
+def root_info(root: str) -> RootInfo:
+    """What the root alone tells; adjusted roots (``GOOG1``), FLEX (``2SPX``) and minis (``AAPL7``) are non-standard."""
+    if root in products.INDEX_ROOTS:
+        return _of_index(products.INDEX_ROOTS[root])
+    if len(root) > 1 and root[0] in _FLEX and root[1:].isalpha():
+        settlement, style = _FLEX[root[0]]
+        return RootInfo(root_info(root[1:]).underlying, settlement, style, nonstandard=True)
+    if len(root) > 1 and root[-1].isdigit() and root[:-1].isalpha():
+        return RootInfo(root[:-1], "PM", "american", nonstandard=True, multiplier=10 if root[-1] == "7" else 100)
+    return RootInfo(root, "PM", "american", nonstandard=False)
+
+
+def _of_index(item: IndexRoot) -> RootInfo:
+    return RootInfo(
+        item.underlying, item.settlement, item.exercise_style, nonstandard=False, multiplier=item.multiplier
+    )
+
+
+def contract_info(root: str, underlying: str, expiry: date) -> RootInfo:
+    """What root, underlying and expiry tell together: an index's contracts of a root that is not known are the index's.
+
+    Vendors carry roots of before 2010 (``SPT`` of ``SPX``); those settled as the roots of today do at such an expiry.
+    """
+    info = root_info(root)
+    if info.nonstandard or root in products.INDEX_ROOTS or not products.index_roots(underlying):
+        return info
+    return _of_index(_roots_at(underlying, expiry)[0])
+
+
+def root_at(underlying: str, expiry: date | None) -> str:
+    """The root of contracts whose source names none: an index's by the expiry, else the ticker without its marks.
+
+    Where several are listed for the expiry (:func:`is_ambiguous`) it is the index's standard one.
+    """
+    if expiry is not None and FIRST_EXPIRY <= expiry <= LAST_EXPIRY:
+        roots = _roots_at(underlying, expiry)
+        if roots:
+            return roots[0].root
+    return _CLASS_MARK.sub("", underlying)
+
+
+def is_ambiguous(underlying: str, expiry: date) -> bool:
+    """Whether an expiry of an index holds contracts of the morning's settlement and of the close's."""
+    return len({item.settlement for item in _roots_at(underlying, expiry)}) > 1
+
+
+def _roots_at(underlying: str, expiry: date) -> list[IndexRoot]:
+    """The roots of an index that are listed for such an expiry."""
+    without = "others" if calendar.is_monthly_expiry(expiry, underlying) else "monthly"
+    return [item for item in products.index_roots(underlying) if item.listed != without]
+
+
+def underlying_of(root: str) -> str:
+    """The underlying a root belongs to: ``SPXW`` -> ``SPX``, ``GOOG1`` -> ``GOOG``, ``GOOG`` -> ``GOOG``."""
+    return root_info(root).underlying
+
+
+def ticker(text: str) -> str:
+    """A ticker in capitals and without an index's marks: ``^SPX``, ``$SPX.X``, ``I:SPX``, ``.SPX``, ``_SPX``: ``SPX``.
+
+    The mark of a share class stays as it is.
+    """
+    plain = _INDEX_MARK.sub("", text.strip().upper())
+    stem = plain.removesuffix(".X")
+    return stem if products.index_roots(stem) else plain
+
+
+def plain_ticker(text: str) -> str:
+    """A ticker as it is compared, and as it stands in roots: ``BRK.B``, ``BRK-B``, ``BRK/B`` and ``brkb``: ``BRKB``."""
+    return re.sub(r"[^A-Z0-9]", "", ticker(text))
+
+
+def each_once(symbols: Iterable[str]) -> tuple[str, ...]:
+    """Tickers in their order, each once, by the spelling it has first."""
+    first: dict[str, str] = {}
+    for symbol in symbols:
+        first.setdefault(plain_ticker(symbol), symbol)
+    return tuple(first.values())
+
+
+def spellings(text: str) -> tuple[str, ...]:
+    """Every spelling that vendors use of a ticker: of ``BRK.B`` and of ``BRKB`` with each mark of a class, or none."""
+    plain = plain_ticker(text)
+    if not 2 <= len(plain) <= 6 or not plain.isalpha():
+        return (plain,)
+    return (plain, *(f"{plain[:-1]}{mark}{plain[-1]}" for mark in ".-/ "))
+
+
+def share_class(text: str) -> tuple[str, str] | None:
+    """Issuer and class of a class share (``BRK/B``: ``BRK`` and ``B``); None for any other ticker.
+
+    Without a mark a class is told for the best known ones alone: ``BRKB`` is one, ``GOOGL`` is not.
+    """
+    match = _CLASS_SHARE.match(ticker(text))
+    if match is not None:
+        return match[1], match[2]
+    plain = plain_ticker(text)
+    return (plain[:-1], plain[-1]) if plain in _CLASS_ROOTS else None
+
+
+def parse_osi_column(symbols: pl.Series) -> pl.DataFrame:
+    """Read a whole column of symbols at once.
+
+    Returns a frame of the same height with ``contract`` (compact OSI), ``root``, ``expiry`` (Date), ``right`` and
+    ``strike`` (dollars); all five are null where the symbol cannot be read, so that one bad row costs itself alone.
+    """
+    import polars as pl
+
+    compact = (
+        pl.col("symbol").str.to_uppercase().str.strip_prefix(_PREFIX).str.replace_all(_DECORATION, "").alias("contract")
+    )
+    date_digits = pl.col("contract").str.extract(_OSI_COLUMN, 2)
+    parsed = (
+        symbols.cast(pl.String)
+        .to_frame("symbol")
+        .select(compact)
+        .select(
+            "contract",
+            root=pl.col("contract").str.extract(_OSI_COLUMN, 1),
+            expiry=("20" + date_digits).str.to_date("%Y%m%d", strict=False),
+            right=pl.col("contract").str.extract(_OSI_COLUMN, 3).cast(pl.Enum(["C", "P"])),
+            # Dividing a column by a constant multiplies by its reciprocal; rounding makes 65710 the same 65.71 as text.
+            strike=(pl.col("contract").str.extract(_OSI_COLUMN, 4).cast(pl.Int64) / 1000).round(3),
+        )
+    )
+    readable = pl.col("expiry").is_not_null()
+    return parsed.select(pl.when(readable).then(pl.col(name)).alias(name) for name in parsed.columns)
+
+
+def format_osi_column() -> pl.Expr:
+    """The compact OSI symbol from the columns ``root expiry right strike``, as a polars expression."""
+    import polars as pl
+
+    thousandths = (pl.col("strike") * 1000).round().cast(pl.Int64).cast(pl.String).str.zfill(8)
+    return pl.concat_str(
+        pl.col("root"), pl.col("expiry").dt.strftime("%y%m%d"), pl.col("right").cast(pl.String), thousandths
+    )

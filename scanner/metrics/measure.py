@@ -1,0 +1,139 @@
+"""One session's chains measured: priced, scored, and gathered into the metric frames of every scope.
+
+Pure: a chain, what was known before it, and the methods to price and to score go in; frames come out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import cast
+
+import numpy as np
+import polars as pl
+
+from scanner import activity
+from scanner.activity import VolumeModel, looks, selection
+from scanner.activity.time_of_day import share_of_volume
+from scanner.history.panel import Panel
+from scanner.market import calendar
+from scanner.market import corporate_events as event_tables
+from scanner.metrics import contract, earnings, expiry, ladder, market, strike, underlying
+from scanner.pricing import PricedChain, price_chain
+
+Frames = Mapping[str, pl.DataFrame]
+Price = Callable[..., PricedChain]
+# A panel and the events beside it -> the volume model of the session after; a store keeps those it has fitted.
+Fit = Callable[[Panel, pl.DataFrame | None], VolumeModel]
+
+# Of how many names it is said that chances rest on them, before the rest is counted.
+_NAMED = 6
+
+
+@dataclass(frozen=True, slots=True)
+class KnownBefore:
+    """What was known before a chain: all that its numbers rest on but the chain itself.
+
+    ``panel`` remembers the sessions before it, ``earlier`` is the newest snapshot of its session before it, ``events``
+    are earnings, dividends and splits, ``looked`` is what earlier scans of its session saw.
+    """
+
+    panel: Panel
+    earlier: pl.DataFrame | None = None
+    events: pl.DataFrame | None = None
+    looked: looks.Looks = field(default_factory=looks.Looks)
+
+
+@dataclass(frozen=True, slots=True)
+class Methods:
+    """How a chain is priced, and how the model is fitted by which its volume is scored."""
+
+    price: Price = price_chain
+    fit: Fit = activity.fit
+
+
+STANDARD = Methods()
+"""Priced by the built-in curve, and fitted anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The metric frames of a chain by scope, and what they rest on.
+
+    In ``frames`` every surprise is charged for the looks at the session (:mod:`scanner.activity.looks`); ``alone`` are
+    the frames as this look alone would have them, of which calibration is kept. ``elapsed`` is the share of the session
+    that was over; ``panel`` is the past that ``model`` stands beside.
+    """
+
+    frames: Frames
+    alone: Frames
+    model: VolumeModel
+    elapsed: float
+    panel: Panel
+
+    @property
+    def basis(self) -> str | None:
+        """Whose past the stated chances rest on, in a few words; None where they came with the package."""
+        if self.model.kind != "own":
+            return None
+        *others, last = self.panel.underlyings
+        if len(others) >= _NAMED:
+            others, last = others[: _NAMED - 1], f"{len(others) - _NAMED + 2} more"
+        names = f"{', '.join(others)} and {last}" if others else last
+        return f"chances rest on {names}, {len(self.panel.sessions)} sessions"
+
+
+def measure(chain: pl.DataFrame, known: KnownBefore, now: datetime, methods: Methods = STANDARD) -> Measured:
+    """Measure a chain beside what was known before it; the frames have the columns of the field dictionary."""
+    panel = known.panel
+    events = event_tables.spelled_as(known.events, chain["underlying"].unique())
+    priced = methods.price(chain, dividends=event_tables.dividends(events))
+    contracts = contract.measure(priced.contracts, panel, now, known.earlier)
+    elapsed = calendar.elapsed_fraction(cast("datetime", chain["quote_time"].max()))
+    model = methods.fit(panel, events)
+    contracts = model.score(contracts, panel, elapsed, events)
+    contracts = contracts.with_columns(selection.roll_suspects(contracts), selection.priority(contracts))
+    dates = earnings.next_dates(events, contracts)
+    contracts = beside(contracts, "underlying", dates.drop("next_earnings", "when"))
+    strikes = strike.measure(contracts)
+    expiries = expiry.measure(contracts, priced.expiries)
+    underlyings = beside(
+        underlying.measure(contracts, expiries, priced.underlyings, panel),
+        "underlying",
+        dates.drop("when"),
+        earnings.implied_move(dates, expiries),
+        earnings.average_move(events, underlying.remembered(panel.underlying_sessions)),
+    )
+    underlyings = beside(underlyings, "underlying", activity.iv30_change_surprise(underlyings, panel))
+    completed = whole_session(contracts, elapsed)
+    underlyings = beside(underlyings, "underlying", activity.underlying_surprises(model, completed, panel))
+    alone = {
+        "contract": contracts,
+        "strike": beside(strikes, strike.KEY, activity.strike_surprises(model, contracts)),
+        "ladder": ladder.find(contracts, model.ladder),
+        "expiry": beside(expiries, expiry.KEY, activity.expiry_surprises(model, completed, panel)),
+        "underlying": underlyings,
+        "market": market.measure(underlyings, panel.underlying_sessions),
+    }
+    return Measured(looks.charged(alone, known.looked, elapsed), alone, model, elapsed, panel)
+
+
+def whole_session(contracts: pl.DataFrame, elapsed: float) -> pl.DataFrame:
+    """A scored chain as the session would end if the rest of it went as usual: what wider totals are judged by.
+
+    Past sessions are remembered whole, and half a morning's puts and calls are split more wildly than a day's.
+    """
+    if elapsed >= 1.0:
+        return contracts
+    standing, expiring = share_of_volume(elapsed, np.array([1, 0]))
+    share = pl.when(pl.col("dte") <= 0).then(float(expiring)).otherwise(float(standing))
+    usual = pl.col("volume_usual") / share
+    return contracts.with_columns(volume=pl.col("volume") + usual - pl.col("volume_usual"), volume_usual=usual)
+
+
+def beside(frame: pl.DataFrame, key: str | tuple[str, ...], *others: pl.DataFrame) -> pl.DataFrame:
+    """A frame with the columns of others beside its own, found by key; rows and their order stay."""
+    for other in others:
+        frame = frame.join(other, on=key, how="left", maintain_order="left")
+    return frame

@@ -1,0 +1,340 @@
+"""What a chain says about itself and about the sessions before it: the counts that the quality gate decides on.
+
+One row for each underlying, found for all underlyings of a chain frame at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from scanner.history.panel import Panel
+from scanner.market import calendar
+
+# How many past sessions a chain is compared with. Past that, a feed that changed its shape for good is the new normal.
+LOOK_BACK = 5
+# Sessions of the exchange; what lies further back tells nothing of today's listing.
+FURTHEST_BACK = 10
+# The strikes at which call and put cost about the same tell the spot back: C - P + K, with carry neglected.
+_PARITY_STRIKES = 5
+_LONGEST_DAYS_FOR_PARITY = 45
+# The carry of several expiries is a line; the second expiry of it may be as far away as this.
+_LONGEST_DAYS_FOR_CARRY = 200
+# Carry hides nothing in an expiry this near: two per cent would be more than fifty a year.
+_DAYS_WITHOUT_CARRY = 14
+# By how much the expiries must differ, as a share of the spot and of their quotes' widths, to show a carry.
+_CARRY_SHARE, _CARRY_WIDTHS = 0.01, 2.0
+# Calls worth as much as exercise gives, and no more: so many of them agree on the spot within this share.
+_EXERCISED_STRIKES, _EXERCISE_SHARE = 3, 0.01
+
+_TRADE_DAY = pl.col("last_trade_time").dt.convert_time_zone(str(calendar.NEW_YORK)).dt.date()
+_TRADED = pl.col("volume") > 0
+_TWO_SIDED = (pl.col("bid") > 0) & (pl.col("ask") > 0)
+# No option is worth more than what it delivers: a call the underlying, a put its strike.
+_MOST = pl.when(pl.col("right") == "C").then("spot").otherwise("strike")
+
+
+def session_volume() -> pl.Expr:
+    """Volume of the session itself: a contract whose last trade lies before the session has not traded in it.
+
+    Some vendors leave the volume of the day a contract last traded in place until it trades again.
+    """
+    carried = _TRADED & (pl.col("session_date") > _TRADE_DAY)
+    return pl.when(carried).then(0).otherwise(pl.col("volume")).cast(pl.Int64).alias("volume")
+
+
+def gather(chain: pl.DataFrame, panel: Panel, previous: pl.DataFrame | None) -> pl.DataFrame:
+    """All evidence on a chain frame: one row for each underlying, in name order; null where there is none."""
+    chain = chain.with_columns(raw_volume="volume", day=_TRADE_DAY).with_columns(session_volume())
+    found = chain.group_by("underlying").agg(_own())
+    for more in (*_implied_spots(chain), _against_snapshot(chain, previous), *_against_past(chain, panel)):
+        found = found.join(more, on="underlying", how="left")
+    return found.sort("underlying")
+
+
+def _own() -> list[pl.Expr]:
+    """What the chain says by itself."""
+    dated = (pl.col("raw_volume") > 0) & pl.col("day").is_not_null()
+    quoted = pl.col("bid").is_not_null() | pl.col("ask").is_not_null()
+    known = pl.any_horizontal(pl.col("volume", "open_interest", "bid", "ask", "last").is_not_null())
+    zero = pl.max_horizontal(pl.col("bid", "ask").fill_null(0.0)) == 0
+    named = {
+        "session_date": pl.col("session_date").first(),
+        "quote_time": pl.col("quote_time").max(),
+        "oi_asof": pl.col("oi_asof").max(),
+        "known": known.sum(),
+        "volume": pl.col("raw_volume").sum(),
+        "newest_trade": pl.col("day").filter(dated).max(),
+        "later_share": (pl.col("day") > pl.col("session_date")).filter(dated).mean(),
+        "quoted": quoted.sum(),
+        "zero_quoted": (quoted & zero).sum(),
+        "two_sided": _TWO_SIDED.sum(),
+        "crossed": (_TWO_SIDED & (pl.col("bid") > pl.col("ask"))).sum(),
+        "absurd": (_TWO_SIDED & ~pl.col("nonstandard") & (pl.col("bid") > _MOST)).sum(),
+        "spot": pl.col("spot").drop_nulls().first(),
+        "least_strike": pl.col("strike").filter(~pl.col("nonstandard")).min(),
+        "most_strike": pl.col("strike").filter(~pl.col("nonstandard")).max(),
+    }
+    return [expression.alias(name) for name, expression in named.items()]
+
+
+def _implied_spots(chain: pl.DataFrame) -> list[pl.DataFrame]:
+    """The spots that calls and puts imply, whatever spot the source claims.
+
+    ``parity_spot``: the strikes of the next 45 days at which call and put cost about the same, carry neglected.
+    ``near_spot``: those of an expiry within two weeks. ``carry_spot``: where the line through the logarithms of several
+    expiries' levels begins, if they lie apart: dear borrowing is its slope, a late price its beginning.
+    ``called_spot`` and ``put_spot``: what American calls and puts in the money are worth beside their strikes, if these
+    agree: they are exercised rather than sold for less.
+    """
+    key = ("underlying", "root", "expiry", "strike")
+    days = (pl.col("expiry") - pl.col("session_date")).dt.total_days()
+    usable = chain.filter(
+        _TWO_SIDED,
+        ~pl.col("nonstandard"),
+        pl.col("bid") <= pl.col("ask"),
+        days.is_between(0, _LONGEST_DAYS_FOR_CARRY),
+    ).with_columns(mid=(pl.col("bid") + pl.col("ask")) / 2, width=(pl.col("ask") - pl.col("bid")) / 2, days=days)
+    calls, puts = (usable.filter(pl.col("right") == right) for right in ("C", "P"))
+    difference = pl.col("mid") - pl.col("mid_put")
+    pairs = calls.join(puts.select(*key, "mid", "width"), on=key, suffix="_put").select(
+        "underlying",
+        "root",
+        "expiry",
+        "days",
+        apart=difference.abs(),
+        implied=difference + pl.col("strike"),
+        width=pl.col("width") + pl.col("width_put"),
+    )
+    near = pl.col("days") <= _LONGEST_DAYS_FOR_PARITY
+    levels = (
+        pairs.group_by("underlying", "root", "expiry")
+        .agg(
+            pl.col("days").first(),
+            pl.col("implied", "width").bottom_k_by("apart", _PARITY_STRIKES),
+        )
+        .filter(pl.col("implied").list.len() == _PARITY_STRIKES)
+        .with_columns(pl.col("implied", "width").list.median())
+    )
+    return [
+        _parity_spot(pairs.filter(near)),
+        _nearest_level(levels),
+        _carry_spot(levels),
+        _exercised(calls.filter(near), pl.col("strike") + pl.col("mid"), pl.Expr.bottom_k, "called_spot"),
+        _exercised(puts.filter(near), pl.col("strike") - pl.col("mid"), pl.Expr.top_k, "put_spot"),
+    ]
+
+
+def _parity_spot(pairs: pl.DataFrame) -> pl.DataFrame:
+    """``underlying parity_spot``: the median of the five strikes at which call and put are least apart."""
+    found = pairs.group_by("underlying").agg(parity_spot=pl.col("implied").bottom_k_by("apart", _PARITY_STRIKES))
+    full = found.filter(pl.col("parity_spot").list.len() == _PARITY_STRIKES)
+    return full.with_columns(pl.col("parity_spot").list.median())
+
+
+def _nearest_level(levels: pl.DataFrame) -> pl.DataFrame:
+    """``underlying near_spot``: the level of the first expiry."""
+    near = levels.filter(pl.col("days") <= _DAYS_WITHOUT_CARRY).sort("days", "root")
+    return near.group_by("underlying").agg(near_spot=pl.col("implied").first())
+
+
+def _carry_spot(levels: pl.DataFrame) -> pl.DataFrame:
+    """``underlying carry_spot``: a line through ln(level) over time, at the session; for those whose levels lie apart.
+
+    The expiries of the next 45 days count, and always the first two.
+    """
+    order = pl.col("days").rank("dense").over("underlying")
+    lined = levels.filter((pl.col("days") <= _LONGEST_DAYS_FOR_PARITY) | (order <= 2)).select(
+        "underlying",
+        t=pl.col("days") / 365,
+        y=pl.col("implied").log(),
+        blur=pl.col("width") / pl.col("implied"),
+        w=(pl.col("width") / pl.col("implied") + 0.001) ** -2,
+    )
+    t, y, w = pl.col("t"), pl.col("y"), pl.col("w")
+    mean_t, mean_y = (w * t).sum() / w.sum(), (w * y).sum() / w.sum()
+    slope = (w * (t - mean_t) * (y - mean_y)).sum() / (w * (t - mean_t) ** 2).sum()
+    lines = lined.group_by("underlying").agg(
+        carry_spot=(mean_y - slope * mean_t).exp(),
+        carried=slope.abs() * (t.max() - t.min()),
+        blur=pl.col("blur").max(),
+        expiries=t.n_unique(),
+    )
+    clear = pl.col("carried") > pl.max_horizontal(pl.lit(_CARRY_SHARE), _CARRY_WIDTHS * pl.col("blur"))
+    return lines.filter((pl.col("expiries") >= 2) & clear).select("underlying", "carry_spot")
+
+
+def _exercised(
+    rows: pl.DataFrame, level: pl.Expr, furthest: Callable[[pl.Expr, int], pl.Expr], name: str
+) -> pl.DataFrame:
+    """``underlying`` and the three levels of American options that lie furthest: their median, where they agree."""
+    american = rows.filter(pl.col("exercise_style") == "american").select("underlying", level=level)
+    levels = furthest(pl.col("level"), _EXERCISED_STRIKES)
+    agree = levels.max() - levels.min() <= _EXERCISE_SHARE * levels.median()
+    enough = levels.len() == _EXERCISED_STRIKES
+    return american.group_by("underlying").agg(pl.when(agree & enough).then(levels.median()).alias(name))
+
+
+def _against_snapshot(chain: pl.DataFrame, previous: pl.DataFrame | None) -> pl.DataFrame:
+    """How far cumulative volume fell since the snapshot before in the same session."""
+    if previous is None or previous.is_empty():
+        return pl.DataFrame(schema={"underlying": pl.String, "fell": pl.Int64, "fell_rows": pl.UInt32})
+    before = previous.select("contract", "session_date", before=session_volume())
+    fall = (pl.col("before") - pl.col("volume")).clip(0)
+    return (
+        chain.select("underlying", "contract", "session_date", "volume")
+        .join(before, on=["contract", "session_date"])
+        .group_by("underlying")
+        .agg(
+            fell=fall.sum(),
+            fell_rows=(fall > 0).sum(),
+            before_volume=pl.col("before").sum(),
+            before_rows=(pl.col("before") > 0).sum(),
+        )
+    )
+
+
+def _against_past(chain: pl.DataFrame, panel: Panel) -> list[pl.DataFrame]:
+    """Comparisons with the newest sessions of the panel."""
+    rows = panel.rows_of(chain)
+    newest = chain.select(pl.col("session_date").min()).item()
+    back = (len(calendar.sessions_between(day, newest - timedelta(days=1))) for day in panel.sessions[-LOOK_BACK:])
+    recent = sum(count <= FURTHEST_BACK for count in back)
+    columns = range(len(panel.sessions) - 1, len(panel.sessions) - 1 - recent, -1)
+    open_interest = chain["open_interest"].cast(pl.Float32).fill_null(np.nan).to_numpy()
+    return [
+        _repeats(chain, panel, rows, columns, open_interest),
+        *_open_interest(chain, panel, rows, columns, open_interest),
+        _usual_volume(panel, columns),
+    ]
+
+
+def _repeats(
+    chain: pl.DataFrame,
+    panel: Panel,
+    rows: npt.NDArray[np.int32],
+    columns: range,
+    open_interest: npt.NDArray[np.float32],
+) -> pl.DataFrame:
+    """The past session whose volumes the chain is most alike to, by the share of traded contracts that agree.
+
+    A repeat holds the trades of its own newest day, whatever its label, so volumes from before that day are left out.
+    """
+    carried = pl.col("day") < pl.col("day").max().over("underlying")
+    dated = pl.when(carried).then(0).otherwise(pl.col("raw_volume")).cast(pl.Float32)
+    volume = chain.select(dated.fill_null(np.nan)).to_series().to_numpy()
+    alike = []
+    for column in columns:
+        old_volume, old_oi = at(panel.volume, rows, column), at(panel.open_interest, rows, column)
+        traded = (volume > 0) | (old_volume > 0)
+        # A session that is not trusted is all NaN, and is like nothing.
+        known = np.isfinite(old_volume)
+        alike.append(
+            chain.select(
+                "underlying",
+                traded=pl.Series(traded & known),
+                same=pl.Series(traded & (volume == old_volume)),
+                same_oi=pl.Series((open_interest == old_oi) | (np.isnan(open_interest) & np.isnan(old_oi))),
+            )
+            .filter("traded")
+            .group_by("underlying")
+            .agg(
+                like_session=pl.lit(panel.sessions[column]),
+                like_share=pl.col("same").mean(),
+                like_traded=pl.len(),
+                like_oi=pl.col("same_oi").all(),
+            )
+        )
+    if not alike:
+        return pl.DataFrame(schema={"underlying": pl.String, "like_share": pl.Float64})
+    return pl.concat(alike).sort("like_share", descending=True, maintain_order=True).unique("underlying", keep="first")
+
+
+def _open_interest(
+    chain: pl.DataFrame,
+    panel: Panel,
+    rows: npt.NDArray[np.int32],
+    columns: range,
+    open_interest: npt.NDArray[np.float32],
+) -> list[pl.DataFrame]:
+    """Open interest beside that of the newest past session which has some, for each underlying."""
+    newest = _newest_column(panel, columns)
+    column = newest.join(chain.select("underlying"), on="underlying", how="right", maintain_order="right")
+    column_of = column["column"].fill_null(-1).to_numpy()
+    here = (rows >= 0) & (column_of >= 0)
+    old_oi, old_volume = np.full((2, len(rows)), np.nan, np.float32)
+    old_oi[here] = panel.open_interest[rows[here], column_of[here]]
+    old_volume[here] = panel.volume[rows[here], column_of[here]]
+    change = open_interest - old_oi
+    held = (
+        chain.select("underlying", pl.Series("change", change), pl.Series("old_oi", old_oi), pl.Series("v", old_volume))
+        .with_columns(pl.Series("open_interest", open_interest))
+        .fill_nan(None)
+        .group_by("underlying")
+        .agg(
+            compared=pl.col("change").count(),
+            changed=(pl.col("change") != 0).sum(),
+            traded_then=(pl.col("v") > 0).sum(),
+            impossible=(pl.col("change") > pl.col("v")).sum(),
+            changed_beside_volume=((pl.col("change") != 0) & pl.col("v").is_not_null()).sum(),
+            oi_now=pl.col("open_interest").filter(pl.col("old_oi").is_not_null()).sum(),
+            oi_then=pl.col("old_oi").sum(),
+            live_here=(pl.col("old_oi") > 0).sum(),
+        )
+    )
+    names = newest.join(chain.group_by("underlying").agg(pl.col("session_date").first()), on="underlying").with_columns(
+        oi_session=pl.col("column").replace_strict(dict(enumerate(panel.sessions)), return_dtype=pl.Date)
+    )
+    return [held, names.select("underlying", "oi_session"), _missing(panel, rows, names)]
+
+
+def _missing(panel: Panel, rows: npt.NDArray[np.int32], names: pl.DataFrame) -> pl.DataFrame:
+    """Contracts with open interest in the newest past session that have not expired and are not in the chain."""
+    absent = np.ones(panel.contracts.height, bool)
+    absent[rows[rows >= 0]] = False
+    gone = panel.contracts.select("underlying", "root", "expiry", row=pl.Series(np.arange(len(absent)))).filter(
+        pl.Series(absent)
+    )
+    gone = gone.join(names, on="underlying").filter(pl.col("expiry") >= pl.col("session_date"))
+    held = panel.open_interest[gone["row"].to_numpy(), gone["column"].to_numpy()]
+    return gone.filter(pl.Series(held > 0)).group_by("underlying").agg(missing=pl.len())
+
+
+def _newest_column(panel: Panel, columns: range) -> pl.DataFrame:
+    """For each underlying of the panel, the newest column that holds any open interest of it."""
+    found = [
+        panel.contracts.select("underlying", known=pl.Series(np.isfinite(panel.open_interest[:, column])))
+        .filter("known")
+        .select(pl.col("underlying").unique(), column=pl.lit(column, pl.Int64))
+        for column in columns
+    ]
+    if not found:
+        return pl.DataFrame(schema={"underlying": pl.String, "column": pl.Int64})
+    return pl.concat(found).unique("underlying", keep="first", maintain_order=True)
+
+
+def _usual_volume(panel: Panel, columns: range) -> pl.DataFrame:
+    """The smallest total volume among the past sessions, and how many of them are known."""
+    totals = [
+        panel.contracts.select("underlying", volume=pl.Series(panel.volume[:, column]).fill_nan(None))
+        .group_by("underlying")
+        .agg(pl.col("volume").sum(), known=pl.col("volume").count())
+        .filter(pl.col("known") > 0)
+        for column in columns
+    ]
+    if not totals:
+        return pl.DataFrame(schema={"underlying": pl.String, "least_volume": pl.Float64, "known_sessions": pl.UInt32})
+    return pl.concat(totals).group_by("underlying").agg(least_volume=pl.col("volume").min(), known_sessions=pl.len())
+
+
+def at(matrix: npt.NDArray[np.float32], rows: npt.NDArray[np.int32], column: int) -> npt.NDArray[np.float32]:
+    """One column of a panel's matrix for each chain row; NaN where the contract is not in the panel."""
+    if not len(matrix):
+        return np.full(len(rows), np.nan, np.float32)
+    values: npt.NDArray[np.float32] = matrix[rows, column]
+    values[rows < 0] = np.nan
+    return values

@@ -1,0 +1,266 @@
+"""The walk forward and what is measured on it."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from benchmarks.detection import decoys, injections, measures, walk
+from benchmarks.detection.injections import Injection
+from benchmarks.detection.published import RULES, Session
+from benchmarks.detection.tape import Tape
+from scanner.market import calendar
+from scanner.market.chain import conform
+from scanner.metrics import matching
+
+DAYS = calendar.sessions_between(date(2025, 6, 2), date(2025, 7, 3))
+NEW_FROM = 16
+
+
+def recorded(seed: int = 1) -> pl.DataFrame:
+    """Canonical chains of one name: three expiries, twenty strikes, the highest listed only from session 16 on."""
+    random = np.random.default_rng(seed)
+    frames = []
+    for number, day in enumerate(DAYS):
+        strikes = [80.0 + 2 * step for step in range(20)] + ([120.0, 122.0] if number >= NEW_FROM else [])
+        rows = [
+            (date(2025, month, 18), strike, right) for month in (7, 8, 9) for strike in strikes for right in ("C", "P")
+        ]
+        frame = pl.DataFrame(rows, schema=["expiry", "strike", "right"], orient="row")
+        rate = 12 * np.exp(-np.abs(frame["strike"].to_numpy() - 100) / 8) * np.exp(random.normal(0, 0.3))
+        volume = random.poisson(random.gamma(0.3, rate / 0.3))
+        age = number - NEW_FROM if number >= NEW_FROM else 99
+        interest = np.where(frame["strike"].to_numpy() >= 120, 0 if age == 0 else 10, 200)
+        frames.append(
+            frame.with_columns(
+                source=pl.lit("test"),
+                simulated=pl.lit(value=False),
+                session_date=pl.lit(day),
+                quote_time=pl.lit(calendar.session_close(day)),
+                underlying=pl.lit("AAA"),
+                root=pl.lit("AAA"),
+                spot=pl.lit(100.0),
+                last=pl.lit(1.0),
+                volume=pl.Series(volume),
+                open_interest=pl.Series(interest),
+                vendor_iv=pl.lit(0.3),
+                vendor_delta=pl.lit(0.5),
+            )
+        )
+    return conform(pl.concat(frames))
+
+
+@pytest.fixture(scope="module")
+def tape() -> Tape:
+    return Tape.of(recorded())
+
+
+@pytest.fixture(scope="module")
+def models(tape: Tape) -> walk.Models:
+    return walk.fit_models(tape, range(18, 22))
+
+
+def test_a_tape_gives_back_the_chains_it_was_made_of(tape: Tape) -> None:
+    day = recorded().filter(pl.col("session_date") == DAYS[5])
+    columns = ["contract", "volume", "open_interest", "spot"]
+    assert tape.chain(5).select(columns).equals(day.select(columns))
+
+
+def test_a_panel_of_a_tape_holds_only_the_sessions_before(tape: Tape) -> None:
+    panel = tape.panel(10, 4)
+    assert panel.sessions == tuple(DAYS[6:10])
+    assert panel.volume.shape == (120, 4)
+
+
+def test_a_session_served_twice_is_left_out_of_a_tape_with_its_reason() -> None:
+    chains = recorded()
+    copied = chains.filter(pl.col("session_date") == DAYS[8]).with_columns(
+        session_date=pl.lit(DAYS[9]), quote_time=pl.lit(calendar.session_close(DAYS[9]))
+    )
+    dirty = pl.concat([chains.filter(pl.col("session_date") != DAYS[9]), copied])
+    tape = Tape.of(dirty).trusted(dirty)
+    assert not len(tape.rows(9))
+    assert len(tape.rows(8)) == len(tape.rows(10)) == 120
+    assert any(str(DAYS[9]) in sentence for sentence in tape.excluded)
+
+
+def test_planted_lots_are_the_only_difference_to_the_tape(tape: Tape) -> None:
+    volume, planted = injections.plant(tape, range(16, 19), 2, np.random.default_rng(3))
+    added = np.nan_to_num(volume - tape.volume)
+    assert added.sum() == sum(int(item.lots.sum()) for item in planted)
+    assert {item.kind for item in planted} == set(injections.KINDS)
+    assert all(injections.SMALLEST <= item.lots.sum() <= injections.LARGEST for item in planted)
+    assert all(item.session == NEW_FROM for item in planted if item.kind == "new strike")
+    ladders = [tape.contracts[item.rows] for item in planted if item.kind == "ladder"]
+    assert all(
+        ladder.select("expiry", "right").n_unique() == 1 and ladder["strike"].diff()[1:].to_list() == [2.0, 2.0]
+        for ladder in ladders
+    )
+
+
+def test_places_may_be_limited_to_contracts_with_open_interest_but_not_for_new_strikes(tape: Tape) -> None:
+    _, planted = injections.plant(tape, range(16, 19), 2, np.random.default_rng(3), least_open_interest=100)
+    held = [tape.open_interest[item.rows[0], item.session] for item in planted if item.kind != "new strike"]
+    assert len(held) >= 12
+    assert min(held) == 200
+    fresh = [tape.open_interest[item.rows, item.session].tolist() for item in planted if item.kind == "new strike"]
+    assert fresh == [[0.0]] * len(fresh)
+    assert fresh
+
+
+def test_the_same_seed_plants_the_same_events(tape: Tape) -> None:
+    first, second = (injections.plant(tape, range(16, 19), 1, np.random.default_rng(9))[0] for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+
+
+def test_a_model_of_a_session_does_not_change_with_what_comes_after(tape: Tape, models: walk.Models) -> None:
+    later = tape.volume.copy()
+    later[:, 20:] *= 7
+    again = walk.fit_models(tape.with_volume(later), range(18, 19))[18]
+    assert walk.score(tape, 18, again).equals(walk.score(tape, 18, models[18]))
+
+
+def test_a_planted_block_of_thousands_is_at_the_top_of_our_list(tape: Tape, models: walk.Models) -> None:
+    row = 9
+    block = Injection("block", 19, np.array([row]), np.array([[4000]]))
+    volume = tape.volume.copy()
+    volume[row, 19] += 4000
+    ours = [
+        item for item in walk.lists(tape.with_volume(volume), {19: models[19]}, [block]) if item.detector == walk.OURS
+    ]
+    assert ours[0].hits[5] == frozenset({0})
+
+
+def test_a_budget_pays_for_natural_alerts_only_and_an_episode_costs_nothing_twice() -> None:
+    entries = [walk.Entry(9.0, (1,)), walk.Entry(8.0, (2, 3)), walk.Entry(7.0, (4,))] + [
+        walk.Entry(6.0 - 0.1 * n, (10 + n,)) for n in range(6)
+    ]
+    before: dict[tuple[str, int], set[int]] = {("rule", 5): {3}}
+    listed = walk._spend(0, "rule", entries, [(), (), (0,), *[()] * 6], before)
+    assert listed.paid[5] == (0, 3, 4, 5, 6)
+    assert listed.hits[5] == {0}
+    assert before["rule", 5] == {1, 2, 3, 4, 10, 11, 12, 13}
+
+
+def session_of(**changes: object) -> Session:
+    """Three contracts: one that passes every fixed threshold, one of size alone, one that is quiet."""
+    values: dict[str, object] = {
+        "volume": np.array([2000.0, 1500.0, 10.0]),
+        "open_interest": np.array([400.0, 60_000.0, 500.0]),
+        "price": np.array([8.0, 0.05, 1.0]),
+        "days": np.array([20, 20, 20], np.int32),
+        "otm_pct": np.array([0.12, 0.12, 0.02]),
+        "call": np.array([True, True, True]),
+        "underlying": np.zeros(3, np.int32),
+        "past": np.array([[10, 20, 30, 0, 40], [1500] * 5, [10] * 5], np.float32),
+    }
+    return Session(**(values | changes))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("rule", "fires"),
+    [
+        ("Barchart", [True, False, False]),
+        ("Unusual Whales Ask Flow", [True, False, False]),
+        ("InsiderFinance", [True, True, True]),
+        ("InsiderFinance golden", [True, False, False]),
+        ("Massive", [True, True, False]),
+        ("3.5 MAD", [True, False, False]),
+        ("volume / open interest", [True, False, False]),
+    ],
+)
+def test_a_published_rule_fires_where_its_text_says(rule: str, fires: list[bool]) -> None:
+    changes = {"otm_pct": np.array([0.12, 0.12, 0.11])} if rule == "InsiderFinance" else {}
+    assert (RULES[rule](session_of(**changes)) > 0).tolist() == fires
+
+
+def test_ratio_rules_divide_by_their_own_averages() -> None:
+    assert RULES["volume / 5-day mean"](session_of()).tolist() == [100.0, 1.0, 0.0]
+    assert RULES["Cboe LiveVol"](session_of()).tolist() == [100.0, 1.0, 0.0]
+    assert RULES["Market Chameleon"](session_of())[0] == pytest.approx(2000 / 1530)
+
+
+def test_recall_counts_the_first_hit_within_the_budget_and_its_delay() -> None:
+    drip = Injection("drip", 3, np.array([0]), np.ones((1, 5), np.int64))
+    block = Injection("block", 4, np.array([1]), np.ones((1, 1), np.int64))
+    none: dict[int, frozenset[int]] = {5: frozenset(), 20: frozenset(), 50: frozenset()}
+    lists = [
+        walk.Listed(4, "rule", (), {}, none),
+        walk.Listed(5, "rule", (), {}, none | {20: frozenset({0}), 50: frozenset({0})}),
+        walk.Listed(6, "rule", (), {}, none | {50: frozenset({0})}),
+    ]
+    outcome = measures.recall(lists, [drip, block])
+    assert outcome["delay_5"].to_list() == [None, None]
+    assert outcome["delay_20"].to_list() == [2, None]
+    assert outcome["delay_50"].to_list() == [2, None]
+
+
+def test_an_alert_is_confirmed_by_half_of_its_volume_and_not_judged_without_open_interest() -> None:
+    label = matching.confirmed(
+        np.array([100.0, 100.0, 100.0, 0.0]), np.array([10.0, 10.0, np.nan, 1.0]), np.array([60.0, 59.0, 80.0, 9.0])
+    )
+    np.testing.assert_array_equal(label, [1.0, 0.0, np.nan, np.nan])
+
+
+def test_matched_contracts_are_the_nearest_allowed_ones() -> None:
+    features = np.arange(20.0)[:, None]
+    allowed = np.ones(20, bool)
+    allowed[[10, 11]] = False
+    assert set(matching.matched_random(features, np.array([10]), allowed)[0]) == {7, 8, 9, 12, 13}
+    with pytest.raises(ValueError, match="4 contracts to match from"):
+        matching.matched_random(features, np.array([10]), np.arange(20) < 4)
+
+
+def test_false_alarms_are_realised_over_nominal() -> None:
+    surprise = np.zeros(10_000)
+    surprise[:200] = 2.5
+    scored = pl.DataFrame(
+        {
+            "session_date": [DAYS[0]] * 10_000,
+            "volume_expected": np.full(10_000, 5.0),
+            "dte": np.full(10_000, 20),
+            "combined_surprise": surprise,
+        }
+    )
+    table = measures.false_alarms([scored], "combined_surprise", np.random.default_rng(1))
+    everything = table.filter(pl.col("by") == "all")
+    assert everything["ratio"].to_list() == pytest.approx([2.0, 0.0, 0.0])
+
+
+def test_a_repeated_a_holiday_and_a_half_empty_chain_raise_nothing_and_a_busy_day_is_not_refused(
+    tape: Tape, models: walk.Models
+) -> None:
+    table = decoys.judge_decoys(tape, models, np.random.default_rng(2))
+    rows = {row["decoy"]: row for row in table.iter_rows(named=True)}
+    for name in ("repeated chain", "holiday served as a session", "half of the chain missing"):
+        assert (rows[name]["decoyed"], rows[name]["refused"]) == (0.0, 1.0)
+    assert rows["market-wide busy day"]["refused"] == 0.0
+    assert rows["market-wide busy day"]["decoyed"] <= rows["market-wide busy day"]["ordinary"] + 1
+
+
+@pytest.mark.realdata
+def test_every_label_that_is_no_session_is_left_out_of_the_real_tape(real_data: Path) -> None:
+    tape = Tape.read(real_data / "eod-volume-oi", ("AAPL",))
+    assert {date(2026, 5, 25), date(2026, 6, 19), date(2026, 7, 3)}.isdisjoint(tape.sessions)
+    assert len(tape.sessions) == 62
+    assert sum("not a session" in sentence for sentence in tape.excluded) == 3
+
+
+@pytest.mark.realdata
+def test_stated_chances_come_as_often_as_stated_on_real_sessions(real_data: Path) -> None:
+    tape = Tape.read(real_data / "eod-volume-oi", ("AAPL",))
+    models = walk.fit_models(tape, range(40, 60, 4))
+    scored = [walk.score(tape, session, model) for session, model in models.items()]
+    table = measures.false_alarms(scored, "combined_surprise", np.random.default_rng(1))
+    ratios = dict(table.filter(pl.col("by") == "all").select("nominal", "ratio").iter_rows())
+    assert 0.5 < ratios[1e-2] < 2.0
+    assert 0.3 < ratios[1e-3] < 3.0
+
+
+def test_days_between_expiry_and_session_are_calendar_days(tape: Tape) -> None:
+    assert tape.contracts["expiry"][0] == date(2025, 7, 18)
+    assert tape.days_to_expiry(0)[0] == 46
