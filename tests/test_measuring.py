@@ -12,12 +12,12 @@ from built_chains import built_chain
 from quoted_chains import FUTURES, FUTURES_STRIKES, FUTURES_VOLATILITY, RATE, volatility_chain, years_of_future
 
 from scanner import chain
-from scanner.measuring import Frames, measure
+from scanner.measuring import Frames, KnownBefore, measure
 from scanner.panel import Panel
 
 
 def measured(frame: pl.DataFrame) -> Frames:
-    return measure(frame, Panel.empty("test"), frame["quote_time"][0]).frames
+    return measure(frame, KnownBefore(Panel.empty("test")), frame["quote_time"][0]).frames
 
 
 def test_options_on_volatility_have_their_monthly_expiries():
