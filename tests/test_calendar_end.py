@@ -11,7 +11,7 @@ from built_chains import built_chain
 from scanner.errors import ChainError
 from scanner.history.panel import Panel
 from scanner.market import calendar, chain
-from scanner.metrics.measure import measure
+from scanner.metrics.measure import KnownBefore, measure
 from scanner.pricing import price_chain
 
 LAST = calendar.session_on_or_before(calendar.LAST)
@@ -27,7 +27,9 @@ def test_an_expiry_beyond_the_calendar_is_priced_by_calendar_days() -> None:
 
 
 def test_the_metrics_of_the_last_session_look_beyond_it() -> None:
-    frames = measure(built_chain(LAST, expiries=BEYOND), Panel.empty("test"), calendar.session_close(LAST)).frames
+    frames = measure(
+        built_chain(LAST, expiries=BEYOND), KnownBefore(Panel.empty("test")), calendar.session_close(LAST)
+    ).frames
     assert frames["expiry"].sort("expiry")["is_monthly"].to_list() == [True, True, True]
     row = frames["underlying"].row(0, named=True)
     assert row["max_pain"] is not None
@@ -37,7 +39,7 @@ def test_the_metrics_of_the_last_session_look_beyond_it() -> None:
 def test_the_first_session_of_the_calendar_that_has_one_before_it_is_measured() -> None:
     second = calendar.next_session(calendar.next_session(calendar.FIRST))
     chain_then = built_chain(second, expiries=(date(2004, 1, 17), date(2004, 3, 20)))
-    frames = measure(chain_then, Panel.empty("test"), calendar.session_close(second)).frames
+    frames = measure(chain_then, KnownBefore(Panel.empty("test")), calendar.session_close(second)).frames
     assert frames["underlying"]["hv_20"].to_list() == [None]
     assert frames["contract"]["oi_change_5"].null_count() == chain_then.height
 

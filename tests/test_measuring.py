@@ -13,11 +13,11 @@ from quoted_chains import FUTURES, FUTURES_STRIKES, FUTURES_VOLATILITY, RATE, vo
 
 from scanner.history.panel import Panel
 from scanner.market import chain
-from scanner.metrics.measure import Frames, measure
+from scanner.metrics.measure import Frames, KnownBefore, measure
 
 
 def measured(frame: pl.DataFrame) -> Frames:
-    return measure(frame, Panel.empty("test"), frame["quote_time"][0]).frames
+    return measure(frame, KnownBefore(Panel.empty("test")), frame["quote_time"][0]).frames
 
 
 def test_options_on_volatility_have_their_monthly_expiries():

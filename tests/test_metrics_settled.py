@@ -15,7 +15,7 @@ from scipy.stats import norm
 from scanner.history.panel import Panel
 from scanner.market import calendar, chain
 from scanner.metrics import earnings, positioning
-from scanner.metrics.measure import measure
+from scanner.metrics.measure import KnownBefore, measure
 
 OPEX = date(2026, 7, 17)  # a third Friday
 WEEKLY, MONTHLY = date(2026, 7, 24), date(2026, 8, 21)
@@ -55,7 +55,7 @@ def book(*, underlying: str = "ABC", roots: tuple[str, ...] = ("ABC",), quoted: 
 def underlying(frame: pl.DataFrame) -> dict[str, object]:
     moment = frame["quote_time"].max()
     assert isinstance(moment, datetime)
-    return dict(measure(frame, Panel.empty("test"), moment).frames["underlying"].row(0, named=True))
+    return dict(measure(frame, KnownBefore(Panel.empty("test")), moment).frames["underlying"].row(0, named=True))
 
 
 def test_until_its_close_the_expiry_of_today_is_the_next_one() -> None:
@@ -78,7 +78,7 @@ def test_at_its_close_an_expiry_is_over_and_what_is_left_counts_as_all() -> None
 
 
 def test_a_settled_contract_has_no_gamma_and_its_days_are_counted_by_date() -> None:
-    frames = measure(book(), Panel.empty("test"), CLOSE).frames
+    frames = measure(book(), KnownBefore(Panel.empty("test")), CLOSE).frames
     today = frames["contract"].filter(pl.col("expiry") == OPEX)
     assert today["dte"].unique().to_list() == [0]
     assert today["years"].unique().to_list() == [0.0]
@@ -131,8 +131,14 @@ def test_of_two_roots_of_one_date_the_one_settled_in_the_morning_alone_is_over()
 
 def test_a_weekly_index_expiry_settled_in_the_morning_is_over_at_the_open() -> None:
     frame = book(underlying="VIX", roots=("VIXW",), quoted=calendar.session_open(OPEX))
-    shares = measure(frame, Panel.empty("test"), CLOSE).frames["underlying"]
-    assert shares["max_pain"].item() == 105.0
+    frames = measure(frame, KnownBefore(Panel.empty("test")), calendar.session_open(OPEX)).frames
+    contracts = frames["contract"]
+    assert contracts.filter(pl.col("expiry") == OPEX)["gamma"].null_count() == 6
+    # Options on different futures: what a move of one per cent changes.
+    weight = pl.col("gamma") * pl.col("forward") ** 2 * pl.col("open_interest")
+    of_week = contracts.filter(pl.col("expiry") == WEEKLY).select(weight.sum()).item()
+    share = of_week / contracts.select(weight.sum()).item()
+    assert frames["underlying"]["gamma_expiring_share_next"].item() == pytest.approx(share)
 
 
 def test_a_chain_of_settled_contracts_alone_has_nothing_coming() -> None:

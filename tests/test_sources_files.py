@@ -108,5 +108,5 @@ def test_the_files_source_needs_a_path() -> None:
 
 
 def test_a_source_that_is_not_there_is_named_with_those_that_are() -> None:
-    with pytest.raises(UsageError, match=r"there are: cboe .*, files .* and simulated"):
+    with pytest.raises(UsageError, match=r"there are: cboe .*; files .*; simulated"):
         open_source("crystal-ball", Chosen(None))

@@ -379,7 +379,12 @@ def test_a_strange_date_in_any_column_costs_its_row_or_itself(tmp_path: Path, na
 
 
 @pytest.mark.parametrize(
-    ("expiry", "said"), [("9999-12-31", "more than 15 years"), ("2026-08-14", "expired before the session")]
+    ("expiry", "said"),
+    [
+        ("2058-12-31", "more than 15 years"),
+        ("9999-12-31", "fits no OSI symbol"),
+        ("2026-08-14", "expired before the session"),
+    ],
 )
 def test_an_expiry_that_the_session_cannot_have_costs_its_row(tmp_path: Path, expiry: str, said: str) -> None:
     recorded = canonical(tmp_path, ROWS[0], ROWS[1].replace("2026-08-28", expiry))

@@ -81,7 +81,7 @@ def build(rows: pl.DataFrame, payload: Payload, findings: Findings) -> Built:
     rows = _once_each(rows, findings)
     if rows.is_empty():
         return Built()
-    rows = _trades_before_seen(_seen_in_the_past(without_empty_quotes(rows), payload, findings), findings)
+    rows = trades_before_seen(_seen_in_the_past(without_empty_quotes(rows), payload, findings), findings)
     try:
         told = _told_session(rows, payload)
     except _UntoldError as error:
@@ -182,7 +182,7 @@ def _seen_in_the_past(rows: pl.DataFrame, payload: Payload, findings: Findings) 
     return rows.with_columns(seen_at=pl.lit(None, dtype=chain.INSTANT))
 
 
-def _trades_before_seen(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
+def trades_before_seen(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
     """No trade later than the payload that tells of it: single ones lose their time, but most of them refute it."""
     if "last_trade_time" in rows.columns:
         early = (rows["last_trade_time"] > rows["seen_at"] + CLOCK_SKEW).sum()

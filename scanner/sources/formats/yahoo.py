@@ -70,7 +70,7 @@ class Yahoo(TextFormat):
         if "lasttradedate" in present:
             rows = rows.with_columns(last_trade_time=block["lasttradedate"])
             dated = columns.blanked(rows["last_trade_time"]).is_not_null()
-            rows = building.without_later_trades(columns.instants(rows, "UTC", findings, "last_trade_time"), findings)
+            rows = building.trades_before_seen(columns.instants(rows, "UTC", findings, "last_trade_time"), findings)
             rows = _todays_volume(rows, undated=dated & rows["last_trade_time"].is_null())
         live = _live_spot(meta, file, findings)
         return rows if live is None else rows.with_columns(spot=pl.lit(live))
