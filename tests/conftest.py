@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
+import databases
 import pytest
 
 _BESIDE_THE_CHECKOUT = Path(__file__).parents[2] / "shared" / "data"
@@ -22,3 +24,21 @@ def real_data() -> Path:
         reason = f"no recorded chains at {folder}; set SCANNER_REAL_DATA to their folder"
         pytest.fail(reason) if named else pytest.skip(reason)
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[str]:
+    """The URL of a PostgreSQL server of the tests' own, the database's name left out."""
+    reason = databases.missing()
+    if reason is not None:
+        pytest.skip(reason)
+    with databases.server() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where a state may live: a folder, or a database of a PostgreSQL server."""
+    if request.param == "sqlite":
+        return str(tmp_path)
+    return databases.new_database(request.getfixturevalue("postgresql_server"))

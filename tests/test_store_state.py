@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-import databases
 import pytest
 from alert_samples import FRIDAY, MONDAY, THURSDAY, THURSDAY_CLOSE, SampleRule, at, finding, findings, frames, scan
 from sqlalchemy.dialects import postgresql
@@ -24,23 +23,6 @@ from scanner.alerts.update import update
 from scanner.errors import ScanProblem, StoreDamagedError, StoreError, StoreLockedError
 from scanner.store.state import Calibration, Job, State, database, is_whole, set_aside
 from scanner.store.state.tables import Table
-
-
-@pytest.fixture(scope="session")
-def postgresql_server() -> Iterator[str]:
-    reason = databases.missing()
-    if reason is not None:
-        pytest.skip(reason)
-    with databases.server() as url:
-        yield url
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Where a state may live: a folder, or a database of a PostgreSQL server."""
-    if request.param == "sqlite":
-        return str(tmp_path)
-    return databases.new_database(request.getfixturevalue("postgresql_server"))
 
 
 @pytest.fixture
@@ -200,14 +182,6 @@ def test_a_damaged_file_is_set_aside_and_a_new_one_begun(tmp_path):
     assert kept.read_bytes() == b"broken" * 1000
     with State.open(tmp_path) as state:
         assert state.verify() == []
-
-
-def test_another_schema_version_is_refused_and_left_alone(tmp_path):
-    State.open(tmp_path).close()
-    with sqlite3.connect(tmp_path / "state.sqlite") as connection:
-        connection.execute("UPDATE meta SET value = '999' WHERE name = 'schema_version'")
-    with pytest.raises(StoreError, match="schema version 999, this program writes 1"):
-        State.open(tmp_path)
 
 
 def test_reading_where_nothing_was_ever_written_says_what_to_run(tmp_path):

@@ -17,15 +17,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Self
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, select, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from scanner.errors import StoreDamagedError, StoreError, StoreLockedError
-from scanner.store.files import expanded, obstacle, unwritable
+from scanner.store.files import TEMPORARY_SUFFIX, expanded, obstacle, unwritable
+from scanner.store.state import schema
 from scanner.store.state.ledger import Ledger
-from scanner.store.state.tables import SCHEMA_VERSION, MetaRow, Table
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +33,7 @@ FILE_NAME = "state.sqlite"
 _WAIT_SECONDS = 30
 _COMPANIONS = ("-wal", "-shm", "-journal")
 _WRITES = "scanner_writes"
+_REBUILDS = "scanner_rebuilds"
 # Any fixed number: the name of the lock that makes PostgreSQL's writers wait for each other, as SQLite's do.
 _ADVISORY_LOCK = 0x5CA17E
 # One view for all statements of a reading transaction; SQLite's are so by nature. A writer must not have it: it reads
@@ -56,8 +57,9 @@ class State:
     def open(cls, place: str | Path, *, read_only: bool = False) -> Self:
         """Open the state at ``place``: a file, a folder (which then holds ``state.sqlite``), or a database URL.
 
-        Creates file and tables where they are missing, unless ``read_only``. Raises StoreError where it cannot be
-        opened, is damaged, or was written by a newer version.
+        Creates file and tables where they are missing, and brings those of an older version up to date, unless
+        ``read_only``. Raises StoreError where it cannot be opened, is damaged, was written by a newer version, or
+        would have to be created or changed to be read.
         """
         url = _url(place)
         shown = url.database if url.get_backend_name() == "sqlite" else url.render_as_string(hide_password=True)
@@ -119,29 +121,31 @@ class State:
 
     def _prepare(self) -> None:
         with self._explained():
-            with self.engine.connect() as connection:
-                there = set(inspect(connection).get_table_names())
-            version = self._version() if MetaRow.__tablename__ in there else None
-            if version is None and self.read_only:
-                raise StoreError(
-                    f"{self.place} holds no state yet, and was opened read-only. Run `scanner scan` first."
-                )
-            # What a newer version added, or a killed start left out, is made where it is missing.
-            if not self.read_only and (version is None or not there >= set(Table.metadata.tables)):
-                with self.engine.connect().execution_options(**{_WRITES: True}) as connection, connection.begin():
-                    Table.metadata.create_all(connection)
-                    if version is None:
-                        _mark_version(connection)
-                version = self._version()
-        if version != str(SCHEMA_VERSION):
-            raise StoreError(
-                f"{self.place} has schema version {version}, this program writes {SCHEMA_VERSION}. "
-                "Use the version of scanner that made it, or move the file away and start a new one."
-            )
+            version = self._found()
+            if not self.read_only and schema.is_old(version):
+                self._bring_up()
+                version = self._found()
+        schema.must_be_current(version, self.place)
 
-    def _version(self) -> str | None:
-        with Session(self.engine) as session:
-            return session.scalar(select(MetaRow.value).where(MetaRow.name == "schema_version"))
+    def _found(self) -> int | None:
+        with self.engine.connect() as connection:
+            return schema.found(connection, self.place)
+
+    def _bring_up(self) -> None:
+        """Make the tables, or change an older version's, whole or not at all; once, where two processes begin it."""
+        copy = None
+        options = {_WRITES: True, _REBUILDS: True}
+        with self.engine.connect().execution_options(**options) as connection, connection.begin():
+            version = schema.found(connection, self.place)
+            if not schema.is_old(version):
+                return
+            if version and connection.dialect.name == "sqlite":
+                copy = _copied(Path(self.place), version)
+            schema.bring_up(connection, version)
+        if copy is not None:
+            copy.unlink(missing_ok=True)
+        if version is not None:
+            logger.info("%s: brought up to date from schema %s", self.place, version)
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -188,6 +192,26 @@ def set_aside(path: Path, now: datetime) -> Path:
     except OSError as error:
         raise StoreError(f"{path}: cannot be set aside: {error.strerror}. Move the file away by hand.") from error
     return kept
+
+
+def _copied(path: Path, version: int) -> Path:
+    """A copy of a SQLite state, as it is to every reader, beside it."""
+    copy = path.with_name(f"{path.name}.schema-{version}")
+    unfinished = copy.with_name(copy.name + TEMPORARY_SUFFIX)
+    try:
+        with (
+            contextlib.closing(_connect(path, read_only=False)) as source,
+            contextlib.closing(sqlite3.connect(unfinished)) as target,
+        ):
+            source.backup(target)
+        shutil.copymode(path, unfinished)
+        unfinished.replace(copy)
+    except sqlite3.Error as error:
+        unfinished.unlink(missing_ok=True)
+        raise _explain_sqlite(error, str(copy)) from error
+    except OSError as error:
+        raise unwritable(copy, error) from error
+    return copy
 
 
 def _url(place: str | Path) -> URL:
@@ -256,19 +280,17 @@ def _on_connect(connection: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get(_WRITES, False)
+    options = connection.get_execution_options()
+    if options.get(_REBUILDS, False):
+        # Else a table that is dropped to be rebuilt takes along the rows that point to it.
+        connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
+    writes = options.get(_WRITES, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def _begin_postgresql(connection: Connection) -> None:
     if connection.get_execution_options().get(_WRITES, False):
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
-
-
-def _mark_version(connection: Connection) -> None:
-    with Session(connection) as session:
-        session.merge(MetaRow(name="schema_version", value=str(SCHEMA_VERSION)))
-        session.flush()
 
 
 def _explain(error: SQLAlchemyError, place: str) -> StoreError:

@@ -9,10 +9,11 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, String, TypeDecorator
+from sqlalchemy import JSON, DateTime, Dialect, Double, ForeignKey, Index, String, TypeDecorator
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-SCHEMA_VERSION = 1
+# Another one means another step in ``migrations``, so that what older versions left can still be used.
+SCHEMA_VERSION = 2
 
 
 class Instant(TypeDecorator[datetime]):
@@ -39,7 +40,12 @@ class Instant(TypeDecorator[datetime]):
 class Table(DeclarativeBase):
     """Base of every table."""
 
-    type_annotation_map: ClassVar[dict[Any, Any]] = {datetime: Instant(), dict[str, Any]: JSON(), list[Any]: JSON()}
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        datetime: Instant(),
+        float: Double(),
+        dict[str, Any]: JSON(),
+        list[Any]: JSON(),
+    }
 
 
 class MetaRow(Table):
@@ -160,7 +166,7 @@ class LookRow(Table):
 
     __tablename__ = "looks"
     source: Mapped[str] = mapped_column(String(64), primary_key=True)
-    session_date: Mapped[date] = mapped_column(primary_key=True)
+    session_date: Mapped[date] = mapped_column(primary_key=True, index=True)
     underlying: Mapped[str] = mapped_column(String(32), primary_key=True)
     quote_time: Mapped[datetime] = mapped_column(primary_key=True)
     surprises: Mapped[dict[str, Any]]
