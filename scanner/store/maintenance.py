@@ -164,7 +164,13 @@ def _examine(store: Store, found: Verified, on_file: Callable[[Path], object]) -
             # Its session counts as not summarised from here on, and is made again from the snapshots.
             _condemn(store, found, path, problem)
     found.leftovers = sorted(store.path.rglob(f"*{TEMPORARY_SUFFIX}"))
-    found.outdated = count(store.outdated())
+    found.outdated = sum(
+        len(names)
+        for source, stale in store.outdated().items()
+        for session, names in stale.items()
+        # The newest session is summarised once it is over, or a later one begins.
+        if session < max(store.snapshots.sessions(source))
+    )
 
 
 def count(plan: dict[str, dict[date, list[str]]]) -> int:
