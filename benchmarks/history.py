@@ -20,8 +20,8 @@ import polars as pl
 
 from scanner.history.baseline import Baseline, gather
 from scanner.market import calendar, chain, symbology
+from scanner.metrics.summary import CONTRACT_ROWS
 from scanner.store.snapshots import Snapshots
-from scanner.store.summaries import CONTRACT_ROWS
 
 FIRST = date(2026, 6, 1)
 PER_ROOT = 364

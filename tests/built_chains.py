@@ -11,6 +11,8 @@ from typing import Any
 import polars as pl
 
 from scanner.market import calendar, chain
+from scanner.metrics import summary
+from scanner.quality.gate import VERDICTS
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,11 @@ def built_chain(
         oi_asof=pl.lit(calendar.previous_session(session)),
     )
     return chain.conform(frame.with_columns(**{name: _column(name, value) for name, value in (columns or {}).items()}))
+
+
+def unpriced_rows(frame: pl.DataFrame) -> pl.DataFrame:
+    """What is kept of a chain's contracts where nothing is known but volume, open interest and mid."""
+    return summary.of_session(summary.unpriced(frame), pl.DataFrame(schema=VERDICTS)).contracts
 
 
 def sessions_noon(day: date) -> datetime:

@@ -8,7 +8,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from scanner.activity.looks import Look, Looks, charged, look_at
+from scanner.activity.looks import charged, look_at
+from scanner.history.known_before import Look, Looks
 
 DAY = date(2026, 7, 20)
 # 1 + 0.22 ln 27, in decades: what the scans of a session that is scanned every 15 minutes cost.

@@ -14,6 +14,7 @@ from commands import Commands
 from scanner import pipeline, ruleset, shipped
 from scanner.activity import record
 from scanner.activity.record import MAIN, Calibration, levels, of_session
+from scanner.app import configured
 from scanner.config import Settings
 from scanner.market import calendar
 from scanner.outputs import calibration, document
@@ -92,13 +93,14 @@ def replayed(tmp_path_factory) -> tuple[Path, list[dict]]:
     """A store of 26 sessions, the last six of them judged in order with one state beside it."""
     folder = tmp_path_factory.mktemp("store")
     with (
-        Store.open(folder, summarise=pipeline.summarise, calculation_version=pipeline.CALCULATION_VERSION) as store,
+        Store.open(folder) as store,
         State.open(folder / FILE_NAME) as state,
     ):
         for day in DAYS[:26]:
             store.snapshots.write(built_chain(day, strikes=STRIKES), f"test-{day}")
         store.catch_up()
-        results = pipeline.replay(store, None, None, DAYS[20], DAYS[25], RULES, Settings(), state)
+        setup = configured.setup(Settings(), store, state, RULES)
+        results = pipeline.replay(setup, None, None, DAYS[20], DAYS[25])
         return folder, [document.document(result) for result in results]
 
 

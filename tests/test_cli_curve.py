@@ -11,7 +11,7 @@ from pytest_httpserver import HTTPServer
 from quoted_chains import EXPIRIES, quoted_chain, years_to
 from typer.testing import CliRunner
 
-from scanner import pipeline
+from scanner.app.configured import pricing
 from scanner.cli import common
 from scanner.cli.app import app
 from scanner.config import load
@@ -109,7 +109,7 @@ def test_a_refresh_without_a_file_to_keep_it_in_says_what_to_write(tmp_path: Pat
 
 def test_chains_are_discounted_by_the_configured_file(configured: Path) -> None:
     configured.with_name("yields.csv").write_text("Date,1 Mo,1 Yr\n06/02/2025,20.00,20.00\n")
-    priced = pipeline.configured_pricing(load(configured))(quoted_chain()).expiries
+    priced = pricing(load(configured)).price(quoted_chain()).expiries
     # 20 % a year, paid twice: a factor of 1 / 1.1 every half year.
     expected = [1.1 ** (-2 * years_to(expiry)) for expiry in EXPIRIES]
     assert priced["discount"].to_list() == pytest.approx(expected, rel=1e-12)

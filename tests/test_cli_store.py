@@ -16,7 +16,7 @@ from typer.testing import CliRunner, Result
 from scanner.cli.app import app
 from scanner.errors import StoreError
 from scanner.market import calendar
-from scanner.pipeline import CALCULATION_VERSION, summarise
+from scanner.metrics.summary import CALCULATION_VERSION
 from scanner.store import maintenance
 from scanner.store.importing import ImportReport, import_chains
 from scanner.store.state import FILE_NAME, State
@@ -27,7 +27,7 @@ DAYS = calendar.sessions_between(date(2026, 8, 3), date(2026, 8, 5))
 
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
-    with Store.open(tmp_path / "store", summarise=summarise, calculation_version=CALCULATION_VERSION) as opened:
+    with Store.open(tmp_path / "store") as opened:
         import_chains(opened, [Recorded(built_chain(day)) for day in DAYS], ImportReport())
     return tmp_path / "store"
 

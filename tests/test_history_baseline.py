@@ -8,20 +8,18 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 import pytest
-from built_chains import built_chain
+from built_chains import built_chain, unpriced_rows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scanner.history.baseline import Baseline, gather
 from scanner.history.panel import FIELDS
-from scanner.market import corporate_events
-from scanner.store.derive import raw_summary
 
 FIRST = date(2026, 8, 3)
 
 
 def rows(session: date, **options: object) -> pl.DataFrame:
-    return raw_summary(built_chain(session, **options), corporate_events.empty())[0]  # type: ignore[arg-type]
+    return unpriced_rows(built_chain(session, **options))  # type: ignore[arg-type]
 
 
 def view(baseline: Baseline, field: str) -> npt.NDArray[np.float32]:

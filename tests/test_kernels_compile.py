@@ -294,9 +294,10 @@ def test_code_that_holds_a_function_named_before_the_counting_began_is_not_kept(
 STAGES = """
 import hashlib, sys
 from numba.core.dispatcher import Dispatcher
-from scanner import pipeline
-from scanner.cli import opening
-from scanner.metrics.measure import KnownBefore, measure
+from scanner.app import opening
+from scanner.sources.receiving import newest_quotes
+from scanner.history.known_before import KnownBefore
+from scanner.metrics.measure import measure
 from scanner.pricing import price_chain
 from scanner.sources import simulated
 
@@ -310,7 +311,7 @@ def scoring():
     with opening.temporary_memory() as memory:
         opening.remember(memory.store, history)
         panel = memory.store.history.panel("simulated", ["AAPL", "SPY"], last["session_date"][0])
-        return list(measure(last, KnownBefore(panel), pipeline.newest_quotes(last)).frames.values())
+        return list(measure(last, KnownBefore(panel), newest_quotes(last)).frames.values())
 
 for stage in sys.argv[1:]:
     text = "".join(frame.write_json() for frame in globals()[stage]())

@@ -8,13 +8,11 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from built_chains import Recorded, built_chain
+from built_chains import Recorded, built_chain, unpriced_rows
 
 from scanner import quality
 from scanner.errors import SourceError
-from scanner.market import corporate_events
 from scanner.market.corporate_actions import Actions, Rename, Split, read_renames
-from scanner.store.derive import raw_summary
 from scanner.store.importing import ImportReport, import_chains
 from scanner.store.store import Store
 
@@ -110,7 +108,7 @@ def test_telling_of_a_split_later_makes_the_sessions_since_outdated(tmp_path: Pa
 
 
 def test_a_reverse_split_leaves_the_old_contracts_under_an_adjusted_root() -> None:
-    rows = raw_summary(built_chain(BEFORE), corporate_events.empty())[0]
+    rows = unpriced_rows(built_chain(BEFORE))
     moved = Actions((Split("ABC", FIRST_AFTER, 0.1),)).restate_contracts(rows)
     assert moved["root"].unique().to_list() == ["ABC1"]
     assert moved["contract"][0] == "ABC1260918C00090000"
@@ -118,7 +116,7 @@ def test_a_reverse_split_leaves_the_old_contracts_under_an_adjusted_root() -> No
 
 
 def test_a_split_of_one_name_leaves_the_others_alone() -> None:
-    rows = raw_summary(built_chain(BEFORE), corporate_events.empty())[0]
+    rows = unpriced_rows(built_chain(BEFORE))
     assert Actions((Split("XYZ", FIRST_AFTER, 7.0),)).restate_contracts(rows).equals(rows)
 
 
@@ -134,13 +132,13 @@ def test_a_renamed_underlying_keeps_its_history(tmp_path: Path) -> None:
 
 
 def test_an_adjusted_root_is_renamed_with_its_underlying() -> None:
-    rows = raw_summary(built_chain(BEFORE, underlying="FB", root="FB1"), corporate_events.empty())[0]
+    rows = unpriced_rows(built_chain(BEFORE, underlying="FB", root="FB1"))
     moved = Actions(renames=(Rename("FB", "META", FIRST_AFTER),)).restate_contracts(rows)
     assert moved.select("underlying", "root").unique().rows() == [("META", "META1")]
 
 
 def contract_rows(underlying: str, root: str | None = None) -> pl.DataFrame:
-    return raw_summary(built_chain(BEFORE, underlying=underlying, root=root), corporate_events.empty())[0]
+    return unpriced_rows(built_chain(BEFORE, underlying=underlying, root=root))
 
 
 def roots(rows: pl.DataFrame) -> list[tuple[str, str]]:

@@ -12,12 +12,12 @@ import polars as pl
 import pytest
 from built_chains import built_chain
 
-from scanner import pipeline
 from scanner.activity import iv30_change_surprise
+from scanner.history.known_before import KnownBefore
 from scanner.history.panel import Panel
 from scanner.market import calendar
 from scanner.metrics import earnings, underlying
-from scanner.metrics.measure import KnownBefore, measure
+from scanner.metrics.measure import measure
 from scanner.store.store import Store
 
 DAYS = calendar.sessions_between(date(2026, 5, 1), date(2026, 7, 31))
@@ -30,9 +30,7 @@ CHANGES = {
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(
-        tmp_path / "store", summarise=pipeline.summarise, calculation_version=pipeline.CALCULATION_VERSION
-    ) as opened:
+    with Store.open(tmp_path / "store") as opened:
         yield opened
 
 

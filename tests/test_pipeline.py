@@ -10,13 +10,17 @@ import pytest
 from built_chains import built_chain
 
 from scanner import activity, pipeline, ruleset, shipped
+from scanner.app import configured
 from scanner.config import Settings
 from scanner.fields import SCOPES, of
+from scanner.history.known_before import KnownBefore
 from scanner.history.panel import Panel
 from scanner.market import calendar
-from scanner.metrics.measure import KnownBefore, Measured, measure
+from scanner.metrics import summary
+from scanner.metrics.measure import Measured, measure
 from scanner.outputs import document
 from scanner.sources.base import Fetched, failed
+from scanner.sources.receiving import Request, receive
 from scanner.sources.registry import Vendor
 from scanner.store.recall import Memory
 from scanner.store.state import State
@@ -28,9 +32,7 @@ RULES = list(ruleset.load([shipped.shipped_rules()]).stable())
 
 @pytest.fixture
 def store(tmp_path):
-    with Store.open(
-        tmp_path / "store", summarise=pipeline.summarise, calculation_version=pipeline.CALCULATION_VERSION
-    ) as opened:
+    with Store.open(tmp_path / "store") as opened:
         yield opened
 
 
@@ -42,7 +44,7 @@ def keep(store: Store, days: list[date]) -> None:
 
 def replayed(store: Store, tmp_path, first: date, last: date) -> list[str]:
     with State.open(tmp_path / f"state-{first}-{last}-{len(list(store.snapshots.files()))}.sqlite") as state:
-        results = pipeline.replay(store, None, None, first, last, RULES, Settings(), state)
+        results = pipeline.replay(configured.setup(Settings(), store, state, RULES), None, None, first, last)
         return [document.dumps(result) for result in results]
 
 
@@ -115,7 +117,7 @@ def test_a_later_source_is_asked_only_for_what_the_earlier_ones_lack():
     now = calendar.session_close(DAYS[0])
     first = Canned("first", ABC=built_chain(DAYS[0], source="first"))
     second = Canned("second", ABC=built_chain(DAYS[0], source="second"), XYZ=built_chain(DAYS[0], underlying="XYZ"))
-    received = pipeline.receive([first, second], pipeline.Request(("ABC", "XYZ", "NOPE"), None, now, "x"))
+    received = receive([first, second], Request(("ABC", "XYZ", "NOPE"), None, now, "x"))
     assert received.chain is not None
     assert dict(received.chain.group_by("underlying").agg(pl.col("source").first()).iter_rows()) == {
         "ABC": "first",
@@ -129,7 +131,7 @@ def test_a_name_is_one_however_it_is_spelled_over_all_sources():
     brk = built_chain(DAYS[0], underlying="BRK.B", root="BRKB")
     first = Canned("first", **{"BRK-B": brk, "ABC": built_chain(DAYS[0])})
     second = Canned("second", **{"BRK-B": brk, "BRK.B": brk, "BRKB": brk})
-    received = pipeline.receive([first, second], pipeline.Request(("BRK-B", "BRK.B", "BRKB", "ABC"), None, now, "x"))
+    received = receive([first, second], Request(("BRK-B", "BRK.B", "BRKB", "ABC"), None, now, "x"))
     assert received.chain is not None
     assert received.chain.height == 40
     assert received.problems == []
@@ -147,7 +149,7 @@ def test_a_chain_holds_each_contract_once_whoever_gives_it_twice_and_it_is_said(
     now = calendar.session_close(DAYS[0])
     # One contract under two names: XYZ lists the very contracts of ABC.
     twice = Repeating("test", ABC=built_chain(DAYS[0]), XYZ=built_chain(DAYS[0], underlying="XYZ", root="ABC"))
-    received = pipeline.receive([twice], pipeline.Request(("ABC", "XYZ"), None, now, "x"))
+    received = receive([twice], Request(("ABC", "XYZ"), None, now, "x"))
     assert received.chain is not None
     assert received.chain.height == 20
     assert not received.chain["contract"].is_duplicated().any()
@@ -159,7 +161,7 @@ def test_a_name_that_came_in_another_spelling_is_not_asked_for_again():
     now = calendar.session_close(DAYS[0])
     served = built_chain(DAYS[0], underlying="BRK.B", root="BRKB")
     sources = [Canned(name, **{"BRK-B": served.with_columns(source=pl.lit(name))}) for name in ("first", "second")]
-    received = pipeline.receive(sources, pipeline.Request(("BRK-B",), None, now, "x"))
+    received = receive(sources, Request(("BRK-B",), None, now, "x"))
     assert received.chain is not None
     assert received.chain["source"].unique().to_list() == ["first"]
 
@@ -226,5 +228,6 @@ def test_the_names_that_chances_rest_on_are_few_or_counted(names: tuple[str, ...
     empty = Panel.empty("test")
     panel = replace(empty, underlyings=names, sessions=tuple(DAYS[:12]))
     model = activity.fit(empty)
-    assert Measured({}, {}, model, 1.0, panel).basis is None
-    assert Measured({}, {}, replace(model, kind="own"), 1.0, panel).basis == said
+    nothing = summary.unpriced(built_chain(DAYS[0]).clear())
+    assert Measured({}, {}, nothing, model, 1.0, panel).basis is None
+    assert Measured({}, {}, nothing, replace(model, kind="own"), 1.0, panel).basis == said

@@ -10,12 +10,13 @@ import pytest
 from built_chains import built_chain
 
 from scanner import pipeline, ruleset, shipped
-from scanner.activity.looks import Looks
-from scanner.app import opening
+from scanner.app import configured, opening
 from scanner.config import AlertSettings, Settings, StoreSettings
+from scanner.history.known_before import Looks
 from scanner.market import calendar
 from scanner.sources import simulated
 from scanner.sources.base import Fetched
+from scanner.sources.receiving import Request
 from scanner.sources.registry import Vendor
 from scanner.store.state import State
 from scanner.store.store import Store
@@ -29,9 +30,9 @@ SETTINGS = Settings(alerts=AlertSettings(budget_per_session=1000))
 
 def scans(store: Store, state: State, source: object, moments: list[datetime]) -> Iterator[pipeline.ScanResult]:
     for number, moment in enumerate(moments):
-        request = pipeline.Request(NAMES, moment, moment, f"scan-{moment:%H%M}-{number}")
+        request = Request(NAMES, moment, moment, f"scan-{moment:%H%M}-{number}")
         clock = iter([moment]).__next__
-        yield pipeline.scan(request, [source], RULES, SETTINGS, store, state, clock=clock)
+        yield pipeline.scan(request, [source], configured.setup(SETTINGS, store, state, RULES), clock=clock)
 
 
 def raised(results: Iterator[pipeline.ScanResult]) -> set[str]:

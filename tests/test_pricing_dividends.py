@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from datetime import date
-from functools import partial
 from itertools import product
 
 import numpy as np
@@ -13,10 +12,11 @@ import pytest
 import QuantLib as ql  # noqa: N813 - the library's own usage
 from quoted_chains import EXPIRIES, QUOTE_TIME, RATE, SESSION, SPOT, quoted_chain
 
+from scanner.history.known_before import KnownBefore
 from scanner.history.panel import Panel
 from scanner.market import corporate_events
-from scanner.metrics.measure import KnownBefore, Methods, measure
-from scanner.pricing import american, price_chain, status
+from scanner.metrics.measure import Methods, measure
+from scanner.pricing import Pricing, american, price_chain, status
 from scanner.pricing.american import Dividends
 from scanner.pricing.curve import flat
 
@@ -249,12 +249,12 @@ def test_dividends_of_a_table_of_events_are_those_with_dollars():
 
 def test_a_scan_prices_with_the_dividends_of_its_events():
     """What a session is measured with, live or replayed, and what ``scanner chain`` shows."""
-    frame, price = paying_chain(), partial(price_chain, curve=flat(RATE))
+    frame = paying_chain()
     table = pl.DataFrame(
         [("ABC", date(2025, 6, 10), "dividend", 1.5, None)], schema=corporate_events.SCHEMA, orient="row"
     )
-    found = measure(frame, KnownBefore(Panel.empty("test"), events=table), QUOTE_TIME, Methods(price)).frames[
-        "contract"
-    ]
+    found = measure(
+        frame, KnownBefore(Panel.empty("test"), events=table), QUOTE_TIME, Methods(Pricing(flat(RATE)))
+    ).frames["contract"]
     wanted = price_chain(frame, flat(RATE), DIVIDENDS).contracts
     assert found.sort("contract")["iv"].to_list() == wanted.sort("contract")["iv"].to_list()

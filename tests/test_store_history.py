@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -12,7 +13,7 @@ from built_chains import Recorded, built_chain
 
 from scanner import quality
 from scanner.market import calendar
-from scanner.store.derive import raw_summary
+from scanner.pricing import PricedChain, Pricing
 from scanner.store.importing import ImportReport, import_chains
 from scanner.store.store import Store
 
@@ -125,40 +126,42 @@ def test_a_holiday_label_is_stored_with_its_verdict_and_takes_no_place_in_the_pa
     assert store.summaries.underlyings("test", holiday)["verdicts"][0][0]["check"] == "holiday"
 
 
-def test_a_name_that_cannot_be_priced_is_kept_without_volatilities_and_costs_no_other(tmp_path: Path) -> None:
-    def summarise(chain: pl.DataFrame, known: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+def test_a_name_that_cannot_be_priced_is_kept_without_volatilities_and_costs_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    price = Pricing.price
+
+    def failing(self: Pricing, chain: pl.DataFrame, *told: Any, **asked: Any) -> PricedChain:
         if "BAD" in chain["underlying"]:
             raise ZeroDivisionError
-        contracts, metrics = raw_summary(chain, known)
-        return contracts.with_columns(iv=pl.lit(0.3)), metrics.with_columns(iv30=pl.lit(0.3))
+        return price(self, chain, *told, **asked)
 
-    store = Store.open(tmp_path, summarise=summarise, calculation_version="1")
+    monkeypatch.setattr(Pricing, "price", failing)
+    store = Store.open(tmp_path)
     both = pl.concat([built_chain(DAYS[0], underlying="BAD"), built_chain(DAYS[0], underlying="XYZ")])
     store.snapshots.write(both, "scan")
     store.catch_up()
     rows = store.summaries.contracts("test", DAYS[0])
-    assert rows.group_by("underlying").agg(pl.col("iv").max(), pl.col("volume").count()).sort("underlying").rows() == [
-        ("BAD", None, 20),
-        ("XYZ", 0.3, 20),
-    ]
+    kept = rows.group_by("underlying").agg(pl.col("iv", "delta", "mid", "volume").count()).sort("underlying")
+    assert kept.rows() == [("BAD", 0, 0, 20, 20), ("XYZ", 20, 20, 20, 20)]
+    names = store.summaries.underlyings("test", DAYS[0]).sort("underlying")
+    # What needs no volatility is known of both.
+    assert names["call_volume"].to_list() == [both["volume"].gather_every(2).sum() // 2] * 2
+    assert names["parity_spot"].is_null().to_list() == [True, False]
 
 
 def test_numbers_of_another_calculation_version_are_left_out_until_they_are_made_again(tmp_path: Path) -> None:
-    def summarise(chain: pl.DataFrame, known: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-        contracts, metrics = raw_summary(chain, known)
-        return contracts.with_columns(iv=pl.lit(0.3)), metrics.with_columns(iv30=pl.lit(0.3))
-
-    take(Store.open(tmp_path, summarise=summarise, calculation_version="1"), built_chain(DAYS[0]))
-    newer = Store.open(tmp_path, summarise=summarise, calculation_version="2")
+    take(Store.open(tmp_path, calculation_version="of-before"), built_chain(DAYS[0]))
+    newer = Store.open(tmp_path)
     panel = newer.history.panel("test", ["ABC"], before=DAYS[1])
     assert np.isnan(panel.iv).all()
-    assert panel.underlying_sessions["iv30"].to_list() == [None]
+    assert panel.underlying_sessions["parity_spot"].to_list() == [None]
     assert np.isfinite(panel.volume).all()
     assert newer.outdated() == {"test": {DAYS[0]: ["ABC"]}}
     newer.catch_up()
     panel = newer.history.panel("test", ["ABC"], before=DAYS[1])
-    assert panel.iv.tolist() == [[np.float32(0.3)]] * 20
-    assert panel.underlying_sessions["iv30"].to_list() == [0.3]
+    assert np.isfinite(panel.iv).all()
+    assert panel.underlying_sessions["parity_spot"].null_count() == 0
 
 
 def test_an_import_cut_off_before_it_judged_is_finished_by_the_next(store: Store) -> None:

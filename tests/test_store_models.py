@@ -10,8 +10,9 @@ import pytest
 from built_chains import Recorded, built_chain
 
 from scanner import activity
+from scanner.history.known_before import KnownBefore
 from scanner.market import calendar
-from scanner.metrics.measure import KnownBefore, Methods, measure
+from scanner.metrics.measure import Methods, measure
 from scanner.store import models
 from scanner.store.importing import ImportReport, import_chains
 from scanner.store.store import Store

@@ -10,8 +10,11 @@ import polars as pl
 import pytest
 from built_chains import built_chain
 
+from scanner.store import maintenance
 from scanner.store import snapshots as stored
+from scanner.store.fingerprints import earlier_fingerprint
 from scanner.store.snapshots import Snapshots
+from scanner.store.store import Store
 
 
 @pytest.fixture
@@ -73,8 +76,9 @@ def test_each_chain_of_a_file_is_known_by_its_own_content(snapshots: Snapshots) 
     day = date(2026, 8, 3)
     names = [built_chain(day, underlying=name) for name in ("ABC", "XYZ")]
     snapshots.write(pl.concat(names), "scan")
-    assert [snapshots.holds(chain) for chain in names] == [True, True]
-    assert not snapshots.holds(built_chain(day, underlying="XYZ", volume=99))
+    assert snapshots.unheld(pl.concat(names)).is_empty()
+    changed = built_chain(day, underlying="XYZ", volume=99)
+    assert snapshots.unheld(pl.concat([names[0], changed])).equals(changed)
 
 
 def test_files_of_earlier_versions_that_say_less_of_their_chains_are_read(
@@ -83,15 +87,38 @@ def test_files_of_earlier_versions_that_say_less_of_their_chains_are_read(
     day = date(2026, 8, 3)
     written = stored._described
 
-    def shorter(chain: pl.DataFrame, digest: str) -> dict[str, Any]:
-        described = written(chain, digest)
+    def shorter(chain: pl.DataFrame) -> dict[str, Any]:
+        described = written(chain)
         return described | {"chains": [entry[:3] for entry in described["chains"]]}
 
     monkeypatch.setattr(stored, "_described", shorter)
     for hour in (15, 18):
         snapshots.write(built_chain(day, quote_time=datetime(2026, 8, 3, hour, tzinfo=UTC), volume=hour), f"at-{hour}")
     assert snapshots.newest("test", day)["volume"].unique().to_list() == [18]
-    assert snapshots.holds(built_chain(day, quote_time=datetime(2026, 8, 3, 15, tzinfo=UTC), volume=15))
+    again = built_chain(day, quote_time=datetime(2026, 8, 3, 15, tzinfo=UTC), volume=15)
+    assert snapshots.unheld(again).is_empty()
+
+
+def test_chains_that_an_earlier_version_wrote_are_known_again_and_verified(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    day = date(2026, 8, 3)
+    names = [built_chain(day, underlying=name) for name in ("ABC", "XYZ")]
+    written = stored._described
+
+    def as_before(chain: pl.DataFrame) -> dict[str, Any]:
+        entries = zip(written(chain)["chains"], chain.partition_by("underlying", maintain_order=True), strict=True)
+        chains = [[*entry[:3], earlier_fingerprint(part), "0" * 32, entry[5]] for entry, part in entries]
+        return written(chain) | {"fingerprint": earlier_fingerprint(chain), "chains": chains}
+
+    with Store.open(tmp_path) as store:
+        monkeypatch.setattr(stored, "_described", as_before)
+        store.snapshots.write(pl.concat(names), "before")
+        monkeypatch.undo()
+        changed = built_chain(day, underlying="XYZ", volume=99)
+        assert store.snapshots.unheld(pl.concat([names[0], changed])).equals(changed)
+        store.catch_up()
+        assert maintenance.verify(store).whole
 
 
 def test_the_earlier_chain_is_the_pull_before_and_never_a_part_of_the_same(snapshots: Snapshots) -> None:

@@ -10,13 +10,12 @@ add to the chance that it has already spent. A session that is looked at once, a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import date, datetime
 
 import numpy as np
 import polars as pl
 
 from scanner.activity.selection import benjamini_hochberg, priority, session_maximum
+from scanner.history.known_before import Look, Looks
 
 # Every 15 minutes from 9:45 to 16:00 New York time, and once after the close.
 SESSION_LOOKS = 27
@@ -30,36 +29,6 @@ SURPRISES = {
     "expiry": ("volume_surprise",),
     "underlying": ("volume_surprise", "back_end_surprise", "put_call_surprise", "iv30_change_surprise"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """One earlier scan of an underlying: the moment its quotes described, and what stood out (contract: surprise)."""
-
-    source: str
-    session_date: date
-    underlying: str
-    quote_time: datetime
-    surprises: Mapping[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Looks:
-    """The earlier looks at a session: how many at each underlying, and the largest surprise of a contract in them."""
-
-    counts: Mapping[str, int] = field(default_factory=dict)
-    highest: Mapping[str, float] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, earlier: list[Look]) -> Looks:
-        """Put looks together."""
-        counts: dict[str, int] = {}
-        highest: dict[str, float] = {}
-        for look in earlier:
-            counts[look.underlying] = counts.get(look.underlying, 0) + 1
-            for contract, surprise in look.surprises.items():
-                highest[contract] = max(surprise, highest.get(contract, surprise))
-        return cls(counts, highest)
 
 
 def look_at(contracts: pl.DataFrame) -> list[Look]:

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -14,14 +13,14 @@ from typing import TYPE_CHECKING
 from scanner.errors import RuleError, ScanProblem, SourceError, StoreError, UsageError
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import date, datetime
 
     import polars as pl
 
     from scanner.config import Settings
-    from scanner.pipeline import Received, Request
     from scanner.ruleset import Rule
     from scanner.sources.base import Source
+    from scanner.sources.receiving import Received, Request
     from scanner.store.state import State
     from scanner.store.store import Store
 
@@ -45,33 +44,34 @@ class Opened:
 
 
 def open_store(settings: Settings, *, read_only: bool = False) -> Store:
-    """The configured store, with this version's way to summarise and told of the events the configuration names.
+    """The configured store, told how the configuration has chains priced and which events it names.
 
-    Raises StoreError where it cannot be used, ConfigError where the events cannot be read.
+    Raises StoreError where it cannot be used, ConfigError where the events cannot be read, PricingError where the curve
+    cannot.
     """
-    from scanner.pipeline import CALCULATION_VERSION, configured_curve, configured_events, summarise
+    from scanner.app import configured
     from scanner.store.store import Store
 
     return Store.open(
         settings.store.path,
         read_only=read_only,
-        summarise=partial(summarise, curve=configured_curve(settings)),
-        calculation_version=CALCULATION_VERSION,
-        told=configured_events(settings),
+        pricing=configured.pricing(settings),
+        told=configured.events_table(settings),
     )
 
 
-def open_history(settings: Settings) -> Store:
-    """The configured store to be read, once all in it is summarised as it would be now.
+def open_history(settings: Settings, before: date | None = None) -> Store:
+    """The configured store to be read, once all in it (before a session) is summarised as it would be now.
 
-    What was stored before a split was known or by another calculation version is summarised anew; where the store
-    cannot be written, that is said and the store is read as it is. Raises as :func:`open_store` does.
+    What no scan saw the close of, what was stored before a split was known or by another calculation version is
+    summarised anew; where the store cannot be written, that is said and the store is read as it is. Raises as
+    :func:`open_store` does.
     """
     store = open_store(settings, read_only=True)
-    if store.outdated():
+    if store.outdated(before):
         try:
             with open_store(settings) as writable:
-                writable.catch_up()
+                writable.catch_up(writable.outdated(before))
         except StoreError as error:
             log.warning("%s; sessions that are to be summarised anew are judged as they are", error)
         store = open_store(settings, read_only=True)
@@ -116,21 +116,24 @@ def open_memory_if_possible(settings: Settings) -> Opened:
     return opened
 
 
-def store_if_there(settings: Settings) -> Store | None:
+def store_if_there(settings: Settings, before: date | None = None) -> Store | None:
     """The configured store, to be read as by :func:`open_history`; None where there is none yet."""
     try:
-        return open_history(settings)
+        return open_history(settings, before)
     except StoreError as error:
         log.info("%s; shown without history", error)
         return None
 
 
-def memory_if_there(settings: Settings) -> Opened:
-    """The configured store and the state beside it, to be read, as far as they are there."""
+def memory_if_there(settings: Settings, before: date) -> Opened:
+    """The configured store, of which the sessions before one are asked for, and the state beside it, to be read.
+
+    What is not there is left out.
+    """
     from scanner.store.state import FILE_NAME, State
 
     opened = Opened()
-    store = store_if_there(settings)
+    store = store_if_there(settings, before)
     if store is not None:
         opened.store = opened._stack.enter_context(store)
         with suppress(StoreError):
@@ -144,13 +147,13 @@ def chain_of(settings: Settings, request: Request, *, named_source: bool) -> tup
     Beside it stands the moment that it is judged as of. ``named_source`` tells that the command line says where from;
     then the store is not asked. Raises as :func:`open_sources` does, and SourceError where there is no chain.
     """
-    from scanner import pipeline
+    from scanner.sources import receiving
 
     if request.as_of is not None and not named_source:
         stored = _stored_chain(settings, request.symbols, request.as_of)
         if stored is not None:
-            return pipeline.Received(stored), request.as_of
-    received, moment = pipeline.receive_as_of(open_sources(settings, request.as_of), request)
+            return receiving.Received(stored), request.as_of
+    received, moment = receiving.receive_as_of(open_sources(settings, request.as_of), request)
     if received.chain is None:
         said = "; ".join(problem.message for problem in received.problems)
         raise SourceError(said or f"{', '.join(request.symbols)}: no chain")
@@ -159,17 +162,17 @@ def chain_of(settings: Settings, request: Request, *, named_source: bool) -> tup
 
 def _stored_chain(settings: Settings, symbols: Sequence[str], as_of: datetime) -> pl.DataFrame | None:
     """The newest quotes of one session that the store kept at a past moment, of the source that has the newest."""
-    from scanner import pipeline
     from scanner.market import calendar
+    from scanner.sources.receiving import newest_quotes
 
-    store = store_if_there(settings)
+    session = calendar.session_of(as_of)
+    store = store_if_there(settings, session)
     if store is None:
         return None
-    session = calendar.session_of(as_of)
     with store:
         kept = store.snapshots
         found = [kept.newest(source, session, symbols, as_of) for source in kept.sources()]
-    return max((chain for chain in found if not chain.is_empty()), key=pipeline.newest_quotes, default=None)
+    return max((chain for chain in found if not chain.is_empty()), key=newest_quotes, default=None)
 
 
 def open_sources(settings: Settings, as_of: datetime | None = None) -> list[Source]:

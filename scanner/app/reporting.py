@@ -13,10 +13,12 @@ from scanner import pipeline
 from scanner.activity import record
 from scanner.alerts import confirmation
 from scanner.alerts.model import ScanMeta
+from scanner.app import configured
 from scanner.errors import ScanProblem, StoreError
 from scanner.market.symbology import plain_ticker
 from scanner.outputs.report import Page, Report
 from scanner.outputs.result import ScanResult
+from scanner.sources.receiving import newest_quotes
 
 if TYPE_CHECKING:
     from scanner.config import Settings
@@ -81,7 +83,7 @@ def page_of(
     chain = None if store is None else _chain(store, result.scan, symbols)
     if chain is None:
         return Page(result)
-    frames = pipeline.look(chain, pipeline.newest_quotes(chain), store, state, settings).frames
+    frames = pipeline.look(chain, newest_quotes(chain), configured.setup(settings, store, state)).frames
     flagged = {(alert.underlying, alert.expiry) for alert in result.alerts}
     names = pl.DataFrame(list(flagged), schema={"underlying": pl.String, "expiry": pl.Date}, orient="row")
     contracts = frames["contract"].join(names, on=["underlying", "expiry"], how="semi")

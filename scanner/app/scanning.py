@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 
 from scanner import pipeline
 from scanner.alerts.model import Alert, Confirmation, ScanMeta, Status
-from scanner.app import opening
+from scanner.app import configured, opening
 from scanner.cli import common
 from scanner.errors import ScanProblem
 from scanner.market import calendar
 from scanner.market.symbology import plain_ticker
+from scanner.sources.receiving import Request, receive
+from scanner.store.recall import brought_up_to_date
 
 if TYPE_CHECKING:
     from scanner.config import Settings
@@ -45,9 +47,10 @@ def scan_once(
 ) -> ScanResult:
     """One scan with everything around it; ``problems`` are those met before it, and are reported with its own."""
     now = common.right_now()
-    request = pipeline.Request(symbols, as_of, now, f"{now:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}")
+    request = Request(symbols, as_of, now, f"{now:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}")
     with opening.open_memory_if_possible(settings) as memory:
-        result = pipeline.scan(request, sources, rules, settings, memory.store, memory.state, clock=common.right_now)
+        setup = configured.setup(settings, memory.store, memory.state, rules)
+        result = pipeline.scan(request, sources, setup, clock=common.right_now)
         written = _write_outputs(result, settings, memory.state)
         result = replace(result, errors=(*problems, *memory.problems, *result.errors, *written))
         if memory.state is not None:
@@ -83,17 +86,18 @@ def confirm_once(settings: Settings, sources: Sequence[Source], symbols: tuple[s
         wanted = tuple(symbol for symbol in symbols if plain_ticker(symbol) in waiting)
         if not wanted:
             return Confirmed(("nothing waits for its open interest",))
-        received = pipeline.receive(sources, pipeline.Request(wanted, None, now, "confirm"))
+        received = receive(sources, Request(wanted, None, now, "confirm"))
         if received.chain is None:
             return Confirmed((), tuple(received.problems))
         source, session = received.chain["source"][0], calendar.session_of(now)
+        behind = brought_up_to_date(memory.store, session)
         panel = memory.store.history.panel(source, received.chain["underlying"].unique(), session)
         matched = matching.matched_by(panel, received.chain)
         report = confirmation.confirm(memory.state, received.chain, now, matched)
     sentences = [
         f"{event.alert.alert_id[:10]} {event.alert.title}: {event.alert.confirmation}" for event in report.events
     ]
-    return Confirmed((*sentences, f"{report.waiting} flagged sessions still wait"), tuple(received.problems))
+    return Confirmed((*sentences, f"{report.waiting} flagged sessions still wait"), (*received.problems, *behind))
 
 
 def _write_outputs(result: ScanResult, settings: Settings, state: State | None) -> list[ScanProblem]:

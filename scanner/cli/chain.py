@@ -43,22 +43,25 @@ def command(
 ) -> None:
     """Show one chain: quotes, implied volatility, greeks, volume, open interest and surprise."""
     from scanner import pipeline
-    from scanner.app import opening
+    from scanner.app import configured, opening
     from scanner.cli import common
     from scanner.errors import UsageError
+    from scanner.market import calendar
     from scanner.market.symbology import ticker
     from scanner.outputs import chain_table
+    from scanner.sources.receiving import Request
 
     common.configure_logging(quiet=quiet, verbose=verbose)
     settings = common.settings_for(config, store=store, source=source, path=path, accept_terms=accept_terms)
     wanted = right.strip().upper()[:1] if right else None
     if wanted not in (None, "C", "P"):
         raise UsageError(f"--right {right}: expected C or P")
-    request = pipeline.Request((ticker(symbol),), common.instant_for(as_of), common.right_now(), "chain")
+    request = Request((ticker(symbol),), common.instant_for(as_of), common.right_now(), "chain")
     received, moment = opening.chain_of(settings, request, named_source=bool(source or path))
     assert received.chain is not None
-    with opening.memory_if_there(settings) as memory:
-        found = pipeline.look(received.chain, moment, memory.store, memory.state, settings).frames
+    with opening.memory_if_there(settings, calendar.session_of(moment)) as memory:
+        setup = configured.setup(settings, memory.store, memory.state)
+        found = pipeline.look(received.chain, moment, setup).frames
     contracts = found["contract"]
     chosen = chain_table.select(contracts, expiry=_expiry(expiry, contracts), right=wanted, near=near)
     if chosen.is_empty():
@@ -68,7 +71,7 @@ def command(
         log.warning(
             "%s", "--near: no price of the underlying; strikes are counted from the forward, where there is one"
         )
-    log.info("%s", _discounting(found["expiry"], pipeline.configured_curve(settings), received.chain))
+    log.info("%s", _discounting(found["expiry"], configured.curve(settings), received.chain))
     for problem in received.problems:
         log.warning("left out: %s", problem.message)
     raise typer.Exit(1 if received.problems else 0)

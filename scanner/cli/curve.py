@@ -21,11 +21,11 @@ def command(
     config: options.Config = None,
 ) -> None:
     """Show the Treasury curve that discounts; with --refresh, carry it on to today."""
-    from scanner import pipeline
+    from scanner.app import configured
     from scanner.cli import common
 
     settings = common.settings_for(config)
-    known = _refreshed(settings.pricing.curve) if refresh else pipeline.configured_curve(settings)
+    known = _refreshed(settings.pricing.curve) if refresh else configured.curve(settings)
     today = common.right_now().date()
     typer.echo(printable(known.source(today)))
     typer.echo("continuously compounded, by maturity:")

@@ -67,9 +67,10 @@ def command(
 def _scan_story(story: str, settings: Settings, rules: list[Rule]) -> tuple[ScanResult, Page]:
     """Forty sessions of history into a temporary store, then a scan at the close of the last; with its page."""
     from scanner import pipeline
-    from scanner.app import opening, reporting
+    from scanner.app import configured, opening, reporting
     from scanner.cli import common
     from scanner.sources import simulated
+    from scanner.sources.receiving import Request
 
     frames = list(simulated.sessions(story))
     *history, last = frames
@@ -77,11 +78,10 @@ def _scan_story(story: str, settings: Settings, rules: list[Rule]) -> tuple[Scan
         assert memory.store is not None
         opening.remember(memory.store, history)
         moment = max(last["quote_time"])
-        request = pipeline.Request(
-            tuple(last["underlying"].unique(maintain_order=True)), moment, moment, f"demo-{story}"
-        )
+        request = Request(tuple(last["underlying"].unique(maintain_order=True)), moment, moment, f"demo-{story}")
         source = simulated.SimulatedSource.of_scenario(story)
-        result = pipeline.scan(request, [source], rules, settings, memory.store, memory.state, clock=common.right_now)
+        setup = configured.setup(settings, memory.store, memory.state, rules)
+        result = pipeline.scan(request, [source], setup, clock=common.right_now)
         return result, reporting.page_of(result, memory.store, memory.state, settings)
 
 

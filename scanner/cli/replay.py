@@ -35,7 +35,7 @@ def command(
 ) -> None:
     """Judge stored sessions in order, each seeing only what was known then."""
     from scanner import pipeline
-    from scanner.app import opening
+    from scanner.app import configured, opening
     from scanner.cli import common, printing
     from scanner.cli.scan import exit_code
     from scanner.errors import StoreError, UsageError
@@ -50,10 +50,11 @@ def command(
     usable, problems = opening.usable_rules(settings, strict=strict)
     results: list[ScanResult] = []
     interrupted = False
-    with opening.open_history(settings) as kept, opening.forgetful_state() as state:
+    with opening.open_history(settings, before=end) as kept, opening.forgetful_state() as state:
         try:
             with printing.waiting("judging ...", quiet=quiet, no_color=no_color) as say:
-                for result in pipeline.replay(kept, source, names, begin, end, usable, settings, state):
+                setup = configured.setup(settings, kept, state, usable)
+                for result in pipeline.replay(setup, source, names, begin, end):
                     results.append(result)
                     say(f"judging ... {result.scan.session_date} is done")
         except KeyboardInterrupt:

@@ -56,7 +56,7 @@ def command(
             first, last = _week(common.day_for("--week", week))
         else:
             first = last = calendar.session_of(instant) if instant is not None else _newest(state)
-        told = reporting.of_sessions(state, opening.store_if_there(settings), first, last, names, settings)
+        told = reporting.of_sessions(state, opening.store_if_there(settings, before=last), first, last, names, settings)
     if told is None:
         raise StoreError(
             f"no scan from {first} to {last} is stored; `scanner scan` makes one, `scanner alerts` lists all"

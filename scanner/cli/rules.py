@@ -334,10 +334,11 @@ def _show_check(
 
 def _sample_frames() -> dict[str, Any]:
     """Metric frames of a small simulated market with some weeks of history."""
-    from scanner import pipeline
     from scanner.app import opening
-    from scanner.metrics.measure import KnownBefore, measure
+    from scanner.history.known_before import KnownBefore
+    from scanner.metrics.measure import measure
     from scanner.sources import simulated
+    from scanner.sources.receiving import newest_quotes
 
     *history, last = simulated.sample_market(7, ("AAPL", "GOOG", "KO", "SPY"), count=22)
     names = last["underlying"].unique().to_list()
@@ -345,20 +346,23 @@ def _sample_frames() -> dict[str, Any]:
         assert memory.store is not None
         opening.remember(memory.store, history)
         panel = memory.store.history.panel("simulated", names, last["session_date"][0])
-        return dict(measure(last, KnownBefore(panel), pipeline.newest_quotes(last)).frames)
+        return dict(measure(last, KnownBefore(panel), newest_quotes(last)).frames)
 
 
 def _frames_of(symbol: str, as_of: str | None, settings: Any, *, named_source: bool) -> dict[str, Any]:
     """The metric frames of one symbol, fetched or as the store kept it, beside what the store remembers."""
     from scanner import pipeline
-    from scanner.app import opening
+    from scanner.app import configured, opening
     from scanner.cli import common
+    from scanner.market import calendar
+    from scanner.sources.receiving import Request
 
-    request = pipeline.Request((symbol,), common.instant_for(as_of), common.right_now(), "explain")
+    request = Request((symbol,), common.instant_for(as_of), common.right_now(), "explain")
     received, moment = opening.chain_of(settings, request, named_source=named_source)
     assert received.chain is not None
-    with opening.memory_if_there(settings) as memory:
-        measured = pipeline.look(received.chain, moment, memory.store, memory.state, settings)
+    with opening.memory_if_there(settings, calendar.session_of(moment)) as memory:
+        setup = configured.setup(settings, memory.store, memory.state)
+        measured = pipeline.look(received.chain, moment, setup)
     if measured.basis is not None:
         log.info("Here %s.", measured.basis)
     return dict(measured.frames)

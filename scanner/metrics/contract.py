@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import TYPE_CHECKING
+from datetime import date, datetime
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import polars as pl
@@ -88,18 +88,28 @@ def _iv_change(contracts: pl.DataFrame, panel: Panel, rows: NDArray[np.int32]) -
 
 def _oi_change(contracts: pl.DataFrame, panel: Panel, rows: NDArray[np.int32], closes_back: int) -> pl.Series:
     """Open interest now minus that at the close ``closes_back`` sessions of the exchange earlier; null if not known."""
-    change = np.full(contracts.height, np.nan)
+    shown = contracts.select("underlying").join(
+        _shown_at(contracts, panel, closes_back), on="underlying", how="left", maintain_order="left"
+    )
+    columns = shown["column"].to_numpy()
+    known = (rows >= 0) & (columns >= 0)
+    before = np.full(contracts.height, np.nan)
+    before[known] = panel.open_interest[rows[known], columns[known]]
     now = contracts["open_interest"].cast(pl.Float64).fill_null(np.nan).to_numpy()
-    names = contracts["underlying"].to_numpy()
-    asof = contracts.group_by("underlying", maintain_order=True).agg(pl.col("oi_asof").drop_nulls().first())
-    for underlying, newest in asof.iter_rows():
-        if newest is None or underlying not in panel.underlyings:
-            continue
-        closes = panel.oi_asof[panel.underlyings.index(underlying)]
-        earlier = calendar.sessions_before(newest, closes_back)
-        if len(earlier) < closes_back or not (shown := closes == np.datetime64(earlier[0], "D")).any():
-            continue
-        mine = names == underlying
-        before = _gather(panel.open_interest, rows[mine], int(np.flatnonzero(shown)[-1]))
-        change[mine] = now[mine] - before
-    return _nullable(change, pl.Int64)
+    return _nullable(now - before, pl.Int64)
+
+
+def _shown_at(contracts: pl.DataFrame, panel: Panel, closes_back: int) -> pl.DataFrame:
+    """``underlying column``: the newest past session that shows the close so many before a name's own; -1 if none."""
+    asof = contracts.group_by("underlying").agg(pl.col("oi_asof").drop_nulls().first())
+    names = panel.underlying_rows(asof["underlying"])
+    columns = np.full(asof.height, -1)
+    for (newest,), held in asof.with_row_index("name").drop_nulls().group_by("oi_asof"):
+        earlier = calendar.sessions_before(cast("date", newest), closes_back)
+        mine = held["name"].to_numpy()
+        mine = mine[names[mine] >= 0]
+        if len(earlier) == closes_back and panel.sessions and mine.size:
+            shows = panel.oi_asof[names[mine]] == np.datetime64(earlier[0], "D")
+            last = shows.shape[1] - 1 - shows[:, ::-1].argmax(axis=1)
+            columns[mine] = np.where(shows.any(axis=1), last, -1)
+    return asof.select("underlying", column=pl.Series(columns))

@@ -16,14 +16,14 @@ import polars as pl
 from scanner import activity
 from scanner.activity import VolumeModel, looks, selection
 from scanner.activity.time_of_day import share_of_volume
+from scanner.history.known_before import KnownBefore
 from scanner.history.panel import Panel
 from scanner.market import calendar
 from scanner.market import corporate_events as event_tables
 from scanner.metrics import contract, earnings, expiry, ladder, market, strike, underlying
-from scanner.pricing import PricedChain, price_chain
+from scanner.pricing import PricedChain, Pricing
 
 Frames = Mapping[str, pl.DataFrame]
-Price = Callable[..., PricedChain]
 # A panel and the events beside it -> the volume model of the session after; a store keeps those it has fitted.
 Fit = Callable[[Panel, pl.DataFrame | None], VolumeModel]
 
@@ -32,24 +32,10 @@ _NAMED = 6
 
 
 @dataclass(frozen=True, slots=True)
-class KnownBefore:
-    """What was known before a chain: all that its numbers rest on but the chain itself.
-
-    ``panel`` remembers the sessions before it, ``earlier`` is the newest snapshot of its session before it, ``events``
-    are earnings, dividends and splits, ``looked`` is what earlier scans of its session saw.
-    """
-
-    panel: Panel
-    earlier: pl.DataFrame | None = None
-    events: pl.DataFrame | None = None
-    looked: looks.Looks = field(default_factory=looks.Looks)
-
-
-@dataclass(frozen=True, slots=True)
 class Methods:
     """How a chain is priced, and how the model is fitted by which its volume is scored."""
 
-    price: Price = price_chain
+    pricing: Pricing = field(default_factory=Pricing)
     fit: Fit = activity.fit
 
 
@@ -62,12 +48,14 @@ class Measured:
     """The metric frames of a chain by scope, and what they rest on.
 
     In ``frames`` every surprise is charged for the looks at the session (:mod:`scanner.activity.looks`); ``alone`` are
-    the frames as this look alone would have them, of which calibration is kept. ``elapsed`` is the share of the session
-    that was over; ``panel`` is the past that ``model`` stands beside.
+    the frames as this look alone would have them, of which calibration is kept. ``priced`` is what pricing gave, of
+    which the session's summary is made. ``elapsed`` is the share of the session that was over; ``panel`` is the past
+    that ``model`` stands beside.
     """
 
     frames: Frames
     alone: Frames
+    priced: PricedChain
     model: VolumeModel
     elapsed: float
     panel: Panel
@@ -88,7 +76,7 @@ def measure(chain: pl.DataFrame, known: KnownBefore, now: datetime, methods: Met
     """Measure a chain beside what was known before it; the frames have the columns of the field dictionary."""
     panel = known.panel
     events = event_tables.spelled_as(known.events, chain["underlying"].unique())
-    priced = methods.price(chain, dividends=event_tables.dividends(events))
+    priced = methods.pricing.price(chain, event_tables.dividends(events))
     contracts = contract.measure(priced.contracts, panel, now, known.earlier)
     elapsed = calendar.elapsed_fraction(cast("datetime", chain["quote_time"].max()))
     model = methods.fit(panel, events)
@@ -116,7 +104,7 @@ def measure(chain: pl.DataFrame, known: KnownBefore, now: datetime, methods: Met
         "underlying": underlyings,
         "market": market.measure(underlyings, panel.underlying_sessions),
     }
-    return Measured(looks.charged(alone, known.looked, elapsed), alone, model, elapsed, panel)
+    return Measured(looks.charged(alone, known.looked, elapsed), alone, priced, model, elapsed, panel)
 
 
 def whole_session(contracts: pl.DataFrame, elapsed: float) -> pl.DataFrame:

@@ -11,14 +11,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from scanner.pricing.chain import PricedChain, price_chain
+    from scanner.pricing.chain import PricedChain, Pricing, price_chain
     from scanner.pricing.curve import Curve
     from scanner.pricing.status import REASONS
 
-__all__ = ["REASONS", "Curve", "PricedChain", "price_chain"]
+__all__ = ["REASONS", "Curve", "PricedChain", "Pricing", "price_chain"]
 
 # Loaded when first asked for: who works with arrays alone need not wait for polars.
-_HOMES = {"REASONS": "status", "Curve": "curve", "PricedChain": "chain", "price_chain": "chain"}
+_HOMES = {"REASONS": "status", "Curve": "curve", "PricedChain": "chain", "Pricing": "chain", "price_chain": "chain"}
 
 
 def __getattr__(name: str) -> Any:

@@ -37,6 +37,23 @@ class PricedChain:
     underlyings: pl.DataFrame
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Pricing:
+    """How chains are priced: by which curve (default: the built-in one), and whether a vendor's volatility stands in.
+
+    Handed to whoever prices - the scan, and the store where it summarises sessions anew - so that all have one number.
+    """
+
+    curve: Curve | None = None
+    use_vendor_iv: bool = False
+
+    def price(
+        self, chain: pl.DataFrame, dividends: pl.DataFrame | None = None, sides: Sequence[Side] = _SIDES
+    ) -> PricedChain:
+        """Price a chain, as :func:`price_chain` does."""
+        return price_chain(chain, self.curve, dividends, self.use_vendor_iv, sides)
+
+
 def price_chain(
     chain: pl.DataFrame,
     curve: Curve | None = None,

@@ -1,31 +1,34 @@
-"""From stored snapshots to session summaries: judged, nulled where not trusted, and summarised, in session order."""
+"""From stored snapshots to session summaries, in session order: what imports, rebuilds and catching up do.
+
+The steps are those of a scan, by the same functions: gated (:mod:`scanner.quality`), priced (:mod:`scanner.pricing`)
+and summarised (:mod:`scanner.metrics.summary`). All of them lie below the store, and nothing is called back; a scan,
+which lies above it, hands in what it has measured already, and that is written where deriving would give just that.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 import polars as pl
 
 from scanner import quality
 from scanner.errors import StoreError
 from scanner.market import calendar
+from scanner.market import corporate_events as event_tables
 from scanner.market.corporate_actions import Actions
+from scanner.metrics import summary
+from scanner.metrics.summary import Summary
+from scanner.pricing import PricedChain, Pricing
+from scanner.store.fingerprints import described
 from scanner.store.history import History
 from scanner.store.snapshots import Pulled, Snapshots, StoredChain
-from scanner.store.summaries import CONTRACT_ROWS, VERDICT, Summaries
+from scanner.store.summaries import Summaries
 
 log = logging.getLogger(__name__)
-
-# Contract rows (contract columns and volume, open_interest, iv, delta, mid) and underlying rows (metrics) of a chain,
-# from it and the known events.
-Summarise = Callable[[pl.DataFrame, pl.DataFrame], tuple[pl.DataFrame, pl.DataFrame]]
-
-# A session whose last quotes are older than this before its close has no closing volume.
-CLOSE_TOLERANCE = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +47,6 @@ class Derived:
     moments: tuple[datetime, ...] = ()
 
 
-def raw_summary(chain: pl.DataFrame, known: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The summary that needs no pricing: volume, open interest and mid of each contract; no metrics."""
-    del known
-    both = pl.col("bid").is_not_null() & (pl.col("ask") > 0) & (pl.col("ask") >= pl.col("bid"))
-    contracts = chain.with_columns(
-        iv=pl.lit(None, pl.Float64),
-        delta=pl.lit(None, pl.Float64),
-        mid=pl.when(both).then((pl.col("bid") + pl.col("ask")) / 2),
-    ).select(CONTRACT_ROWS.names())
-    return contracts, chain.select(pl.col("underlying").unique(maintain_order=True))
-
-
 @dataclass(frozen=True)
 class Deriver:
     """Makes the summaries of a store from its snapshots."""
@@ -63,7 +54,7 @@ class Deriver:
     snapshots: Snapshots
     summaries: Summaries
     history: History
-    summarise: Summarise
+    pricing: Pricing
     calculation_version: str
     actions: Actions
     events: pl.DataFrame
@@ -76,41 +67,60 @@ class Deriver:
         panel = self.history.recent(source, listed, session)
         verdicts = quality.judge(chain, panel, earlier, now=chain.select(pl.col("quote_time").max()).item())
         trusted, _ = quality.apply(chain, verdicts)
-        final = {name: _is_final(pulls[-1]) for name, pulls in listed.items()}
-        unfinished = [name for name, reached in final.items() if not reached]
-        # What had not traded yet when the session was last seen is not the session's volume.
-        closing = trusted.with_columns(volume=pl.when(~pl.col("underlying").is_in(unfinished)).then(pl.col("volume")))
-        contracts, metrics = self._summarised(source, session, closing)
-        before = self._lineages_before(source, session, listed)
-        lineages = {
-            name: self._lineage(name, session, before.get(name, ""), (item for pull in pulls for item in pull.parts))
-            for name, pulls in listed.items()
-        }
-        rows = _underlying_rows(trusted, verdicts, final, metrics).with_columns(
-            lineage=pl.col("underlying").replace_strict(lineages),
-            calculation_version=pl.lit(self.calculation_version),
-        )
-        self.summaries.write(source, session, contracts, rows)
-        found = {str(name): part for (name,), part in verdicts.partition_by("underlying", as_dict=True).items()}
+        found = summary.of_session(self._priced(trusted), verdicts)
+        self._write(source, session, found, self.lineages(source, session, listed))
+        by_name = {str(name): part for (name,), part in verdicts.partition_by("underlying", as_dict=True).items()}
         nothing = verdicts.clear()
         rows_of = dict(chain.group_by("underlying").len().iter_rows())
+        final = dict(found.underlyings.select("underlying", "final").iter_rows())
         return [
-            Derived(source, session, name, rows_of[name], final[name], found.get(name, nothing), _moments(pulls[-1]))
+            Derived(source, session, name, rows_of[name], final[name], by_name.get(name, nothing), _moments(pulls[-1]))
             for name, pulls in listed.items()
         ]
 
-    def _summarised(self, source: str, session: date, chain: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """The summary of a chain; a name that cannot be priced is kept without volatilities, and costs no other."""
+    def keep(self, chain: pl.DataFrame, measured: Summary) -> None:
+        """Write what was measured of the chains of one source and session whose close was seen.
+
+        The chains are stored already. One that deriving would not begin from - it is part of a larger one, or others
+        came after it or with it - is left to be derived.
+        """
+        final = measured.underlyings.filter("final")["underlying"]
+        if final.is_empty():
+            return
+        source, session = chain.select("source", "session_date").row(0)
+        said = {name: (quoted, digest) for name, quoted, _, digest, *_ in described(chain).iter_rows()}
+        pulled = self.snapshots.pulled(source, session, final)
+        newest = [name for name in final if _is_newest(pulled.get(name, []), *said[name])]
+        lineages = self.lineages(source, session, newest)
+        held = dict(self.summaries.underlyings(source, session, newest).select("underlying", "lineage").iter_rows())
+        changed = pl.Series([name for name in newest if held.get(name) != lineages[name]], dtype=pl.String)
+        if len(changed):
+            self._write(source, session, measured.of(changed), lineages)
+
+    def _write(self, source: str, session: date, found: Summary, lineages: dict[str, str]) -> None:
+        rows = found.underlyings.with_columns(
+            lineage=pl.col("underlying").replace_strict(lineages),
+            calculation_version=pl.lit(self.calculation_version),
+        )
+        self.summaries.write(source, session, found.contracts, rows)
+
+    def _priced(self, chain: pl.DataFrame) -> PricedChain:
+        """A chain priced; a name that cannot be priced is kept without volatilities, and costs no other."""
+        names = chain["underlying"].unique().sort()
+        dividends = event_tables.dividends(event_tables.spelled_as(self.events, names))
         try:
-            return self.summarise(chain, self.events)
+            return self.pricing.price(chain, dividends, sides=("mid",))
         except Exception as error:
-            names = chain["underlying"].unique().sort().to_list()
             if len(names) == 1:
-                log.warning("%s %s %s is kept without volatilities: %r", source, session, names[0], error)
-                return raw_summary(chain, self.events)
-        parts = [self._summarised(source, session, chain.filter(pl.col("underlying") == name)) for name in names]
-        contracts, metrics = zip(*parts, strict=True)
-        return pl.concat(contracts), pl.concat(metrics, how="diagonal_relaxed")
+                session = chain["session_date"][0]
+                log.warning("%s %s %s is kept without volatilities: %r", chain["source"][0], session, names[0], error)
+                return summary.unpriced(chain)
+        parts = [self._priced(chain.filter(pl.col("underlying") == name)) for name in names]
+        return PricedChain(
+            pl.concat([part.contracts for part in parts], how="diagonal_relaxed"),
+            pl.concat([part.expiries for part in parts], how="diagonal_relaxed"),
+            pl.concat([part.underlyings for part in parts], how="diagonal_relaxed"),
+        )
 
     def _newest(
         self, source: str, session: date, names: list[str]
@@ -126,11 +136,16 @@ class Deriver:
                 continue
             return listed, chain, earlier
 
-    def outdated(self, source: str) -> dict[date, list[str]]:
-        """The sessions whose summary is missing or not what it would be if it were made now, and of which names."""
+    def outdated(self, source: str, before: date | None = None) -> dict[date, list[str]]:
+        """The sessions whose summary is missing or not what it would be if it were made now, and of which names.
+
+        ``before`` leaves out the sessions from a day on: those no later one asks for yet.
+        """
         stale: dict[date, list[str]] = {}
         newest: dict[str, str] = {}
         for session in sorted({*self.snapshots.sessions(source), *self.summaries.sessions(source)}):
+            if before is not None and session >= before:
+                break
             held = dict(self.summaries.underlyings(source, session).select("underlying", "lineage").iter_rows())
             listed: dict[str, list[StoredChain]] = {}
             for item in self.snapshots.chains(source, session):
@@ -145,6 +160,16 @@ class Deriver:
             if calendar.is_session(session):
                 newest.update(due)
         return stale
+
+    def lineages(self, source: str, session: date, names: Iterable[str]) -> dict[str, str]:
+        """What summaries of one session of some names would be made from, as it is stored now."""
+        wanted = list(names)
+        before = self._lineages_before(source, session, wanted)
+        listed: dict[str, list[StoredChain]] = {name: [] for name in wanted}
+        for item in self.snapshots.chains(source, session, wanted):
+            if item.underlying in listed:
+                listed[item.underlying].append(item)
+        return {name: self._lineage(name, session, before.get(name, ""), items) for name, items in listed.items()}
 
     def _lineage(self, name: str, session: date, before: str, chains: Iterable[StoredChain]) -> str:
         """A digest of all that the summary of one session of one underlying is made from."""
@@ -164,28 +189,14 @@ class Deriver:
         return found
 
 
-def _is_final(pull: Pulled) -> bool:
-    session = pull.parts[-1].session_date
-    return not calendar.is_session(session) or pull.moment >= calendar.session_close(session) - CLOSE_TOLERANCE
+def _is_newest(pulls: list[Pulled], quoted: datetime, digest: str) -> bool:
+    """Whether a chain of some moment and digest is all of the newest pull, and the only one of its moment."""
+    if not pulls or len(pulls[-1].parts) != 1:
+        return False
+    (newest,) = pulls[-1].parts
+    alone = len(pulls) == 1 or pulls[-2].moment < quoted
+    return newest.quote_time == quoted and newest.fingerprint == digest and alone
 
 
 def _moments(pull: Pulled) -> tuple[datetime, ...]:
     return tuple(part.quote_time for part in pull.parts)
-
-
-def _underlying_rows(
-    chain: pl.DataFrame, verdicts: pl.DataFrame, final: dict[str, bool], metrics: pl.DataFrame
-) -> pl.DataFrame:
-    rows = chain.group_by("underlying").agg(
-        pl.col("session_date", "simulated").first(),
-        pl.col("spot").drop_nulls().first(),
-        pl.col("oi_asof").max(),
-        pl.col("quote_time").max(),
-    )
-    judged = verdicts.group_by("underlying").agg(verdicts=pl.struct("check", "switches_off", "reason", "detail"))
-    judged = judged.with_columns(pl.col("verdicts").cast(pl.List(VERDICT)))
-    rows = rows.join(judged, on="underlying", how="left").with_columns(
-        pl.col("verdicts").fill_null(pl.lit([], dtype=pl.List(VERDICT))),
-        final=pl.col("underlying").replace_strict(final, return_dtype=pl.Boolean),
-    )
-    return rows.join(metrics.select("underlying", pl.exclude(rows.columns)), on="underlying", how="left")

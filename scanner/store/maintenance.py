@@ -16,7 +16,7 @@ from typing import Any
 from scanner.errors import StoreError
 from scanner.store.derive import Derived
 from scanner.store.files import TEMPORARY_SUFFIX, unwritable
-from scanner.store.snapshots import fingerprint
+from scanner.store.fingerprints import agrees
 from scanner.store.store import BASELINES_FOLDER, Store
 
 SET_ASIDE = "set-aside"
@@ -164,7 +164,13 @@ def _examine(store: Store, found: Verified, on_file: Callable[[Path], object]) -
             # Its session counts as not summarised from here on, and is made again from the snapshots.
             _condemn(store, found, path, problem)
     found.leftovers = sorted(store.path.rglob(f"*{TEMPORARY_SUFFIX}"))
-    found.outdated = count(store.outdated())
+    found.outdated = sum(
+        len(names)
+        for source, stale in store.outdated().items()
+        for session, names in stale.items()
+        # The newest session is summarised once it is over, or a later one begins.
+        if session < max(store.snapshots.sessions(source))
+    )
 
 
 def count(plan: dict[str, dict[date, list[str]]]) -> int:
@@ -175,7 +181,7 @@ def count(plan: dict[str, dict[date, list[str]]]) -> int:
 def _snapshot_problem(store: Store, path: Path) -> str | None:
     try:
         chains = store.snapshots.footer(path)
-        if fingerprint(store.snapshots.load(chains)) != chains[0].file_fingerprint:
+        if not agrees(store.snapshots.load(chains), chains[0].file_fingerprint):
             return f"{path} is damaged: it does not hold what was written"
     except StoreError as error:
         return str(error)

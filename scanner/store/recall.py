@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, cast
 
@@ -11,14 +11,21 @@ import polars as pl
 
 from scanner.errors import ScanProblem, StoreError
 from scanner.history.panel import Panel
+from scanner.metrics import summary
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from scanner.pricing import PricedChain
     from scanner.store.store import Store
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """The store as one scan uses it. What cannot be read or stored is a problem; the scan goes on without."""
+    """The store as one scan uses it. What cannot be read or stored is a problem; the scan goes on without.
+
+    ``lineages`` tell what was stored of the names whose close the chain saw, when the store was asked.
+    """
 
     store: Store | None
     chain: pl.DataFrame
@@ -26,6 +33,7 @@ class Memory:
     earlier: pl.DataFrame | None = None
     notes: tuple[str, ...] = ()
     problems: tuple[ScanProblem, ...] = ()
+    lineages: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, store: Store | None, chain: pl.DataFrame) -> Memory:
@@ -38,8 +46,10 @@ class Memory:
         if store is None:
             return cls(None, chain, Panel.empty(source))
         session = cast("date", chain["session_date"].max())
-        problems = _brought_up_to_date(store)
+        problems = brought_up_to_date(store, session)
         try:
+            closed = summary.closed(chain.filter(_of_panel(chain, source)))
+            lineages = store.lineages(source, session, closed) if len(closed) else {}
             panel = store.history.panel(source, names, session)
             earlier = store.snapshots.earlier(chain.filter(pl.col("source") == source))
             notes = (*_foreign_history(store, panel, source, names, session), *_without_history(source, others))
@@ -47,51 +57,56 @@ class Memory:
             message = f"{error}; judged without history"
             problems += (ScanProblem("", "store", "not_read", message),)
             return cls(store, chain, Panel.empty(source), problems=problems)
-        return cls(store, chain, panel, earlier, notes, problems)
+        return cls(store, chain, panel, earlier, notes, problems, lineages)
 
-    def keep(self, scan_id: str) -> list[ScanProblem]:
-        """Store what is not stored yet, and summarise it."""
+    def keep(self, scan_id: str, priced: PricedChain, verdicts: pl.DataFrame, moment: datetime) -> list[ScanProblem]:
+        """Store the chains that are not stored yet and, of those whose close was seen, what was measured at a moment.
+
+        What was measured beside another past than the store holds now - another process came between - is not kept,
+        nor what another source served, nor what was judged as of before its quotes: such sessions are derived when a
+        later one asks for them.
+        """
         if self.store is None or self.store.read_only:
             return []
         try:
             with self.store.writing():
-                kept = self.store.snapshots
-                parts = [part for part in self.chain.partition_by("underlying") if not kept.holds(part)]
-                if parts:
-                    fresh = pl.concat(parts)
-                    kept.write(fresh, scan_id)
-                    self.store.catch_up(self._due(fresh))
-        except StoreError as error:
+                mine = self.chain.filter(_of_panel(self.chain, self.panel.source))
+                quoted = cast("datetime", self.chain["quote_time"].max())
+                undisturbed = self._undisturbed(mine) if moment >= quoted else {}
+                fresh = self.store.snapshots.unheld(self.chain)
+                if not fresh.is_empty():
+                    self.store.snapshots.write(fresh, scan_id)
+                if undisturbed:
+                    measured = summary.of_session(priced, verdicts).of(pl.Series(list(undisturbed)))
+                    self.store.keep_measured(mine, measured)
+        except (StoreError, OSError) as error:
             return [ScanProblem("", "store", "not_stored", str(error))]
         return []
 
-    def _due(self, fresh: pl.DataFrame) -> dict[str, dict[date, list[str]]] | None:
-        """What to summarise once a chain is stored: that chain, as all else was when the scan began; else everything.
-
-        A chain of an older session makes the later ones outdated.
-        """
+    def _undisturbed(self, chain: pl.DataFrame) -> dict[str, str]:
+        """Of the names whose close was seen, those of which the store holds what it held when they were measured."""
         assert self.store is not None
-        plan = _sessions_of(fresh)
-        newest = all(
-            session >= max(self.store.snapshots.sessions(source)) for source, days in plan.items() for session in days
-        )
-        return plan if newest and not self.problems else None
+        if not self.lineages:
+            return {}
+        now = self.store.lineages(self.panel.source, chain["session_date"][0], self.lineages)
+        return {name: lineage for name, lineage in self.lineages.items() if now[name] == lineage}
 
 
-def _sessions_of(chain: pl.DataFrame) -> dict[str, dict[date, list[str]]]:
-    """The names of a chain by source and session: a plan to summarise them."""
-    plan: dict[str, dict[date, list[str]]] = {}
-    grouped = chain.group_by("source", "session_date", maintain_order=True).agg(pl.col("underlying").unique())
-    for source, session, names in grouped.iter_rows():
-        plan.setdefault(source, {})[session] = names
-    return plan
+def _of_panel(chain: pl.DataFrame, source: str) -> pl.Expr:
+    """Whether a row is of the source and the session that a chain's panel is for."""
+    return (pl.col("source") == source) & (pl.col("session_date") == chain["session_date"].max())
 
 
-def _brought_up_to_date(store: Store) -> tuple[ScanProblem, ...]:
-    """Summarise what a killed scan, another calculation version or a split told of since has left outdated."""
+def brought_up_to_date(store: Store, session: date) -> tuple[ScanProblem, ...]:
+    """Summarise what is outdated of the sessions before one; what cannot be is a problem.
+
+    So it is after scans that did not see the close, after a killed one, by another calculation version, or where a
+    split was told of since. The session itself is not summarised before it is over: nothing asks for it, and its next
+    scan would make the summary outdated.
+    """
     try:
-        if not store.read_only and store.outdated():
-            store.catch_up()
+        if not store.read_only and (plan := store.outdated(session)):
+            store.catch_up(plan)
     except (StoreError, OSError) as error:
         return (ScanProblem("", "store", "not_summarised", str(error)),)
     return ()

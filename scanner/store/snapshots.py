@@ -8,7 +8,6 @@ time.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,7 +17,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from scanner.errors import StoreDamagedError, StoreError
@@ -26,6 +24,7 @@ from scanner.market import chain as chain_module
 from scanner.market import parts
 from scanner.market.symbology import plain_ticker
 from scanner.store.files import folder_name, from_folder_name, write_parquet
+from scanner.store.fingerprints import KEY, agrees, described, fingerprint, is_earlier
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +87,7 @@ class Snapshots:
             path = self.path(str(source), session, scan_id)
             if path.exists():
                 raise StoreError(f"scan {scan_id} has already stored {source} {session} at {path}")
-            self._write_file(path, part, _described(part, fingerprint(part)))
+            self._write_file(path, part)
             written.append(path)
         return written
 
@@ -97,26 +96,48 @@ class Snapshots:
 
         Raises StoreError where the file cannot be written.
         """
-        digest = fingerprint(chain)
-        if self.holds(chain, digest):
+        if self.unheld(chain).is_empty():
             return False
-        source, session, underlying, quoted = _identity(chain)
+        source, session, underlying, quoted = chain.select("source", "session_date", "underlying", "quote_time").row(0)
         named = underlying[:_LONGEST_IN_NAME]
-        scan_id = f"{name}-{named}-{quoted:%Y%m%dT%H%M%SZ}-{digest[:12]}"
-        self._write_file(self.path(source, session, scan_id), chain, _described(chain, digest))
+        scan_id = f"{name}-{named}-{quoted:%Y%m%dT%H%M%SZ}-{fingerprint(chain)[-12:]}"
+        self._write_file(self.path(source, session, scan_id), chain)
         return True
 
-    def holds(self, chain: pl.DataFrame, digest: str | None = None) -> bool:
-        """Whether these very quotes of one underlying are stored, in one piece or in parts.
+    def unheld(self, chain: pl.DataFrame) -> pl.DataFrame:
+        """The chains of a frame that are not stored yet, neither in one piece nor in parts.
 
-        So they are where the same file is read again, and where the market is at rest.
+        Stored are those of a file that is read again, and those of a market at rest.
         """
-        source, session, underlying, quoted = _identity(chain)
-        digest = digest or fingerprint(chain)
-        listed = [known for known in self.chains(source, session, [underlying]) if known.quote_time <= quoted]
-        if any(known.fingerprint == digest and known.quote_time == quoted for known in listed):
+        fresh = [
+            part.join(missing, on=KEY, how="semi", maintain_order="left")
+            for (source, session), part in chain.partition_by("source", "session_date", as_dict=True).items()
+            if not (missing := self._missing(str(source), session, part)).is_empty()
+        ]
+        return pl.concat(fresh) if fresh else chain.clear()
+
+    def _missing(self, source: str, session: date, chain: pl.DataFrame) -> pl.DataFrame:
+        """``underlying quote_time`` of the chains of one session that are not stored yet."""
+        stored: dict[tuple[str, datetime], list[StoredChain]] = {}
+        for item in self.chains(source, session):
+            stored.setdefault((plain_ticker(item.underlying), item.quote_time), []).append(item)
+        told = described(chain)
+        moments = [stored.get((plain_ticker(name), quoted), []) for name, quoted in told.select(KEY).iter_rows()]
+        held = [
+            any(item.fingerprint == digest for item in items)
+            or (bool(items) and self._holds_otherwise(chain.filter(_is_chain(*key)), items))
+            for *key, digest, items in zip(*told.select(*KEY, "fingerprint"), moments, strict=True)
+        ]
+        return told.select(KEY).filter(~pl.Series(held, dtype=pl.Boolean))
+
+    def _holds_otherwise(self, chain: pl.DataFrame, moment: list[StoredChain]) -> bool:
+        """Whether one chain is stored with the digest of an earlier version, or in parts that end at its moment."""
+        if any(is_earlier(item.fingerprint) and agrees(chain, item.fingerprint) for item in moment):
             return True
+        source, session, quoted = moment[0].source, moment[0].session_date, moment[0].quote_time
+        listed = [item for item in self.chains(source, session, [moment[0].underlying]) if item.quote_time <= quoted]
         in_parts = [pull for pull in self._pulls(listed) if pull.moment == quoted and len(pull.parts) > 1]
+        digest = fingerprint(chain)
         try:
             return any(fingerprint(self.joined([pull])) == digest for pull in in_parts)
         except StoreError:
@@ -130,8 +151,8 @@ class Snapshots:
         return self.folder / folder_name(source) / session.isoformat()
 
     @staticmethod
-    def _write_file(path: Path, chain: pl.DataFrame, described: dict[str, Any]) -> None:
-        write_parquet(path, chain, row_group_size=_ROW_GROUP, metadata={_FOOTER_KEY: json.dumps(described)})
+    def _write_file(path: Path, chain: pl.DataFrame) -> None:
+        write_parquet(path, chain, row_group_size=_ROW_GROUP, metadata={_FOOTER_KEY: json.dumps(_described(chain))})
 
     def sources(self) -> list[str]:
         """Every source that has snapshots."""
@@ -206,7 +227,7 @@ class Snapshots:
     def earlier(self, chain: pl.DataFrame) -> pl.DataFrame:
         """The newest quotes from before those of a chain of one source, in its session; empty where there are none."""
         quoted = dict(chain.group_by("underlying").agg(pl.col("quote_time").max()).iter_rows())
-        source, session, _, _ = _identity(chain)
+        source, session = chain.select("source", "session_date").row(0)
         while True:
             before = [
                 [pull for pull in pulls if pull.moment < quoted[name]]
@@ -291,63 +312,25 @@ def damaged(path: Path, error: Exception) -> StoreError:
 
 def _is_of(item: StoredChain) -> pl.Expr:
     """Whether a row of a file is of a chain in it."""
-    return (pl.col("underlying") == item.underlying) & (pl.col("quote_time") == item.quote_time)
+    return _is_chain(item.underlying, item.quote_time)
 
 
-def _described(chain: pl.DataFrame, digest: str) -> dict[str, Any]:
+def _is_chain(underlying: str, quoted: datetime) -> pl.Expr:
+    """Whether a row is of the chain of one underlying and moment."""
+    return (pl.col("underlying") == underlying) & (pl.col("quote_time") == quoted)
+
+
+def _described(chain: pl.DataFrame) -> dict[str, Any]:
     """What a footer says of a frame: one entry for each underlying and quote time."""
     source, session = chain.select("source", "session_date").row(0)
-    held = chain.partition_by("underlying", "quote_time", maintain_order=True, as_dict=True)
     return {
         "source": source,
         "session_date": session.isoformat(),
-        "fingerprint": digest,
+        "fingerprint": fingerprint(chain),
         "chains": [
-            [
-                underlying,
-                quoted.isoformat(),
-                part.height,
-                digest if len(held) == 1 else fingerprint(part),
-                _digest(part, ["contract"]),
-                part["volume"].sum(),
-            ]
-            for (underlying, quoted), part in held.items()
+            [underlying, quoted.isoformat(), *said] for underlying, quoted, *said in described(chain).iter_rows()
         ],
     }
-
-
-def _identity(chain: pl.DataFrame) -> tuple[str, date, str, datetime]:
-    """What a chain of one underlying is stored under: source, session, underlying and the time of its quotes."""
-    source, session, underlying, quoted = chain.select("source", "session_date", "underlying", "quote_time").row(0)
-    return source, session, underlying, quoted
-
-
-def fingerprint(chain: pl.DataFrame) -> str:
-    """A digest of what a chain says, free of when it was fetched: the same recording gives the same digest."""
-    return _digest(chain, [name for name in chain_module.SCHEMA if name != "fetched_at"])
-
-
-def _digest(chain: pl.DataFrame, columns: Iterable[str]) -> str:
-    digest = hashlib.blake2b(digest_size=16)
-    for name in columns:
-        digest.update(name.encode())
-        for buffer in _buffers(chain[name]):
-            digest.update(buffer)
-    return digest.hexdigest()
-
-
-def _buffers(column: pl.Series) -> Iterator[bytes | memoryview]:
-    """The content of a column as bytes: where it is null (if anywhere), then its values."""
-    if column.null_count():
-        yield column.is_null().to_numpy().tobytes()
-        column = column.fill_null("") if column.dtype == pl.String else column.to_physical().fill_null(0)
-    if column.dtype != pl.String:
-        yield np.ascontiguousarray(column.to_physical().to_numpy()).data
-        return
-    # Offsets and characters, as large as they are; far cheaper than one Python string a row.
-    for buffer in column.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest()).buffers()[1:]:
-        if buffer is not None:
-            yield memoryview(buffer)
 
 
 def _stored_chains(path: Path, described: dict[str, Any]) -> Iterator[StoredChain]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -14,7 +14,9 @@ import polars as pl
 from scanner.errors import StoreError
 from scanner.market import corporate_events
 from scanner.market.corporate_actions import Actions, Rename, read_renames
-from scanner.store.derive import Derived, Deriver, Summarise, raw_summary
+from scanner.metrics.summary import CALCULATION_VERSION, Summary
+from scanner.pricing import Pricing
+from scanner.store.derive import Derived, Deriver
 from scanner.store.files import expanded, unwritable, write_atomically
 from scanner.store.history import History
 from scanner.store.locks import WriteLock
@@ -39,14 +41,14 @@ class Store:
     """Snapshots, the summaries derived from them, and the history over those. Open it with :meth:`open`."""
 
     def __init__(
-        self, path: Path, *, read_only: bool, summarise: Summarise, calculation_version: str, told: pl.DataFrame
+        self, path: Path, *, read_only: bool, pricing: Pricing, calculation_version: str, told: pl.DataFrame
     ) -> None:
         self.path = path
         self.read_only = read_only
         self.snapshots = Snapshots(path / "snapshots")
         self.summaries = Summaries(path / "summaries")
         self.models = Models(path / MODELS_FOLDER, read_only=read_only)
-        self._summarise = summarise
+        self.pricing = pricing
         self._version = calculation_version
         self._told = told
         self._lock = WriteLock(path / "lock", LOCK_PATIENCE)
@@ -57,16 +59,16 @@ class Store:
         cls,
         path: Path,
         read_only: bool = False,
-        summarise: Summarise = raw_summary,
-        calculation_version: str = "raw",
+        pricing: Pricing | None = None,
+        calculation_version: str = CALCULATION_VERSION,
         told: pl.DataFrame | None = None,
     ) -> Store:
         """Open a store, making the folder where it is new.
 
-        ``summarise`` computes what needs pricing and ``calculation_version`` names how; without them summaries hold
-        volume, open interest and mids alone. ``told`` is a table of events that others keep (the configuration's file),
-        known beside the store's own; of two that name the same event its word counts. Raises StoreError where the
-        folder cannot be used.
+        ``pricing`` is how chains are priced where sessions are summarised anew (default: by the built-in curve), and
+        ``calculation_version`` names the calculation. ``told`` is a table of events that others keep (the
+        configuration's file), known beside the store's own; of two that name the same event its word counts. Raises
+        StoreError where the folder cannot be used.
         """
         path = expanded(Path(path))
         marker = path / "store.json"
@@ -87,7 +89,7 @@ class Store:
         return cls(
             path,
             read_only=read_only,
-            summarise=summarise,
+            pricing=Pricing() if pricing is None else pricing,
             calculation_version=calculation_version,
             told=corporate_events.empty() if told is None else told,
         )
@@ -129,12 +131,24 @@ class Store:
         files = None if self.read_only else BaselineFiles(self.path / BASELINES_FOLDER)
         self.history = History(self.summaries, self._version, actions, files)
         kept = (self.snapshots, self.summaries, self.history)
-        self._deriver = Deriver(*kept, self._summarise, self._version, actions, known)
+        self._deriver = Deriver(*kept, self.pricing, self._version, actions, known)
 
-    def outdated(self) -> dict[str, dict[date, list[str]]]:
-        """What is not summarised as it would be now, by source and session: after a killed scan, or an older import."""
-        found = {source: self._deriver.outdated(source) for source in self.snapshots.sources()}
+    def outdated(self, before: date | None = None) -> dict[str, dict[date, list[str]]]:
+        """What is not summarised as it would be now, by source and session, of the sessions before a day (or all).
+
+        So it is after scans that did not see the close, after a killed one, and after an import of something older.
+        """
+        found = {source: self._deriver.outdated(source, before) for source in self.snapshots.sources()}
         return {source: stale for source, stale in found.items() if stale}
+
+    def lineages(self, source: str, session: date, names: Iterable[str]) -> dict[str, str]:
+        """A digest, for each name, of all that is stored which a summary of its session would be made from."""
+        return self._deriver.lineages(source, session, names)
+
+    def keep_measured(self, chain: pl.DataFrame, measured: Summary) -> None:
+        """Write what a scan measured of chains that are stored, of one source and session, where the close was seen."""
+        with self.writing():
+            self._deriver.keep(chain, measured)
 
     def catch_up(
         self,

@@ -11,8 +11,8 @@ import polars as pl
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from scanner.activity.looks import Look
 from scanner.activity.record import Calibration
+from scanner.history.known_before import Look
 from scanner.store.state.tables import CalibrationRow, JobRow, LookRow
 
 _LOOK = ("source", "underlying", "session_date", "quote_time")

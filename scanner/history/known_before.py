@@ -1,0 +1,55 @@
+"""All that a judgement may know of the past: nothing of it is later than the chain that is judged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+import polars as pl
+
+from scanner.history.panel import Panel
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One earlier scan of an underlying: the moment its quotes described, and what stood out (contract: surprise)."""
+
+    source: str
+    session_date: date
+    underlying: str
+    quote_time: datetime
+    surprises: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """The earlier looks at a session: how many at each underlying, and the largest surprise of a contract in them."""
+
+    counts: Mapping[str, int] = field(default_factory=dict)
+    highest: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, earlier: list[Look]) -> Looks:
+        """Put looks together."""
+        counts: dict[str, int] = {}
+        highest: dict[str, float] = {}
+        for look in earlier:
+            counts[look.underlying] = counts.get(look.underlying, 0) + 1
+            for contract, surprise in look.surprises.items():
+                highest[contract] = max(surprise, highest.get(contract, surprise))
+        return cls(counts, highest)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownBefore:
+    """What was known before a chain: all that its numbers rest on but the chain itself.
+
+    ``panel`` remembers the sessions before it, ``earlier`` is the newest snapshot of its session before it, ``events``
+    are earnings, dividends and splits, ``looked`` is what earlier scans of its session saw.
+    """
+
+    panel: Panel
+    earlier: pl.DataFrame | None = None
+    events: pl.DataFrame | None = None
+    looked: Looks = field(default_factory=Looks)

@@ -1,0 +1,159 @@
+"""Digests of chains: what a chain says, free of when it was fetched, so that the same recording is known again.
+
+A row is hashed column by column into two words of 64 bits, and the digest of a chain is the sum of its rows' words, in
+whatever order they stand: one pass over a frame gives those of all chains in it. The hash is written out here, for a
+library's own may change with its version, while digests are kept for years. Those of earlier versions, which hash a
+chain's buffers as a whole, are still understood.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from scanner.kernels.compile import kernel
+from scanner.market import chain as chain_module
+
+KEY = ("underlying", "quote_time")
+_SAID = tuple(name for name in chain_module.SCHEMA if name != "fetched_at")
+# What a digest begins with, to be told from those of earlier versions, which are plain hexadecimal.
+_MARK = "2-"
+
+Words = npt.NDArray[np.uint64]
+
+
+def described(chain: pl.DataFrame) -> pl.DataFrame:
+    """The chains of a frame, in their order: ``underlying quote_time rows fingerprint listing volume``.
+
+    ``fingerprint`` is a digest of all that a chain says, ``listing`` one of its contracts, ``volume`` that of all of
+    them.
+    """
+    numbered = chain.select(KEY).unique(maintain_order=True).with_row_index("_chain")
+    of_row = chain.select(KEY).join(numbered, on=KEY, how="left", maintain_order="left")["_chain"]
+    sums = chain.group_by(KEY, maintain_order=True).agg(rows=pl.len(), volume=pl.col("volume").sum())
+    return sums.select(
+        *KEY,
+        "rows",
+        pl.Series("fingerprint", _digests(chain, _SAID, of_row, len(sums))),
+        pl.Series("listing", _digests(chain, ["contract"], of_row, len(sums))),
+        "volume",
+    )
+
+
+def fingerprint(chain: pl.DataFrame) -> str:
+    """The digest of a frame as one chain."""
+    (digest,) = _digests(chain, _SAID, pl.repeat(0, chain.height, dtype=pl.UInt32, eager=True), 1)
+    return digest
+
+
+def agrees(chain: pl.DataFrame, digest: str) -> bool:
+    """Whether a digest, of this version or an earlier one, is that of a chain."""
+    return digest == (fingerprint(chain) if digest.startswith(_MARK) else earlier_fingerprint(chain))
+
+
+def is_earlier(digest: str) -> bool:
+    """Whether a digest was made by an earlier version."""
+    return not digest.startswith(_MARK)
+
+
+def _digests(chain: pl.DataFrame, columns: Iterable[str], of_row: pl.Series, count: int) -> list[str]:
+    words = np.zeros((chain.height, 2), np.uint64)
+    for name in columns:
+        seed = np.frombuffer(hashlib.blake2b(name.encode(), digest_size=16).digest(), np.uint64).copy()
+        column = chain[name].rechunk()
+        known = column.is_not_null().to_numpy(writable=True)
+        if column.dtype == pl.String:
+            _take_in_text(*_text(column), known, seed, words)
+        else:
+            _take_in(_numbers(column), known, seed, words)
+    sums = np.zeros((count, 2), np.uint64)
+    _add_up(words, of_row.to_numpy(writable=True), sums)
+    return [f"{_MARK}{one:016x}{other:016x}" for one, other in sums.tolist()]
+
+
+def _numbers(column: pl.Series) -> Words:
+    """The values as words, zero where null."""
+    column = column.to_physical()
+    column = column.fill_null(value=False) if column.dtype == pl.Boolean else column.fill_null(0)
+    wide = column.cast(pl.Float64 if column.dtype.is_float() else pl.Int64)
+    return wide.to_numpy(writable=True).view(np.uint64)
+
+
+def _text(column: pl.Series) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]]:
+    """Where each text begins and ends among the characters, and the characters."""
+    array = column.fill_null("").rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
+    _, offsets, characters = array.buffers()
+    bounds = np.frombuffer(offsets, np.int64)[array.offset : array.offset + len(array) + 1]
+    return bounds, np.frombuffer(characters or b"", np.uint8)
+
+
+@kernel(inline="always")
+def _mixed(word: np.uint64) -> np.uint64:
+    """A word with every bit of it spread over all (the finaliser of SplitMix64)."""
+    word ^= word >> np.uint64(30)
+    word *= np.uint64(0xBF58476D1CE4E5B9)
+    word ^= word >> np.uint64(27)
+    word *= np.uint64(0x94D049BB133111EB)
+    return word ^ word >> np.uint64(31)
+
+
+@kernel
+def _take_in(values: Words, known: npt.NDArray[np.bool_], seed: Words, words: Words) -> None:
+    for row in range(values.shape[0]):
+        for lane in range(2):
+            said = _mixed(values[row] + seed[lane]) if known[row] else seed[lane]
+            words[row, lane] = _mixed(words[row, lane] + said)
+
+
+@kernel
+def _take_in_text(
+    bounds: npt.NDArray[np.int64],
+    characters: npt.NDArray[np.uint8],
+    known: npt.NDArray[np.bool_],
+    seed: Words,
+    words: Words,
+) -> None:
+    for row in range(known.shape[0]):
+        for lane in range(2):
+            said = seed[lane]
+            if known[row]:
+                for place in range(bounds[row], bounds[row + 1]):
+                    said = (said ^ np.uint64(characters[place])) * np.uint64(0x100000001B3)
+                said = _mixed(said + np.uint64(bounds[row + 1] - bounds[row]))
+            words[row, lane] = _mixed(words[row, lane] + said)
+
+
+@kernel
+def _add_up(words: Words, of_row: npt.NDArray[np.uint32], sums: Words) -> None:
+    for row in range(words.shape[0]):
+        for lane in range(2):
+            # Mixed once more, so that what two rows exchange does not cancel out.
+            sums[of_row[row], lane] += _mixed(words[row, lane] + np.uint64(1))
+
+
+def earlier_fingerprint(chain: pl.DataFrame) -> str:
+    """The digest that earlier versions gave a chain."""
+    digest = hashlib.blake2b(digest_size=16)
+    for name in _SAID:
+        digest.update(name.encode())
+        for buffer in _buffers(chain[name]):
+            digest.update(buffer)
+    return digest.hexdigest()
+
+
+def _buffers(column: pl.Series) -> Iterator[bytes | memoryview]:
+    """The content of a column as bytes: where it is null (if anywhere), then its values."""
+    if column.null_count():
+        yield column.is_null().to_numpy().tobytes()
+        column = column.fill_null("") if column.dtype == pl.String else column.to_physical().fill_null(0)
+    if column.dtype != pl.String:
+        yield np.ascontiguousarray(column.to_physical().to_numpy()).data
+        return
+    # Offsets and characters, as large as they are; far cheaper than one Python string a row.
+    for buffer in column.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest()).buffers()[1:]:
+        if buffer is not None:
+            yield memoryview(buffer)
