@@ -38,8 +38,7 @@ from built_chains import Recorded, built_chain
 from sqlalchemy import inspect, text
 
 from scanner import ruleset, shipped
-from scanner.app import opening, scanning
-from scanner.cli import common
+from scanner.app import configuring, opening, scanning
 from scanner.config import Settings
 from scanner.market import calendar
 from scanner.sources.base import Fetched
@@ -103,7 +102,7 @@ def settings_of(folder: Path) -> Settings:
     config = folder / "config.yaml"
     if not config.exists():
         config.write_text(CONFIG, "utf-8")
-    return common.settings_for(config)
+    return configuring.settings(config)
 
 
 def chain_of(name: str, day: date, quoted: datetime | None = None, surge: int = 0) -> pl.DataFrame:

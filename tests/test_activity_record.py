@@ -14,7 +14,7 @@ from commands import Commands
 from scanner import pipeline, ruleset, shipped
 from scanner.activity import record
 from scanner.activity.record import MAIN, Calibration, levels, of_session
-from scanner.app import configured
+from scanner.app import preparing
 from scanner.config import Settings
 from scanner.market import calendar
 from scanner.outputs import calibration, document
@@ -99,7 +99,7 @@ def replayed(tmp_path_factory) -> tuple[Path, list[dict]]:
         for day in DAYS[:26]:
             store.snapshots.write(built_chain(day, strikes=STRIKES), f"test-{day}")
         store.catch_up()
-        setup = configured.setup(Settings(), store, state, RULES)
+        setup = preparing.setup(Settings(), store, state, RULES)
         results = pipeline.replay(setup, None, None, DAYS[20], DAYS[25])
         return folder, [document.document(result) for result in results]
 

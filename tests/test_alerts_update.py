@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -205,15 +204,6 @@ def test_more_stars_than_ever_escalate_and_the_same_do_not(state):
     assert [event.kind for event in stronger.events] == [EventKind.escalated]
     assert stronger.alerts[0].status is Status.escalated
     assert [event.kind for event in same.events] == [EventKind.ongoing]
-
-
-def test_an_ongoing_alert_is_sent_again_after_the_time_given_and_not_before(state):
-    """Sent at 14:00 and due again two hours later; the scans lie at 15:00, 16:00 and 17:00."""
-    kinds = [
-        judge(state, at(THURSDAY, hour), finding(), resend=timedelta(hours=2)).events[0].kind
-        for hour in (14, 15, 16, 17)
-    ]
-    assert kinds == [EventKind.new, EventKind.ongoing, EventKind.resent, EventKind.ongoing]
 
 
 def test_a_story_that_goes_on_the_next_session_stays_one_alert(state):

@@ -10,6 +10,7 @@ import tomllib
 from collections.abc import Iterator
 from importlib.metadata import packages_distributions
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -18,26 +19,25 @@ PACKAGE = TESTS.parent / "scanner"
 # What a test module imports where it is there, and does without where it is not.
 SPARED = {"databases.py": {"psycopg"}}
 NETWORK = {"requests", "urllib3", "urllib.request", "http.client", "socket", "ssl"}
+TERMINAL = {"typer", "click", "rich"}
 CLOCKS = {"now", "utcnow", "today", "time", "time_ns", "monotonic", "perf_counter"}
-PURE_WALL = {f"scanner.{name}" for name in ("config", "resources", "sources", "store", "outputs", "cli", "schedule")}
-
-# Folder or module -> what it must not import, itself or anything below it.
+# The rooms of the house, lowest first: each may import what stands before it, and nothing that stands after it.
+ROOMS = (
+    "errors", "shipped", "document", "frames", "fields", "kernels", "market", "history", "pricing", "quality",
+    "activity", "metrics", "ruleset", "alerts", "store", "outputs", "sources", "config", "pipeline", "app", "cli",
+    "__main__",
+)  # fmt: skip
+# What more a room must not import, itself or anything below it.
 WALLS = {
-    "metrics": PURE_WALL | NETWORK | {"scanner.ruleset", "scanner.alerts", "scanner.pipeline"},
-    "pricing": PURE_WALL | NETWORK | {"scanner.ruleset", "scanner.alerts", "scanner.pipeline", "scanner.metrics"},
-    "ruleset": PURE_WALL | NETWORK | {"scanner.alerts", "scanner.pipeline", "scanner.metrics", "scanner.pricing"},
-    "quality": PURE_WALL | NETWORK,
-    "evidence": PURE_WALL | NETWORK,
-    "panel": PURE_WALL | NETWORK,
-    "sources": {f"scanner.{name}" for name in ("ruleset", "alerts", "outputs", "store", "config", "cli", "pipeline")},
-    "outputs": {"scanner.sources", "scanner.config", "scanner.cli", "scanner.pipeline"} | NETWORK,
-    "store": {"scanner.sources", "scanner.outputs", "scanner.config", "scanner.cli", "scanner.pipeline"} | NETWORK,
-    "alerts": {f"scanner.{name}" for name in ("sources", "outputs", "config", "cli", "pipeline", "evaluate")} | NETWORK,
-    "memory": {f"scanner.{name}" for name in ("sources", "outputs", "config", "cli", "pipeline")} | NETWORK,
-    "pipeline": {"scanner.cli", "scanner.app.schedule"} | NETWORK,
+    **{room: NETWORK | TERMINAL for room in ROOMS if room not in ("sources", "outputs", "cli")},
+    "ruleset": NETWORK | TERMINAL | {f"scanner.{room}" for room in ("history", "pricing", "quality", "metrics")},
+    "outputs": NETWORK | {"typer", "click"},
+    "sources": TERMINAL | {f"scanner.{room}" for room in ROOMS[ROOMS.index("quality") : ROOMS.index("sources")]},
+    # A face parses arguments, calls the application and prints: it knows nothing beneath.
+    "cli": NETWORK | {f"scanner.{room}" for room in ROOMS if room not in ("cli", "app", "outputs", "errors")},
 }
-# The two ends, where time is read: the commands, the schedule, the waiting for a lock and for a polite turn.
-READS_THE_CLOCK = {"cli/common.py", "schedule.py", "store/locks.py", "sources/http.py"}
+# The ends, where time is read: the application's clock, the schedule, the waiting for a lock and for a polite turn.
+READS_THE_CLOCK = {"app/clock.py", "app/schedule.py", "store/locks.py", "sources/http.py"}
 HEAVY = {
     "apscheduler", "exchange_calendars", "jinja2", "numba", "numpy", "pandas", "polars", "pyarrow", "pydantic",
     "requests", "ruamel.yaml", "scipy", "sqlalchemy",
@@ -50,14 +50,50 @@ def modules(part: str = "") -> list[Path]:
     return sorted(place.rglob("*.py")) if place.is_dir() else [place.with_suffix(".py")]
 
 
-def imports(path: Path) -> Iterator[tuple[int, str]]:
-    """Line and full name of everything a module imports, inside functions and for the type checker too."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+def imports(path: Path, *, typing: bool = True) -> Iterator[tuple[int, str]]:
+    """Line and full name of everything a module imports, inside functions too and, with ``typing``, for the checker."""
+    tree = ast.parse(path.read_text("utf-8"))
+    for node in list(ast.walk(tree)):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING" and not typing:
+            node.body.clear()
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, name.name) for name in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}:{node.lineno}: a relative import, which this test cannot follow"
             yield from ((node.lineno, f"{node.module}.{name.name}") for name in node.names)
+
+
+def imported_modules(*, typing: bool) -> dict[str, set[str]]:
+    """Each module of the package with the others that it imports; what a package's file gives is that package's."""
+    names = {name_of(path): path for path in modules()}
+    found: dict[str, set[str]] = {}
+    for module, path in names.items():
+        wanted = (name for _, name in imports(path, typing=typing) if name.split(".")[0] == "scanner")
+        owners = {name if name in names else name.rpartition(".")[0] for name in wanted}
+        found[module] = owners - {module}
+    return found
+
+
+def name_of(path: Path) -> str:
+    """``scanner.store.files`` for its file."""
+    return ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+
+
+def circle(edges: dict[str, set[str]]) -> list[str]:
+    """A circle among things that point at others, as the way round it; empty where there is none."""
+    done: set[str] = set()
+
+    def walk(name: str, way: list[str]) -> list[str]:
+        if name in way:
+            return [*way[way.index(name) :], name]
+        if name in done:
+            return []
+        found = next((round_ for other in sorted(edges.get(name, ())) if (round_ := walk(other, [*way, name]))), [])
+        done.add(name)
+        return found
+
+    return next((found for name in sorted(edges) if (found := walk(name, []))), [])
 
 
 def clock_reads(path: Path) -> Iterator[int]:
@@ -69,7 +105,7 @@ def clock_reads(path: Path) -> Iterator[int]:
                 yield node.lineno
 
 
-@pytest.mark.parametrize("part", WALLS)
+@pytest.mark.parametrize("part", ROOMS)
 def test_no_import_crosses_a_wall(part):
     crossing = [
         f"{path.relative_to(PACKAGE)}:{line} imports {name}"
@@ -80,13 +116,42 @@ def test_no_import_crosses_a_wall(part):
     assert crossing == []
 
 
+def test_every_room_of_the_house_stands_in_the_table():
+    found = {path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in modules()}
+    assert found - {"__init__"} == set(ROOMS)
+
+
+def test_no_import_runs_upward():
+    upward = [
+        f"{path.relative_to(PACKAGE)}:{line} imports {name}"
+        for height, room in enumerate(ROOMS)
+        for path in modules(room)
+        for line, name in imports(path)
+        if name.startswith("scanner.") and name.split(".")[1] in ROOMS[height + 1 :]
+    ]
+    assert upward == []
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    """While the program runs, that is: two halves of one idea may name each other's types."""
+    assert circle(imported_modules(typing=False)) == []
+
+
+def test_a_circle_is_seen_and_so_is_its_absence():
+    assert circle({"a": {"b"}, "b": {"c"}, "c": {"d", "b"}, "d": set()}) == ["b", "c", "b"]
+    assert circle({"a": {"b", "c"}, "b": {"d"}, "c": {"d"}}) == []
+
+
 def test_the_wall_sees_an_import_inside_a_function_and_under_every_spelling(tmp_path):
-    """The test above would pass in silence if its reading of imports were blind."""
+    """The tests above would pass in silence if their reading of imports were blind."""
     path = tmp_path / "module.py"
     path.write_text(
-        "import a.b as c\ndef f():\n    from scanner import config\n    from scanner.store.files import x\n"
+        "import a.b as c\nif TYPE_CHECKING:\n    from t import T\n"
+        "def f():\n    from scanner import config\n    from scanner.store.files import x\n"
     )
-    assert {name for _, name in imports(path)} == {"a.b", "scanner.config", "scanner.store.files.x"}
+    always = {"a.b", "scanner.config", "scanner.store.files.x"}
+    assert {name for _, name in imports(path)} == always | {"t.T"}
+    assert {name for _, name in imports(path, typing=False)} == always
 
 
 def canonical(name: str) -> str:
@@ -96,7 +161,7 @@ def canonical(name: str) -> str:
 
 def outsiders(path: Path) -> set[str]:
     """The packages a test module imports that are neither of the standard library nor of this repository."""
-    own = {"scanner", *(module.stem for module in TESTS.glob("*.py"))}
+    own = {"scanner", "benchmarks", *(module.stem for module in TESTS.glob("*.py"))}
     names = {name.partition(".")[0] for _, name in imports(path)}
     return names - own - sys.stdlib_module_names - SPARED.get(path.name, set())
 
@@ -174,3 +239,19 @@ def test_asking_for_help_loads_no_heavy_library():
     loaded = set(ran.stdout.splitlines())
     assert "scanner.cli.scan" in loaded
     assert loaded & HEAVY == set()
+
+
+def test_importing_the_application_loads_no_heavy_library_and_a_scan_never_loads_pandas():
+    """A face that only lists commands, or a notebook's first line, must not wait; pandas comes for who asks for it."""
+    code = (
+        "import sys; from scanner import app; print(*sys.modules, sep='\\n'); print('--'); "
+        "app.scan(['KO'], source='simulated', store=sys.argv[1]); print(*sys.modules, sep='\\n')"
+    )
+    with TemporaryDirectory() as folder:
+        command = [sys.executable, "-c", code, folder]
+        ran = subprocess.run(command, capture_output=True, text=True, check=True, cwd=folder)
+    first, _, then = ran.stdout.partition("--")
+    assert "scanner.app.scanning" in first.split()
+    assert set(first.split()) & HEAVY == set()
+    assert "polars" in then.split()
+    assert "pandas" not in then.split()

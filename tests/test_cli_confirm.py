@@ -12,8 +12,7 @@ from built_chains import built_chain
 
 from scanner.alerts.confirmation import scoreboard
 from scanner.alerts.update import update
-from scanner.app import opening, scanning
-from scanner.cli import common
+from scanner.app import clock, configuring, confirming, opening
 from scanner.config import Settings
 from scanner.sources.base import Fetched
 from scanner.sources.registry import Vendor
@@ -40,7 +39,7 @@ class OneChain:
 @pytest.fixture
 def settings(tmp_path, monkeypatch) -> Settings:
     """A store with Thursday's chain, in which one of twenty contracts was flagged."""
-    base = common.settings_for(None, store=tmp_path)
+    base = configuring.settings(None, store=tmp_path)
     evening = datetime(2026, 8, 6, 20, 30, tzinfo=UTC)
     chain = built_chain(THURSDAY, volume=100, open_interest=1000)
     with opening.open_memory(base) as memory:
@@ -57,7 +56,7 @@ def settings(tmp_path, monkeypatch) -> Settings:
             budget=20,
             false_discovery_rate=0.1,
         )
-    monkeypatch.setattr(common, "right_now", lambda: datetime(2026, 8, 7, 14, 30, tzinfo=UTC))
+    monkeypatch.setattr(clock, "right_now", lambda: datetime(2026, 8, 7, 14, 30, tzinfo=UTC))
     return base
 
 
@@ -65,7 +64,7 @@ def test_the_job_confirms_what_was_opened_beside_contracts_like_it(settings):
     """The flagged contract opened 60 of its 100; of the others, all alike in volume, every second one did."""
     after = [1060 if place == FLAGGED or place % 2 else 1000 for place in range(20)]
     vendor = OneChain(built_chain(FRIDAY, open_interest=after))
-    told = scanning.confirm_once(settings, [vendor], ("ABC",))
+    told = confirming.confirm_once(settings, [vendor], ("ABC",))
     assert told.problems == ()
     assert "confirmed" in told.sentences[0]
     with opening.open_memory(settings) as memory, memory.state.read() as ledger:
@@ -76,10 +75,10 @@ def test_the_job_confirms_what_was_opened_beside_contracts_like_it(settings):
 
 def test_the_job_waits_while_the_vendor_still_shows_the_older_open_interest(settings):
     vendor = OneChain(built_chain(FRIDAY, columns={"oi_asof": date(2026, 8, 5)}))
-    assert scanning.confirm_once(settings, [vendor], ("ABC",)).sentences == ("1 flagged sessions still wait",)
+    assert confirming.confirm_once(settings, [vendor], ("ABC",)).sentences == ("1 flagged sessions still wait",)
 
 
 def test_nothing_is_fetched_where_nothing_waits(settings):
     vendor = OneChain(built_chain(FRIDAY))
-    told = scanning.confirm_once(settings, [vendor], ("XYZ",))
+    told = confirming.confirm_once(settings, [vendor], ("XYZ",))
     assert (vendor.asked, told.sentences) == ([], ("nothing waits for its open interest",))

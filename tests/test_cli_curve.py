@@ -11,8 +11,8 @@ from pytest_httpserver import HTTPServer
 from quoted_chains import EXPIRIES, quoted_chain, years_to
 from typer.testing import CliRunner
 
-from scanner.app.configured import pricing
-from scanner.cli import common
+from scanner.app import clock
+from scanner.app.preparing import pricing
 from scanner.cli.app import app
 from scanner.config import load
 from scanner.pricing.curve import refreshed
@@ -28,7 +28,7 @@ Answer = Callable[[int, str], None]
 @pytest.fixture
 def configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A configuration that names a file for the yields, on the sixth of January 2026."""
-    monkeypatch.setattr(common, "right_now", lambda: datetime(2026, 1, 6, 15, 0, tzinfo=UTC))
+    monkeypatch.setattr(clock, "right_now", lambda: datetime(2026, 1, 6, 15, 0, tzinfo=UTC))
     path = tmp_path / "config.yaml"
     path.write_text("pricing: {curve: yields.csv}\n")
     return path
@@ -54,7 +54,7 @@ def run(*arguments: str, expected: int = 0) -> str:
 def test_without_a_file_the_built_in_curve_is_shown_with_its_age(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(common, "right_now", lambda: datetime(2026, 1, 6, 15, 0, tzinfo=UTC))
+    monkeypatch.setattr(clock, "right_now", lambda: datetime(2026, 1, 6, 15, 0, tzinfo=UTC))
     config = tmp_path / "config.yaml"
     config.write_text("source: simulated\n")
     shown = run("--config", str(config)).splitlines()

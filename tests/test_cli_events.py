@@ -14,7 +14,7 @@ import pytest
 from built_chains import built_chain
 from commands import Commands
 
-from scanner.cli import common
+from scanner.app import clock
 from scanner.market import calendar
 
 SPLIT = date(2014, 6, 9)
@@ -133,7 +133,7 @@ def test_a_scheduled_run_knows_of_the_split_too(scanner, tmp_path, monkeypatch):
     before = [day for day in DAYS if day < SPLIT]
     scanner("import", record(tmp_path / "chains", before))
     record(tmp_path / "chains", [SPLIT])
-    monkeypatch.setattr(common, "right_now", lambda: calendar.session_close(SPLIT))
+    monkeypatch.setattr(clock, "right_now", lambda: calendar.session_close(SPLIT))
     ran = scanner("run", "--once", "close")
     assert ran.code == 0
     assert "of 10 sessions" not in ran.out

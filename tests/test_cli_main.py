@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from commands import Commands
 
+from scanner.app import configuring
 from scanner.cli import common
 from scanner.store.store import Store
 
@@ -125,7 +126,7 @@ def test_a_fault_of_the_program_is_shown_as_text_and_is_no_success(scanner, monk
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError(HOSTILE)
 
-    monkeypatch.setattr(common, "settings_for", fail)
+    monkeypatch.setattr(configuring, "settings", fail)
     ran = scanner("curve")
     assert ran.code == 3
     assert ran.err.replace("\n", "").isprintable()

@@ -13,7 +13,7 @@ import pytest
 from built_chains import built_chain
 from typer.testing import CliRunner, Result
 
-from scanner.cli import common
+from scanner.app import clock
 from scanner.cli.app import app
 from scanner.market import calendar
 from scanner.store.snapshots import StoredChain
@@ -305,7 +305,7 @@ def test_a_file_in_which_nothing_traded_and_that_stands_alone_is_of_the_session_
 def morning(monkeypatch: pytest.MonkeyPatch) -> datetime:
     """Half past ten in New York on Monday, 3 August 2026, by the machine's clock."""
     now = datetime(2026, 8, 3, 14, 30, tzinfo=UTC)
-    monkeypatch.setattr(common, "right_now", lambda: now)
+    monkeypatch.setattr(clock, "right_now", lambda: now)
     return now
 
 

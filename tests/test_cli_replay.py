@@ -13,7 +13,7 @@ from built_chains import built_chain
 from commands import Commands
 
 from scanner import pipeline
-from scanner.cli import common
+from scanner.app import clock
 from scanner.market import calendar
 
 DAYS = calendar.sessions_between(date(2026, 8, 3), date(2026, 8, 5))
@@ -79,7 +79,7 @@ def test_a_replay_keeps_no_alerts_and_sends_nobody_to_look_them_up(
 
 
 def test_sessions_whose_chains_are_pruned_are_said_to_be(scanner: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(common, "right_now", lambda: datetime(2026, 9, 1, tzinfo=UTC))
+    monkeypatch.setattr(clock, "right_now", lambda: datetime(2026, 9, 1, tzinfo=UTC))
     assert scanner("store", "prune", "--keep", "1d").code == 0
     ran = scanner("replay", "--from", DAYS[0], "--to", DAYS[1])
     assert ran.code == 3

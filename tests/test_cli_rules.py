@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from commands import Commands
 
-from scanner.cli import rules as rules_command
+from scanner.app import rulebook
 
 RULE = """\
 id: a-rule
@@ -120,7 +120,7 @@ def test_check_prints_how_often_rules_fire_on_the_sample(
     """Twenty of a thousand rows is two percent, which is twice too often."""
     rows = {"underlying": ["GOOG"] * 1000, "contract": [str(number) for number in range(1000)], "iv": [0.3] * 1000}
     frame = pl.DataFrame({**rows, "volume": [900] * 20 + [1] * 980})
-    monkeypatch.setattr(rules_command, "_sample_frames", lambda: {"contract": frame})
+    monkeypatch.setattr(rulebook, "_sample_frames", lambda: {"contract": frame})
     ran = commands("rules", "check", "--rules", folder)
     assert "SIMULATED" in ran.err
     assert "flags 2.0% of the sample market's rows (20 of 1,000)" in ran.out
@@ -154,7 +154,7 @@ def test_explain_on_a_symbol_shows_why_the_nearest_rows_did_not_fire(
     frame = pl.DataFrame(
         {"underlying": ["GOOG"] * 3, "contract": ["a", "b", "c"], "volume": [900, 900, 9], "iv": [0.1, None, 0.1]}
     )
-    monkeypatch.setattr(rules_command, "_frames_of", lambda *_, **__: {"contract": frame})
+    monkeypatch.setattr(rulebook, "_frames_of", lambda *_, **__: {"contract": frame})
     ran = commands("rules", "explain", "a-rule", "--rules", folder, "--on", "goog", "--format", "json", "--limit", "2")
     rows = json.loads(ran.out)["rows"]
     assert [(row["identity"], row["verdict"]) for row in rows] == [("a", "false"), ("b", "unknown")]

@@ -13,8 +13,8 @@ import pytest
 from commands import Commands
 
 from scanner import config
-from scanner.app import jobs, opening
-from scanner.cli import common, printing
+from scanner.app import clock, jobs, opening
+from scanner.cli import printing
 from scanner.store.state import FILE_NAME, State
 
 CONFIG = """
@@ -102,19 +102,20 @@ def test_output_that_nobody_reads_any_more_stops_nothing(monkeypatch, tmp_path, 
     (tmp_path / "config.yaml").write_text(CONFIG, "utf-8")
     settings = config.load()
     rules, problems = opening.usable_rules(settings, strict=True)
-    worker = jobs.Worker(settings, opening.open_sources(settings), rules, problems, printing.Printing())
+    sources, printed = opening.open_sources(settings), printing.Printing()
+    worker = jobs.Worker(settings, sources, rules, problems, lambda result: printed.show([result]))
     assert worker.last_runs() == {}
     reading, writing = os.pipe()
     os.close(reading)
-    began = common.right_now()
+    began = clock.right_now()
     with monkeypatch.context() as patched, os.fdopen(writing, "w") as nobody:
         patched.setattr("sys.stdout", nobody)
-        assert worker.run(settings.schedule[0]) == 0
+        assert worker.run(settings.schedule[0]).errors == ()
         patched.undo()
         with contextlib.suppress(BrokenPipeError):
             nobody.close()
     assert "job intraday: what it found cannot be printed (Broken pipe)" in caplog.text
-    assert began <= worker.last_runs()["intraday"] <= common.right_now()
+    assert began <= worker.last_runs()["intraday"] <= clock.right_now()
     with State.open(tmp_path / "store" / FILE_NAME, read_only=True) as state, state.read() as ledger:
         (job,) = ledger.jobs()
         assert len(ledger.runs()) == 1

@@ -10,7 +10,7 @@ import pytest
 from built_chains import built_chain
 from commands import Commands
 
-from scanner.cli import common
+from scanner.app import clock
 from scanner.market import calendar
 
 THURSDAY, FRIDAY = date(2026, 8, 6), date(2026, 8, 7)
@@ -56,7 +56,7 @@ def record(session: date, **chain: object) -> None:
 
 def confirm_at(run: Commands, monkeypatch, hour: int, minute: int) -> str:
     """What the job says in the morning of Friday, UTC."""
-    monkeypatch.setattr(common, "right_now", lambda: datetime(2026, 8, 7, hour, minute, tzinfo=UTC))
+    monkeypatch.setattr(clock, "right_now", lambda: datetime(2026, 8, 7, hour, minute, tzinfo=UTC))
     told = run("run", "--once", "confirm", "--path", "chain.parquet")
     assert told.code == 0, told.err
     return told.err
@@ -90,17 +90,17 @@ def test_the_scoreboard_sets_the_share_beside_that_of_contracts_like_these(run, 
 
 def test_a_contract_that_expired_meanwhile_can_not_be_confirmed(run, monkeypatch):
     record(date(2026, 8, 7), expiries=(FRIDAY, date(2026, 12, 18)), volume=[500, *[1] * 19], open_interest=1000)
-    monkeypatch.setattr(common, "right_now", lambda: datetime(2026, 8, 7, 20, 30, tzinfo=UTC))
+    monkeypatch.setattr(clock, "right_now", lambda: datetime(2026, 8, 7, 20, 30, tzinfo=UTC))
     assert run("scan", "--path", "chain.parquet", "--quiet").code == 0
     monday = date(2026, 8, 10)
     morning = datetime(2026, 8, 10, 14, 45, tzinfo=UTC)
     record(monday, expiries=(date(2026, 12, 18), date(2027, 1, 15)), open_interest=1000, quote_time=morning)
-    monkeypatch.setattr(common, "right_now", lambda: datetime(2026, 8, 10, 15, 0, tzinfo=UTC))
+    monkeypatch.setattr(clock, "right_now", lambda: datetime(2026, 8, 10, 15, 0, tzinfo=UTC))
     assert "Big volume: unconfirmable" in run("run", "--once", "confirm", "--path", "chain.parquet").err
 
 
 def test_a_confirmation_that_found_no_chain_says_so(run, monkeypatch):
-    monkeypatch.setattr(common, "right_now", lambda: datetime(2026, 8, 6, 15, 0, tzinfo=UTC))
+    monkeypatch.setattr(clock, "right_now", lambda: datetime(2026, 8, 6, 15, 0, tzinfo=UTC))
     told = run("run", "--once", "confirm", "--path", "chain.parquet")
     assert told.code == 1
     assert "left out: ABC: no chain of it up to 2026-08-06" in told.err

@@ -63,7 +63,6 @@ def test_the_session_before_a_holiday_is_found_across_it():
 )
 def test_hours_follow_new_york_through_daylight_saving_and_half_days(day, opened, closed):
     assert (calendar.session_open(day), calendar.session_close(day)) == (opened, closed)
-    assert calendar.is_half_day(day) == (day == date(2025, 11, 28))
 
 
 def test_quotes_seen_at_night_or_on_a_weekend_belong_to_the_session_before():

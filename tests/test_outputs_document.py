@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 
 import polars as pl
@@ -12,7 +11,6 @@ from alert_samples import alert, put_call_alert, scan
 from scanner.alerts.model import Alert, NotJudged, plain
 from scanner.errors import ScanProblem
 from scanner.outputs.document import document, dumps, to_json
-from scanner.outputs.jsonl import write_line
 from scanner.outputs.result import ScanResult
 
 ALERT_KEYS = [
@@ -108,14 +106,6 @@ def test_vendor_text_reaches_no_terminal_as_a_control_character():
 def test_an_alert_is_read_back_as_it_was():
     for item in (alert(), put_call_alert(quote_time=None, oi_asof=None)):
         assert Alert.from_dict(json.loads(to_json(item.as_dict()))) == item
-
-
-def test_json_lines_hold_one_document_a_line():
-    stream = io.StringIO()
-    write_line(result(), stream)
-    write_line(result(alerts=()), stream)
-    lines = stream.getvalue().splitlines()
-    assert [len(json.loads(line)["alerts"]) for line in lines] == [2, 0]
 
 
 def test_numbers_of_numpy_become_plain():

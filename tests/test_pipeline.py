@@ -10,7 +10,7 @@ import pytest
 from built_chains import built_chain
 
 from scanner import activity, pipeline, ruleset, shipped
-from scanner.app import configured
+from scanner.app import preparing
 from scanner.config import Settings
 from scanner.fields import SCOPES, of
 from scanner.history.known_before import KnownBefore
@@ -44,7 +44,7 @@ def keep(store: Store, days: list[date]) -> None:
 
 def replayed(store: Store, tmp_path, first: date, last: date) -> list[str]:
     with State.open(tmp_path / f"state-{first}-{last}-{len(list(store.snapshots.files()))}.sqlite") as state:
-        results = pipeline.replay(configured.setup(Settings(), store, state, RULES), None, None, first, last)
+        results = pipeline.replay(preparing.setup(Settings(), store, state, RULES), None, None, first, last)
         return [document.dumps(result) for result in results]
 
 

@@ -10,7 +10,7 @@ import pytest
 from built_chains import built_chain
 
 from scanner import pipeline, ruleset, shipped
-from scanner.app import configured, opening
+from scanner.app import opening, preparing
 from scanner.config import AlertSettings, Settings, StoreSettings
 from scanner.history.known_before import Looks
 from scanner.market import calendar
@@ -32,7 +32,7 @@ def scans(store: Store, state: State, source: object, moments: list[datetime]) -
     for number, moment in enumerate(moments):
         request = Request(NAMES, moment, moment, f"scan-{moment:%H%M}-{number}")
         clock = iter([moment]).__next__
-        yield pipeline.scan(request, [source], configured.setup(SETTINGS, store, state, RULES), clock=clock)
+        yield pipeline.scan(request, [source], preparing.setup(SETTINGS, store, state, RULES), clock=clock)
 
 
 def raised(results: Iterator[pipeline.ScanResult]) -> set[str]:

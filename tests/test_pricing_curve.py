@@ -67,7 +67,6 @@ def test_a_tenor_that_was_not_published_is_bridged_by_its_neighbours() -> None:
 def test_a_flat_curve_has_one_rate_everywhere() -> None:
     curve = flat(0.035)
     assert curve.rates(date(2020, 1, 2), np.array([0.01, 1.0, 10.0])).tolist() == pytest.approx([0.035] * 3)
-    assert curve.discounts(date(2020, 1, 2), np.array([2.0]))[0] == pytest.approx(math.exp(-0.07))
 
 
 def test_the_treasurys_files_of_different_years_are_read_by_the_names_of_their_columns(tmp_path: Path) -> None:

@@ -36,10 +36,6 @@ def test_a_good_chain_has_no_verdict(tmp_path: Path) -> None:
     assert judge(built_chain(DAYS[1]), panel_of(tmp_path, built_chain(DAYS[0]))) == set()
 
 
-def test_a_name_the_source_returned_nothing_for_is_empty() -> None:
-    assert judge(built_chain(DAYS[0]), expected=("ABC", "XYZ")) == {("empty", "all")}
-
-
 def test_a_chain_in_which_nothing_is_known_is_empty() -> None:
     nothing = dict.fromkeys(("volume", "open_interest", "bid", "ask", "last"))
     assert judge(built_chain(DAYS[0], columns=nothing)) == {("empty", "all")}

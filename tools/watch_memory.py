@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from scanner.app import jobs, opening
+from scanner.app import clock, jobs, opening
 from scanner.cli import common, printing
 from scanner.config import Job, Settings, StoreSettings
 from scanner.market import calendar
@@ -54,11 +54,12 @@ def main(scans: int) -> None:
             schedule=(job,),
         )
         rules, problems = opening.usable_rules(settings, strict=True)
-        worker = jobs.Worker(settings, opening.open_sources(settings), rules, problems, printing.Printing())
+        sources, printed = opening.open_sources(settings), printing.Printing()
+        worker = jobs.Worker(settings, sources, rules, problems, lambda result: printed.show([result]))
         common.configure_logging(quiet=True, verbose=False)
         began = time.monotonic()
         for number, moment in zip(range(1, scans + 1), moments(), strict=False):
-            common.right_now = lambda moment=moment: moment
+            clock.right_now = lambda moment=moment: moment
             with contextlib.redirect_stdout(io.StringIO()):
                 worker.run(job)
             if number % max(1, scans // 20) == 0:

@@ -14,8 +14,8 @@ from scanner.activity.calibration import HIGHEST, calibrate
 from scanner.activity.model import VolumeModel
 from scanner.activity.runs import both_rights
 from scanner.activity.scoring import GOOD_SESSIONS
+from scanner.history import past as past_sessions
 from scanner.history.panel import Panel
-from scanner.metrics import past as past_sessions
 
 BACK_END_DAYS = 14
 _HALF_LIFE = 0.5 ** (1 / 6)

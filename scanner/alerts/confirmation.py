@@ -13,17 +13,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from itertools import groupby
-from typing import TYPE_CHECKING
 
 import polars as pl
 
 from scanner.alerts.episodes import Event, EventKind
 from scanner.alerts.flagged import Flagged
+from scanner.alerts.keeping import Keeper
 from scanner.alerts.model import Confirmation
 from scanner.market import calendar
-
-if TYPE_CHECKING:
-    from scanner.store.state import State
 
 OPENED_SHARE = 0.5
 
@@ -59,7 +56,7 @@ class RuleScore:
 
 
 def confirm(
-    state: State, open_interest: pl.DataFrame, now: datetime, matched: MatchedRandom | None = None
+    state: Keeper, open_interest: pl.DataFrame, now: datetime, matched: MatchedRandom | None = None
 ) -> ConfirmationReport:
     """Decide every flagged session that can be decided now, and store it with its alert.
 

@@ -26,16 +26,11 @@ class EventKind(StrEnum):
     new = "new"
     ongoing = "ongoing"
     escalated = "escalated"
-    resent = "resent"
     displaced = "displaced"
     closed = "closed"
     confirmed = "confirmed"
     faded = "faded"
     unconfirmable = "unconfirmable"
-
-
-# What a notification is worth sending for; an ongoing story without news is not.
-SENT = frozenset({EventKind.new, EventKind.escalated, EventKind.resent})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +43,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """One story: its alert, the session it began in, the strongest it has been, and when it was last sent.
+    """One story: its alert, the session it began in, the strongest it has been, and when it was last news.
 
     ``displaced`` says that it closed because a stronger finding took its place in the session's budget.
     """
@@ -142,14 +137,13 @@ def advance(
     book: RuleBook,
     judged: Callable[[Episode], bool],
     displaced: frozenset[Key] = frozenset(),
-    resend: timedelta | None = None,
 ) -> tuple[list[Episode], list[Event]]:
     """Carry every episode one scan further.
 
     ``previous`` holds the open episodes and those of this session already closed; ``found`` what this scan raises, one
-    draft a key; ``judged`` says whether this scan could have found an episode again; ``displaced`` lose their place;
-    ``resend`` is how long an ongoing alert stays silent before it is sent again (None: never). Returns every episode
-    that changed, and one event for each change; an episode followed by a new one of the same key gives two.
+    draft a key; ``judged`` says whether this scan could have found an episode again; ``displaced`` lose their place.
+    Returns every episode that changed, and one event for each change; an episode followed by a new one of the same key
+    gives two.
     """
     changed: list[Episode] = []
     events: list[Event] = []
@@ -173,7 +167,7 @@ def advance(
         elif over and (key in drafts or judged(episode)):
             record(_closed(episode), EventKind.closed)
         elif key in drafts:
-            record(*_again(episode, drafts.pop(key), now, resend))
+            record(*_again(episode, drafts.pop(key), now))
     for key, draft in drafts.items():
         record(_begin(draft, now, session, ordinals.get(key, 0)), EventKind.new)
     return changed, events
@@ -203,12 +197,11 @@ def _begin(draft: Draft, now: datetime, session: date, ordinal: int) -> Episode:
     return Episode(draft.key, session, ordinal, alert, alert.severity, alert.stars, now)
 
 
-def _again(episode: Episode, draft: Draft, now: datetime, resend: timedelta | None) -> tuple[Episode, EventKind]:
+def _again(episode: Episode, draft: Draft, now: datetime) -> tuple[Episode, EventKind]:
     """The same story seen once more: stronger than ever (escalated), or simply still there."""
     before, fresh = episode.alert, draft.alert
     escalated = fresh.severity.rank > episode.peak_severity.rank or (fresh.stars or 0) > (episode.peak_stars or 0)
-    silent = resend is not None and now - episode.sent_at >= resend
-    kind = EventKind.escalated if escalated else EventKind.resent if silent else EventKind.ongoing
+    kind = EventKind.escalated if escalated else EventKind.ongoing
     alert = fresh.changed(
         alert_id=before.alert_id,
         status=Status.escalated if escalated else Status.ongoing,
@@ -221,6 +214,6 @@ def _again(episode: Episode, draft: Draft, now: datetime, resend: timedelta | No
         alert=alert,
         peak_severity=max(episode.peak_severity, fresh.severity, key=lambda severity: severity.rank),
         peak_stars=max(episode.peak_stars or 0, fresh.stars) if fresh.stars is not None else episode.peak_stars,
-        sent_at=now if kind in SENT else episode.sent_at,
+        sent_at=now if escalated else episode.sent_at,
     )
     return stronger, kind

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -14,6 +12,7 @@ from scanner.alerts.drafts import drafts
 from scanner.alerts.episodes import Draft, Episode, Event, Sighting, advance, hold, is_over
 from scanner.alerts.flagged import flagged_contracts
 from scanner.alerts.identity import Key
+from scanner.alerts.keeping import Keeper
 from scanner.alerts.model import Alert, HeldBack, NotJudged, ScanMeta
 from scanner.alerts.selection import Reason, Standing, Weight, admit, passing
 from scanner.alerts.stories import gather
@@ -21,9 +20,6 @@ from scanner.alerts.surroundings import Frames
 from scanner.alerts.terms import RuleBook, RuleTerms
 from scanner.errors import ScanProblem, StoreError
 from scanner.ruleset.model import Cooldown
-
-if TYPE_CHECKING:
-    from scanner.store.state import State
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +43,10 @@ class AlertUpdate:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How many new alerts a session may raise, how rare a calibrated finding must be, when to send again."""
+    """How many new alerts a session may raise, and how rare a calibrated finding must be."""
 
     budget: int
     false_discovery_rate: float
-    resend: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +70,7 @@ class Step:
 def update(
     findings: pl.DataFrame,
     rules: Sequence[RuleTerms],
-    state: State | None,
+    state: Keeper | None,
     scan: ScanMeta,
     frames: Frames,
     *,
@@ -83,20 +78,19 @@ def update(
     false_discovery_rate: float,
     cooldown: int = 1,
     not_judged: Iterable[NotJudged] = (),
-    resend: timedelta | None = None,
 ) -> AlertUpdate:
     """Turn a scan's findings into alerts and store what happened, in one transaction.
 
     ``findings`` and ``frames`` are described in :mod:`scanner.alerts.drafts`; ``budget`` is how many new alerts a
-    session may raise, ``cooldown`` for how many sessions an identity may stay silent where its rule does not say,
-    ``resend`` after how long an ongoing alert is sent again (None: never). Without a ``state`` nothing is remembered
-    and every finding is new. Judging a moment again gives the same alerts, not more of them. Where the state fails (a
-    full disk, another writer that does not end) the alerts are told all the same, and the problem with them.
+    session may raise, ``cooldown`` for how many sessions an identity may stay silent where its rule does not say.
+    Without a ``state`` nothing is remembered and every finding is new. Judging a moment again gives the same alerts,
+    not more of them. Where the state fails (a full disk, another writer that does not end) the alerts are told all the
+    same, and the problem with them.
     """
     book = RuleBook(rules, Cooldown(cooldown, "session"))
     made = drafts(findings, book, scan, frames)
     left_out = tuple(not_judged)
-    policy = Policy(budget, false_discovery_rate, resend)
+    policy = Policy(budget, false_discovery_rate)
     judged = Judged(book, frames, left_out)
 
     def step(known: Known) -> Step:
@@ -149,7 +143,6 @@ def decide(
         book=book,
         judged=judged.episode,
         displaced=admitted.displaced | told.displaced,
-        resend=policy.resend,
     )
     held_back = [
         *(_held_back(draft, Reason.false_discovery_rate) for draft in common),

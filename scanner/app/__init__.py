@@ -1,1 +1,58 @@
-"""What every face calls: a scan, a replay, a report, the schedule, each from settings to a result."""
+"""The application as a Python API: what every face calls, the command line among them.
+
+    from scanner import app
+
+    result = app.scan(["GOOG", "KO"], source="simulated", store="scanner-store")
+    result.to_pandas()
+
+Every function takes ``settings`` - what :func:`settings` gives, or a configuration file, or None for the usual one -
+and, beside it, what the command line's options of the same names say over it. Frames are polars frames, with the
+columns and units of ``docs/fields.md``; ``to_pandas()`` stands beside each, :func:`to_pandas` makes one of any, and
+where a chain is taken a frame of either library is. Importing this loads nothing heavy; the libraries come with the
+first call. Errors are those of :mod:`scanner.errors`, and name an argument as the command line does (``--source``).
+``docs/notebook.md`` goes through a session.
+"""
+
+from scanner.alerts.model import Severity
+from scanner.app.configuring import settings
+from scanner.app.confirming import confirm
+from scanner.app.discounting import curve
+from scanner.app.importing import import_chains
+from scanner.app.looking import chain
+from scanner.app.replaying import replay
+from scanner.app.reporting import report
+from scanner.app.rulebook import check_rules, explain, fields, load_rules, new_rule, prove_rules
+from scanner.app.scanning import scan
+from scanner.app.simulating import simulate
+from scanner.app.stored import alert, alerts, scoreboard, watchlist
+from scanner.app.storing import prune_store, rebuild_store, store_info, verify_store
+from scanner.frames import to_pandas, to_polars
+
+__all__ = [
+    "Severity",
+    "alert",
+    "alerts",
+    "chain",
+    "check_rules",
+    "confirm",
+    "curve",
+    "explain",
+    "fields",
+    "import_chains",
+    "load_rules",
+    "new_rule",
+    "prove_rules",
+    "prune_store",
+    "rebuild_store",
+    "replay",
+    "report",
+    "scan",
+    "scoreboard",
+    "settings",
+    "simulate",
+    "store_info",
+    "to_pandas",
+    "to_polars",
+    "verify_store",
+    "watchlist",
+]

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scanner.app import scanning
-from scanner.cli import common, options
-from scanner.cli.printing import Printing
-from scanner.cli.scan import exit_code
+from scanner.app import clock, confirming, scanning
+from scanner.app.confirming import Confirmed
 from scanner.errors import StoreError
 
 if TYPE_CHECKING:
@@ -28,29 +26,29 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Worker:
-    """Runs jobs with what was opened when the schedule began."""
+    """Runs jobs with what was opened when the schedule began; ``show`` hands a scan's result to whoever looks."""
 
     settings: Settings
     sources: Sequence[Source]
     rules: Sequence[Rule]
     problems: Sequence[ScanProblem]
-    printing: Printing
+    show: Callable[[ScanResult], object]
 
-    def run(self, job: Job, fail_on: options.Severity | None = None) -> int:
-        """One run; prints what it found and returns the exit code that a scan of its own would have."""
+    def run(self, job: Job) -> ScanResult | Confirmed:
+        """One run; shows what a scan found, logs what a confirmation has to say, and returns it."""
         log.info("job %s: %s of %s", job.name, job.task, job.watchlist)
         symbols = self.settings.watchlists[job.watchlist]
         with self._recorded(job.name):
             if job.task == "confirm":
                 return self._confirm(symbols)
             result = scanning.scan_once(self.settings, self.sources, self.rules, symbols, None, self.problems)
-            self._print(job, result)
-            return exit_code(result, fail_on)
+            self._show(job, result)
+            return result
 
-    def _print(self, job: Job, result: ScanResult) -> None:
+    def _show(self, job: Job, result: ScanResult) -> None:
         """Show what was found; a reader that went away, or a full disk behind stdout, stops nothing."""
         try:
-            self.printing.show([result])
+            self.show(result)
         except OSError as error:
             log.warning("job %s: what it found cannot be printed (%s)", job.name, error.strerror or error)
 
@@ -68,7 +66,7 @@ class Worker:
     @contextmanager
     def _recorded(self, name: str) -> Iterator[None]:
         """Keep when a run began, so that a later start knows what it missed, and how it ended."""
-        began = common.right_now()
+        began = clock.right_now()
         self._keep(name, began)
         try:
             yield
@@ -81,7 +79,7 @@ class Worker:
         from scanner.store.state import FILE_NAME, State
         from scanner.store.state import Job as Record
 
-        ended = None if outcome is None else common.right_now()
+        ended = None if outcome is None else clock.right_now()
         try:
             with State.open(self.settings.store.path / FILE_NAME) as state, state.write() as ledger:
                 ledger.save_job(Record(name, began, ended, outcome))
@@ -89,10 +87,10 @@ class Worker:
             # The scan says so itself where its alerts cannot be kept.
             log.debug("the run is not recorded: %s", error)
 
-    def _confirm(self, symbols: tuple[str, ...]) -> int:
-        outcome = scanning.confirm_once(self.settings, self.sources, symbols)
+    def _confirm(self, symbols: tuple[str, ...]) -> Confirmed:
+        outcome = confirming.confirm_once(self.settings, self.sources, symbols)
         for line in outcome.sentences:
             log.info("%s", line)
         for problem in outcome.problems:
             log.warning("left out: %s", problem.message)
-        return 1 if outcome.problems else 0
+        return outcome

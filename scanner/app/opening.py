@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from scanner.app import clock, configuring
 from scanner.errors import RuleError, ScanProblem, SourceError, StoreError, UsageError
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from scanner.config import Settings
+    from scanner.frames import Frame
     from scanner.ruleset import Rule
     from scanner.sources.base import Source
     from scanner.sources.receiving import Received, Request
@@ -49,14 +51,14 @@ def open_store(settings: Settings, *, read_only: bool = False) -> Store:
     Raises StoreError where it cannot be used, ConfigError where the events cannot be read, PricingError where the curve
     cannot.
     """
-    from scanner.app import configured
+    from scanner.app import preparing
     from scanner.store.store import Store
 
     return Store.open(
         settings.store.path,
         read_only=read_only,
-        pricing=configured.pricing(settings),
-        told=configured.events_table(settings),
+        pricing=preparing.pricing(settings),
+        told=preparing.events_table(settings),
     )
 
 
@@ -70,8 +72,8 @@ def open_history(settings: Settings, before: date | None = None) -> Store:
     store = open_store(settings, read_only=True)
     if store.outdated(before):
         try:
-            with open_store(settings) as writable:
-                writable.catch_up(writable.outdated(before))
+            writable = open_store(settings)
+            writable.catch_up(writable.outdated(before))
         except StoreError as error:
             log.warning("%s; sessions that are to be summarised anew are judged as they are", error)
         store = open_store(settings, read_only=True)
@@ -83,7 +85,7 @@ def open_memory(settings: Settings) -> Opened:
     from scanner.store.state import FILE_NAME, State
 
     opened = Opened()
-    opened.store = opened._stack.enter_context(open_store(settings))
+    opened.store = open_store(settings)
     opened.state = opened._stack.enter_context(State.open(settings.store.path / FILE_NAME))
     return opened
 
@@ -102,12 +104,10 @@ def open_memory_if_possible(settings: Settings) -> Opened:
         opened.problems.append(ScanProblem("", "store", "not_opened", message))
 
     try:
-        opened.store = opened._stack.enter_context(open_store(settings))
+        opened.store = open_store(settings)
     except StoreError as error:
-        store = store_if_there(settings)
-        if store is not None:
-            opened.store = opened._stack.enter_context(store)
-        note(error, f"{'' if store else 'without history, and '}with nothing of it kept")
+        opened.store = store_if_there(settings)
+        note(error, f"{'' if opened.store else 'without history, and '}with nothing of it kept")
         return opened
     try:
         opened.state = opened._stack.enter_context(State.open(settings.store.path / FILE_NAME))
@@ -133,27 +133,29 @@ def memory_if_there(settings: Settings, before: date) -> Opened:
     from scanner.store.state import FILE_NAME, State
 
     opened = Opened()
-    store = store_if_there(settings, before)
-    if store is not None:
-        opened.store = opened._stack.enter_context(store)
+    opened.store = store_if_there(settings, before)
+    if opened.store is not None:
         with suppress(StoreError):
             opened.state = opened._stack.enter_context(State.open(settings.store.path / FILE_NAME, read_only=True))
     return opened
 
 
-def chain_of(settings: Settings, request: Request, *, named_source: bool) -> tuple[Received, datetime]:
+def chain_of(
+    settings: Settings, request: Request, *, named_source: bool, handed_in: Frame | None = None
+) -> tuple[Received, datetime]:
     """The chain to look at: what the store kept up to a past moment, where that is asked for, else what sources give.
 
-    Beside it stands the moment that it is judged as of. ``named_source`` tells that the command line says where from;
-    then the store is not asked. Raises as :func:`open_sources` does, and SourceError where there is no chain.
+    Beside it stands the moment that it is judged as of. ``named_source`` tells that the caller says where from, and
+    ``handed_in`` is a chain the caller has; then the store is not asked. Raises as :func:`sources_for` does, and
+    SourceError where there is no chain.
     """
     from scanner.sources import receiving
 
-    if request.as_of is not None and not named_source:
+    if request.as_of is not None and not named_source and handed_in is None:
         stored = _stored_chain(settings, request.symbols, request.as_of)
         if stored is not None:
             return receiving.Received(stored), request.as_of
-    received, moment = receiving.receive_as_of(open_sources(settings, request.as_of), request)
+    received, moment = receiving.receive_as_of(sources_for(settings, request.as_of, handed_in), request)
     if received.chain is None:
         said = "; ".join(problem.message for problem in received.problems)
         raise SourceError(said or f"{', '.join(request.symbols)}: no chain")
@@ -169,9 +171,8 @@ def _stored_chain(settings: Settings, symbols: Sequence[str], as_of: datetime) -
     store = store_if_there(settings, session)
     if store is None:
         return None
-    with store:
-        kept = store.snapshots
-        found = [kept.newest(source, session, symbols, as_of) for source in kept.sources()]
+    kept = store.snapshots
+    found = [kept.newest(source, session, symbols, as_of) for source in kept.sources()]
     return max((chain for chain in found if not chain.is_empty()), key=newest_quotes, default=None)
 
 
@@ -180,7 +181,6 @@ def open_sources(settings: Settings, as_of: datetime | None = None) -> list[Sour
 
     A live source has no past: with ``as_of`` it would be judged as what it is not.
     """
-    from scanner.cli import common
     from scanner.sources.registry import open_source, require_terms, vendor_of
 
     live = [name for name in settings.source if vendor_of(name).live]
@@ -191,7 +191,19 @@ def open_sources(settings: Settings, as_of: datetime | None = None) -> list[Sour
         )
     for name in settings.source:
         require_terms(name, settings.accept_terms)
-    return [open_source(name, settings, common.right_now) for name in settings.source]
+    return [open_source(name, settings, clock.right_now) for name in settings.source]
+
+
+def sources_for(settings: Settings, as_of: datetime | None, handed_in: Frame | None) -> list[Source]:
+    """The chain that a caller hands in as the one source, else the configured ones. Raises as both ways do.
+
+    ChainError says what is wrong with a frame that is no chain.
+    """
+    if handed_in is None:
+        return open_sources(settings, as_of)
+    from scanner.sources.frames import FrameSource, chain_from
+
+    return [FrameSource(chain_from(handed_in))]
 
 
 def usable_rules(settings: Settings, *, strict: bool) -> tuple[list[Rule], list[ScanProblem]]:
@@ -216,13 +228,8 @@ def usable_rules(settings: Settings, *, strict: bool) -> tuple[list[Rule], list[
 @contextmanager
 def temporary_memory() -> Iterator[Opened]:
     """A store and state by the built-in configuration, empty at first and gone afterwards."""
-    from scanner import shipped
-    from scanner.cli import common
-
-    with TemporaryDirectory(prefix="scanner-") as folder:
-        settings = common.settings_for(shipped.default_config(), store=Path(folder))
-        with open_memory(settings) as memory:
-            yield memory
+    with TemporaryDirectory(prefix="scanner-") as folder, open_memory(configuring.built_in(store=folder)) as memory:
+        yield memory
 
 
 def remember(store: Store, history: Sequence[pl.DataFrame]) -> None:

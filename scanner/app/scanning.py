@@ -1,26 +1,22 @@
-"""Running a scan from the command line or the schedule: with the clock, the store and the configured outputs."""
+"""One scan with everything around it: the clock, the store and the configured outputs."""
 
 from __future__ import annotations
 
 import logging
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
-from scanner import pipeline
-from scanner.alerts.model import Alert, Confirmation, ScanMeta, Status
-from scanner.app import configured, opening
-from scanner.cli import common
-from scanner.errors import ScanProblem
-from scanner.market import calendar
-from scanner.market.symbology import plain_ticker
-from scanner.sources.receiving import Request, receive
-from scanner.store.recall import brought_up_to_date
+from scanner.app import clock, configuring, opening
+from scanner.errors import ScannerError, ScanProblem, StoreError, UsageError
 
 if TYPE_CHECKING:
+    from scanner.alerts.model import Alert, ScanMeta
+    from scanner.app.configuring import Place
     from scanner.config import Settings
+    from scanner.frames import Frame
     from scanner.outputs.result import ScanResult
     from scanner.ruleset import Rule
     from scanner.sources.base import Source
@@ -29,12 +25,47 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Confirmed:
-    """What a confirmation run has to say, and what failed in it."""
+def scan(
+    symbols: str | Sequence[str] = (),
+    *,
+    settings: Settings | Place | None = None,
+    source: str | Sequence[str] | None = None,
+    path: Place | None = None,
+    chain: Frame | None = None,
+    watchlist: str | None = None,
+    as_of: str | date | None = None,
+    rules: Sequence[Place] = (),
+    store: Place | None = None,
+    accept_terms: Sequence[str] = (),
+    strict: bool = False,
+) -> ScanResult:
+    """Scan once, now: judge chains by the rules, keep them and the alerts in the store, write the configured outputs.
 
-    sentences: tuple[str, ...]
-    problems: tuple[ScanProblem, ...] = ()
+    ``symbols`` are the underlyings (none: those of ``watchlist``, else of every watchlist; of recorded chains and of a
+    frame all that is there). ``chain`` is a frame of pandas or polars to scan in place of a source: one row a contract,
+    any number of underlyings, with the columns of :data:`scanner.market.chain.COLUMNS`, of which those that may be null
+    may be left out; it is judged as of its newest quotes. ``as_of`` is a moment of the past (ISO 8601, or a datetime
+    with its time zone; a bare date is that session's close). ``strict`` makes a broken rule an error; else it is left
+    out and told. The others are as in :func:`~scanner.app.configuring.settings`.
+
+    Returns what was found and what could not be judged: ``alerts``, strongest first, and as ``frame`` (polars) or
+    ``to_pandas()``; ``not_judged`` with the reasons; ``underlyings``, a polars frame with one row a name and every
+    underlying-scope field of ``docs/fields.md`` in the units told there; ``errors``, ``notes``. A symbol that fails
+    costs itself alone and is told in ``errors``. Raises ConfigError, RuleError (no usable rule), TermsError, ChainError
+    (a frame that is no chain), UsageError.
+    """
+    configured = configuring.settings(
+        settings, store=store, source=source, path=path, accept_terms=accept_terms, rules=rules
+    )
+    if chain is not None and (source is not None or path is not None):
+        raise UsageError("chain: a frame takes the place of --source and --path; give one of them")
+    names = configuring.symbols_for(symbols, watchlist, configured)
+    instant = configuring.instant_for(as_of)
+    sources = opening.sources_for(configured, instant, chain)
+    if not symbols and watchlist is None and all(source.vendor.recorded for source in sources):
+        names = ()
+    usable, problems = opening.usable_rules(configured, strict=strict)
+    return scan_once(configured, sources, usable, names, instant, problems)
 
 
 def scan_once(
@@ -45,12 +76,16 @@ def scan_once(
     as_of: datetime | None,
     problems: Sequence[ScanProblem] = (),
 ) -> ScanResult:
-    """One scan with everything around it; ``problems`` are those met before it, and are reported with its own."""
-    now = common.right_now()
+    """One scan with what was opened before; ``problems`` are those met until here, and are reported with its own."""
+    from scanner import pipeline
+    from scanner.app import preparing
+    from scanner.sources.receiving import Request
+
+    now = clock.right_now()
     request = Request(symbols, as_of, now, f"{now:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}")
     with opening.open_memory_if_possible(settings) as memory:
-        setup = configured.setup(settings, memory.store, memory.state, rules)
-        result = pipeline.scan(request, sources, setup, clock=common.right_now)
+        setup = preparing.setup(settings, memory.store, memory.state, rules)
+        result = pipeline.scan(request, sources, setup, clock=clock.right_now)
         written = _write_outputs(result, settings, memory.state)
         result = replace(result, errors=(*problems, *memory.problems, *result.errors, *written))
         if memory.state is not None:
@@ -60,8 +95,6 @@ def scan_once(
 
 def _remember_run(state: State, result: ScanResult) -> ScanResult:
     """Store that the scan took place; where that fails, the result says so and stands."""
-    from scanner.errors import StoreError
-
     try:
         with state.write() as ledger:
             ledger.save_run(result.scan, result.errors, result.held_back, result.notes)
@@ -70,42 +103,12 @@ def _remember_run(state: State, result: ScanResult) -> ScanResult:
     return result
 
 
-def confirm_once(settings: Settings, sources: Sequence[Source], symbols: tuple[str, ...]) -> Confirmed:
-    """Look at the open interest published by now and decide the alerts it can decide.
-
-    Nothing is fetched where nothing waits, so that the job may run all day.
-    """
-    from scanner.alerts import confirmation, matching
-
-    now = common.right_now()
-    with opening.open_memory(settings) as memory:
-        assert memory.state is not None
-        assert memory.store is not None
-        with memory.state.read() as ledger:
-            waiting = {plain_ticker(item.underlying or "") for item in ledger.flagged(outcome=Confirmation.pending)}
-        wanted = tuple(symbol for symbol in symbols if plain_ticker(symbol) in waiting)
-        if not wanted:
-            return Confirmed(("nothing waits for its open interest",))
-        received = receive(sources, Request(wanted, None, now, "confirm"))
-        if received.chain is None:
-            return Confirmed((), tuple(received.problems))
-        source, session = received.chain["source"][0], calendar.session_of(now)
-        behind = brought_up_to_date(memory.store, session)
-        panel = memory.store.history.panel(source, received.chain["underlying"].unique(), session)
-        matched = matching.matched_by(panel, received.chain)
-        report = confirmation.confirm(memory.state, received.chain, now, matched)
-    sentences = [
-        f"{event.alert.alert_id[:10]} {event.alert.title}: {event.alert.confirmation}" for event in report.events
-    ]
-    return Confirmed((*sentences, f"{report.waiting} flagged sessions still wait"), (*received.problems, *behind))
-
-
 def _write_outputs(result: ScanResult, settings: Settings, state: State | None) -> list[ScanProblem]:
     """Write what the configuration names; what cannot be written is a problem, and the scan stands.
 
     The watchlist is that of the session so far: what earlier scans of it raised stays on it until it closes.
     """
-    from scanner.errors import ScannerError
+    from scanner.alerts.model import Status
     from scanner.outputs import watchlist
 
     wanted = settings.outputs.watchlist

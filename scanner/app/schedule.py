@@ -137,7 +137,7 @@ class Schedule:
     def __init__(
         self,
         jobs: Sequence[tuple[Job, BaseTrigger]],
-        work: Callable[[Job], None],
+        work: Callable[[Job], object],
         scheduler: BaseScheduler,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         last_runs: Mapping[str, datetime] | None = None,
@@ -199,7 +199,7 @@ class Schedule:
 
 def run_until_stopped(
     jobs: Sequence[tuple[Job, BaseTrigger]],
-    work: Callable[[Job], None],
+    work: Callable[[Job], object],
     last_runs: Mapping[str, datetime] | None = None,
 ) -> int | None:
     """Run the schedule until SIGTERM, SIGINT or SIGHUP; the job under way is finished first.

@@ -1,51 +1,95 @@
-"""Opening what is stored, for the commands that keep it and those that only read it."""
+"""What the store holds, whether it is whole, making it whole, and letting go of the old."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scanner.app import clock, configuring, opening
+
 if TYPE_CHECKING:
-    from scanner.activity.record import Level
-    from scanner.store.state import State
-    from scanner.store.store import Store
+    from scanner.app.configuring import Place
+    from scanner.config import Settings
+    from scanner.store.derive import Derived
+    from scanner.store.maintenance import Info, Verified
 
 
-def open_store(config: Path | None, store: Path | None, *, read_only: bool = False) -> Store:
-    """The store in ``--store``, else in the configuration's folder. Raises ConfigError or StoreError."""
-    from scanner.app import opening
-    from scanner.cli import common
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What :func:`verify_store` found in the history and in the state, and how many sessions it summarised anew."""
 
-    return opening.open_store(common.settings_for(config, store=store), read_only=read_only)
+    found: Verified
+    damaged_state: tuple[str, ...]
+    rebuilt: int
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing was damaged."""
+        return self.found.whole and not self.damaged_state
 
 
-def open_state(config: Path | None, store: Path | None) -> State:
-    """The alerts and runs in ``--store``, else in the configuration's folder, opened to be read.
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """The snapshot files that were deleted, and the age beyond which."""
 
-    Raises ConfigError, or StoreError where there are none yet.
+    files: tuple[Path, ...]
+    age: timedelta
+
+
+def store_info(*, settings: Settings | Place | None = None, store: Place | None = None) -> Info:
+    """What the store holds: sources, sessions, sizes in bytes, versions. Raises StoreError where there is no store."""
+    from scanner.store import maintenance
+
+    return maintenance.info(opening.open_store(configuring.settings(settings, store=store), read_only=True))
+
+
+def verify_store(*, settings: Settings | Place | None = None, store: Place | None = None) -> Examined:
+    """Read everything back; set aside what is damaged and make it anew from what is whole.
+
+    Raises StoreError where the store cannot be written.
     """
-    from scanner.store.state import State
+    from scanner.store import maintenance
 
-    return State.open(_folder(config, store), read_only=True)
+    opened = opening.open_store(configuring.settings(settings, store=store))
+    found = maintenance.verify(opened)
+    damaged_state = mend_state(opened.path)
+    return Examined(found, tuple(damaged_state), len(opened.catch_up()))
 
 
-def calibration_record(config: Path | None, store: Path | None) -> list[Level]:
-    """How often chances were stated, and came, in the newest sessions of the store; empty where there is no state."""
-    from scanner.activity import record
-    from scanner.errors import StoreError
+def rebuild_store(*, settings: Settings | Place | None = None, store: Place | None = None) -> list[Derived]:
+    """Make everything derived anew from the snapshots. Raises StoreError where the store cannot be written."""
+    from scanner.store import maintenance
+
+    return maintenance.rebuild(opening.open_store(configuring.settings(settings, store=store)))
+
+
+def prune_store(
+    keep: str | timedelta | None = None, *, settings: Settings | Place | None = None, store: Place | None = None
+) -> Pruned:
+    """Delete snapshots older than ``keep`` (``400d``; None: the configuration's). The history made from them stays.
+
+    Raises UsageError where ``keep`` is no duration, StoreError where the store cannot be written.
+    """
+    from scanner.store import maintenance
+
+    configured = configuring.settings(settings, store=store)
+    age = configured.store.keep_snapshots if keep is None else keep if isinstance(keep, timedelta) else _age(keep)
+    gone = maintenance.prune(opening.open_store(configured), age, clock.right_now())
+    return Pruned(tuple(gone), age)
+
+
+def _age(keep: str) -> timedelta:
+    from pydantic import ValidationError
+
+    from scanner.config import StoreSettings
+    from scanner.errors import UsageError
 
     try:
-        with open_state(config, store) as state, state.read() as ledger:
-            return record.levels(ledger.calibration())
-    except StoreError:
-        return []
-
-
-def _folder(config: Path | None, store: Path | None) -> Path:
-    from scanner import config as configuration
-
-    return configuration.load(config).store.path if store is None else store
+        return StoreSettings.model_validate({"keep_snapshots": keep}).keep_snapshots
+    except ValidationError as error:
+        raise UsageError(f"--keep {keep}: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from error
 
 
 def mend_state(folder: Path) -> list[str]:
@@ -54,7 +98,6 @@ def mend_state(folder: Path) -> list[str]:
     One that a killed start left unfinished is finished; one that is whole and cannot be used where it lies - the disk
     is full - is left where it is.
     """
-    from scanner.cli import common
     from scanner.errors import StoreDamagedError, StoreError
     from scanner.store.state import FILE_NAME, State, is_whole, set_aside
 
@@ -67,22 +110,7 @@ def mend_state(folder: Path) -> list[str]:
     except StoreDamagedError as error:
         if is_whole(path):
             return [f"{path}: it cannot be used where it lies, but a copy of it is whole; left as it is"]
-        kept = set_aside(path, common.right_now())
+        kept = set_aside(path, clock.right_now())
         return [str(error), f"set aside: {kept}; the next scan begins a new one, history is not touched"]
     except StoreError as error:
         return [f"{error}; left as it is"]
-
-
-def age_to_keep(config: Path | None, keep: str | None) -> timedelta:
-    """How long snapshots are kept: ``--keep``, else the configuration's. Raises UsageError where it is no duration."""
-    from pydantic import ValidationError
-
-    from scanner import config as configuration
-    from scanner.errors import UsageError
-
-    if keep is None:
-        return configuration.load(config).store.keep_snapshots
-    try:
-        return configuration.StoreSettings.model_validate({"keep_snapshots": keep}).keep_snapshots
-    except ValidationError as error:
-        raise UsageError(f"--keep {keep}: {error.errors()[0]['msg'].removeprefix('Value error, ')}") from error

@@ -25,13 +25,10 @@ def command(
     """The stored alerts, newest session and strongest first; `scanner alerts show ID` tells everything about one."""
     if context.invoked_subcommand is not None:
         return
-    from scanner.alerts.model import Severity
-    from scanner.app import storing
+    from scanner import app as application
     from scanner.outputs import files, stored, terminal
 
-    least = Severity(min_severity.value) if min_severity else Severity.info
-    with storing.open_state(config, store) as state, state.read() as ledger:
-        found = ledger.alerts(min_severity=least, limit=limit)
+    found = application.alerts(min_severity=min_severity, limit=limit, settings=config, store=store)
     if format is not options.OutputFormat.table:
         files.hand_out(stored.list_text(found, format.value), output)
         return
@@ -49,21 +46,13 @@ def show(
     no_color: options.NoColor = False,
 ) -> None:
     """One alert with its evidence, its history and what became of it."""
-    from scanner.activity.record import levels
-    from scanner.app import storing
-    from scanner.errors import UsageError
+    from scanner import app as application
     from scanner.outputs import files, stored, terminal
 
-    with storing.open_state(config, store) as state, state.read() as ledger:
-        alert = ledger.alert(alert_id)
-        if alert is None:
-            raise UsageError(f"no single alert begins with {alert_id!r}; `scanner alerts` lists them with their ids")
-        record = levels(ledger.calibration(alert.source), before=alert.session_date)
-        updates, flagged = ledger.updates(alert.alert_id), ledger.flagged(alert_id=alert.alert_id)
-        told = stored.Story(alert, tuple(updates), tuple(flagged), tuple(record))
+    told = application.alert(alert_id, settings=config, store=store)
     if format is not options.OutputFormat.table:
         as_json = format is options.OutputFormat.json
-        files.hand_out(stored.story_text(told) if as_json else stored.list_text([alert], "csv"), output)
+        files.hand_out(stored.story_text(told) if as_json else stored.list_text([told.alert], "csv"), output)
         return
     with terminal.printing(output, no_color=no_color) as console:
         stored.print_story(told, console)
@@ -78,12 +67,10 @@ def scoreboard(
     no_color: options.NoColor = False,
 ) -> None:
     """How each rule's alerts have done by the next morning's open interest, beside matched random contracts."""
-    from scanner.alerts import confirmation
-    from scanner.app import storing
+    from scanner import app as application
     from scanner.outputs import files, stored, terminal
 
-    with storing.open_state(config, store) as state, state.read() as ledger:
-        scores = confirmation.scoreboard(ledger.flagged())
+    scores = application.scoreboard(settings=config, store=store)
     if format is not options.OutputFormat.table:
         files.hand_out(stored.scoreboard_text(scores, format.value), output)
         return

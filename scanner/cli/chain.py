@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,8 +12,6 @@ from scanner.cli import options
 
 if TYPE_CHECKING:
     import polars as pl
-
-    from scanner.pricing import Curve
 
 log = logging.getLogger(__name__)
 
@@ -42,59 +39,30 @@ def command(
     no_color: options.NoColor = False,
 ) -> None:
     """Show one chain: quotes, implied volatility, greeks, volume, open interest and surprise."""
-    from scanner import pipeline
-    from scanner.app import configured, opening
+    from scanner import app
     from scanner.cli import common
-    from scanner.errors import UsageError
-    from scanner.market import calendar
-    from scanner.market.symbology import ticker
-    from scanner.outputs import chain_table
-    from scanner.sources.receiving import Request
 
     common.configure_logging(quiet=quiet, verbose=verbose)
-    settings = common.settings_for(config, store=store, source=source, path=path, accept_terms=accept_terms)
-    wanted = right.strip().upper()[:1] if right else None
-    if wanted not in (None, "C", "P"):
-        raise UsageError(f"--right {right}: expected C or P")
-    request = Request((ticker(symbol),), common.instant_for(as_of), common.right_now(), "chain")
-    received, moment = opening.chain_of(settings, request, named_source=bool(source or path))
-    assert received.chain is not None
-    with opening.memory_if_there(settings, calendar.session_of(moment)) as memory:
-        setup = configured.setup(settings, memory.store, memory.state)
-        found = pipeline.look(received.chain, moment, setup).frames
-    contracts = found["contract"]
-    chosen = chain_table.select(contracts, expiry=_expiry(expiry, contracts), right=wanted, near=near)
-    if chosen.is_empty():
-        raise UsageError(f"{symbol}: no contract is left by --expiry, --right and --near")
-    _show(chosen.head(limit) if limit else chosen, format, output, no_color=no_color)
-    if near is not None and chosen["spot"].is_null().any():
-        log.warning(
-            "%s", "--near: no price of the underlying; strikes are counted from the forward, where there is one"
-        )
-    log.info("%s", _discounting(found["expiry"], configured.curve(settings), received.chain))
-    for problem in received.problems:
+    seen = app.chain(
+        symbol,
+        expiry=expiry,
+        right=right,
+        near=near,
+        limit=limit,
+        as_of=as_of,
+        settings=config,
+        source=source,
+        path=path,
+        store=store,
+        accept_terms=accept_terms or (),
+    )
+    _show(seen.frame, format, output, no_color=no_color)
+    for note in seen.notes:
+        log.warning("%s", note)
+    log.info("%s", seen.discounting)
+    for problem in seen.problems:
         log.warning("left out: %s", problem.message)
-    raise typer.Exit(1 if received.problems else 0)
-
-
-def _discounting(expiries: pl.DataFrame, curve: Curve, chain: pl.DataFrame) -> str:
-    """Where the interest rates are from, for a person."""
-    source = curve.source(cast("date", chain["session_date"].max()))
-    told = (expiries["discount_source"] == "chain").sum()
-    by_chain = f"; shifted in {told} expiries to the rate their own calls and puts tell" if told else ""
-    return f"Discounted by the {source}{by_chain}."
-
-
-def _expiry(named: str | None, contracts: pl.DataFrame) -> date | None:
-    """``--expiry``: a date, or ``next`` for the nearest one that has not passed."""
-    from scanner.cli import common
-
-    if named is None:
-        return None
-    if named.strip().lower() != "next":
-        return common.day_for("--expiry", named)
-    coming = contracts.filter(contracts["years"] > 0)["expiry"]
-    return cast("date | None", coming.min())
+    raise typer.Exit(1 if seen.problems else 0)
 
 
 def _show(contracts: pl.DataFrame, format: options.OutputFormat, output: Path | None, *, no_color: bool) -> None:

@@ -1,25 +1,14 @@
-"""What several commands need before they can work: settings with the command line's say, symbols, logging."""
+"""What several commands need: notes as logs on stderr, and words to a person."""
 
 from __future__ import annotations
 
 import logging
 import sys
-from datetime import UTC, date, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 
-from scanner.errors import CalendarError, UsageError
-from scanner.market import symbology
 from scanner.outputs.text import printable, printable_lines
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from scanner.config import Settings
-
-log = logging.getLogger(__name__)
 
 
 def configure_logging(*, quiet: bool, verbose: bool) -> None:
@@ -48,94 +37,3 @@ class _SafeFormatter(logging.Formatter):
 def say(*lines: str) -> None:
     """Tell a person on stderr, as text that a terminal only shows: each of ``lines`` is one line, whatever is in it."""
     typer.echo("\n".join(map(printable, lines)), err=True)
-
-
-def settings_for(
-    config: Path | None,
-    *,
-    store: Path | None = None,
-    source: str | None = None,
-    path: Path | None = None,
-    accept_terms: Sequence[str] | None = None,
-    rules: Sequence[Path] | None = None,
-) -> Settings:
-    """The configuration with what the command line says put over it.
-
-    ``--path`` alone means recorded chains. The configuration's days of the exchange's calendar count from here on.
-    Raises ConfigError or UsageError.
-    """
-    from scanner import config as configuration
-    from scanner.market import calendar
-    from scanner.sources.registry import RECORDED
-
-    settings = configuration.load(config)
-    try:
-        calendar.amend(settings.calendar)
-    except CalendarError as error:
-        raise UsageError(f"the configuration's `calendar:` {error}") from error
-    if path is not None and source is None:
-        source = RECORDED
-    changes: dict[str, object] = {}
-    if store is not None:
-        changes["store"] = settings.store.model_copy(update={"path": store})
-    if source is not None:
-        changes["source"] = _known_sources(source)
-    if path is not None:
-        changes["path"] = path
-    if accept_terms:
-        changes["accept_terms"] = (*settings.accept_terms, *_known_sources(",".join(accept_terms), "--accept-terms"))
-    if rules:
-        changes["rules"] = tuple(rules)
-    if settings.outputs.notify:
-        log.warning("outputs.notify: this version sends no messages; alerts are printed, stored and listed only")
-    return settings.model_copy(update=changes)
-
-
-def _known_sources(named: str, option: str = "--source") -> tuple[str, ...]:
-    from scanner.sources.registry import vendor_of
-
-    try:
-        return tuple(vendor_of(part.strip().lower()).name for part in named.split(","))
-    except UsageError as error:
-        raise UsageError(f"{option}: {error}") from error
-
-
-def symbols_for(given: Sequence[str] | None, watchlist: str | None, settings: Settings) -> tuple[str, ...]:
-    """The underlyings to look at: those given, else the watchlist named, else every watchlist; in order.
-
-    Each is there once, however it is spelled. Empty where there is nothing to go by. Raises UsageError for a watchlist
-    that does not exist.
-    """
-    if given:
-        return symbology.each_once(symbology.ticker(symbol) for symbol in given if symbol.strip())
-    if watchlist is not None:
-        if watchlist not in settings.watchlists:
-            there = ", ".join(sorted(settings.watchlists)) or "none"
-            raise UsageError(f"--watchlist {watchlist}: there is no such watchlist; the configuration has: {there}")
-        return settings.watchlists[watchlist]
-    return symbology.each_once(symbol for names in settings.watchlists.values() for symbol in names)
-
-
-def instant_for(as_of: str | None) -> datetime | None:
-    """``--as-of`` as an instant, UTC. Raises UsageError where it cannot be read."""
-    from scanner.market import calendar
-
-    if as_of is None:
-        return None
-    try:
-        return calendar.parse_instant(as_of)
-    except ValueError as error:
-        raise UsageError(f"--as-of {error}") from error
-
-
-def day_for(option: str, text: str) -> date:
-    """A date of the command line. Raises UsageError naming the option."""
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise UsageError(f"{option} {text}: expected a date such as 2025-09-05") from error
-
-
-def right_now() -> datetime:
-    """The clock, read here and nowhere further in."""
-    return datetime.now(UTC)

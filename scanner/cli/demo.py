@@ -12,18 +12,9 @@ from scanner.cli import options
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from scanner.config import Settings
-    from scanner.outputs.report import Page
-    from scanner.outputs.result import ScanResult
-    from scanner.ruleset import Rule
-
 WATCHLIST = Path("scanner-demo-watchlist.csv")
 REPORT = "scanner-demo-report.html"
 _PATIENCE = "simulating and judging forty sessions (the first run also compiles, for about a minute) ..."
-_STORIES = {
-    "goog-235": "GOOG gains 9 % in the week, volatility hardly lifts, and short-dated 235 calls build up.",
-    "nvda-puts": "NVDA's put/call ratio rises to 0.70 from 0.58: nothing rare, but two strikes did it.",
-}
 
 
 def command(
@@ -34,27 +25,23 @@ def command(
     no_color: options.NoColor = False,
 ) -> None:
     """Try everything on a SIMULATED market: history, scan, alerts and a CSV watchlist, with no key and no network."""
-    from scanner import shipped
-    from scanner.alerts.model import Severity
-    from scanner.app import opening
+    from scanner.app import Severity, configuring, simulating
     from scanner.cli import common, printing
     from scanner.outputs import files, report, terminal, watchlist
 
     common.configure_logging(quiet=quiet, verbose=verbose)
-    settings = common.settings_for(shipped.default_config())
-    usable, _ = opening.usable_rules(settings, strict=True)
+    least = Severity(configuring.built_in().outputs.terminal.min_severity)
     console = terminal.console(no_color=no_color)
     results, pages = [], []
-    for story, told in _STORIES.items():
+    for story, told in simulating.STORIES.items():
         if format is options.OutputFormat.table:
             _tell(console, story, told)
         with printing.waiting(_PATIENCE, quiet=quiet, no_color=no_color):
-            result, page = _scan_story(story, settings, usable)
-        results.append(result)
-        pages.append(page)
+            scanned = simulating.tell(story)
+        results.append(scanned.result)
+        pages.append(scanned.page)
         if format is options.OutputFormat.table:
-            least = Severity(settings.outputs.terminal.min_severity)
-            terminal.print_result(result, console, min_severity=least, kept=False)
+            terminal.print_result(scanned.result, console, min_severity=least, kept=False)
     if format is not options.OutputFormat.table:
         printing.Printing(format).show(results)
     files.write_text(output, watchlist.render([alert for result in results for alert in result.alerts]))
@@ -62,27 +49,6 @@ def command(
     files.write_text(page_file, report.render(report.Report("Two stories in a simulated market", pages)))
     if format is options.OutputFormat.table:
         _say_what_next(console, output, page_file)
-
-
-def _scan_story(story: str, settings: Settings, rules: list[Rule]) -> tuple[ScanResult, Page]:
-    """Forty sessions of history into a temporary store, then a scan at the close of the last; with its page."""
-    from scanner import pipeline
-    from scanner.app import configured, opening, reporting
-    from scanner.cli import common
-    from scanner.sources import simulated
-    from scanner.sources.receiving import Request
-
-    frames = list(simulated.sessions(story))
-    *history, last = frames
-    with opening.temporary_memory() as memory:
-        assert memory.store is not None
-        opening.remember(memory.store, history)
-        moment = max(last["quote_time"])
-        request = Request(tuple(last["underlying"].unique(maintain_order=True)), moment, moment, f"demo-{story}")
-        source = simulated.SimulatedSource.of_scenario(story)
-        setup = configured.setup(settings, memory.store, memory.state, rules)
-        result = pipeline.scan(request, [source], setup, clock=common.right_now)
-        return result, reporting.page_of(result, memory.store, memory.state, settings)
 
 
 def _tell(console: Console, story: str, told: str) -> None:

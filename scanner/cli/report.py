@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from scanner.cli import options
 from scanner.outputs.text import printable
-
-if TYPE_CHECKING:
-    from scanner.store.state import State
 
 
 def command(
@@ -36,53 +32,25 @@ def command(
     verbose: options.Verbose = False,
 ) -> None:
     """Write an HTML report of the newest session, of another one (--as-of), or of a week; it needs nothing else."""
-    from dataclasses import replace
-
-    from scanner.alerts.model import Severity
-    from scanner.app import opening, reporting, storing
+    from scanner import app
     from scanner.cli import common
-    from scanner.errors import StoreError, UsageError
-    from scanner.market import calendar
-    from scanner.outputs import files, report
+    from scanner.outputs import files
 
     common.configure_logging(quiet=quiet, verbose=verbose)
-    settings = common.settings_for(config, store=store)
-    if week is not None and as_of is not None:
-        raise UsageError("--week and --as-of: give one of them")
-    names = common.symbols_for(symbols, watchlist, settings) if symbols or watchlist else ()
-    instant = common.instant_for(as_of)
-    with storing.open_state(config, store) as state:
-        if week is not None:
-            first, last = _week(common.day_for("--week", week))
-        else:
-            first = last = calendar.session_of(instant) if instant is not None else _newest(state)
-        told = reporting.of_sessions(state, opening.store_if_there(settings, before=last), first, last, names, settings)
-    if told is None:
-        raise StoreError(
-            f"no scan from {first} to {last} is stored; `scanner scan` makes one, `scanner alerts` lists all"
-        )
-    least = Severity(min_severity.value) if min_severity else Severity.info
-    pages = [replace(page, result=page.result.narrowed(least, limit)) for page in told.pages]
-    text = report.render(replace(told, pages=pages))
+    made = app.report(
+        symbols or (),
+        week=week,
+        as_of=as_of,
+        min_severity=min_severity,
+        limit=limit,
+        settings=config,
+        watchlist=watchlist,
+        store=store,
+    )
+    text = made.html()
     if output == Path("-"):
         files.hand_out(text, None)
         return
-    place = output or Path(f"scanner-report-{'week-' if week else ''}{first}.html")
+    place = output or Path(f"scanner-report-{'week-' if week else ''}{made.first}.html")
     files.write_text(place, text)
     typer.echo(printable(str(place)))
-
-
-def _week(day: date) -> tuple[date, date]:
-    """Monday and Friday of a date's week."""
-    monday = day - timedelta(days=day.weekday())
-    return monday, monday + timedelta(days=4)
-
-
-def _newest(state: State) -> date:
-    from scanner.app import reporting
-    from scanner.errors import StoreError
-
-    newest = reporting.newest_session(state)
-    if newest is None:
-        raise StoreError(f"{state.place} holds no scan yet; run `scanner scan` first, or see `scanner demo`")
-    return newest

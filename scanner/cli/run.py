@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import signal
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from scanner.cli import options
-
-if TYPE_CHECKING:
-    from scanner.config import Job
 
 
 def command(
@@ -31,13 +28,16 @@ def command(
     no_color: options.NoColor = False,
 ) -> None:
     """Scan in the background by the configured schedule, until stopped."""
+    from scanner import app
     from scanner.app import jobs, opening, schedule
+    from scanner.app.confirming import Confirmed
     from scanner.cli import common, printing
+    from scanner.cli.scan import exit_code
     from scanner.errors import CalendarError, UsageError
 
     common.configure_logging(quiet=quiet, verbose=verbose)
-    settings = common.settings_for(
-        config, store=store, source=source, path=path, accept_terms=accept_terms, rules=rules
+    settings = app.settings(
+        config, store=store, source=source, path=path, accept_terms=accept_terms or (), rules=rules or ()
     )
     if not settings.schedule:
         raise UsageError("the configuration has no `schedule:`; see docs/configuration.md for an example")
@@ -46,20 +46,19 @@ def command(
     shown = printing.Printing(
         min_severity=min_severity, no_color=no_color, terminal_severity=settings.outputs.terminal.min_severity
     )
-    worker = jobs.Worker(settings, sources, usable, problems, shown)
+    worker = jobs.Worker(settings, sources, usable, problems, lambda result: shown.show([result]))
     if once is not None:
         named = {job.name: job for job in settings.schedule}
         if once not in named:
             raise UsageError(f"--once {once}: there is no such job; the schedule has: {', '.join(named)}")
-        raise typer.Exit(worker.run(named[once], fail_on))
+        done = worker.run(named[once])
+        if isinstance(done, Confirmed):
+            raise typer.Exit(1 if done.problems else 0)
+        raise typer.Exit(exit_code(done, fail_on))
     delay = max(source.vendor.delay for source in sources)
-
-    def work(job: Job) -> None:
-        worker.run(job, fail_on)
-
     stopped_by = schedule.run_until_stopped(
         [(job, schedule.trigger_for(job, settings.watchlists[job.watchlist], delay)) for job in settings.schedule],
-        work,
+        worker.run,
         worker.last_runs(),
     )
     if stopped_by is None:

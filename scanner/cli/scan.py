@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from scanner.app import Severity
 from scanner.cli import options
 
 if TYPE_CHECKING:
@@ -33,30 +34,22 @@ def command(
     no_color: options.NoColor = False,
 ) -> None:
     """Scan once, now: print the alerts, store the snapshot, write the outputs that the configuration names."""
-    from scanner.app import opening, scanning
+    from scanner import app
     from scanner.cli import common, printing
 
     common.configure_logging(quiet=quiet, verbose=verbose)
-    settings = common.settings_for(
-        config, store=store, source=source, path=path, accept_terms=accept_terms, rules=rules
+    settings = app.settings(
+        config, store=store, source=source, path=path, accept_terms=accept_terms or (), rules=rules or ()
     )
-    names = common.symbols_for(symbols, watchlist, settings)
-    instant = common.instant_for(as_of)
-    sources = opening.open_sources(settings, instant)
-    if not symbols and watchlist is None and all(source.vendor.recorded for source in sources):
-        names = ()
-    usable, problems = opening.usable_rules(settings, strict=strict)
-    result = scanning.scan_once(settings, sources, usable, names, instant, problems)
+    result = app.scan(symbols or (), settings=settings, watchlist=watchlist, as_of=as_of, strict=strict)
     severity = settings.outputs.terminal.min_severity
     printing.Printing(format, output, min_severity, limit, no_color, severity).show([result])
     raise typer.Exit(exit_code(result, fail_on))
 
 
-def exit_code(result: ScanResult, fail_on: options.Severity | None) -> int:
+def exit_code(result: ScanResult, fail_on: Severity | None) -> int:
     """What a scan ends with, as documented: 10 for an alert of that severity, 3 nothing scanned, 1 in part, 0 done."""
-    from scanner.alerts.model import Severity
-
-    if fail_on is not None and result.raised(Severity(fail_on.value)):
+    if fail_on is not None and result.raised(fail_on):
         return 10
     if result.scan.symbols_scanned == 0:
         return 3

@@ -31,15 +31,12 @@ def command(
     limit: options.Limit = None,
 ) -> None:
     """Print the watchlist of recent alerts, newest and strongest first; closed ones are left out."""
-    from scanner.alerts.model import Severity, Status
-    from scanner.app import storing
-    from scanner.outputs import files, watchlist
+    from scanner import app
+    from scanner.outputs import files
 
-    least = Severity(min_severity.value) if min_severity else Severity.info
-    with storing.open_state(config, store) as state, state.read() as ledger:
-        found = ledger.alerts(min_severity=least, newest_sessions=sessions)
-    current = [alert for alert in found if alert.status is not Status.closed][:limit]
-    spelling = watchlist.Dialect(dialect.value)
-    for sentence in watchlist.left_out(current, spelling):
+    listed = app.watchlist(
+        dialect=dialect, sessions=sessions, min_severity=min_severity, limit=limit, settings=config, store=store
+    )
+    for sentence in listed.left_out:
         typer.echo(sentence, err=True)
-    files.hand_out(watchlist.render(current, spelling), output)
+    files.hand_out(listed.text, output)

@@ -158,11 +158,6 @@ def _hours(day: date) -> tuple[datetime, datetime]:
     return at_new_york(day, opens), at_new_york(day, closes)
 
 
-def is_half_day(day: date) -> bool:
-    """Whether the session ends before 16:00 New York."""
-    return session_close(day).astimezone(NEW_YORK).time() < REGULAR_CLOSE
-
-
 def session_of(instant: datetime) -> date:
     """The session that quotes seen at an instant belong to: the newest one that has opened by then."""
     day = new_york_date(instant)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import polars as pl
 
+from scanner.history import past
 from scanner.market import calendar
-from scanner.metrics import past
 from scanner.metrics.arithmetic import ratio
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import math
 
 import polars as pl
 
+from scanner.history.past import previous_of
 from scanner.market import calendar
-from scanner.metrics.past import previous_of
 
 _NEXT = pl.Schema({"underlying": pl.String, "next_earnings": pl.Date, "days_to_earnings": pl.Int64, "when": pl.String})
 # A normal variable's mean absolute value, in standard deviations.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import polars as pl
 
+from scanner.history.past import beside_today
 from scanner.market.products import INDEX_UNDERLYINGS
 from scanner.metrics.arithmetic import known_sum, ratio
-from scanner.metrics.past import beside_today
 from scanner.metrics.underlying import mean_of_last, remembered
 
 # Funds on a whole index trade as index products do; a short list, because a chain does not say what its name is.

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import polars as pl
 
+from scanner.history import past as past_sessions
 from scanner.market import calendar
-from scanner.metrics import past as past_sessions
 from scanner.metrics import positioning
 from scanner.metrics.arithmetic import CALL, PUT, known_sum, ratio
 

@@ -11,6 +11,7 @@ from scanner.alerts.model import Alert, NotJudged, ScanMeta, Severity, Status
 from scanner.errors import ScanProblem
 
 if TYPE_CHECKING:
+    import pandas as pd
     import polars as pl
 
 
@@ -31,6 +32,19 @@ class ScanResult:
     held_back: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     calibration: tuple[Level, ...] = ()
+
+    @property
+    def frame(self) -> pl.DataFrame:
+        """The alerts as a frame, one row each, with the columns of :data:`scanner.alerts.table.SCHEMA`."""
+        from scanner.alerts.table import table
+
+        return table(self.alerts)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The alerts as a frame of pandas; :mod:`scanner.frames` says which dtype becomes which."""
+        from scanner.frames import to_pandas
+
+        return to_pandas(self.frame)
 
     def at_least(self, severity: Severity) -> tuple[Alert, ...]:
         """The alerts of that severity or above."""

@@ -7,10 +7,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from scanner import __version__
 from scanner.alerts.model import plain
 from scanner.outputs import terminal
 from scanner.outputs.delimited import csv_document
 from scanner.ruleset import lint
+from scanner.ruleset.sarif import to_sarif
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -74,6 +76,13 @@ def print_check(rules: int, problems: Sequence[Problem], measured: Sequence[Sele
     counts = {level: sum(problem.level == level for problem in problems) for level in ("error", "warning", "note")}
     said = ", ".join(terminal.counted(count, level) for level, count in counts.items())
     to.print(f"{terminal.counted(rules, 'rule')}: {said}")
+
+
+def check_text(problems: Sequence[Problem], measured: Sequence[Selectivity], form: str) -> str:
+    """What a check found as ``json``, or as ``sarif`` for editors and CI systems."""
+    if form == "sarif":
+        return json.dumps(to_sarif(problems, lint.REASONS, __version__), indent=2) + "\n"
+    return dumps(check_document(problems, measured))
 
 
 def check_document(problems: Sequence[Problem], measured: Sequence[Selectivity]) -> dict[str, Any]:

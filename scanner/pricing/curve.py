@@ -73,10 +73,6 @@ class Curve:
         continuous = 2.0 * np.log1p(row[known] / 2.0)
         return np.asarray(np.interp(years, self.tenors[known], continuous), dtype=np.float64)
 
-    def discounts(self, session: date, years: Floats) -> Floats:
-        """Discount factors for maturities in years."""
-        return np.exp(-self.rates(session, years) * years)
-
     def _row(self, session: date) -> int:
         return max(bisect_right(self.dates, session) - 1, 0)
 

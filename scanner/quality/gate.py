@@ -8,7 +8,7 @@ in as a panel, the clock as an argument.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -73,22 +73,13 @@ Found = tuple[tuple[str, ...], str, str]
 Check = Callable[[Evidence, datetime], Found | None]
 
 
-def judge(
-    chain: pl.DataFrame,
-    panel: Panel,
-    previous: pl.DataFrame | None,
-    now: datetime,
-    expected: Iterable[str] = (),
-) -> pl.DataFrame:
+def judge(chain: pl.DataFrame, panel: Panel, previous: pl.DataFrame | None, now: datetime) -> pl.DataFrame:
     """Verdicts on every underlying of a chain frame; no row for an underlying that can be trusted.
 
     ``panel`` holds the sessions before; ``previous`` is the chain frame of the snapshot before this one in the same
-    session, if there is one; ``expected`` are the names that were asked for. Returns the columns of ``VERDICTS``.
+    session, if there is one. Returns the columns of ``VERDICTS``.
     """
-    found = [
-        (name, "empty", "all", f"{name}: the source returned no contracts", "")
-        for name in sorted(set(expected) - set(chain["underlying"].unique()))
-    ]
+    found: list[tuple[str, str, str, str, str]] = []
     if chain.height:
         for row in counts.gather(chain, panel, previous).iter_rows(named=True):
             found += _verdicts(row, now)

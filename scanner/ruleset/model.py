@@ -149,3 +149,9 @@ class Loaded:
     def stable(self) -> tuple[Rule, ...]:
         """The rules that run by default."""
         return tuple(rule for rule in self.rules if rule.status == "stable")
+
+    def one_each(self) -> list[Rule]:
+        """Each rule once, however many variants overrides make of it; the stable ones first, by id."""
+        return sorted(
+            {rule.id: rule for rule in self.rules}.values(), key=lambda rule: (rule.status != "stable", rule.id)
+        )

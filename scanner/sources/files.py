@@ -57,7 +57,7 @@ class FilesSource:
             if recorded.chain is None:
                 for refusal in recorded.refusals:
                     unread.setdefault(refusal.path, []).append(refusal)
-            elif _known_at(recorded.chain, now):
+            elif known_at(recorded.chain, now):
                 source, underlying = recorded.chain.select("source", "underlying").row(0)
                 of_name = newest.setdefault(plain_ticker(underlying), {})
                 of_name.setdefault(source, _Newest()).take(_Taken.of(recorded, recorded.chain))
@@ -144,7 +144,7 @@ def _claims_after(clock: datetime, session: date | None, quote_time: datetime | 
     return quote_time is not None and quote_time > clock
 
 
-def _known_at(chain: pl.DataFrame, now: datetime) -> bool:
+def known_at(chain: pl.DataFrame, now: datetime) -> bool:
     """Whether a chain was there at a time. From the close on the closing chain was, though some trade to 16:15."""
     quote_time: datetime = chain["quote_time"][0]
     close = building.close_of(chain["session_date"][0])

@@ -1,0 +1,158 @@
+"""From what a caller says to settings, symbols, moments and dates.
+
+Every function of the application takes ``settings``: what :func:`settings` returned, or a configuration file to read
+them from, or None for ``./config.yaml``, else the built-in default. Errors name an argument as the command line spells
+it: ``--source`` is ``source``.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scanner.errors import CalendarError, UsageError
+
+if TYPE_CHECKING:
+    from scanner.alerts.model import Severity
+    from scanner.config import Settings
+
+log = logging.getLogger(__name__)
+
+Place = str | PathLike[str]
+
+
+def settings(
+    config: Settings | Place | None = None,
+    *,
+    store: Place | None = None,
+    source: str | Sequence[str] | None = None,
+    path: Place | None = None,
+    accept_terms: Sequence[str] = (),
+    rules: Sequence[Place] = (),
+) -> Settings:
+    """The configuration with what the caller says put over it.
+
+    ``config`` is the file (None: ``./config.yaml``, else the built-in default), or settings to change. ``store`` is the
+    store's folder; ``source`` where chains come from, several in the order to try them; ``path`` recorded chains - a
+    file, a folder or a glob -, which alone means ``source="files"``; ``accept_terms`` the sources whose terms of use
+    the caller has read and accepts, beside those of the file; ``rules`` rule files and folders in place of the file's.
+    The configuration's days of the exchange's calendar count from here on. Raises ConfigError with every problem of the
+    file, each with its line, or UsageError.
+    """
+    from scanner import config as configuration
+    from scanner.market import calendar
+    from scanner.sources.registry import RECORDED
+
+    chosen = config if isinstance(config, configuration.Settings) else configuration.load(_path(config))
+    try:
+        calendar.amend(chosen.calendar)
+    except CalendarError as error:
+        raise UsageError(f"the configuration's `calendar:` {error}") from error
+    if path is not None and source is None:
+        source = RECORDED
+    changes: dict[str, object] = {}
+    if store is not None:
+        changes["store"] = chosen.store.model_copy(update={"path": Path(store)})
+    if source is not None:
+        changes["source"] = _known_sources(source)
+    if path is not None:
+        changes["path"] = Path(path)
+    if accept_terms:
+        changes["accept_terms"] = (*chosen.accept_terms, *_known_sources(accept_terms, "--accept-terms"))
+    if rules:
+        changes["rules"] = tuple(map(Path, rules))
+    if chosen.outputs.notify:
+        log.warning("outputs.notify: this version sends no messages; alerts are printed, stored and listed only")
+    return chosen.model_copy(update=changes)
+
+
+def built_in(store: Place | None = None) -> Settings:
+    """The settings that ship with the package, whatever configuration lies about."""
+    from scanner import shipped
+
+    return settings(shipped.default_config(), store=store)
+
+
+def store_folder(settings: Settings | Place | None, store: Place | None) -> Path:
+    """The store's folder: the one named, for which no configuration is read, else the configuration's."""
+    from scanner import config as configuration
+
+    if store is not None:
+        return Path(store)
+    return (
+        settings if isinstance(settings, configuration.Settings) else configuration.load(_path(settings))
+    ).store.path
+
+
+def _path(place: Place | None) -> Path | None:
+    return None if place is None else Path(place)
+
+
+def _known_sources(named: str | Sequence[str], option: str = "--source") -> tuple[str, ...]:
+    from scanner.sources.registry import vendor_of
+
+    listed = named if isinstance(named, str) else ",".join(named)
+    try:
+        return tuple(vendor_of(part.strip().lower()).name for part in listed.split(","))
+    except UsageError as error:
+        raise UsageError(f"{option}: {error}") from error
+
+
+def symbols_for(given: str | Sequence[str], watchlist: str | None, settings: Settings) -> tuple[str, ...]:
+    """The underlyings to look at: those given, else the watchlist named, else every watchlist; in order.
+
+    Each is there once, however it is spelled. Empty where there is nothing to go by. Raises UsageError for a watchlist
+    that does not exist.
+    """
+    from scanner.market import symbology
+
+    if given:
+        listed = [given] if isinstance(given, str) else given
+        return symbology.each_once(symbology.ticker(symbol) for symbol in listed if symbol.strip())
+    if watchlist is not None:
+        if watchlist not in settings.watchlists:
+            there = ", ".join(sorted(settings.watchlists)) or "none"
+            raise UsageError(f"--watchlist {watchlist}: there is no such watchlist; the configuration has: {there}")
+        return settings.watchlists[watchlist]
+    return symbology.each_once(symbol for names in settings.watchlists.values() for symbol in names)
+
+
+def instant_for(as_of: str | date | None) -> datetime | None:
+    """``as_of`` as an instant, UTC: ISO 8601 text or a moment with its time zone; a bare date is that session's close.
+
+    Raises UsageError where it cannot be read.
+    """
+    from scanner.market import calendar
+
+    if as_of is None:
+        return None
+    if isinstance(as_of, datetime):
+        if as_of.tzinfo is None:
+            raise UsageError(f"--as-of {as_of}: a moment without a time zone; give it one, such as tzinfo=UTC")
+        return as_of.astimezone(UTC)
+    try:
+        return calendar.parse_instant(str(as_of))
+    except ValueError as error:
+        raise UsageError(f"--as-of {error}") from error
+
+
+def day_for(option: str, given: str | date) -> date:
+    """A date, as such or as ISO text. Raises UsageError naming the option."""
+    try:
+        return given if isinstance(given, date) else date.fromisoformat(given)
+    except ValueError as error:
+        raise UsageError(f"{option} {given}: expected a date such as 2025-09-05") from error
+
+
+def severity_for(named: str | None) -> Severity:
+    """The least severity wanted: the one named, else the mildest. Raises UsageError for one that does not exist."""
+    from scanner.alerts.model import Severity
+
+    try:
+        return Severity.info if named is None else Severity(named)
+    except ValueError:
+        raise UsageError(f"--min-severity {named}: there are {', '.join(Severity)}") from None

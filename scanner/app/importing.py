@@ -1,0 +1,134 @@
+"""Recorded chains, tables of events, and frames, into the store as history."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain as one_after_another
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from scanner.app import clock, configuring, opening
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from scanner.app.configuring import Place
+    from scanner.config import Settings
+    from scanner.frames import Frame
+    from scanner.store.importing import ImportReport, Recorded
+
+
+class Progress(Protocol):
+    """Who is told how an import goes on."""
+
+    def reading(self, files: int) -> None:
+        """So many files are to be read."""
+        ...
+
+    def read(self, path: Path, *, taken: bool) -> None:
+        """A chain came out of a file, or nothing did; the files before that one are done."""
+        ...
+
+    def judging(self, total: int) -> None:
+        """All files are read; so many sessions are to be judged and summarised."""
+        ...
+
+    def judged(self) -> None:
+        """One of them is done."""
+        ...
+
+
+class _Unseen:
+    """Progress that nobody looks at."""
+
+    def reading(self, files: int) -> None:
+        """Nothing."""
+
+    def read(self, path: Path, *, taken: bool) -> None:
+        """Nothing."""
+
+    def judging(self, total: int) -> None:
+        """Nothing."""
+
+    def judged(self) -> None:
+        """Nothing."""
+
+
+UNSEEN = _Unseen()
+
+
+@dataclass(frozen=True, slots=True)
+class _HandedIn:
+    """A frame as a recorded chain."""
+
+    path: Path
+    chain: pl.DataFrame
+    refusals: tuple[object, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def import_chains(
+    *recorded: Place | Frame,
+    settings: Settings | Place | None = None,
+    store: Place | None = None,
+    report: ImportReport | None = None,
+    progress: Progress = UNSEEN,
+) -> ImportReport:
+    """Take recorded chains (and events.csv, renames.csv) into the store as history; importing twice changes nothing.
+
+    ``recorded`` are files, folders or globs, plain or gzip, and frames of pandas or polars (as ``chain`` of
+    :func:`~scanner.app.scanning.scan`, one of many sessions, moments and names, if need be). What is done stands in
+    ``report``, which comes back; who hands one in still has it after an interrupt, and the same call goes on from
+    there. What cannot be understood is refused there by name, and the rest is taken. Raises ChainError for a frame that
+    is no chain, StoreError where the store cannot be written.
+    """
+    from scanner.sources.files import read_recorded, recorded_files
+    from scanner.store import importing
+
+    report = empty_report() if report is None else report
+    opened = opening.open_store(configuring.settings(settings, store=store))
+    paths = [Path(item) for item in recorded if isinstance(item, str | PathLike)]
+    handed_in = list(_handed_in(item for item in recorded if not isinstance(item, str | PathLike)))
+    tables = [file for path in paths for file in _files(path) if importing.is_table(file)]
+    chains = [path for path in paths if path not in tables]
+    progress.reading(len({file for path in chains for file in recorded_files(path)}.difference(tables)))
+    importing.import_tables(opened, tables, report)
+    read = (item for item in read_recorded(*chains, now=clock.right_now()) if item.path not in tables)
+    all_of_them: Iterator[Recorded] = one_after_another(handed_in, read)
+    importing.import_chains(
+        opened,
+        all_of_them,
+        report,
+        lambda item: progress.read(item.path, taken=item.chain is not None),
+        progress.judging,
+        lambda _: progress.judged(),
+    )
+    return report
+
+
+def empty_report() -> ImportReport:
+    """What an import has done before it begins."""
+    from scanner.store.importing import ImportReport
+
+    return ImportReport()
+
+
+def _handed_in(frames: Iterable[Frame]) -> Iterator[_HandedIn]:
+    """One chain for each name, session and moment in the frames."""
+    from scanner.sources.frames import chain_from
+
+    for number, frame in enumerate(frames, 1):
+        keys = ("source", "underlying", "session_date", "quote_time")
+        for part in chain_from(frame).partition_by(keys, maintain_order=True):
+            yield _HandedIn(Path(f"frame {number}"), part)
+
+
+def _files(path: Path) -> list[Path]:
+    """What a path names: a file, all files of a folder, or those that match a glob."""
+    if path.is_dir():
+        return sorted(file for file in path.rglob("*") if file.is_file())
+    matches = [path] if path.exists() else [Path(match) for match in glob.glob(str(path), recursive=True)]  # noqa: PTH207
+    return sorted(file for file in matches if file.is_file())
