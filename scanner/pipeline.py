@@ -23,8 +23,9 @@ from scanner.alerts.model import NotJudged, ScanMeta
 from scanner.alerts.update import update
 from scanner.errors import ConfigError, ScanProblem, SourceError, StoreError
 from scanner.history.panel import Panel
-from scanner.market import calendar, products
 from scanner.market import corporate_events as event_tables
+from scanner.market import products
+from scanner.market.calendar import Calendar
 from scanner.market.chain import SORT_KEY
 from scanner.market.symbology import each_once, plain_ticker
 from scanner.metrics import contract, underlying
@@ -98,7 +99,7 @@ def scan(
     ``sources`` are tried in order, symbol by symbol. Without a ``store`` nothing is remembered and rules that need
     history say so. ``clock`` tells when the scan was done.
     """
-    received, moment = receive_as_of(sources, request)
+    received, moment = receive_as_of(sources, request, settings.exchange_calendar)
     simulated = any(source.vendor.simulated for source in sources)
     name = ",".join(source.vendor.name for source in sources)
     meta = ScanMeta(
@@ -108,7 +109,7 @@ def scan(
         source=name,
         simulated=simulated,
         calculation_version=CALCULATION_VERSION,
-        session_date=calendar.session_of(moment),
+        session_date=settings.exchange_calendar.session_of(moment),
         symbols_requested=len(request.symbols) or _symbols(received),
         symbols_failed=len({problem.symbol for problem in received.problems}),
         rules=len(rules),
@@ -127,7 +128,7 @@ def scan(
     )
 
 
-def receive_as_of(sources: Sequence[Source], request: Request) -> tuple[Received, datetime]:
+def receive_as_of(sources: Sequence[Source], request: Request, calendar: Calendar) -> tuple[Received, datetime]:
     """What the sources give that can be judged, and the moment it is judged as of."""
     received = receive(sources, request)
     moment = _moment(request, sources, received.chain)
@@ -261,7 +262,7 @@ def recall(
 
     Raises PricingError where the configured curve cannot be read, ConfigError where the configured events cannot.
     """
-    memory = Memory.of(store, chain)
+    memory = Memory.of(store, chain, settings.exchange_calendar)
     events = configured_events(settings) if store is None else store.events
     fit = activity.fit if store is None else store.models.fit
     known = KnownBefore(memory.panel, memory.earlier, events, earlier_looks(state, chain))
@@ -304,11 +305,11 @@ def judge(
 
 
 def summarise(
-    chain: pl.DataFrame, events: pl.DataFrame, curve: Curve | None = None
+    chain: pl.DataFrame, events: pl.DataFrame, calendar: Calendar, curve: Curve | None = None
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """What is kept of a session for later ones to compare with: contract rows and one row of sums an underlying."""
     spelled = event_tables.spelled_as(events, chain["underlying"].unique())
-    priced = price_chain(chain, curve, event_tables.dividends(spelled), sides=("mid",))
+    priced = price_chain(chain, curve, event_tables.dividends(spelled), sides=("mid",), calendar=calendar)
     contracts = priced.contracts.with_columns(premium=contract.premium())
     standard = contracts.filter(~pl.col("nonstandard"))
     totals = underlying.totals(standard).drop("session_date", "spot")
@@ -336,6 +337,7 @@ def conclude(
         state,
         meta,
         judged.frames,
+        calendar=panel.calendar,
         budget=alerts.budget_per_session,
         false_discovery_rate=alerts.false_discovery_rate,
         cooldown=alerts.cooldown,

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from standard import calendar, conform
 
-from scanner.market import calendar, chain
+from scanner.market import chain
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def built_chain(
         last_trade_time=pl.lit(sessions_noon(traded)).cast(chain.INSTANT),
         oi_asof=pl.lit(calendar.previous_session(session)),
     )
-    return chain.conform(frame.with_columns(**{name: _column(name, value) for name, value in (columns or {}).items()}))
+    return conform(frame.with_columns(**{name: _column(name, value) for name, value in (columns or {}).items()}))
 
 
 def sessions_noon(day: date) -> datetime:

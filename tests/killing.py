@@ -36,12 +36,12 @@ from typing import Any
 import polars as pl
 from built_chains import Recorded, built_chain
 from sqlalchemy import inspect, text
+from standard import calendar
 
 from scanner import ruleset, shipped
 from scanner.app import opening, scanning
 from scanner.cli import common
 from scanner.config import Settings
-from scanner.market import calendar
 from scanner.sources.base import Fetched
 from scanner.sources.registry import Vendor
 from scanner.store import maintenance

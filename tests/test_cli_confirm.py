@@ -9,9 +9,9 @@ import polars as pl
 import pytest
 from alert_samples import SampleRule, finding, findings, scan
 from built_chains import built_chain
+from standard import update
 
 from scanner.alerts.confirmation import scoreboard
-from scanner.alerts.update import update
 from scanner.app import opening, scanning
 from scanner.cli import common
 from scanner.config import Settings

@@ -11,6 +11,7 @@ import pytest
 from built_chains import built_chain
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from standard import calendar
 
 from scanner.history.baseline import Baseline, gather
 from scanner.history.panel import FIELDS
@@ -21,7 +22,7 @@ FIRST = date(2026, 8, 3)
 
 
 def rows(session: date, **options: object) -> pl.DataFrame:
-    return raw_summary(built_chain(session, **options), corporate_events.empty())[0]  # type: ignore[arg-type]
+    return raw_summary(built_chain(session, **options), corporate_events.empty(), calendar)[0]  # type: ignore[arg-type]
 
 
 def view(baseline: Baseline, field: str) -> npt.NDArray[np.float32]:

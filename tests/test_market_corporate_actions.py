@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 from built_chains import Recorded, built_chain
+from standard import calendar, open_store
 
 from scanner import quality
 from scanner.errors import SourceError
@@ -26,11 +27,11 @@ OLD_STRIKES, NEW_STRIKES = (630.0, 645.0, 650.0, 700.0), (90.0, 92.14, 92.86, 10
 
 
 def store_told_of(folder: Path, events: str = "", renames: str = "") -> Store:
-    Store.open(folder).close()
+    open_store(folder).close()
     (folder / "events.csv").write_text("underlying,date,kind,value,when\n" + events, "utf-8")
     if renames:
         (folder / "renames.csv").write_text("old,new,date\n" + renames, "utf-8")
-    return Store.open(folder)
+    return open_store(folder)
 
 
 def take(store: Store, *chains: pl.DataFrame) -> None:
@@ -93,7 +94,7 @@ def test_a_baseline_kept_in_memory_is_restated_when_the_split_comes(tmp_path: Pa
     take(store, aapl(BEFORE, OLD_STRIKES, 110, [1005 + i for i in range(16)], 645.57))
     store.history.panel("test", ["AAPL"], before=BEFORE)
     kept = store.history.panel("test", ["AAPL"], before=FIRST_AFTER)
-    fresh = Store.open(tmp_path).history.panel("test", ["AAPL"], before=FIRST_AFTER)
+    fresh = open_store(tmp_path).history.panel("test", ["AAPL"], before=FIRST_AFTER)
     assert kept.contracts.equals(fresh.contracts)
     np.testing.assert_array_equal(kept.volume, fresh.volume)
 
@@ -110,7 +111,7 @@ def test_telling_of_a_split_later_makes_the_sessions_since_outdated(tmp_path: Pa
 
 
 def test_a_reverse_split_leaves_the_old_contracts_under_an_adjusted_root() -> None:
-    rows = raw_summary(built_chain(BEFORE), corporate_events.empty())[0]
+    rows = raw_summary(built_chain(BEFORE), corporate_events.empty(), calendar)[0]
     moved = Actions((Split("ABC", FIRST_AFTER, 0.1),)).restate_contracts(rows)
     assert moved["root"].unique().to_list() == ["ABC1"]
     assert moved["contract"][0] == "ABC1260918C00090000"
@@ -118,7 +119,7 @@ def test_a_reverse_split_leaves_the_old_contracts_under_an_adjusted_root() -> No
 
 
 def test_a_split_of_one_name_leaves_the_others_alone() -> None:
-    rows = raw_summary(built_chain(BEFORE), corporate_events.empty())[0]
+    rows = raw_summary(built_chain(BEFORE), corporate_events.empty(), calendar)[0]
     assert Actions((Split("XYZ", FIRST_AFTER, 7.0),)).restate_contracts(rows).equals(rows)
 
 
@@ -134,13 +135,13 @@ def test_a_renamed_underlying_keeps_its_history(tmp_path: Path) -> None:
 
 
 def test_an_adjusted_root_is_renamed_with_its_underlying() -> None:
-    rows = raw_summary(built_chain(BEFORE, underlying="FB", root="FB1"), corporate_events.empty())[0]
+    rows = raw_summary(built_chain(BEFORE, underlying="FB", root="FB1"), corporate_events.empty(), calendar)[0]
     moved = Actions(renames=(Rename("FB", "META", FIRST_AFTER),)).restate_contracts(rows)
     assert moved.select("underlying", "root").unique().rows() == [("META", "META1")]
 
 
 def contract_rows(underlying: str, root: str | None = None) -> pl.DataFrame:
-    return raw_summary(built_chain(BEFORE, underlying=underlying, root=root), corporate_events.empty())[0]
+    return raw_summary(built_chain(BEFORE, underlying=underlying, root=root), corporate_events.empty(), calendar)[0]
 
 
 def roots(rows: pl.DataFrame) -> list[tuple[str, str]]:

@@ -8,12 +8,12 @@ from datetime import UTC, date, datetime
 import polars as pl
 import pytest
 from built_chains import built_chain
+from standard import calendar, open_store
 
 from scanner import activity, pipeline, ruleset, shipped
 from scanner.config import Settings
 from scanner.fields import SCOPES, of
 from scanner.history.panel import Panel
-from scanner.market import calendar
 from scanner.metrics.measure import KnownBefore, Measured, measure
 from scanner.outputs import document
 from scanner.sources.base import Fetched, failed
@@ -28,7 +28,7 @@ RULES = list(ruleset.load([shipped.shipped_rules()]).stable())
 
 @pytest.fixture
 def store(tmp_path):
-    with Store.open(
+    with open_store(
         tmp_path / "store", summarise=pipeline.summarise, calculation_version=pipeline.CALCULATION_VERSION
     ) as opened:
         yield opened
@@ -177,7 +177,9 @@ def test_a_name_that_another_source_served_never_meets_the_history_of_the_first(
 
 
 def test_without_any_history_a_chain_is_measured_and_says_so():
-    found = measure(built_chain(DAYS[0]), KnownBefore(Panel.empty("test")), calendar.session_close(DAYS[0])).frames
+    found = measure(
+        built_chain(DAYS[0]), KnownBefore(Panel.empty("test", calendar=calendar)), calendar.session_close(DAYS[0])
+    ).frames
     contracts = found["contract"]
     assert contracts["history_sessions"].unique().to_list() == [0]
     assert contracts["iv"].null_count() < contracts.height
@@ -223,7 +225,7 @@ def test_history_of_another_source_is_named_for_the_names_it_cannot_serve(store)
     ],
 )
 def test_the_names_that_chances_rest_on_are_few_or_counted(names: tuple[str, ...], said: str) -> None:
-    empty = Panel.empty("test")
+    empty = Panel.empty("test", calendar=calendar)
     panel = replace(empty, underlyings=names, sessions=tuple(DAYS[:12]))
     model = activity.fit(empty)
     assert Measured({}, {}, model, 1.0, panel).basis is None

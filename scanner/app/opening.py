@@ -54,6 +54,7 @@ def open_store(settings: Settings, *, read_only: bool = False) -> Store:
 
     return Store.open(
         settings.store.path,
+        calendar=settings.exchange_calendar,
         read_only=read_only,
         summarise=partial(summarise, curve=configured_curve(settings)),
         calculation_version=CALCULATION_VERSION,
@@ -150,7 +151,8 @@ def chain_of(settings: Settings, request: Request, *, named_source: bool) -> tup
         stored = _stored_chain(settings, request.symbols, request.as_of)
         if stored is not None:
             return pipeline.Received(stored), request.as_of
-    received, moment = pipeline.receive_as_of(open_sources(settings, request.as_of), request)
+    sources = open_sources(settings, request.as_of)
+    received, moment = pipeline.receive_as_of(sources, request, settings.exchange_calendar)
     if received.chain is None:
         said = "; ".join(problem.message for problem in received.problems)
         raise SourceError(said or f"{', '.join(request.symbols)}: no chain")
@@ -160,12 +162,11 @@ def chain_of(settings: Settings, request: Request, *, named_source: bool) -> tup
 def _stored_chain(settings: Settings, symbols: Sequence[str], as_of: datetime) -> pl.DataFrame | None:
     """The newest quotes of one session that the store kept at a past moment, of the source that has the newest."""
     from scanner import pipeline
-    from scanner.market import calendar
 
     store = store_if_there(settings)
     if store is None:
         return None
-    session = calendar.session_of(as_of)
+    session = settings.exchange_calendar.session_of(as_of)
     with store:
         kept = store.snapshots
         found = [kept.newest(source, session, symbols, as_of) for source in kept.sources()]
@@ -188,7 +189,8 @@ def open_sources(settings: Settings, as_of: datetime | None = None) -> list[Sour
         )
     for name in settings.source:
         require_terms(name, settings.accept_terms)
-    return [open_source(name, settings, common.right_now) for name in settings.source]
+    calendar = settings.exchange_calendar
+    return [open_source(name, settings, calendar, common.right_now) for name in settings.source]
 
 
 def usable_rules(settings: Settings, *, strict: bool) -> tuple[list[Rule], list[ScanProblem]]:

@@ -14,7 +14,6 @@ from scanner.alerts.model import Alert, Confirmation, ScanMeta, Status
 from scanner.app import opening
 from scanner.cli import common
 from scanner.errors import ScanProblem
-from scanner.market import calendar
 from scanner.market.symbology import plain_ticker
 
 if TYPE_CHECKING:
@@ -86,10 +85,11 @@ def confirm_once(settings: Settings, sources: Sequence[Source], symbols: tuple[s
         received = pipeline.receive(sources, pipeline.Request(wanted, None, now, "confirm"))
         if received.chain is None:
             return Confirmed((), tuple(received.problems))
+        calendar = settings.exchange_calendar
         source, session = received.chain["source"][0], calendar.session_of(now)
         panel = memory.store.history.panel(source, received.chain["underlying"].unique(), session)
         matched = matching.matched_by(panel, received.chain)
-        report = confirmation.confirm(memory.state, received.chain, now, matched)
+        report = confirmation.confirm(memory.state, received.chain, now, matched, calendar=calendar)
     sentences = [
         f"{event.alert.alert_id[:10]} {event.alert.title}: {event.alert.confirmation}" for event in report.events
     ]
@@ -113,7 +113,7 @@ def _write_outputs(result: ScanResult, settings: Settings, state: State | None) 
         current = [alert for alert in listed.values() if alert.status is not Status.closed]
         name = f"watchlist-{result.scan.session_date}"
         dialect = watchlist.Dialect(wanted.dialect)
-        watchlist.write(current, wanted.path, name, dialect)
+        watchlist.write(current, wanted.path, name, dialect, settings.exchange_calendar)
         for sentence in watchlist.left_out(current, dialect):
             log.warning("%s", sentence)
     except ScannerError as error:

@@ -54,7 +54,8 @@ def command(
     wanted = right.strip().upper()[:1] if right else None
     if wanted not in (None, "C", "P"):
         raise UsageError(f"--right {right}: expected C or P")
-    request = pipeline.Request((ticker(symbol),), common.instant_for(as_of), common.right_now(), "chain")
+    instant = common.instant_for(as_of, settings.exchange_calendar)
+    request = pipeline.Request((ticker(symbol),), instant, common.right_now(), "chain")
     received, moment = opening.chain_of(settings, request, named_source=bool(source or path))
     assert received.chain is not None
     with opening.memory_if_there(settings) as memory:

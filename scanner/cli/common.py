@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from scanner.errors import CalendarError, UsageError
+from scanner.errors import UsageError
 from scanner.market import symbology
 from scanner.outputs.text import printable, printable_lines
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from scanner.config import Settings
+    from scanner.market.calendar import Calendar
 
 log = logging.getLogger(__name__)
 
@@ -61,18 +62,12 @@ def settings_for(
 ) -> Settings:
     """The configuration with what the command line says put over it.
 
-    ``--path`` alone means recorded chains. The configuration's days of the exchange's calendar count from here on.
-    Raises ConfigError or UsageError.
+    ``--path`` alone means recorded chains. Raises ConfigError or UsageError.
     """
     from scanner import config as configuration
-    from scanner.market import calendar
     from scanner.sources.registry import RECORDED
 
     settings = configuration.load(config)
-    try:
-        calendar.amend(settings.calendar)
-    except CalendarError as error:
-        raise UsageError(f"the configuration's `calendar:` {error}") from error
     if path is not None and source is None:
         source = RECORDED
     changes: dict[str, object] = {}
@@ -116,10 +111,8 @@ def symbols_for(given: Sequence[str] | None, watchlist: str | None, settings: Se
     return symbology.each_once(symbol for names in settings.watchlists.values() for symbol in names)
 
 
-def instant_for(as_of: str | None) -> datetime | None:
+def instant_for(as_of: str | None, calendar: Calendar) -> datetime | None:
     """``--as-of`` as an instant, UTC. Raises UsageError where it cannot be read."""
-    from scanner.market import calendar
-
     if as_of is None:
         return None
     try:

@@ -74,7 +74,7 @@ def _import(store: Store, paths: list[Path], report: ImportReport, bars: _Bars) 
     bars.reading(len({file for path in chains for file in recorded_files(path)}.difference(tables)))
     try:
         import_tables(store, tables, report)
-        read = read_recorded(*chains, now=common.right_now())
+        read = read_recorded(*chains, calendar=store.calendar, now=common.right_now())
         recorded = (item for item in read if item.path not in tables)
         import_chains(store, recorded, report, bars.read, bars.judging, bars.judged)
     except KeyboardInterrupt:

@@ -42,7 +42,6 @@ def command(
     from scanner.app import opening, reporting, storing
     from scanner.cli import common
     from scanner.errors import StoreError, UsageError
-    from scanner.market import calendar
     from scanner.outputs import files, report
 
     common.configure_logging(quiet=quiet, verbose=verbose)
@@ -50,12 +49,12 @@ def command(
     if week is not None and as_of is not None:
         raise UsageError("--week and --as-of: give one of them")
     names = common.symbols_for(symbols, watchlist, settings) if symbols or watchlist else ()
-    instant = common.instant_for(as_of)
+    instant = common.instant_for(as_of, settings.exchange_calendar)
     with storing.open_state(config, store) as state:
         if week is not None:
             first, last = _week(common.day_for("--week", week))
         else:
-            first = last = calendar.session_of(instant) if instant is not None else _newest(state)
+            first = last = _newest(state) if instant is None else settings.exchange_calendar.session_of(instant)
         told = reporting.of_sessions(state, opening.store_if_there(settings), first, last, names, settings)
     if told is None:
         raise StoreError(

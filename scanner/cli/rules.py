@@ -354,7 +354,8 @@ def _frames_of(symbol: str, as_of: str | None, settings: Any, *, named_source: b
     from scanner.app import opening
     from scanner.cli import common
 
-    request = pipeline.Request((symbol,), common.instant_for(as_of), common.right_now(), "explain")
+    instant = common.instant_for(as_of, settings.exchange_calendar)
+    request = pipeline.Request((symbol,), instant, common.right_now(), "explain")
     received, moment = opening.chain_of(settings, request, named_source=named_source)
     assert received.chain is not None
     with opening.memory_if_there(settings) as memory:

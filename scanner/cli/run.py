@@ -52,14 +52,18 @@ def command(
         if once not in named:
             raise UsageError(f"--once {once}: there is no such job; the schedule has: {', '.join(named)}")
         raise typer.Exit(worker.run(named[once], fail_on))
-    delay = max(source.vendor.delay for source in sources)
+    calendar, delay = settings.exchange_calendar, max(source.vendor.delay for source in sources)
 
     def work(job: Job) -> None:
         worker.run(job, fail_on)
 
     stopped_by = schedule.run_until_stopped(
-        [(job, schedule.trigger_for(job, settings.watchlists[job.watchlist], delay)) for job in settings.schedule],
+        [
+            (job, schedule.trigger_for(job, settings.watchlists[job.watchlist], delay, calendar))
+            for job in settings.schedule
+        ],
         work,
+        calendar,
         worker.last_runs(),
     )
     if stopped_by is None:

@@ -41,7 +41,7 @@ def command(
         config, store=store, source=source, path=path, accept_terms=accept_terms, rules=rules
     )
     names = common.symbols_for(symbols, watchlist, settings)
-    instant = common.instant_for(as_of)
+    instant = common.instant_for(as_of, settings.exchange_calendar)
     sources = opening.open_sources(settings, instant)
     if not symbols and watchlist is None and all(source.vendor.recorded for source in sources):
         names = ()

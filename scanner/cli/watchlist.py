@@ -33,6 +33,7 @@ def command(
     """Print the watchlist of recent alerts, newest and strongest first; closed ones are left out."""
     from scanner.alerts.model import Severity, Status
     from scanner.app import storing
+    from scanner.cli import common
     from scanner.outputs import files, watchlist
 
     least = Severity(min_severity.value) if min_severity else Severity.info
@@ -42,4 +43,5 @@ def command(
     spelling = watchlist.Dialect(dialect.value)
     for sentence in watchlist.left_out(current, spelling):
         typer.echo(sentence, err=True)
-    files.hand_out(watchlist.render(current, spelling), output)
+    calendar = common.settings_for(config, store=store).exchange_calendar
+    files.hand_out(watchlist.render(current, spelling, calendar), output)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from scanner.market import calendar
 from scanner.metrics import past
 from scanner.metrics.arithmetic import ratio
 
@@ -79,7 +78,7 @@ def _iv_change(contracts: pl.DataFrame, panel: Panel, rows: NDArray[np.int32]) -
     """``iv`` minus that of the previous session."""
     before = np.full(contracts.height, np.nan)
     for session in contracts["session_date"].unique():
-        previous = past.previous(session)
+        previous = past.previous(session, panel.calendar)
         if previous in panel.sessions:
             mine = (contracts["session_date"] == session).to_numpy()
             before[mine] = _gather(panel.iv, rows[mine], panel.sessions.index(previous))
@@ -96,7 +95,7 @@ def _oi_change(contracts: pl.DataFrame, panel: Panel, rows: NDArray[np.int32], c
         if newest is None or underlying not in panel.underlyings:
             continue
         closes = panel.oi_asof[panel.underlyings.index(underlying)]
-        earlier = calendar.sessions_before(newest, closes_back)
+        earlier = panel.calendar.sessions_before(newest, closes_back)
         if len(earlier) < closes_back or not (shown := closes == np.datetime64(earlier[0], "D")).any():
             continue
         mine = names == underlying

@@ -17,7 +17,6 @@ from scanner import activity
 from scanner.activity import VolumeModel, looks, selection
 from scanner.activity.time_of_day import share_of_volume
 from scanner.history.panel import Panel
-from scanner.market import calendar
 from scanner.market import corporate_events as event_tables
 from scanner.metrics import contract, earnings, expiry, ladder, market, strike, underlying
 from scanner.pricing import PricedChain, price_chain
@@ -35,8 +34,9 @@ _NAMED = 6
 class KnownBefore:
     """What was known before a chain: all that its numbers rest on but the chain itself.
 
-    ``panel`` remembers the sessions before it, ``earlier`` is the newest snapshot of its session before it, ``events``
-    are earnings, dividends and splits, ``looked`` is what earlier scans of its session saw.
+    ``panel`` remembers the sessions before it, by the calendar that all is judged by; ``earlier`` is the newest
+    snapshot of its session before it, ``events`` are earnings, dividends and splits, ``looked`` is what earlier scans
+    of its session saw.
     """
 
     panel: Panel
@@ -86,24 +86,24 @@ class Measured:
 
 def measure(chain: pl.DataFrame, known: KnownBefore, now: datetime, methods: Methods = STANDARD) -> Measured:
     """Measure a chain beside what was known before it; the frames have the columns of the field dictionary."""
-    panel = known.panel
+    panel, calendar = known.panel, known.panel.calendar
     events = event_tables.spelled_as(known.events, chain["underlying"].unique())
-    priced = methods.price(chain, dividends=event_tables.dividends(events))
+    priced = methods.price(chain, dividends=event_tables.dividends(events), calendar=calendar)
     contracts = contract.measure(priced.contracts, panel, now, known.earlier)
     elapsed = calendar.elapsed_fraction(cast("datetime", chain["quote_time"].max()))
     model = methods.fit(panel, events)
     contracts = model.score(contracts, panel, elapsed, events)
     contracts = contracts.with_columns(selection.roll_suspects(contracts), selection.priority(contracts))
-    dates = earnings.next_dates(events, contracts)
+    dates = earnings.next_dates(events, contracts, calendar)
     contracts = beside(contracts, "underlying", dates.drop("next_earnings", "when"))
     strikes = strike.measure(contracts)
-    expiries = expiry.measure(contracts, priced.expiries)
+    expiries = expiry.measure(contracts, priced.expiries, calendar)
     underlyings = beside(
         underlying.measure(contracts, expiries, priced.underlyings, panel),
         "underlying",
         dates.drop("when"),
         earnings.implied_move(dates, expiries),
-        earnings.average_move(events, underlying.remembered(panel.underlying_sessions)),
+        earnings.average_move(events, underlying.remembered(panel.underlying_sessions), calendar),
     )
     underlyings = beside(underlyings, "underlying", activity.iv30_change_surprise(underlyings, panel))
     completed = whole_session(contracts, elapsed)
@@ -114,7 +114,7 @@ def measure(chain: pl.DataFrame, known: KnownBefore, now: datetime, methods: Met
         "ladder": ladder.find(contracts, model.ladder),
         "expiry": beside(expiries, expiry.KEY, activity.expiry_surprises(model, completed, panel)),
         "underlying": underlyings,
-        "market": market.measure(underlyings, panel.underlying_sessions),
+        "market": market.measure(underlyings, panel.underlying_sessions, calendar),
     }
     return Measured(looks.charged(alone, known.looked, elapsed), alone, model, elapsed, panel)
 

@@ -12,7 +12,7 @@ import polars as pl
 
 from scanner import quality
 from scanner.errors import StoreError
-from scanner.market import calendar
+from scanner.market.calendar import Calendar
 from scanner.market.corporate_actions import Actions
 from scanner.store.history import History
 from scanner.store.snapshots import Pulled, Snapshots, StoredChain
@@ -21,8 +21,8 @@ from scanner.store.summaries import CONTRACT_ROWS, VERDICT, Summaries
 log = logging.getLogger(__name__)
 
 # Contract rows (contract columns and volume, open_interest, iv, delta, mid) and underlying rows (metrics) of a chain,
-# from it and the known events.
-Summarise = Callable[[pl.DataFrame, pl.DataFrame], tuple[pl.DataFrame, pl.DataFrame]]
+# from it, the known events and the calendar.
+Summarise = Callable[[pl.DataFrame, pl.DataFrame, Calendar], tuple[pl.DataFrame, pl.DataFrame]]
 
 # A session whose last quotes are older than this before its close has no closing volume.
 CLOSE_TOLERANCE = timedelta(minutes=5)
@@ -44,9 +44,9 @@ class Derived:
     moments: tuple[datetime, ...] = ()
 
 
-def raw_summary(chain: pl.DataFrame, known: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+def raw_summary(chain: pl.DataFrame, known: pl.DataFrame, calendar: Calendar) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The summary that needs no pricing: volume, open interest and mid of each contract; no metrics."""
-    del known
+    del known, calendar
     both = pl.col("bid").is_not_null() & (pl.col("ask") > 0) & (pl.col("ask") >= pl.col("bid"))
     contracts = chain.with_columns(
         iv=pl.lit(None, pl.Float64),
@@ -67,6 +67,7 @@ class Deriver:
     calculation_version: str
     actions: Actions
     events: pl.DataFrame
+    calendar: Calendar
 
     def derive(self, source: str, session: date, underlyings: Iterable[str]) -> list[Derived]:
         """Judge and summarise one session of some underlyings, from the newest quotes each has in the store."""
@@ -76,7 +77,7 @@ class Deriver:
         panel = self.history.recent(source, listed, session)
         verdicts = quality.judge(chain, panel, earlier, now=chain.select(pl.col("quote_time").max()).item())
         trusted, _ = quality.apply(chain, verdicts)
-        final = {name: _is_final(pulls[-1]) for name, pulls in listed.items()}
+        final = {name: _is_final(pulls[-1], self.calendar) for name, pulls in listed.items()}
         unfinished = [name for name, reached in final.items() if not reached]
         # What had not traded yet when the session was last seen is not the session's volume.
         closing = trusted.with_columns(volume=pl.when(~pl.col("underlying").is_in(unfinished)).then(pl.col("volume")))
@@ -102,12 +103,12 @@ class Deriver:
     def _summarised(self, source: str, session: date, chain: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
         """The summary of a chain; a name that cannot be priced is kept without volatilities, and costs no other."""
         try:
-            return self.summarise(chain, self.events)
+            return self.summarise(chain, self.events, self.calendar)
         except Exception as error:
             names = chain["underlying"].unique().sort().to_list()
             if len(names) == 1:
                 log.warning("%s %s %s is kept without volatilities: %r", source, session, names[0], error)
-                return raw_summary(chain, self.events)
+                return raw_summary(chain, self.events, self.calendar)
         parts = [self._summarised(source, session, chain.filter(pl.col("underlying") == name)) for name in names]
         contracts, metrics = zip(*parts, strict=True)
         return pl.concat(contracts), pl.concat(metrics, how="diagonal_relaxed")
@@ -142,13 +143,13 @@ class Deriver:
             names = [name for name in listed if held.get(name) != due[name]]
             if names:
                 stale[session] = names
-            if calendar.is_session(session):
+            if self.calendar.is_session(session):
                 newest.update(due)
         return stale
 
     def _lineage(self, name: str, session: date, before: str, chains: Iterable[StoredChain]) -> str:
         """A digest of all that the summary of one session of one underlying is made from."""
-        told = self.actions.about(name, session)
+        told = self.actions.about(name, session) + self.calendar.told_later(session)
         in_order = sorted(chains, key=lambda item: (item.quote_time, item.scan_id))
         parts = [before, self.calculation_version, told, *(item.fingerprint for item in in_order)]
         return hashlib.blake2b("\n".join(parts).encode(), digest_size=12).hexdigest()
@@ -157,14 +158,14 @@ class Deriver:
         """The lineage that each name's newest session before this one has."""
         wanted, found = set(names), dict[str, str]()
         for day in reversed(self.summaries.sessions(source)):
-            if wanted and day < session and calendar.is_session(day):
+            if wanted and day < session and self.calendar.is_session(day):
                 rows = self.summaries.underlyings(source, day, wanted)
                 found.update(rows.select("underlying", "lineage").iter_rows())
                 wanted -= found.keys()
         return found
 
 
-def _is_final(pull: Pulled) -> bool:
+def _is_final(pull: Pulled, calendar: Calendar) -> bool:
     session = pull.parts[-1].session_date
     return not calendar.is_session(session) or pull.moment >= calendar.session_close(session) - CLOSE_TOLERANCE
 

@@ -11,6 +11,7 @@ import polars as pl
 
 from scanner.errors import ScanProblem, StoreError
 from scanner.history.panel import Panel
+from scanner.market.calendar import Calendar
 
 if TYPE_CHECKING:
     from scanner.store.store import Store
@@ -28,7 +29,7 @@ class Memory:
     problems: tuple[ScanProblem, ...] = ()
 
     @classmethod
-    def of(cls, store: Store | None, chain: pl.DataFrame) -> Memory:
+    def of(cls, store: Store | None, chain: pl.DataFrame, calendar: Calendar) -> Memory:
         """What the store remembers of a chain's names from before it.
 
         One source's volumes never meet another's: where several sources served a scan, the history is that of the one
@@ -36,7 +37,7 @@ class Memory:
         """
         (source, names), *others = _served(chain)
         if store is None:
-            return cls(None, chain, Panel.empty(source))
+            return cls(None, chain, Panel.empty(source, calendar=calendar))
         session = cast("date", chain["session_date"].max())
         problems = _brought_up_to_date(store)
         try:
@@ -46,7 +47,7 @@ class Memory:
         except (StoreError, OSError) as error:
             message = f"{error}; judged without history"
             problems += (ScanProblem("", "store", "not_read", message),)
-            return cls(store, chain, Panel.empty(source), problems=problems)
+            return cls(store, chain, Panel.empty(source, calendar=calendar), problems=problems)
         return cls(store, chain, panel, earlier, notes, problems)
 
     def keep(self, scan_id: str) -> list[ScanProblem]:

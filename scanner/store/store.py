@@ -13,6 +13,7 @@ import polars as pl
 
 from scanner.errors import StoreError
 from scanner.market import corporate_events
+from scanner.market.calendar import Calendar
 from scanner.market.corporate_actions import Actions, Rename, read_renames
 from scanner.store.derive import Derived, Deriver, Summarise, raw_summary
 from scanner.store.files import expanded, unwritable, write_atomically
@@ -39,9 +40,17 @@ class Store:
     """Snapshots, the summaries derived from them, and the history over those. Open it with :meth:`open`."""
 
     def __init__(
-        self, path: Path, *, read_only: bool, summarise: Summarise, calculation_version: str, told: pl.DataFrame
+        self,
+        path: Path,
+        *,
+        calendar: Calendar,
+        read_only: bool,
+        summarise: Summarise,
+        calculation_version: str,
+        told: pl.DataFrame,
     ) -> None:
         self.path = path
+        self.calendar = calendar
         self.read_only = read_only
         self.snapshots = Snapshots(path / "snapshots")
         self.summaries = Summaries(path / "summaries")
@@ -60,13 +69,15 @@ class Store:
         summarise: Summarise = raw_summary,
         calculation_version: str = "raw",
         told: pl.DataFrame | None = None,
+        *,
+        calendar: Calendar,
     ) -> Store:
         """Open a store, making the folder where it is new.
 
-        ``summarise`` computes what needs pricing and ``calculation_version`` names how; without them summaries hold
-        volume, open interest and mids alone. ``told`` is a table of events that others keep (the configuration's file),
-        known beside the store's own; of two that name the same event its word counts. Raises StoreError where the
-        folder cannot be used.
+        ``calendar`` is the one that all in it is judged by. ``summarise`` computes what needs pricing and
+        ``calculation_version`` names how; without them summaries hold volume, open interest and mids alone. ``told`` is
+        a table of events that others keep (the configuration's file), known beside the store's own; of two that name
+        the same event its word counts. Raises StoreError where the folder cannot be used.
         """
         path = expanded(Path(path))
         marker = path / "store.json"
@@ -86,6 +97,7 @@ class Store:
             write_atomically(marker, lambda handle: handle.write(_MARK))
         return cls(
             path,
+            calendar=calendar,
             read_only=read_only,
             summarise=summarise,
             calculation_version=calculation_version,
@@ -127,9 +139,9 @@ class Store:
         known = self.events
         actions = Actions.of(known, read_renames(renames) if renames.exists() else ())
         files = None if self.read_only else BaselineFiles(self.path / BASELINES_FOLDER)
-        self.history = History(self.summaries, self._version, actions, files)
+        self.history = History(self.summaries, self._version, actions, self.calendar, files)
         kept = (self.snapshots, self.summaries, self.history)
-        self._deriver = Deriver(*kept, self._summarise, self._version, actions, known)
+        self._deriver = Deriver(*kept, self._summarise, self._version, actions, known, self.calendar)
 
     def outdated(self) -> dict[str, dict[date, list[str]]]:
         """What is not summarised as it would be now, by source and session: after a killed scan, or an older import."""
