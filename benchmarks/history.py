@@ -19,7 +19,8 @@ import numpy as np
 import polars as pl
 
 from scanner.history.baseline import Baseline, gather
-from scanner.market import calendar, chain, symbology
+from scanner.market import chain, symbology
+from scanner.market.calendar import Calendar
 from scanner.metrics.summary import CONTRACT_ROWS
 from scanner.store.snapshots import Snapshots
 
@@ -52,7 +53,7 @@ class Market:
 
     def __init__(self, roots: int, days: int, seed: int) -> None:
         self.roots = roots
-        self.days = calendar.sessions_between(FIRST, FIRST + timedelta(days=2 * days + 20))[: days + 1]
+        self.days = Calendar.standard().sessions_between(FIRST, FIRST + timedelta(days=2 * days + 20))[: days + 1]
         self._seed = seed
         self.listing = _listing(roots)
         self.size = self.listing.height
@@ -164,7 +165,8 @@ def snapshots(market: Market, repeat: int) -> dict[str, float]:
             ask=(rows["mid"] + 0.05).round(2),
             last=rows["mid"].round(2),
             oi_asof=pl.lit(day - timedelta(days=1)),
-        )
+        ),
+        Calendar.standard(),
     )
     with TemporaryDirectory() as folder:
         store = Snapshots(Path(folder))

@@ -21,6 +21,7 @@ import polars as pl
 
 from scanner.market import chain as contract_columns
 from scanner.market import symbology
+from scanner.market.calendar import Calendar
 from scanner.pricing import american, price_chain
 from scanner.pricing.curve import built_in
 
@@ -87,7 +88,7 @@ def generate(names: int, contracts: int, seed: int = 11) -> pl.DataFrame:
         nonstandard=pl.lit(value=False),
         volume=pl.Series(random.integers(0, 50, rows.height)),
     )
-    return contract_columns.conform(frame.with_columns(contract=symbology.format_osi_column()))
+    return contract_columns.conform(frame.with_columns(contract=symbology.format_osi_column()), Calendar.standard())
 
 
 def _later(chain: pl.DataFrame, minutes: int) -> pl.DataFrame:
@@ -112,12 +113,12 @@ def main(arguments: list[str]) -> int:
     market = generate(options.names, options.contracts)
     before = _peak_megabytes()
     sides = ("mid", "bid", "ask") if options.sides else ("mid",)
-    price_chain(market.head(1_000), sides=sides)
+    price_chain(market.head(1_000), sides=sides, calendar=Calendar.standard())
     seconds = []
     for number in range(options.rounds):
         moved = _later(market, 5 * number)
         start = time.perf_counter()
-        priced = price_chain(moved, sides=sides)
+        priced = price_chain(moved, sides=sides, calendar=Calendar.standard())
         seconds.append(time.perf_counter() - start)
     solved = priced.contracts["iv"].is_not_null().mean()
     result = {

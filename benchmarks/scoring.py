@@ -29,7 +29,8 @@ from scanner import activity
 from scanner.activity import features, prior
 from scanner.activity.history import Layout, recall
 from scanner.history.panel import Panel
-from scanner.market import calendar, symbology
+from scanner.market import symbology
+from scanner.market.calendar import Calendar
 
 WEEKS_EXPIRED = 4
 NEW_SHARE = 0.01
@@ -49,7 +50,7 @@ class Market:
         rows = pl.concat([today, *expired]).sort("underlying", "expiry", "strike", "right")
         rows = rows.with_columns(root=pl.col("underlying"))
         self.rows = rows.with_columns(contract=symbology.format_osi_column())
-        self.days = calendar.sessions_between(SESSION - timedelta(days=2 * days + 20), SESSION)[-days - 1 :]
+        self.days = Calendar.standard().sessions_between(SESSION - timedelta(days=2 * days + 20), SESSION)[-days - 1 :]
         self.number = self.rows["number"].to_numpy()
         distance = np.abs(np.log(self.rows["strike"].to_numpy() / self.rows["spot"].to_numpy()))
         of_name = self.random.normal(0.0, 1.0, names) - np.arange(names) / names
@@ -85,6 +86,7 @@ class Market:
             underlyings=names,
             spot=spot[:, None] * np.exp(moves),
             oi_asof=np.full(moves.shape, np.datetime64("NaT"), "datetime64[D]"),
+            calendar=Calendar.standard(),
         )
 
     def chain(self) -> pl.DataFrame:

@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, time, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -32,6 +33,7 @@ from scanner import document, shipped
 from scanner.document import DocumentError, EmptyError, Listing, Scalar, Table, UnreadableError, Value
 from scanner.errors import ConfigError, UsageError
 from scanner.market import symbology
+from scanner.market.calendar import Calendar, known_day
 from scanner.outputs.text import printable
 from scanner.sources.registry import vendor_of
 
@@ -118,9 +120,10 @@ def _symbol(value: object) -> object:
 
 def _day(value: object) -> object:
     try:
-        return date.fromisoformat(str(value))
+        day = date.fromisoformat(str(value))
     except ValueError:
         raise ValueError(f"{_shown(value)} is not a date such as 2027-03-12") from None
+    return known_day(day)
 
 
 def _hours(value: object) -> object:
@@ -243,6 +246,17 @@ class Settings(_Section):
     events: UsablePath | None = None
     calendar: dict[Day, Hours] = {}
     outputs: Outputs = Outputs()
+
+    @property
+    def exchange_calendar(self) -> Calendar:
+        """The exchange's calendar with the days that ``calendar:`` has otherwise; made once and handed down."""
+        return _calendar_with(tuple(self.calendar.items()))
+
+
+# Kept beside the settings, not in them: a copy of settings with other days would take the calendar along.
+@lru_cache(maxsize=16)
+def _calendar_with(changes: tuple[tuple[date, tuple[time, time] | None], ...]) -> Calendar:
+    return Calendar.standard().amended(dict(changes))
 
 
 def find(named: Path | None) -> Path:

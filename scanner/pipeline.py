@@ -23,7 +23,7 @@ from scanner.alerts.update import update
 from scanner.errors import ScanProblem, StoreError
 from scanner.history.known_before import KnownBefore, Looks
 from scanner.history.panel import Panel
-from scanner.market import calendar
+from scanner.market.calendar import Calendar
 from scanner.metrics.measure import STANDARD, Measured, Methods, measure
 from scanner.metrics.summary import CALCULATION_VERSION
 from scanner.outputs.result import ScanResult
@@ -42,14 +42,16 @@ if TYPE_CHECKING:
 class Setup:
     """What scans work with, one like the other: how they judge, and what is open of the past.
 
-    ``events`` are the earnings, dividends and splits known. Without a ``store`` nothing is remembered, and rules that
-    need history say so; without a ``state`` every alert is new.
+    ``events`` are the earnings, dividends and splits known; ``calendar`` tells the exchange's sessions, and a
+    ``store`` has the same one. Without a ``store`` nothing is remembered, and rules that need history say so; without a
+    ``state`` every alert is new.
     """
 
     rules: Sequence[Rule]
     alerts: AlertSettings
     methods: Methods
     events: pl.DataFrame
+    calendar: Calendar
     store: Store | None = None
     state: State | None = None
 
@@ -74,7 +76,7 @@ def scan(request: Request, sources: Sequence[Source], setup: Setup, clock: Calla
     ``sources`` are tried in order, symbol by symbol. ``clock`` tells when the scan was done. The alerts are out before
     the store is written: a chain that cannot be stored is a problem in the result.
     """
-    received, moment = receive_as_of(sources, request)
+    received, moment = receive_as_of(sources, request, setup.calendar)
     meta = ScanMeta(
         id=request.scan_id,
         as_of=moment,
@@ -82,7 +84,7 @@ def scan(request: Request, sources: Sequence[Source], setup: Setup, clock: Calla
         source=",".join(source.vendor.name for source in sources),
         simulated=any(source.vendor.simulated for source in sources),
         calculation_version=CALCULATION_VERSION,
-        session_date=calendar.session_of(moment),
+        session_date=setup.calendar.session_of(moment),
         symbols_requested=len(request.symbols) or received.symbols,
         symbols_failed=len({problem.symbol for problem in received.problems}),
         rules=len(setup.rules),
@@ -103,7 +105,7 @@ def scan(request: Request, sources: Sequence[Source], setup: Setup, clock: Calla
 
 def know(chain: pl.DataFrame, setup: Setup) -> tuple[Memory, KnownBefore]:
     """What was known before a chain, put together in this one place for whoever judges or shows."""
-    memory = Memory.of(setup.store, chain)
+    memory = Memory.of(setup.store, chain, setup.calendar)
     return memory, KnownBefore(memory.panel, memory.earlier, setup.events, earlier_looks(setup.state, chain))
 
 
@@ -156,6 +158,7 @@ def conclude(judged: Judged, panel: Panel, setup: Setup, meta: ScanMeta) -> Scan
         setup.state,
         meta,
         judged.frames,
+        calendar=panel.calendar,
         budget=setup.alerts.budget_per_session,
         false_discovery_rate=setup.alerts.false_discovery_rate,
         cooldown=setup.alerts.cooldown,

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from standard import calendar, conform
 
-from scanner.market import calendar, chain
+from scanner.market import chain
 from scanner.metrics import summary
 from scanner.quality.gate import VERDICTS
 
@@ -79,12 +80,12 @@ def built_chain(
         last_trade_time=pl.lit(sessions_noon(traded)).cast(chain.INSTANT),
         oi_asof=pl.lit(calendar.previous_session(session)),
     )
-    return chain.conform(frame.with_columns(**{name: _column(name, value) for name, value in (columns or {}).items()}))
+    return conform(frame.with_columns(**{name: _column(name, value) for name, value in (columns or {}).items()}))
 
 
 def unpriced_rows(frame: pl.DataFrame) -> pl.DataFrame:
     """What is kept of a chain's contracts where nothing is known but volume, open interest and mid."""
-    return summary.of_session(summary.unpriced(frame), pl.DataFrame(schema=VERDICTS)).contracts
+    return summary.of_session(summary.unpriced(frame), pl.DataFrame(schema=VERDICTS), calendar).contracts
 
 
 def sessions_noon(day: date) -> datetime:

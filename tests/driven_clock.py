@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 import pytest
 from apscheduler.executors.debug import DebugExecutor
 from apscheduler.schedulers import base
+from standard import calendar
 
 from scanner.app.schedule import Schedule, trigger_for
 from scanner.config import Job
@@ -49,10 +50,10 @@ class Driven:
             executors={"default": DebugExecutor()},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
-        planned = [(job, trigger_for(job, ["GOOG"], timedelta(minutes=15))) for job in jobs]
+        planned = [(job, trigger_for(job, ["GOOG"], timedelta(minutes=15), calendar)) for job in jobs]
         scheduler.start()
         self.work: Callable[[Job], None] = self.note
-        self.schedule = Schedule(planned, self._run, scheduler, lambda: self.now, last_runs)
+        self.schedule = Schedule(planned, self._run, scheduler, calendar, lambda: self.now, last_runs)
         self.schedule.look()
 
     def _run(self, job: Job) -> None:

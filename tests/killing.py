@@ -36,11 +36,11 @@ from typing import Any
 import polars as pl
 from built_chains import Recorded, built_chain
 from sqlalchemy import inspect, text
+from standard import calendar
 
 from scanner import ruleset, shipped
 from scanner.app import configuring, opening, scanning
 from scanner.config import Settings
-from scanner.market import calendar
 from scanner.sources.base import Fetched
 from scanner.sources.registry import Vendor
 from scanner.store import maintenance

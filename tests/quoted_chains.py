@@ -9,6 +9,7 @@ from functools import lru_cache
 
 import polars as pl
 import QuantLib as ql  # noqa: N813 - the library's own usage
+from standard import conform
 
 from scanner.market import chain
 
@@ -58,7 +59,7 @@ def quoted_chain(
             "ask": [mid + min(half_spread, 0.5 * mid) for mid in mids],
         }
     )
-    return chain.conform(
+    return conform(
         frame.with_columns(
             source=pl.lit("test"),
             simulated=pl.lit(value=False),
@@ -135,4 +136,4 @@ def volatility_chain() -> pl.DataFrame:
         bid=pl.Series([mid - min(0.01, mid / 2) for mid in mids]),
         ask=pl.Series([mid + 0.01 for mid in mids]),
     )
-    return chain.conform(frame)
+    return conform(frame)

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
+from standard import calendar
 
 from scanner import activity
 from scanner.activity import threads
@@ -72,6 +73,7 @@ def remembered(seed: int = 5, sessions: int = SESSIONS) -> Panel:
         underlyings=NAMES,
         spot=np.full((2, sessions), 100.0),
         oi_asof=np.full((2, sessions), np.datetime64("NaT"), "datetime64[D]"),
+        calendar=calendar,
     )
 
 
@@ -188,7 +190,7 @@ def test_scoring_keeps_rows_order_and_other_columns(model: activity.VolumeModel,
 def test_without_any_history_the_built_in_prior_judges_and_says_so(panel: Panel) -> None:
     volume = mean_volume(panel.contracts).round()
     volume[7] = 4000
-    nothing = Panel.empty()
+    nothing = Panel.empty(calendar=calendar)
     scored = activity.fit(nothing).score(chain_of(panel, volume), nothing)
     assert scored["baseline_kind"].unique().to_list() == ["prior"]
     assert scored["combined_surprise"].arg_max() == 7

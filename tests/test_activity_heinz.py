@@ -11,11 +11,12 @@ from datetime import date
 import numpy as np
 import polars as pl
 import pytest
+from standard import calendar
 
 from scanner import activity
 from scanner.activity import selection
 from scanner.history.panel import Panel
-from scanner.market import calendar, symbology
+from scanner.market import symbology
 
 DAY, SPOT, SESSIONS = date(2013, 2, 13), 60.48, 40
 EXPIRIES = (
@@ -62,6 +63,7 @@ def heinz(seed: int) -> tuple[Panel, pl.DataFrame, int]:
         underlyings=("HNZ",),
         spot=np.full((1, SESSIONS), SPOT),
         oi_asof=np.full((1, SESSIONS), np.datetime64("NaT"), "datetime64[D]"),
+        calendar=calendar,
     )
     chain = contracts.with_columns(
         session_date=pl.lit(DAY),
@@ -84,7 +86,7 @@ def test_the_june_65_calls_of_heinz_pass_the_false_discovery_rate_with_four_star
 
 def test_without_a_history_the_prior_flags_them_too_with_fewer_stars() -> None:
     _, chain, row = heinz(1)
-    nothing = Panel.empty()
+    nothing = Panel.empty(calendar=calendar)
     scored = activity.fit(nothing).score(chain, nothing)
     assert scored["combined_surprise"].arg_max() == row
     assert scored["baseline_kind"][row] == "prior"

@@ -10,16 +10,15 @@ import polars as pl
 import pytest
 from built_chains import built_chain
 from commands import Commands
+from standard import calendar, open_store
 
 from scanner import pipeline, ruleset, shipped
 from scanner.activity import record
 from scanner.activity.record import MAIN, Calibration, levels, of_session
 from scanner.app import preparing
 from scanner.config import Settings
-from scanner.market import calendar
 from scanner.outputs import calibration, document
 from scanner.store.state import FILE_NAME, State
-from scanner.store.store import Store
 
 DAYS = calendar.sessions_between(date(2026, 6, 1), date(2026, 7, 10))
 RULES = list(ruleset.load([shipped.shipped_rules()]).stable())
@@ -93,7 +92,7 @@ def replayed(tmp_path_factory) -> tuple[Path, list[dict]]:
     """A store of 26 sessions, the last six of them judged in order with one state beside it."""
     folder = tmp_path_factory.mktemp("store")
     with (
-        Store.open(folder) as store,
+        open_store(folder) as store,
         State.open(folder / FILE_NAME) as state,
     ):
         for day in DAYS[:26]:

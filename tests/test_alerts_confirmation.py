@@ -22,13 +22,12 @@ from alert_samples import (
     frames,
     scan,
 )
+from standard import calendar, confirm, update
 
-from scanner.alerts.confirmation import Published, confirm, judge, scoreboard
+from scanner.alerts.confirmation import Published, judge, scoreboard
 from scanner.alerts.episodes import EventKind
 from scanner.alerts.flagged import Flagged
 from scanner.alerts.model import Confirmation
-from scanner.alerts.update import update
-from scanner.market import calendar
 from scanner.store.state import State
 
 WEDNESDAY = date(2025, 9, 3)

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 from alert_samples import FRIDAY, THURSDAY
+from standard import calendar
 
 from scanner.alerts.flagged import Flagged
 from scanner.alerts.matching import matched_by
@@ -47,6 +48,7 @@ def panel(oi_asof: date = WEDNESDAY) -> Panel:
         underlyings=("GOOG",),
         spot=np.array([[232.3]]),
         oi_asof=np.array([[oi_asof]], "datetime64[D]"),
+        calendar=calendar,
     )
 
 

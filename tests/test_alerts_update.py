@@ -21,10 +21,11 @@ from alert_samples import (
     scan,
 )
 from sqlalchemy import event
+from standard import update
 
 from scanner.alerts.episodes import EventKind
 from scanner.alerts.model import NotJudged, Severity, Status
-from scanner.alerts.update import AlertUpdate, update
+from scanner.alerts.update import AlertUpdate
 from scanner.ruleset import Cooldown
 from scanner.store.state import State
 

@@ -7,11 +7,11 @@ from itertools import pairwise
 
 import pytest
 from driven_clock import Driven
+from standard import calendar
 
 from scanner.app.schedule import AtSession, DuringSession, trigger_for
 from scanner.config import Job
 from scanner.errors import CalendarError
-from scanner.market import calendar
 
 QUARTER = timedelta(minutes=15)
 
@@ -34,11 +34,11 @@ def at(*parts: int) -> datetime:
     ],
 )
 def test_scans_during_the_session_follow_the_exchanges_hours(now, fires):
-    assert DuringSession(QUARTER).get_next_fire_time(None, now) == fires
+    assert DuringSession(QUARTER, calendar).get_next_fire_time(None, now) == fires
 
 
 def test_a_session_has_one_scan_a_quarter_of_an_hour_and_none_twice():
-    trigger, fired = DuringSession(QUARTER), []
+    trigger, fired = DuringSession(QUARTER, calendar), []
     now = at(2026, 7, 24, 12, 0)
     while not fired or fired[-1].date() == now.date():
         fired.append(trigger.get_next_fire_time(fired[-1] if fired else None, now))
@@ -49,8 +49,8 @@ def test_a_session_has_one_scan_a_quarter_of_an_hour_and_none_twice():
 
 
 def test_the_closing_scan_waits_for_the_slowest_product_and_the_sources_delay():
-    stocks = AtSession("close", ["GOOG"], timedelta(minutes=15))
-    with_index = AtSession("close", ["GOOG", "SPX"], timedelta(minutes=15))
+    stocks = AtSession("close", ["GOOG"], timedelta(minutes=15), calendar)
+    with_index = AtSession("close", ["GOOG", "SPX"], timedelta(minutes=15), calendar)
     morning = at(2026, 7, 24, 12, 0)
     assert stocks.get_next_fire_time(None, morning) == at(2026, 7, 24, 20, 20)  # 16:00 + 15m + 5m
     assert with_index.get_next_fire_time(None, morning) == at(2026, 7, 24, 20, 35)  # 16:15 + 15m + 5m
@@ -58,7 +58,7 @@ def test_the_closing_scan_waits_for_the_slowest_product_and_the_sources_delay():
 
 
 def test_a_start_after_midnight_still_finds_the_closing_scan_of_the_coming_session():
-    trigger = AtSession("close", ["GOOG"], timedelta())
+    trigger = AtSession("close", ["GOOG"], timedelta(), calendar)
     assert trigger.get_next_fire_time(None, at(2026, 7, 25, 2, 0)) == at(2026, 7, 27, 20, 5)
 
 
@@ -216,5 +216,5 @@ def test_a_year_with_sleeps_and_clocks_set_runs_what_is_due_once_and_nothing_on_
 @pytest.mark.parametrize("every", ["6h", "3h", "1m"])
 def test_an_interval_that_fits_a_session_always_comes(every):
     job = Job(name="x", watchlist="w", every=every)
-    fires = trigger_for(job, ["GOOG"], timedelta()).get_next_fire_time(None, at(2026, 7, 24, 12, 0))
+    fires = trigger_for(job, ["GOOG"], timedelta(), calendar).get_next_fire_time(None, at(2026, 7, 24, 12, 0))
     assert fires == at(2026, 7, 24, 13, 30) + job.every

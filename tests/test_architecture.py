@@ -255,3 +255,17 @@ def test_importing_the_application_loads_no_heavy_library_and_a_scan_never_loads
     assert set(first.split()) & HEAVY == set()
     assert "polars" in then.split()
     assert "pandas" not in then.split()
+
+
+def test_the_calendar_is_handed_down_and_lies_nowhere_else():
+    """Settings make it, the simulated market keeps the standard one, nobody else reaches for it, and none changes."""
+    text = {path: path.read_text("utf-8") for path in PACKAGE.rglob("*.py")}
+    asking = {str(path.relative_to(PACKAGE)) for path, source in text.items() if "Calendar.standard(" in source}
+    simulated = {f"sources/{name}.py" for name in ("simulated", "simulation/market", "simulation/listing")}
+    assert asking == {"config.py", "market/calendar.py", *simulated}
+    module = ast.parse(text[PACKAGE / "market" / "calendar.py"])
+    assert not [node for node in ast.walk(module) if isinstance(node, ast.Global)]
+    held = [node for node in module.body if isinstance(node, ast.Assign | ast.AnnAssign)]
+    changeable = (ast.Dict, ast.List, ast.Set, ast.DictComp, ast.ListComp, ast.SetComp)
+    assert held
+    assert not [ast.unparse(node) for node in held if isinstance(node.value, changeable)]

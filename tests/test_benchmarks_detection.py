@@ -8,13 +8,12 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from standard import calendar, conform
 
 from benchmarks.detection import decoys, injections, measures, walk
 from benchmarks.detection.injections import Injection
 from benchmarks.detection.published import RULES, Session
 from benchmarks.detection.tape import Tape
-from scanner.market import calendar
-from scanner.market.chain import conform
 from scanner.metrics import matching
 
 DAYS = calendar.sessions_between(date(2025, 6, 2), date(2025, 7, 3))

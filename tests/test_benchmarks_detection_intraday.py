@@ -7,9 +7,9 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from standard import calendar
 
 from benchmarks.detection.intraday import by_time_of_day
-from scanner.market import calendar
 
 DAYS = calendar.sessions_between(date(2025, 6, 2), date(2025, 6, 4))
 STRIKES = [80.0 + step for step in range(40)]

@@ -7,14 +7,15 @@ from datetime import date
 import polars as pl
 import pytest
 from built_chains import built_chain
+from standard import calendar, conform, price_chain
 
 from scanner.errors import ChainError
 from scanner.history.panel import Panel
-from scanner.market import calendar, chain
+from scanner.market.calendar import FIRST
+from scanner.market.calendar import LAST as LAST_DAY
 from scanner.metrics.measure import KnownBefore, measure
-from scanner.pricing import price_chain
 
-LAST = calendar.session_on_or_before(calendar.LAST)
+LAST = calendar.session_on_or_before(LAST_DAY)
 BEYOND = (date(2033, 1, 21), date(2034, 6, 16), date(2035, 1, 20))
 
 
@@ -27,9 +28,8 @@ def test_an_expiry_beyond_the_calendar_is_priced_by_calendar_days() -> None:
 
 
 def test_the_metrics_of_the_last_session_look_beyond_it() -> None:
-    frames = measure(
-        built_chain(LAST, expiries=BEYOND), KnownBefore(Panel.empty("test")), calendar.session_close(LAST)
-    ).frames
+    known, close = KnownBefore(Panel.empty("test", calendar=calendar)), calendar.session_close(LAST)
+    frames = measure(built_chain(LAST, expiries=BEYOND), known, close).frames
     assert frames["expiry"].sort("expiry")["is_monthly"].to_list() == [True, True, True]
     row = frames["underlying"].row(0, named=True)
     assert row["max_pain"] is not None
@@ -37,9 +37,10 @@ def test_the_metrics_of_the_last_session_look_beyond_it() -> None:
 
 
 def test_the_first_session_of_the_calendar_that_has_one_before_it_is_measured() -> None:
-    second = calendar.next_session(calendar.next_session(calendar.FIRST))
+    second = calendar.next_session(calendar.next_session(FIRST))
     chain_then = built_chain(second, expiries=(date(2004, 1, 17), date(2004, 3, 20)))
-    frames = measure(chain_then, KnownBefore(Panel.empty("test")), calendar.session_close(second)).frames
+    known = KnownBefore(Panel.empty("test", calendar=calendar))
+    frames = measure(chain_then, known, calendar.session_close(second)).frames
     assert frames["underlying"]["hv_20"].to_list() == [None]
     assert frames["contract"]["oi_change_5"].null_count() == chain_then.height
 
@@ -47,4 +48,4 @@ def test_the_first_session_of_the_calendar_that_has_one_before_it_is_measured() 
 def test_a_session_beyond_the_calendar_is_refused_by_name() -> None:
     frame = built_chain(LAST).with_columns(session_date=pl.lit(date(2033, 1, 4)))
     with pytest.raises(ChainError, match="labelled 2033-01-04, outside the exchange's calendar"):
-        chain.conform(frame)
+        conform(frame)

@@ -10,11 +10,10 @@ from pathlib import Path
 import pytest
 import typer
 from alert_samples import FRIDAY, GOOG_235, THURSDAY, SampleRule, alert, at, finding, findings, frames, scan
+from standard import confirm, update
 from typer.testing import CliRunner
 
-from scanner.alerts.confirmation import confirm
 from scanner.alerts.model import Status
-from scanner.alerts.update import update
 from scanner.app import scanning
 from scanner.cli import alerts, watchlist
 from scanner.config import Outputs, Settings, WatchlistOutput

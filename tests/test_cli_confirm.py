@@ -9,9 +9,9 @@ import polars as pl
 import pytest
 from alert_samples import SampleRule, finding, findings, scan
 from built_chains import built_chain
+from standard import update
 
 from scanner.alerts.confirmation import scoreboard
-from scanner.alerts.update import update
 from scanner.app import clock, configuring, confirming, opening
 from scanner.config import Settings
 from scanner.sources.base import Fetched

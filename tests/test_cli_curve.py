@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from pytest_httpserver import HTTPServer
 from quoted_chains import EXPIRIES, quoted_chain, years_to
+from standard import calendar
 from typer.testing import CliRunner
 
 from scanner.app import clock
@@ -109,7 +110,7 @@ def test_a_refresh_without_a_file_to_keep_it_in_says_what_to_write(tmp_path: Pat
 
 def test_chains_are_discounted_by_the_configured_file(configured: Path) -> None:
     configured.with_name("yields.csv").write_text("Date,1 Mo,1 Yr\n06/02/2025,20.00,20.00\n")
-    priced = pricing(load(configured)).price(quoted_chain()).expiries
+    priced = pricing(load(configured)).price(quoted_chain(), calendar).expiries
     # 20 % a year, paid twice: a factor of 1 / 1.1 every half year.
     expected = [1.1 ** (-2 * years_to(expiry)) for expiry in EXPIRIES]
     assert priced["discount"].to_list() == pytest.approx(expected, rel=1e-12)

@@ -13,9 +13,9 @@ import polars as pl
 import pytest
 from built_chains import built_chain
 from commands import Commands
+from standard import calendar
 
 from scanner.app import clock
-from scanner.market import calendar
 
 SPLIT = date(2014, 6, 9)
 DAYS = calendar.sessions_between(date(2014, 5, 12), date(2014, 6, 11))

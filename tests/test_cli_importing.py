@@ -14,11 +14,10 @@ import polars as pl
 import pytest
 from built_chains import built_chain
 from rich.progress import Progress, TaskID
+from standard import calendar, open_store
 from typer.testing import CliRunner, Result
 
 from scanner.cli.app import app
-from scanner.market import calendar
-from scanner.store.store import Store
 
 DAYS = calendar.sessions_between(date(2026, 8, 3), date(2026, 8, 6))
 COLUMNS = ("session_date", "underlying", "expiry", "strike", "right", "volume", "open_interest", "bid", "ask", "spot")
@@ -67,7 +66,7 @@ def test_a_folder_is_taken_once_and_known_the_second_time(folder: Path, tmp_path
     }
     assert document(again)["import"]["chains_known"] == 4
     assert document(again)["import"]["sessions_summarised"] == 0
-    with Store.open(tmp_path / "store", read_only=True) as store:
+    with open_store(tmp_path / "store", read_only=True) as store:
         assert store.snapshots.sessions("canonical") == DAYS
 
 
@@ -126,7 +125,7 @@ def test_events_and_renames_are_kept_and_apply_to_every_later_panel(folder: Path
     result = run("import", folder, "--store", tmp_path / "store", "--format", "json")
     assert result.exit_code == 0
     assert document(result)["import"]["events"] == 2
-    with Store.open(tmp_path / "store", read_only=True) as store:
+    with open_store(tmp_path / "store", read_only=True) as store:
         panel = store.history.panel("canonical", ["ABC"], before=DAYS[3])
         assert panel.spot.tolist() == [[50.0, 50.0, 50.0]]
         assert store.history.panel("canonical", ["NEW"], before=date(2026, 8, 10)).sessions == tuple(DAYS)

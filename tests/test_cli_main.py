@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 from commands import Commands
+from standard import open_store
 
 from scanner.app import configuring
 from scanner.cli import common
-from scanner.store.store import Store
 
 FULL = Path("/dev/full")
 
@@ -135,7 +135,7 @@ def test_a_fault_of_the_program_is_shown_as_text_and_is_no_success(scanner, monk
 
 def test_tables_show_controls_of_file_names_as_text(scanner, tmp_path):
     folder = tmp_path / HOSTILE
-    Store.open(folder).close()
+    open_store(folder).close()
     ran = scanner("store", "info", "--store", folder)
     assert ran.code == 0
     assert ran.out.replace("\n", "").isprintable()

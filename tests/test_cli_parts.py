@@ -11,13 +11,12 @@ from typing import Any
 import polars as pl
 import pytest
 from built_chains import built_chain
+from standard import calendar, open_store
 from typer.testing import CliRunner, Result
 
 from scanner.app import clock
 from scanner.cli.app import app
-from scanner.market import calendar
 from scanner.store.snapshots import StoredChain
-from scanner.store.store import Store
 
 DAY = date(2026, 8, 3)
 LABELLED = ("session_date", "underlying", "expiry", "strike", "right", "volume", "open_interest", "bid", "ask", "spot")
@@ -60,12 +59,12 @@ def by_right(folder: Path, frame: pl.DataFrame) -> list[Path]:
 
 
 def stored(folder: Path, source: str = "canonical", session: date = DAY) -> list[StoredChain]:
-    with Store.open(folder, read_only=True) as store:
+    with open_store(folder, read_only=True) as store:
         return store.snapshots.chains(source, session)
 
 
 def kept(folder: Path, source: str = "canonical", session: date = DAY) -> pl.DataFrame:
-    with Store.open(folder, read_only=True) as store:
+    with open_store(folder, read_only=True) as store:
         return store.snapshots.newest(source, session)
 
 
@@ -112,7 +111,7 @@ def test_a_part_that_arrives_later_completes_the_stored_session(tmp_path: Path) 
         assert run("import", path, "--store", tmp_path / "store").exit_code == 0
         heights.append(kept(tmp_path / "store").height)
     assert heights == [10, 20, 30]
-    with Store.open(tmp_path / "store", read_only=True) as store:
+    with open_store(tmp_path / "store", read_only=True) as store:
         assert store.summaries.contracts("canonical", DAY)["volume"].sum() == whole["volume"].sum()
     replayed = run("replay", "--from", DAY, "--to", DAY, "--store", tmp_path / "store", "--format", "json", "-q")
     assert json.loads(replayed.stdout)["scan"]["contracts"] == 30
@@ -192,7 +191,7 @@ def test_a_name_that_stands_twice_in_a_watchlist_is_scanned_once(tmp_path: Path,
         "schedule: [{name: x, watchlist: w, every: 15m}]\n"
     )
     assert run("run", "--once", "x", "--config", config, "--quiet").exit_code == 0
-    with Store.open(tmp_path / "store", read_only=True) as store:
+    with open_store(tmp_path / "store", read_only=True) as store:
         (session,) = store.snapshots.sessions("simulated")
         assert len(store.snapshots.chains("simulated", session)) == 1
         assert not store.snapshots.newest("simulated", session)["contract"].is_duplicated().any()
@@ -238,7 +237,7 @@ def test_a_session_is_what_the_trades_say_not_the_expiry_in_a_files_name(tmp_pat
     for expiry in EXPIRIES:
         yahoo_file(tmp_path / "chains" / name.format(expiry), chain().filter(pl.col("expiry") == expiry))
     assert run("import", tmp_path / "chains", "--store", tmp_path / "store").exit_code == 0
-    with Store.open(tmp_path / "store", read_only=True) as store:
+    with open_store(tmp_path / "store", read_only=True) as store:
         assert store.snapshots.sessions("yahoo") == [DAY]
     assert kept(tmp_path / "store", "yahoo").height == 30
 
@@ -247,7 +246,7 @@ def test_a_session_is_what_the_trades_say_not_the_expiry_in_a_files_name(tmp_pat
 def test_an_expiry_in_any_spelling_is_no_session(tmp_path: Path, name: str) -> None:
     yahoo_file(tmp_path / name, chain().filter(pl.col("expiry") == EXPIRIES[0]))
     run("import", tmp_path / name, "--store", tmp_path / "store")
-    with Store.open(tmp_path / "store", read_only=True) as store:
+    with open_store(tmp_path / "store", read_only=True) as store:
         assert store.snapshots.sessions("yahoo") == [DAY]
 
 
@@ -283,7 +282,7 @@ def test_a_part_in_which_nothing_traded_is_of_the_session_of_its_other_parts(tmp
         part = chain(volume=4).filter(pl.col("expiry") == expiry)
         yahoo_file(tmp_path / "chains" / name.format(expiry), part, traded)
     run("import", tmp_path / "chains", "--store", tmp_path / "store")
-    with Store.open(tmp_path / "store", read_only=True) as store:
+    with open_store(tmp_path / "store", read_only=True) as store:
         assert store.snapshots.sessions("yahoo") == [DAY]
     rows = kept(tmp_path / "store", "yahoo")
     assert dict(rows.group_by("expiry").agg(pl.col("volume").sum()).iter_rows()) == dict(

@@ -11,10 +11,10 @@ import pytest
 from alert_samples import alert
 from built_chains import built_chain
 from commands import Commands
+from standard import calendar
 
 from scanner import pipeline
 from scanner.app import clock
-from scanner.market import calendar
 
 DAYS = calendar.sessions_between(date(2026, 8, 3), date(2026, 8, 5))
 COLUMNS = ("session_date", "underlying", "expiry", "strike", "right", "volume", "open_interest", "bid", "ask", "spot")

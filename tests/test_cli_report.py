@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from built_chains import built_chain
 from commands import Commands
-
-from scanner.market import calendar
+from standard import calendar
 
 DAYS = calendar.sessions_between(date(2026, 7, 6), date(2026, 7, 14))
 

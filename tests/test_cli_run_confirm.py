@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from built_chains import built_chain
 from commands import Commands
+from standard import calendar
 
 from scanner.app import clock
-from scanner.market import calendar
 
 THURSDAY, FRIDAY = date(2026, 8, 6), date(2026, 8, 7)
 FLAGGED, CLOSED = 4, 6

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 from built_chains import built_chain
 from commands import Commands
-
-from scanner.market import calendar
+from standard import calendar
 
 *HISTORY, TODAY = calendar.sessions_between(date(2026, 7, 14), date(2026, 8, 21))
 NOON = datetime(2026, 8, 21, 16, tzinfo=UTC)

@@ -317,7 +317,7 @@ def test_a_closure_that_the_configuration_names_is_no_session(scanner, tmp_path)
     for config, code in (("config.yaml", 0), ("mourning.yaml", 2), ("config.yaml", 0), ("beyond.yaml", 2)):
         ran = scanner("scan", "--path", path, "--as-of", "2025-09-04", "--config", config, "--store", "store")
         assert (config, ran.code) == (config, code)
-    assert "`calendar:` 2040-09-04 lies outside the exchange's calendar" in ran.err
+    assert "beyond.yaml:1: calendar.2040-09-04: 2040-09-04 lies outside the exchange's calendar" in ran.err
 
 
 def test_a_typo_in_the_name_of_accepted_terms_is_said_to_be_one(scanner):

@@ -11,23 +11,22 @@ from pathlib import Path
 
 import pytest
 from built_chains import Recorded, built_chain
+from standard import calendar, open_store
 from typer.testing import CliRunner, Result
 
 from scanner.cli.app import app
 from scanner.errors import StoreError
-from scanner.market import calendar
 from scanner.metrics.summary import CALCULATION_VERSION
 from scanner.store import maintenance
 from scanner.store.importing import ImportReport, import_chains
 from scanner.store.state import FILE_NAME, State
-from scanner.store.store import Store
 
 DAYS = calendar.sessions_between(date(2026, 8, 3), date(2026, 8, 5))
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
-    with Store.open(tmp_path / "store") as opened:
+    with open_store(tmp_path / "store") as opened:
         import_chains(opened, [Recorded(built_chain(day)) for day in DAYS], ImportReport())
     return tmp_path / "store"
 
@@ -57,7 +56,7 @@ def test_info_tells_sources_sessions_and_sizes(store: Path) -> None:
 
 
 def test_info_of_an_empty_store_says_how_to_fill_it(tmp_path: Path) -> None:
-    Store.open(tmp_path).close()
+    open_store(tmp_path).close()
     assert "Nothing is stored yet; `scanner import PATH`" in run("store", "info", "--store", tmp_path).stdout
 
 
@@ -96,7 +95,7 @@ def test_rebuild_makes_everything_derived_anew(store: Path) -> None:
 def test_prune_takes_an_age(store: Path) -> None:
     result = run("store", "prune", "--keep", "1d", "--store", store)
     assert (result.exit_code, result.stdout) == (0, "Deleted 3 snapshot files older than 1 day.\n")
-    with Store.open(store, read_only=True) as opened:
+    with open_store(store, read_only=True) as opened:
         assert len(opened.history.panel("test", ["ABC"], before=date(2026, 8, 31)).sessions) == 3
 
 
@@ -139,7 +138,7 @@ def test_a_store_and_a_state_that_a_killed_start_left_unfinished_are_finished(st
 def test_a_marker_of_another_program_is_left_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "store.json").write_text('{"name": "shop"}')
     with pytest.raises(StoreError, match=r"is .* a store of this program"):
-        Store.open(tmp_path)
+        open_store(tmp_path)
 
 
 def test_what_cannot_be_read_is_not_set_aside_as_damaged(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,7 +150,7 @@ def test_what_cannot_be_read_is_not_set_aside_as_damaged(store: Path, monkeypatc
 
     with monkeypatch.context() as patched:
         patched.setattr(Path, "read_bytes", refuse)
-        with Store.open(store) as opened:
+        with open_store(store) as opened:
             found = maintenance.verify(opened)
     assert found.damaged == [f"{torn} cannot be read: Permission denied; left as it is"]
     assert torn.exists()
@@ -159,4 +158,4 @@ def test_what_cannot_be_read_is_not_set_aside_as_damaged(store: Path, monkeypatc
 
 def test_a_home_that_nobody_has_is_an_error_of_one_line(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="~no-such-user/x: no such home folder is known"):
-        Store.open(Path("~no-such-user/x"))
+        open_store(Path("~no-such-user/x"))

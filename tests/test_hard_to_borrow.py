@@ -12,10 +12,10 @@ from datetime import date, timedelta
 import polars as pl
 import pytest
 from quoted_chains import QUOTE_TIME, RATE, SESSION, quoted_chain, years_to
+from standard import calendar, price_chain
 
 from scanner import quality
 from scanner.history.panel import Panel
-from scanner.pricing import price_chain
 from scanner.pricing.curve import flat
 
 SPOT, VOLATILITY = 20.0, 1.2
@@ -49,7 +49,7 @@ def borrowed(
 
 
 def verdicts(chain: pl.DataFrame) -> list[str]:
-    return quality.judge(chain, Panel.empty(), None, QUOTE_TIME)["check"].to_list()
+    return quality.judge(chain, Panel.empty(calendar=calendar), None, QUOTE_TIME)["check"].to_list()
 
 
 @pytest.mark.parametrize("fee", [0.0, 0.6, 1.0, 1.5, 2.5, 3.5])
@@ -103,7 +103,7 @@ def test_a_late_price_of_a_quiet_stock_is_caught_by_one_expiry(told: float) -> N
 
 
 def test_the_reason_names_the_price_at_which_the_line_of_the_forwards_begins() -> None:
-    frame = quality.judge(borrowed(1.0, told=22.0, american=False), Panel.empty(), None, QUOTE_TIME)
+    frame = quality.judge(borrowed(1.0, told=22.0, american=False), Panel.empty(calendar=calendar), None, QUOTE_TIME)
     assert float(frame["detail"].item()) == pytest.approx(SPOT, rel=0.005)
     assert frame["reason"].item().startswith("XSP: spot 22.00 is 9.")
 

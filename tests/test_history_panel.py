@@ -9,6 +9,7 @@ import polars as pl
 from built_chains import built_chain
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from standard import calendar
 
 from scanner.history.contract_ids import ContractIndex
 from scanner.history.panel import CONTRACT_SCHEMA, Panel
@@ -36,7 +37,7 @@ def test_a_root_the_panel_does_not_hold_gets_minus_one_and_never_another_roots_i
 
 
 def test_an_empty_panel_knows_no_contract() -> None:
-    assert Panel.empty().rows_of(CHAIN).tolist() == [-1] * CHAIN.height
+    assert Panel.empty(calendar=calendar).rows_of(CHAIN).tolist() == [-1] * CHAIN.height
 
 
 def test_rows_of_an_empty_chain_is_empty() -> None:
@@ -77,6 +78,6 @@ def test_ids_agree_with_a_plain_dictionary(
 
 
 def test_underlying_rows_are_found_by_name() -> None:
-    panel = Panel.empty()
+    panel = Panel.empty(calendar=calendar)
     assert panel.underlying_rows(pl.Series(["ABC"])).tolist() == [-1]
     assert panel.volume.dtype == np.float32

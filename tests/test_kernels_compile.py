@@ -297,6 +297,7 @@ from numba.core.dispatcher import Dispatcher
 from scanner.app import opening
 from scanner.sources.receiving import newest_quotes
 from scanner.history.known_before import KnownBefore
+from scanner.market.calendar import Calendar
 from scanner.metrics.measure import measure
 from scanner.pricing import price_chain
 from scanner.sources import simulated
@@ -304,7 +305,7 @@ from scanner.sources import simulated
 *history, last = simulated.sample_market(7, ("AAPL", "SPY"), count=14)
 
 def pricing():
-    priced = price_chain(last)
+    priced = price_chain(last, calendar=Calendar.standard())
     return [priced.contracts, priced.expiries, priced.underlyings]
 
 def scoring():

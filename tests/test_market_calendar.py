@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, time
 
 import exchange_calendars
 import polars as pl
 import pytest
+from standard import calendar
 
 from scanner.errors import CalendarError
-from scanner.market import calendar
 
 
 def test_every_session_and_its_hours_are_those_of_exchange_calendars():
@@ -131,12 +132,9 @@ def test_options_on_volatility_expire_thirty_days_before_the_next_third_friday(d
 
 
 def test_a_holiday_announced_later_moves_the_monthly_expiries():
-    calendar.amend({date(2026, 9, 18): None})
-    try:
-        assert calendar.is_monthly_expiry(date(2026, 9, 17))
-        assert calendar.is_monthly_expiry(date(2026, 8, 18), "VIX")
-    finally:
-        calendar.amend({})
+    amended = calendar.amended({date(2026, 9, 18): None})
+    assert amended.is_monthly_expiry(date(2026, 9, 17))
+    assert amended.is_monthly_expiry(date(2026, 8, 18), "VIX")
     assert calendar.is_monthly_expiry(date(2026, 8, 19), "VIX")
 
 
@@ -164,42 +162,72 @@ def test_a_bare_date_means_that_sessions_close():
         calendar.parse_instant("yesterday")
 
 
-@pytest.fixture
-def amended():
-    """What a test puts into the calendar goes with it."""
-    yield calendar.amend
-    calendar.amend({})
+FRIDAY, SATURDAY = date(2027, 3, 12), date(2027, 3, 13)
 
 
-def test_a_closure_that_is_announced_can_be_put_into_the_calendar_and_taken_out_again(amended):
-    friday, thursday = date(2027, 3, 12), date(2027, 3, 11)
-    assert calendar.expiry_instant(friday, "PM") == datetime(2027, 3, 12, 21, 0, tzinfo=UTC)
-    amended({friday: None})
-    assert not calendar.is_session(friday)
-    assert calendar.previous_session(date(2027, 3, 15)) == thursday
-    assert calendar.expiry_instant(friday, "PM") == datetime(2027, 3, 11, 21, 0, tzinfo=UTC)
-    amended({})
-    assert calendar.is_session(friday)
-    assert calendar.expiry_instant(friday, "PM") == datetime(2027, 3, 12, 21, 0, tzinfo=UTC)
+def test_a_closure_that_is_announced_makes_another_calendar_and_leaves_the_first_as_it_is():
+    assert calendar.expiry_instant(FRIDAY, "PM") == datetime(2027, 3, 12, 21, 0, tzinfo=UTC)
+    closed = calendar.amended({FRIDAY: None})
+    assert not closed.is_session(FRIDAY)
+    assert closed.previous_session(date(2027, 3, 15)) == date(2027, 3, 11)
+    assert closed.expiry_instant(FRIDAY, "PM") == datetime(2027, 3, 11, 21, 0, tzinfo=UTC)
+    assert calendar.is_session(FRIDAY)
+    assert calendar.expiry_instant(FRIDAY, "PM") == datetime(2027, 3, 12, 21, 0, tzinfo=UTC)
 
 
-def test_odd_hours_can_be_put_into_the_calendar_at_a_weekend_too(amended):
-    saturday = date(2027, 3, 13)
-    amended({saturday: (time(10, 0), time(12, 30))})
-    assert calendar.session_open(saturday) == datetime(2027, 3, 13, 15, 0, tzinfo=UTC)
-    assert calendar.session_close(saturday) == datetime(2027, 3, 13, 17, 30, tzinfo=UTC)
-    assert calendar.next_session(date(2027, 3, 12)) == saturday
+def test_a_closure_can_be_taken_back_and_what_says_the_same_is_the_same_calendar():
+    closed = calendar.amended({FRIDAY: None})
+    reopened = closed.amended({FRIDAY: (time(9, 30), time(16, 0))})
+    assert reopened.is_session(FRIDAY)
+    assert reopened == calendar != closed
+    assert (reopened.fingerprint == calendar.fingerprint, closed.fingerprint == calendar.fingerprint) == (True, False)
+    assert [reopened.told_later(FRIDAY), closed.told_later(date(2027, 3, 11))] == ["", ""]
+    assert closed.told_later(FRIDAY) != ""
+
+
+def test_a_calendar_does_not_change_with_what_it_was_made_of():
+    changes = {FRIDAY: None, SATURDAY: (time(10, 0), time(12, 30))}
+    made = calendar.amended(changes)
+    changes.clear()
+    assert (made.is_session(FRIDAY), made.is_session(SATURDAY)) == (False, True)
+    with pytest.raises(AttributeError):
+        made.days = ()
+
+
+def test_odd_hours_can_be_put_into_the_calendar_at_a_weekend_too():
+    amended = calendar.amended({SATURDAY: (time(10, 0), time(12, 30))})
+    assert amended.session_open(SATURDAY) == datetime(2027, 3, 13, 15, 0, tzinfo=UTC)
+    assert amended.session_close(SATURDAY) == datetime(2027, 3, 13, 17, 30, tzinfo=UTC)
+    assert amended.next_session(FRIDAY) == SATURDAY
+
+
+def test_two_calendars_asked_in_turns_or_side_by_side_do_not_meet():
+    """One is closed on a Friday, one closes at 13:00, one at 16:00, which in winter is 21:00 UTC."""
+    wanted = {
+        None: datetime(2027, 3, 11, 21, 0, tzinfo=UTC),
+        (time(9, 30), time(13, 0)): datetime(2027, 3, 12, 18, 0, tzinfo=UTC),
+        (time(9, 30), time(16, 0)): datetime(2027, 3, 12, 21, 0, tzinfo=UTC),
+    }
+    made = {hours: calendar.amended({FRIDAY: hours}) for hours in wanted}
+
+    def ask(hours):
+        one = made[hours]
+        return [(one.expiry_instant(FRIDAY, "PM"), one.session_of(wanted[hours])) for _ in range(50)]
+
+    with ThreadPoolExecutor(6) as pool:
+        for hours, answers in zip([*wanted] * 4, pool.map(ask, [*wanted] * 4), strict=True):
+            assert set(answers) == {(wanted[hours], wanted[hours].date())}
 
 
 @pytest.mark.parametrize("day", [date(2003, 9, 4), date(2033, 1, 5)])
-def test_a_day_beyond_the_calendar_is_an_error_that_says_what_it_knows(amended, day):
+def test_a_day_beyond_the_calendar_is_an_error_that_says_what_it_knows(day):
     noon = datetime(day.year, day.month, day.day, 17, tzinfo=UTC)
     asked = [
         lambda: calendar.session_of(noon),
         lambda: calendar.session_close(day),
         lambda: calendar.previous_session(day),
         lambda: calendar.next_session(day),
-        lambda: amended({day: None}),
+        lambda: calendar.amended({day: None}),
     ]
     for ask in asked:
         with pytest.raises(CalendarError, match="which knows 2004-01-01 to 2032-12-31"):

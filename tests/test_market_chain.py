@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 
 import polars as pl
 import pytest
+from standard import conform
 
 from scanner.errors import ChainError
 from scanner.market import chain
@@ -32,7 +33,7 @@ def row(**changes):
 
 
 def test_what_may_be_left_out_is_filled_with_nulls_and_with_what_the_root_tells():
-    frame = chain.conform(pl.DataFrame([row(root="SPXW", underlying="SPX")]))
+    frame = conform(pl.DataFrame([row(root="SPXW", underlying="SPX")]))
     assert frame.schema == chain.SCHEMA
     assert frame.select("contract", "multiplier", "exercise_style", "settlement", "nonstandard", "last").row(0) == (
         "SPXW250912C00235000",
@@ -46,14 +47,14 @@ def test_what_may_be_left_out_is_filled_with_nulls_and_with_what_the_root_tells(
 
 def test_a_root_that_is_not_known_has_the_style_of_its_index_and_the_source_the_last_word():
     told = row(root="SPT", underlying="SPX", expiry=date(2009, 6, 20), session_date=date(2009, 6, 1))
-    frame = chain.conform(pl.DataFrame([told]))
+    frame = conform(pl.DataFrame([told]))
     assert frame.select("exercise_style", "settlement", "multiplier").row(0) == ("european", "AM", 100)
-    stated = chain.conform(pl.DataFrame([{**told, "exercise_style": "american", "settlement": "PM"}]))
+    stated = conform(pl.DataFrame([{**told, "exercise_style": "american", "settlement": "PM"}]))
     assert stated.select("exercise_style", "settlement").row(0) == ("american", "PM")
 
 
 def test_rows_are_sorted_by_root_expiry_strike_and_right():
-    frame = chain.conform(pl.DataFrame([row(strike=240.0), row(right="P"), row(), row(expiry=date(2025, 9, 5))]))
+    frame = conform(pl.DataFrame([row(strike=240.0), row(right="P"), row(), row(expiry=date(2025, 9, 5))]))
     assert frame["contract"].to_list() == [
         "GOOG250905C00235000",
         "GOOG250912C00235000",
@@ -63,12 +64,12 @@ def test_rows_are_sorted_by_root_expiry_strike_and_right():
 
 
 def test_a_nan_becomes_a_null():
-    frame = chain.conform(pl.DataFrame([row(bid=float("nan"))]))
+    frame = conform(pl.DataFrame([row(bid=float("nan"))]))
     assert frame["bid"].to_list() == [None]
 
 
 def test_a_source_that_knows_better_than_the_root_is_believed():
-    frame = chain.conform(pl.DataFrame([row(exercise_style="european", multiplier=10)]))
+    frame = conform(pl.DataFrame([row(exercise_style="european", multiplier=10)]))
     assert frame.select("exercise_style", "multiplier").row(0) == ("european", 10)
 
 
@@ -84,18 +85,18 @@ def test_a_source_that_knows_better_than_the_root_is_believed():
 )
 def test_a_broken_contract_is_refused_with_what_is_wrong(rows, words):
     with pytest.raises(ChainError, match=words):
-        chain.conform(pl.DataFrame(rows, schema_overrides={"underlying": pl.String}))
+        conform(pl.DataFrame(rows, schema_overrides={"underlying": pl.String}))
 
 
 def test_everything_that_is_wrong_is_said_at_once():
     with pytest.raises(ChainError, match=r"negative bid; .*negative ask"):
-        chain.conform(pl.DataFrame([row(bid=-1.0, ask=-1.0)]))
+        conform(pl.DataFrame([row(bid=-1.0, ask=-1.0)]))
 
 
 def test_missing_columns_are_named():
     with pytest.raises(ChainError, match=r"columns missing: .*expiry"):
-        chain.conform(pl.DataFrame([row()]).drop("expiry"))
+        conform(pl.DataFrame([row()]).drop("expiry"))
 
 
 def test_the_empty_chain_is_a_chain():
-    assert chain.conform(chain.empty()).schema == chain.SCHEMA
+    assert conform(chain.empty()).schema == chain.SCHEMA

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 from built_chains import Recorded, built_chain, unpriced_rows
+from standard import open_store
 
 from scanner import quality
 from scanner.errors import SourceError
@@ -24,11 +25,11 @@ OLD_STRIKES, NEW_STRIKES = (630.0, 645.0, 650.0, 700.0), (90.0, 92.14, 92.86, 10
 
 
 def store_told_of(folder: Path, events: str = "", renames: str = "") -> Store:
-    Store.open(folder).close()
+    open_store(folder).close()
     (folder / "events.csv").write_text("underlying,date,kind,value,when\n" + events, "utf-8")
     if renames:
         (folder / "renames.csv").write_text("old,new,date\n" + renames, "utf-8")
-    return Store.open(folder)
+    return open_store(folder)
 
 
 def take(store: Store, *chains: pl.DataFrame) -> None:
@@ -91,7 +92,7 @@ def test_a_baseline_kept_in_memory_is_restated_when_the_split_comes(tmp_path: Pa
     take(store, aapl(BEFORE, OLD_STRIKES, 110, [1005 + i for i in range(16)], 645.57))
     store.history.panel("test", ["AAPL"], before=BEFORE)
     kept = store.history.panel("test", ["AAPL"], before=FIRST_AFTER)
-    fresh = Store.open(tmp_path).history.panel("test", ["AAPL"], before=FIRST_AFTER)
+    fresh = open_store(tmp_path).history.panel("test", ["AAPL"], before=FIRST_AFTER)
     assert kept.contracts.equals(fresh.contracts)
     np.testing.assert_array_equal(kept.volume, fresh.volume)
 

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from standard import calendar
 
 from scanner.market import symbology
 
@@ -185,8 +186,8 @@ def test_a_suffix_is_an_indexs_mark_behind_an_index_alone():
     ],
 )
 def test_a_root_that_no_source_names_is_told_by_the_expiry(underlying, expiry, root, ambiguous):
-    assert symbology.root_at(underlying, expiry) == root
-    assert symbology.is_ambiguous(underlying, expiry) is ambiguous
+    assert symbology.root_at(underlying, expiry, calendar) == root
+    assert symbology.is_ambiguous(underlying, expiry, calendar) is ambiguous
 
 
 @pytest.mark.parametrize(
@@ -204,9 +205,9 @@ def test_a_root_that_no_source_names_is_told_by_the_expiry(underlying, expiry, r
 def test_the_contracts_of_a_root_that_is_not_known_are_those_of_their_index(
     root, underlying, expiry, settlement, style
 ):
-    info = symbology.contract_info(root, underlying, expiry)
+    info = symbology.contract_info(root, underlying, expiry, calendar)
     assert (info.settlement, info.exercise_style, info.nonstandard) == (settlement, style, False)
 
 
 def test_flex_series_of_an_index_stay_nonstandard():
-    assert symbology.contract_info("2SPX", "SPX", date(2026, 8, 21)).nonstandard
+    assert symbology.contract_info("2SPX", "SPX", date(2026, 8, 21), calendar).nonstandard

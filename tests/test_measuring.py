@@ -10,14 +10,14 @@ import polars as pl
 import pytest
 from built_chains import built_chain
 from quoted_chains import FUTURES, FUTURES_STRIKES, FUTURES_VOLATILITY, RATE, volatility_chain, years_of_future
+from standard import calendar, conform
 
 from scanner.history.panel import Panel
-from scanner.market import chain
 from scanner.metrics.measure import Frames, KnownBefore, measure
 
 
 def measured(frame: pl.DataFrame) -> Frames:
-    return measure(frame, KnownBefore(Panel.empty("test")), frame["quote_time"][0]).frames
+    return measure(frame, KnownBefore(Panel.empty("test", calendar=calendar)), frame["quote_time"][0]).frames
 
 
 def test_options_on_volatility_have_their_monthly_expiries():
@@ -50,7 +50,7 @@ def test_gamma_of_options_on_different_futures_adds_up_by_percent():
 
 def test_of_an_adjusted_contract_nothing_is_claimed_that_rests_on_a_hundred_shares():
     standard = built_chain(date(2026, 8, 3))
-    both = chain.conform(pl.concat([standard, built_chain(date(2026, 8, 3), root="ABC1", columns={"volume": 9_999})]))
+    both = conform(pl.concat([standard, built_chain(date(2026, 8, 3), root="ABC1", columns={"volume": 9_999})]))
     frames, alone = measured(both), measured(standard)
     adjusted = frames["contract"].filter(pl.col("root") == "ABC1")
     claims = ("otm", "otm_pct", "moneyness", "delta", "delta_volume", "gamma", "premium")

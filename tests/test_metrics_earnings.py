@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 
 import polars as pl
 import pytest
+from standard import calendar
 
 from scanner.metrics import earnings
 
@@ -29,9 +30,9 @@ def quoted(day: int) -> pl.DataFrame:
 
 
 def test_the_next_date_is_the_first_one_not_yet_past():
-    assert earnings.next_dates(EVENTS, quoted(20)).rows() == [("ABC", date(2026, 7, 28), 8, "before_open")]
-    assert earnings.next_dates(EVENTS, quoted(28)).rows() == [("ABC", date(2026, 10, 27), 91, "after_close")]
-    assert earnings.next_dates(None, quoted(28)).is_empty()
+    assert earnings.next_dates(EVENTS, quoted(20), calendar).rows() == [("ABC", date(2026, 7, 28), 8, "before_open")]
+    assert earnings.next_dates(EVENTS, quoted(28), calendar).rows() == [("ABC", date(2026, 10, 27), 91, "after_close")]
+    assert earnings.next_dates(None, quoted(28), calendar).is_empty()
 
 
 def test_the_implied_move_is_what_the_later_expiry_prices_beyond_ordinary_days():
@@ -43,11 +44,11 @@ def test_the_implied_move_is_what_the_later_expiry_prices_beyond_ordinary_days()
             "years": [4 / 365, 11 / 365],
         }
     )
-    found = earnings.implied_move(earnings.next_dates(EVENTS, quoted(20)), expiries)
+    found = earnings.implied_move(earnings.next_dates(EVENTS, quoted(20), calendar), expiries)
     by_hand = math.sqrt(2 / math.pi) * math.sqrt((0.25 - 0.04) * 11 / 365)
     assert found.rows() == [("ABC", pytest.approx(by_hand))]
     only_after = expiries.filter(pl.col("expiry") == date(2026, 7, 31))
-    assert earnings.implied_move(earnings.next_dates(EVENTS, quoted(20)), only_after).is_empty()
+    assert earnings.implied_move(earnings.next_dates(EVENTS, quoted(20), calendar), only_after).is_empty()
 
 
 def test_the_average_move_takes_the_session_that_took_the_news_in():
@@ -59,4 +60,4 @@ def test_the_average_move_takes_the_session_that_took_the_news_in():
         }
     )
     # After the close of 28 April: +10 % on the 29th. Before the open of 28 July: -10 % on the day itself.
-    assert earnings.average_move(EVENTS, closes).rows() == [("ABC", pytest.approx(0.10))]
+    assert earnings.average_move(EVENTS, closes, calendar).rows() == [("ABC", pytest.approx(0.10))]

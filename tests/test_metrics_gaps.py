@@ -11,11 +11,11 @@ import numpy as np
 import polars as pl
 import pytest
 from built_chains import built_chain
+from standard import calendar, open_store
 
 from scanner.activity import iv30_change_surprise
 from scanner.history.known_before import KnownBefore
 from scanner.history.panel import Panel
-from scanner.market import calendar
 from scanner.metrics import earnings, underlying
 from scanner.metrics.measure import measure
 from scanner.store.store import Store
@@ -30,7 +30,7 @@ CHANGES = {
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(tmp_path / "store") as opened:
+    with open_store(tmp_path / "store") as opened:
         yield opened
 
 
@@ -114,7 +114,7 @@ def remembered(volumes: dict[date, int], names: tuple[str, ...] = ("ABC",)) -> P
         for day, volume in volumes.items()
         for name in names
     ]
-    return replace(Panel.empty("test"), underlying_sessions=pl.DataFrame(rows))
+    return replace(Panel.empty("test", calendar=calendar), underlying_sessions=pl.DataFrame(rows))
 
 
 def ratios(panel: Panel, session: date) -> tuple[float | None, float | None]:
@@ -148,7 +148,7 @@ def prices(days: list[date], missing: set[date], jump: float = 1.22) -> Panel:
         spot.append(level)
     kept = [number for number, day in enumerate(days) if day not in missing]
     return replace(
-        Panel.empty("test"),
+        Panel.empty("test", calendar=calendar),
         sessions=tuple(days[number] for number in kept),
         underlyings=("ABC",),
         spot=np.array([[spot[number] for number in kept]]),
@@ -191,7 +191,7 @@ def test_an_earnings_move_is_of_one_session_not_of_a_gap() -> None:
         closes = pl.DataFrame(
             {"session_date": days, "underlying": ["ABC"] * len(days), "spot": [100.0 + 10 * day.day for day in days]}
         )
-        return earnings.average_move(events, closes)["earnings_average_move_pct"].to_list()
+        return earnings.average_move(events, closes, calendar)["earnings_average_move_pct"].to_list()
 
     before, after = 100.0 + 10 * DAYS[4].day, 100.0 + 10 * DAYS[5].day
     assert moves(DAYS[3:7]) == [pytest.approx(after / before - 1)]
@@ -210,7 +210,7 @@ def test_a_change_of_iv30_over_a_gap_is_no_change_to_learn_from() -> None:
             }
         )
         now = pl.DataFrame({"underlying": ["ABC"], "session_date": [DAYS[30]], "iv30": [0.5]})
-        panel = replace(Panel.empty("test"), underlying_sessions=past)
+        panel = replace(Panel.empty("test", calendar=calendar), underlying_sessions=past)
         return iv30_change_surprise(now, panel)["iv30_change_surprise"].item()
 
     with_gap = [number for number in range(30) if not 10 <= number < 20]

@@ -10,9 +10,9 @@ import polars as pl
 from built_chains import built_chain
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from standard import calendar
 
 from scanner.history.panel import CONTRACT_SCHEMA, Panel
-from scanner.market import calendar
 from scanner.metrics import contract
 
 DAYS = calendar.sessions_between(date(2026, 7, 6), date(2026, 7, 17))
@@ -54,7 +54,7 @@ def test_each_name_is_held_against_the_session_that_shows_its_own_close(shown, a
     held = random.integers(0, 1000, (listed.height, len(DAYS))).astype(np.float32)
     held[random.random(held.shape) < 0.2] = np.nan
     panel = replace(
-        Panel.empty("test"),
+        Panel.empty("test", calendar=calendar),
         sessions=tuple(DAYS),
         contracts=listed.select(CONTRACT_SCHEMA.names()),
         open_interest=held,

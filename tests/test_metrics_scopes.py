@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from standard import calendar, conform
 
 from scanner.market import chain
 from scanner.metrics import expiry, market, positioning, strike, underlying
@@ -30,7 +31,7 @@ def contracts(*rows: dict[str, object]) -> pl.DataFrame:
         "spot": 230.0,
     }
     extra = {"mid": pl.Float64, "gamma": pl.Float64, "delta": pl.Float64, "iv": pl.Float64, "years": pl.Float64}
-    base = chain.conform(pl.DataFrame([{**plain, **row} for row in rows], schema_overrides={"volume": pl.Int64}))
+    base = conform(pl.DataFrame([{**plain, **row} for row in rows], schema_overrides={"volume": pl.Int64}))
     wanted = pl.DataFrame(
         [
             {name: row.get(name) for name in ("root", "expiry", "strike", "right", *extra)}
@@ -102,7 +103,7 @@ def priced_expiries(frame: pl.DataFrame) -> pl.DataFrame:
 
 def test_an_expirys_shares_are_of_its_underlying():
     frame = contracts(*SMALL)
-    near, far = expiry.measure(frame, priced_expiries(frame)).sort("expiry").iter_rows(named=True)
+    near, far = expiry.measure(frame, priced_expiries(frame), calendar).sort("expiry").iter_rows(named=True)
     assert (near["volume_share"], far["volume_share"]) == (pytest.approx(2 / 3), pytest.approx(1 / 3))
     assert (near["is_monthly"], far["is_monthly"]) == (False, True)
     assert (near["put_call_volume"], far["put_call_volume"]) == (pytest.approx(10 / 90), None)
@@ -135,7 +136,8 @@ def test_max_pain_is_where_a_direct_count_of_the_payout_is_least(ladder):
 
 def test_dealer_gamma_counts_calls_for_and_puts_against():
     frame = contracts(*SMALL).with_columns(iv=pl.lit(0.3), years=pl.lit(0.1))
-    row = positioning.measure(frame, expiry.measure(frame, priced_expiries(frame))).row(0, named=True)
+    expiries = expiry.measure(frame, priced_expiries(frame), calendar)
+    row = positioning.measure(frame, expiries, calendar).row(0, named=True)
     # (0.02 x 100 - 0.02 x 300 - 0.005 x 200) x 100 shares x 230 squared x 1 %
     assert row["gex"] == pytest.approx((2.0 - 6.0 - 1.0) * 100 * 230**2 * 0.01)
     assert (row["call_wall"], row["put_wall"]) == (230.0, 230.0)
@@ -161,7 +163,7 @@ def test_the_market_is_split_into_index_products_and_single_names():
     past = pl.DataFrame(
         schema={"session_date": pl.Date, "underlying": pl.String, "call_volume": pl.Int64, "put_volume": pl.Int64}
     )
-    rows = {row["segment"]: row for row in market.measure(names, past).iter_rows(named=True)}
+    rows = {row["segment"]: row for row in market.measure(names, past, calendar).iter_rows(named=True)}
     assert [(name, rows[name]["call_volume"], rows[name]["underlyings"]) for name in ("all", "index", "single")] == [
         ("all", 1090, 2),
         ("index", 1000, 1),
@@ -181,7 +183,7 @@ def test_the_market_compares_only_with_sessions_that_saw_every_name():
             "put_volume": [50, 20, 7],
         }
     )
-    rows = {row["segment"]: row for row in market.measure(names, past).iter_rows(named=True)}
+    rows = {row["segment"]: row for row in market.measure(names, past, calendar).iter_rows(named=True)}
     assert rows["all"]["put_call_volume_prev"] == pytest.approx(0.1)
     assert rows["all"]["put_call_volume_change"] == pytest.approx(2 / 3 - 0.1)
     assert rows["all"]["volume_ratio_5"] is None

@@ -11,9 +11,9 @@ import pytest
 from built_chains import built_chain
 from scipy.optimize import brentq
 from scipy.stats import norm
+from standard import calendar, conform
 
 from scanner.history.panel import Panel
-from scanner.market import calendar, chain
 from scanner.metrics import earnings, positioning
 from scanner.metrics.measure import KnownBefore, measure
 
@@ -49,13 +49,14 @@ def book(*, underlying: str = "ABC", roots: tuple[str, ...] = ("ABC",), quoted: 
                             "spot": 100.0,
                         }
                     )
-    return chain.conform(pl.DataFrame(rows))
+    return conform(pl.DataFrame(rows))
 
 
 def underlying(frame: pl.DataFrame) -> dict[str, object]:
     moment = frame["quote_time"].max()
     assert isinstance(moment, datetime)
-    return dict(measure(frame, KnownBefore(Panel.empty("test")), moment).frames["underlying"].row(0, named=True))
+    known = KnownBefore(Panel.empty("test", calendar=calendar))
+    return dict(measure(frame, known, moment).frames["underlying"].row(0, named=True))
 
 
 def test_until_its_close_the_expiry_of_today_is_the_next_one() -> None:
@@ -78,7 +79,7 @@ def test_at_its_close_an_expiry_is_over_and_what_is_left_counts_as_all() -> None
 
 
 def test_a_settled_contract_has_no_gamma_and_its_days_are_counted_by_date() -> None:
-    frames = measure(book(), KnownBefore(Panel.empty("test")), CLOSE).frames
+    frames = measure(book(), KnownBefore(Panel.empty("test", calendar=calendar)), CLOSE).frames
     today = frames["contract"].filter(pl.col("expiry") == OPEX)
     assert today["dte"].unique().to_list() == [0]
     assert today["years"].unique().to_list() == [0.0]
@@ -131,7 +132,7 @@ def test_of_two_roots_of_one_date_the_one_settled_in_the_morning_alone_is_over()
 
 def test_a_weekly_index_expiry_settled_in_the_morning_is_over_at_the_open() -> None:
     frame = book(underlying="VIX", roots=("VIXW",), quoted=calendar.session_open(OPEX))
-    frames = measure(frame, KnownBefore(Panel.empty("test")), calendar.session_open(OPEX)).frames
+    frames = measure(frame, KnownBefore(Panel.empty("test", calendar=calendar)), calendar.session_open(OPEX)).frames
     contracts = frames["contract"]
     assert contracts.filter(pl.col("expiry") == OPEX)["gamma"].null_count() == 6
     # Options on different futures: what a move of one per cent changes.
@@ -174,14 +175,14 @@ def announced(when: str | None) -> pl.DataFrame:
 )
 def test_earnings_are_coming_until_they_are_told(when: str | None, minutes: int, days: int) -> None:
     quoted = calendar.session_open(OPEX) + minutes * MINUTE
-    found = earnings.next_dates(announced(when), book(quoted=quoted))
+    found = earnings.next_dates(announced(when), book(quoted=quoted), calendar)
     assert found.select("next_earnings", "days_to_earnings").row(0) == (OPEX + timedelta(days=days), days)
 
 
 def test_earnings_told_after_the_close_are_over_the_session_after() -> None:
     monday = date(2026, 7, 20)
     chain_of_monday = built_chain(monday)
-    assert earnings.next_dates(announced("after_close"), chain_of_monday)["days_to_earnings"].item() == 88
+    assert earnings.next_dates(announced("after_close"), chain_of_monday, calendar)["days_to_earnings"].item() == 88
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,12 @@ from datetime import date
 import pandas as pd
 import pytest
 from alert_samples import FRIDAY, MONDAY, alert, at, put_call_alert
+from standard import calendar
 
 from scanner.alerts.model import Severity
 from scanner.errors import StoreError
 from scanner.outputs.delimited import cell
-from scanner.outputs.watchlist import Dialect, left_out, render, write
+from scanner.outputs.watchlist import Dialect, generic, left_out, render, write
 
 HEADER = (
     "symbol,underlying,expiry,strike,right,severity,stars,score,rules,first_seen,last_seen,session_date,status,spot,"
@@ -27,11 +28,11 @@ def rows(text: str) -> list[dict[str, str]]:
 
 
 def test_the_header_is_the_documented_one_even_without_alerts():
-    assert render([]) == HEADER + "\r\n"
+    assert generic([]) == HEADER + "\r\n"
 
 
 def test_a_contract_row_holds_what_was_flagged():
-    row = rows(render([alert()]))[0]
+    row = rows(generic([alert()]))[0]
     expected = {
         "symbol": "GOOG250912C00235000",
         "underlying": "GOOG",
@@ -61,13 +62,13 @@ def test_a_contract_row_holds_what_was_flagged():
 
 
 def test_an_underlyings_row_leaves_the_contract_columns_empty():
-    row = rows(render([put_call_alert()]))[0]
+    row = rows(generic([put_call_alert()]))[0]
     assert row["symbol"] == "NVDA"
     assert [row[name] for name in ("expiry", "strike", "right", "volume", "iv")] == [""] * 5
 
 
 def test_pandas_reads_numbers_as_numbers_and_missing_as_missing():
-    frame = pd.read_csv(io.StringIO(render([alert(), put_call_alert()])), parse_dates=["expiry", "first_seen"])
+    frame = pd.read_csv(io.StringIO(generic([alert(), put_call_alert()])), parse_dates=["expiry", "first_seen"])
     assert frame["strike"].tolist()[0] == 235.0
     assert frame["volume"].isna().tolist() == [False, True]
     assert frame["simulated"].tolist() == [False, False]
@@ -76,7 +77,7 @@ def test_pandas_reads_numbers_as_numbers_and_missing_as_missing():
 
 def test_rules_that_flag_the_same_contract_share_its_row():
     other = alert(rule_id="volume-spike", severity=Severity.critical, stars=4, score=80.0, first_seen=at(FRIDAY, 14))
-    found = rows(render([alert(), other]))
+    found = rows(generic([alert(), other]))
     assert len(found) == 1
     assert found[0]["rules"] == "volume-spike;call-buildup"
     assert (found[0]["severity"], found[0]["stars"], found[0]["score"]) == ("critical", "5", "93")
@@ -87,16 +88,16 @@ def test_rows_come_newest_and_strongest_first():
     older = alert(contract="A250912C00001000", underlying="A", severity=Severity.critical)
     newer = alert(contract="B250912C00001000", underlying="B", severity=Severity.info, session_date=MONDAY)
     newer_strong = alert(contract="C250912C00001000", underlying="C", session_date=MONDAY)
-    assert [row["underlying"] for row in rows(render([older, newer, newer_strong]))] == ["C", "B", "A"]
+    assert [row["underlying"] for row in rows(generic([older, newer, newer_strong]))] == ["C", "B", "A"]
 
 
 def test_an_alert_of_the_whole_market_names_no_symbol_and_is_left_out():
-    assert rows(render([put_call_alert(underlying=None, scope="market")])) == []
+    assert rows(generic([put_call_alert(underlying=None, scope="market")])) == []
 
 
 @pytest.mark.parametrize("hostile", ['=HYPERLINK("http://x")', "@SUM(1)", "+1-2", "-cmd|'/c calc'!A1"])
 def test_a_message_that_looks_like_a_formula_is_made_harmless(hostile):
-    row = rows(render([alert(message=hostile)]))[0]
+    row = rows(generic([alert(message=hostile)]))[0]
     assert row["message"] == "'" + hostile
 
 
@@ -125,7 +126,7 @@ HOSTILE_NAMES = [
 def test_a_name_that_is_no_ticker_is_one_harmless_cell_or_is_left_out_and_said(dialect, name):
     """However a spreadsheet parts the cells: at commas or at semicolons. No platform could look such a name up."""
     hostile = put_call_alert(underlying=name, drivers=(name,), message=name, rule_id=name)
-    text = render([hostile], dialect)
+    text = render([hostile], dialect, calendar)
     lines = text.splitlines()
     listed = dialect is Dialect.generic
     assert len(lines) == (2 if listed else 0)
@@ -138,12 +139,12 @@ def test_a_name_that_is_no_ticker_is_one_harmless_cell_or_is_left_out_and_said(d
 
 
 def test_a_negative_number_is_a_number_and_text_that_looks_like_one_is_text():
-    row = rows(render([alert(evidence=alert().evidence | {"iv_change": -0.011}, message="-0.011")]))[0]
+    row = rows(generic([alert(evidence=alert().evidence | {"iv_change": -0.011}, message="-0.011")]))[0]
     assert (row["iv_change"], row["message"]) == ("-0.011", "'-0.011")
 
 
 def test_quotes_commas_and_breaks_survive_the_round_trip():
-    row = rows(render([alert(message='says "now", then\nnothing')]))[0]
+    row = rows(generic([alert(message='says "now", then\nnothing')]))[0]
     assert row["message"] == 'says "now", then nothing'
 
 
@@ -169,17 +170,17 @@ FRACTIONAL = {"contract": "SPXW250912P06437500", "underlying": "SPX", "strike": 
 
 
 def test_tradingview_lists_options_with_their_exchange_and_a_decimal_strike():
-    text = render([alert(), alert(**FRACTIONAL), put_call_alert(drivers=())], Dialect.tradingview)
+    text = render([alert(), alert(**FRACTIONAL), put_call_alert(drivers=())], Dialect.tradingview, calendar)
     assert set(text.splitlines()) == {"OPRA:GOOG250912C235.0", "OPRA:SPXW250912P6437.5", "NVDA"}
 
 
 def test_thinkorswim_options_begin_with_a_dot():
-    text = render([alert(), alert(**FRACTIONAL)], Dialect.thinkorswim)
+    text = render([alert(), alert(**FRACTIONAL)], Dialect.thinkorswim, calendar)
     assert set(text.splitlines()) == {".GOOG250912C235", ".SPXW250912P6437.5"}
 
 
 def test_ibkr_lines_follow_trader_workstations_import():
-    text = render([alert(), alert(**FRACTIONAL), put_call_alert(drivers=())], Dialect.ibkr)
+    text = render([alert(), alert(**FRACTIONAL), put_call_alert(drivers=())], Dialect.ibkr, calendar)
     assert set(text.splitlines()) == {
         "DES,GOOG,OPT,SMART,20250912,235,CALL,100",
         "DES,SPX,OPT,SMART,20250912,6437.5,PUT,100",
@@ -188,11 +189,11 @@ def test_ibkr_lines_follow_trader_workstations_import():
 
 
 def listed(dialect: Dialect, **changes: object) -> list[str]:
-    return render([alert(**changes)], dialect).splitlines()
+    return render([alert(**changes)], dialect, calendar).splitlines()
 
 
 def underlying_listed(dialect: Dialect, name: str) -> list[str]:
-    return render([put_call_alert(underlying=name, drivers=())], dialect).splitlines()
+    return render([put_call_alert(underlying=name, drivers=())], dialect, calendar).splitlines()
 
 
 @pytest.mark.parametrize("vendors", ["BRK.B", "BRK-B", "BRK/B", "BRK B", "BRKB"])
@@ -243,12 +244,13 @@ TWINS = ("SPX260918C06500000", "SPXW260918C06500000")  # a third Friday: settled
     ],
 )
 def test_an_indexs_contracts_of_either_settlement_stay_two(dialect, lines):
-    assert set(render([alert(contract=symbol, underlying="SPX") for symbol in TWINS], dialect).splitlines()) == lines
+    twins = [alert(contract=symbol, underlying="SPX") for symbol in TWINS]
+    assert set(render(twins, dialect, calendar).splitlines()) == lines
 
 
 def test_ibkr_knows_the_european_twin_of_an_index_by_its_own_name():
     twins = [alert(contract=f"{root}260918C03100000", underlying="OEX") for root in ("OEX", "XEO")]
-    assert set(render(twins, Dialect.ibkr).splitlines()) == {
+    assert set(render(twins, Dialect.ibkr, calendar).splitlines()) == {
         "DES,OEX,OPT,SMART,20260918,3100,CALL,100",
         "DES,XEO,OPT,SMART,20260918,3100,CALL,100",
     }
@@ -275,41 +277,41 @@ def test_a_fraction_of_a_strike_is_written_in_full(strike, option):
 def test_what_a_platform_cannot_name_is_left_out_and_said(dialect, symbol):
     standard = alert(contract="ACME260918C00110000", underlying="ACME")
     adjusted = alert(contract=symbol, underlying="ACME")
-    assert render([adjusted, standard], dialect) == render([standard], dialect)
+    assert render([adjusted, standard], dialect, calendar) == render([standard], dialect, calendar)
     assert left_out([standard], dialect) == []
     said = f"{dialect.value} watchlist, in which adjusted, FLEX and mini contracts cannot be named: {symbol}"
     assert left_out([adjusted, standard], dialect) == [f"left out of the {said}"]
     assert left_out([adjusted], Dialect.generic) == []
-    assert symbol in render([adjusted])
+    assert symbol in generic([adjusted])
 
 
 @pytest.mark.parametrize("dialect", [Dialect.tradingview, Dialect.thinkorswim, Dialect.ibkr])
 @pytest.mark.parametrize("name", ["=CMD|' /C CALC'!A0", "@SUM(1)", "+1-2", "A,B", "A;B", "", "\x1b[31mA"])
 def test_a_name_that_is_no_ticker_is_in_no_platforms_list(dialect, name):
     wider = put_call_alert(underlying=name, drivers=())
-    assert render([wider], dialect) == ""
+    assert render([wider], dialect, calendar) == ""
     (said,) = left_out([wider], dialect)
     assert "what is no ticker symbol" in said
     assert "\x1b" not in said
 
 
 def test_a_wider_alert_lists_the_contracts_that_drove_it_and_each_once():
-    text = render([put_call_alert(), put_call_alert(rule_id="other")], Dialect.thinkorswim)
+    text = render([put_call_alert(), put_call_alert(rule_id="other")], Dialect.thinkorswim, calendar)
     assert text.splitlines() == [".NVDA250919P130", ".NVDA250919P135", "NVDA"]
 
 
 def test_the_file_is_written_whole_under_a_safe_name(tmp_path):
-    path = write([alert()], tmp_path / "lists", "../mega cap")
+    path = write([alert()], tmp_path / "lists", "../mega cap", Dialect.generic, calendar)
     assert path == tmp_path / "lists" / "mega-cap.csv"
-    assert path.read_bytes().decode() == render([alert()])
+    assert path.read_bytes().decode() == generic([alert()])
     assert list(path.parent.iterdir()) == [path]
 
 
 def test_a_simulated_list_says_so_in_its_name(tmp_path):
-    assert write([alert(simulated=True)], tmp_path, "demo", Dialect.ibkr).name == "SIMULATED-demo.csv"
+    assert write([alert(simulated=True)], tmp_path, "demo", Dialect.ibkr, calendar).name == "SIMULATED-demo.csv"
 
 
 def test_a_list_that_cannot_be_written_is_a_clear_error(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(StoreError, match=r"cannot write .*file/list\.csv.*name another place"):
-        write([alert()], tmp_path / "file", "list")
+        write([alert()], tmp_path / "file", "list", Dialect.generic, calendar)

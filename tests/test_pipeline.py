@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 import polars as pl
 import pytest
 from built_chains import built_chain
+from standard import calendar, open_store
 
 from scanner import activity, pipeline, ruleset, shipped
 from scanner.app import preparing
@@ -15,7 +16,6 @@ from scanner.config import Settings
 from scanner.fields import SCOPES, of
 from scanner.history.known_before import KnownBefore
 from scanner.history.panel import Panel
-from scanner.market import calendar
 from scanner.metrics import summary
 from scanner.metrics.measure import Measured, measure
 from scanner.outputs import document
@@ -32,7 +32,7 @@ RULES = list(ruleset.load([shipped.shipped_rules()]).stable())
 
 @pytest.fixture
 def store(tmp_path):
-    with Store.open(tmp_path / "store") as opened:
+    with open_store(tmp_path / "store") as opened:
         yield opened
 
 
@@ -179,7 +179,9 @@ def test_a_name_that_another_source_served_never_meets_the_history_of_the_first(
 
 
 def test_without_any_history_a_chain_is_measured_and_says_so():
-    found = measure(built_chain(DAYS[0]), KnownBefore(Panel.empty("test")), calendar.session_close(DAYS[0])).frames
+    found = measure(
+        built_chain(DAYS[0]), KnownBefore(Panel.empty("test", calendar=calendar)), calendar.session_close(DAYS[0])
+    ).frames
     contracts = found["contract"]
     assert contracts["history_sessions"].unique().to_list() == [0]
     assert contracts["iv"].null_count() < contracts.height
@@ -225,7 +227,7 @@ def test_history_of_another_source_is_named_for_the_names_it_cannot_serve(store)
     ],
 )
 def test_the_names_that_chances_rest_on_are_few_or_counted(names: tuple[str, ...], said: str) -> None:
-    empty = Panel.empty("test")
+    empty = Panel.empty("test", calendar=calendar)
     panel = replace(empty, underlyings=names, sessions=tuple(DAYS[:12]))
     model = activity.fit(empty)
     nothing = summary.unpriced(built_chain(DAYS[0]).clear())

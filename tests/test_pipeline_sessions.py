@@ -8,12 +8,12 @@ from datetime import date, datetime, timedelta
 import polars as pl
 import pytest
 from built_chains import built_chain
+from standard import calendar
 
 from scanner import pipeline, ruleset, shipped
 from scanner.app import opening, preparing
 from scanner.config import AlertSettings, Settings, StoreSettings
 from scanner.history.known_before import Looks
-from scanner.market import calendar
 from scanner.sources import simulated
 from scanner.sources.base import Fetched
 from scanner.sources.receiving import Request

@@ -25,13 +25,13 @@ from quoted_chains import (
     years_of_future,
     years_to,
 )
+from standard import price_chain, read_recorded
 
 from scanner.errors import PricingError
 from scanner.fields import FIELDS
 from scanner.market import chain as contract_columns
-from scanner.pricing import REASONS, curve, price_chain
+from scanner.pricing import REASONS, curve
 from scanner.pricing.curve import flat
-from scanner.sources.files import read_recorded
 
 CURVE = flat(RATE)
 DAILY = "cboe-chain-daily"

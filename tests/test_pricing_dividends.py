@@ -11,12 +11,13 @@ import polars as pl
 import pytest
 import QuantLib as ql  # noqa: N813 - the library's own usage
 from quoted_chains import EXPIRIES, QUOTE_TIME, RATE, SESSION, SPOT, quoted_chain
+from standard import calendar, price_chain
 
 from scanner.history.known_before import KnownBefore
 from scanner.history.panel import Panel
 from scanner.market import corporate_events
 from scanner.metrics.measure import Methods, measure
-from scanner.pricing import Pricing, american, price_chain, status
+from scanner.pricing import Pricing, american, status
 from scanner.pricing.american import Dividends
 from scanner.pricing.curve import flat
 
@@ -253,8 +254,7 @@ def test_a_scan_prices_with_the_dividends_of_its_events():
     table = pl.DataFrame(
         [("ABC", date(2025, 6, 10), "dividend", 1.5, None)], schema=corporate_events.SCHEMA, orient="row"
     )
-    found = measure(
-        frame, KnownBefore(Panel.empty("test"), events=table), QUOTE_TIME, Methods(Pricing(flat(RATE)))
-    ).frames["contract"]
+    known = KnownBefore(Panel.empty("test", calendar=calendar), events=table)
+    found = measure(frame, known, QUOTE_TIME, Methods(Pricing(flat(RATE)))).frames["contract"]
     wanted = price_chain(frame, flat(RATE), DIVIDENDS).contracts
     assert found.sort("contract")["iv"].to_list() == wanted.sort("contract")["iv"].to_list()

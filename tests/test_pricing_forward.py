@@ -7,8 +7,8 @@ import math
 import polars as pl
 import pytest
 from quoted_chains import DIVIDEND_YIELD, EXPIRIES, RATE, SPOT, quoted_chain, years_to
+from standard import price_chain
 
-from scanner.pricing import price_chain
 from scanner.pricing.curve import flat
 
 CURVE = flat(RATE)

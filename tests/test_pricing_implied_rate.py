@@ -7,8 +7,9 @@ from datetime import date
 import polars as pl
 import pytest
 from quoted_chains import EXPIRIES, RATE, quoted_chain
+from standard import price_chain
 
-from scanner.pricing import curve, price_chain
+from scanner.pricing import curve
 
 # One per cent, a year before the quotes; and on their day.
 OLD = curve.parse({"old": "Date,1 Mo,1 Yr\n06/03/2024,1.00,1.00\n"})

@@ -11,10 +11,10 @@ import numpy as np
 import polars as pl
 import pytest
 from quoted_chains import DIVIDEND_YIELD, EXPIRIES, RATE, SPOT, quoted_chain, years_to
+from standard import price_chain, read_recorded
 
-from scanner.pricing import price_chain, smile
+from scanner.pricing import smile
 from scanner.pricing.curve import flat
-from scanner.sources.files import read_recorded
 
 CURVE = flat(RATE)
 STRIKES = tuple(float(strike) for strike in np.arange(80.0, 122.5, 2.5))

@@ -9,26 +9,26 @@ from typing import Any
 import polars as pl
 import pytest
 from built_chains import Recorded, built_chain, sessions_noon
+from standard import calendar, open_store
 
 from scanner import quality
 from scanner.history.panel import Panel
-from scanner.market import calendar
 from scanner.market.chain import INSTANT
 from scanner.store.importing import ImportReport, import_chains
-from scanner.store.store import Store
 
 DAYS = calendar.sessions_between(date(2026, 8, 3), date(2026, 8, 14))
 
 
 def panel_of(folder: Path, *chains: pl.DataFrame) -> Panel:
-    with Store.open(folder) as store:
+    with open_store(folder) as store:
         import_chains(store, [Recorded(chain) for chain in chains], ImportReport())
         return store.history.panel("test", ["ABC"], before=date(2026, 8, 31))
 
 
 def judge(chain: pl.DataFrame, panel: Panel | None = None, **options: Any) -> set[tuple[str, str]]:
     now = options.pop("now", None) or chain["quote_time"][0]
-    verdicts = quality.judge(chain, panel or Panel.empty(), options.pop("previous", None), now, **options)
+    panel, previous = panel or Panel.empty(calendar=calendar), options.pop("previous", None)
+    verdicts = quality.judge(chain, panel, previous, now, **options)
     return set(verdicts.select("check", "switches_off").iter_rows())
 
 
@@ -108,7 +108,7 @@ def test_expired_contracts_are_not_missing(tmp_path: Path) -> None:
 
 def test_what_is_not_trusted_becomes_null_with_its_reason_and_nothing_else_does() -> None:
     stale = built_chain(DAYS[1], traded_on=DAYS[0])
-    verdicts = quality.judge(stale, Panel.empty(), None, stale["quote_time"][0])
+    verdicts = quality.judge(stale, Panel.empty(calendar=calendar), None, stale["quote_time"][0])
     trusted, reasons = quality.apply(stale, verdicts)
     assert trusted["volume"].null_count() == trusted["bid"].null_count() == stale.height
     assert trusted["open_interest"].equals(stale["open_interest"])
@@ -119,7 +119,7 @@ def test_what_is_not_trusted_becomes_null_with_its_reason_and_nothing_else_does(
 
 def test_one_untrusted_underlying_leaves_the_others_alone() -> None:
     both = pl.concat([built_chain(DAYS[1], traded_on=DAYS[0]), built_chain(DAYS[1], underlying="XYZ")])
-    verdicts = quality.judge(both, Panel.empty(), None, both["quote_time"][0])
+    verdicts = quality.judge(both, Panel.empty(calendar=calendar), None, both["quote_time"][0])
     trusted, _ = quality.apply(both, verdicts)
     assert trusted.filter(pl.col("underlying") == "XYZ").equals(both.filter(pl.col("underlying") == "XYZ"))
     assert set(verdicts["underlying"]) == {"ABC"}
@@ -134,7 +134,8 @@ def test_volumes_carried_over_from_earlier_days_become_the_zero_they_stand_for()
     chain = built_chain(DAYS[2], volume=9)
     carried = [None if i % 2 else sessions_noon(DAYS[0]) for i in range(chain.height)]
     mixed = chain.with_columns(last_trade_time=pl.coalesce(pl.Series(carried, dtype=INSTANT), "last_trade_time"))
-    trusted, reasons = quality.apply(mixed, quality.judge(mixed, Panel.empty(), None, mixed["quote_time"][0]))
+    verdicts = quality.judge(mixed, Panel.empty(calendar=calendar), None, mixed["quote_time"][0])
+    trusted, reasons = quality.apply(mixed, verdicts)
     assert trusted["volume"].to_list() == [0, 9] * 10
     assert reasons.is_empty()
 

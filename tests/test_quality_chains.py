@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from standard import calendar, open_store, read_recorded
 
-from scanner.market import calendar
-from scanner.sources.files import read_recorded
 from scanner.store.importing import ImportReport, import_chains
 from scanner.store.store import Store
 
@@ -56,7 +55,7 @@ def case(request: pytest.FixtureRequest) -> Case:
 
 @pytest.fixture
 def store(case: Case, tmp_path: Path) -> Store:
-    opened = Store.open(tmp_path)
+    opened = open_store(tmp_path)
     import_chains(opened, read_recorded(CHAINS / f"quality_{case.name}"), ImportReport())
     return opened
 
@@ -82,7 +81,7 @@ def test_what_is_not_trusted_is_unknown_to_later_sessions_and_the_rest_is_known(
 def test_a_volume_carried_over_from_an_earlier_day_is_remembered_as_the_zero_it_stands_for(
     tmp_path: Path,
 ) -> None:
-    with Store.open(tmp_path) as store:
+    with open_store(tmp_path) as store:
         import_chains(store, read_recorded(CHAINS / "quality_volume_carried_over"), ImportReport())
         newest = store.snapshots.sessions("canonical")[-1]
         raw, kept = store.snapshots.newest("canonical", newest), store.summaries.contracts("canonical", newest)
@@ -91,7 +90,7 @@ def test_a_volume_carried_over_from_an_earlier_day_is_remembered_as_the_zero_it_
 
 
 def test_volumes_of_two_vendors_never_meet(tmp_path: Path) -> None:
-    with Store.open(tmp_path) as store:
+    with open_store(tmp_path) as store:
         import_chains(store, read_recorded(CHAINS / "quality_repeated" / "2026-08-04.csv"), ImportReport())
         chain = store.snapshots.newest("canonical", store.snapshots.sessions("canonical")[0])
         other = chain.with_columns(source=pl.lit("other"))

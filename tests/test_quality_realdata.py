@@ -7,9 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from standard import calendar, open_store, read_recorded
 
-from scanner.market import calendar
-from scanner.sources.files import read_recorded
 from scanner.store.importing import ImportReport, import_chains
 from scanner.store.store import Store
 
@@ -18,7 +17,7 @@ pytestmark = pytest.mark.realdata
 
 def found(folder: Path, recorded: Path) -> tuple[dict[date, set[tuple[str, str]]], Store]:
     """The verdicts on every session that has any, and the store."""
-    store, report = Store.open(folder), ImportReport()
+    store, report = open_store(folder), ImportReport()
     import_chains(store, read_recorded(recorded), report)
     said = {
         item.session_date: set(item.verdicts.select("check", "switches_off").iter_rows())

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytest_httpserver import HTTPServer
 from raw_server import serving
+from standard import calendar
 
 from scanner.errors import TermsError
 from scanner.market import chain
@@ -43,7 +44,7 @@ def source(server: HTTPServer, **limits: float) -> CboeSource:
         clock=lambda: 0.0,
         sleep=lambda _: None,
     )
-    return CboeSource(client, server.url_for("/"))
+    return CboeSource(client, calendar, server.url_for("/"))
 
 
 def asked(server: HTTPServer) -> list[str]:
@@ -118,7 +119,7 @@ def test_too_many_requests_ends_the_asking(httpserver: HTTPServer) -> None:
 
 def test_a_dead_network_is_one_clear_message_for_each_symbol() -> None:
     client = PoliteClient(Limits(connect_timeout=0.2), clock=lambda: 0.0, sleep=lambda _: None)
-    first, second = CboeSource(client, "http://127.0.0.1:9").chains(["AAA", "BBB"], NOW)
+    first, second = CboeSource(client, calendar, "http://127.0.0.1:9").chains(["AAA", "BBB"], NOW)
     assert first.error is not None
     assert second.error is not None
     assert (first.error.code, second.error.code) == ("unreachable", "not_asked")
@@ -139,7 +140,7 @@ def test_an_answer_that_is_no_http_costs_its_symbol_alone(sent: bytes, code: str
     sound = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b" % (len(chain), chain)
     with serving(lambda request: [sound if b"XYZ.json" in request else sent]) as server:
         client = PoliteClient(Limits(attempts=2), clock=lambda: 0.0, sleep=lambda _: None)
-        first, second = CboeSource(client, server.url("")).chains(["AAA", "XYZ"], NOW)
+        first, second = CboeSource(client, calendar, server.url("")).chains(["AAA", "XYZ"], NOW)
     assert first.error is not None
     assert first.error.code == code
     assert second.chain is not None
@@ -233,7 +234,7 @@ def test_json_of_any_shape_is_a_chain_or_an_error() -> None:
         body = json.dumps(payload).encode()
         sent[0] = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%b" % (len(body), body)
         client = PoliteClient(Limits(read_timeout=5.0), sleep=lambda _: None)
-        (fetched,) = CboeSource(client, server.url("")).chains(["XYZ"], NOW)
+        (fetched,) = CboeSource(client, calendar, server.url("")).chains(["XYZ"], NOW)
         assert (fetched.chain is None) == (fetched.error is not None)
 
     with serving(lambda _: [sent[0]]) as server:
@@ -325,6 +326,6 @@ def test_the_cboe_source_opens_without_asking_anything() -> None:
     class Nothing:
         path = None
 
-    opened = open_source("cboe", Nothing())
+    opened = open_source("cboe", Nothing(), calendar)
     vendor = opened.vendor
     assert (vendor.name, vendor.live, vendor.simulated, vendor.delay) == ("cboe", True, False, timedelta(minutes=15))

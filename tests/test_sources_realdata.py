@@ -16,10 +16,11 @@ from pathlib import Path
 import polars as pl
 import pyarrow.parquet
 import pytest
+from standard import calendar, read_recorded
 
-from scanner.market import calendar, chain
+from scanner.market import chain
+from scanner.market.calendar import NEW_YORK, new_york_date
 from scanner.sources.formats.base import RecordedChain
-from scanner.sources.recorded import read_recorded
 
 pytestmark = pytest.mark.realdata
 
@@ -133,8 +134,8 @@ def test_before_the_open_cboe_already_has_the_open_interest_of_the_session_whose
     for ticker in ("MOD", "SPXC"):
         frames = taken(real_data / "cboe-chain-daily" / ticker)
         for before, after in itertools.pairwise(frames):
-            made = after["quote_time"][0].astimezone(calendar.NEW_YORK)
-            follows = calendar.previous_session(made.date()) == calendar.new_york_date(before["quote_time"][0])
+            made = after["quote_time"][0].astimezone(NEW_YORK)
+            follows = calendar.previous_session(made.date()) == new_york_date(before["quote_time"][0])
             if not follows or not time(6, 30) < made.time() < time(9, 0):
                 continue
             both = before.join(after, on="contract", suffix="_after")

@@ -12,12 +12,13 @@ import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from standard import read_recorded
 
 from scanner.market import chain
 from scanner.sources import recorded as reader
 from scanner.sources.formats import reading
 from scanner.sources.formats.base import RecordedChain
-from scanner.sources.recorded import read_recorded, recorded_files
+from scanner.sources.recorded import recorded_files
 
 CHAINS = Path(__file__).parent / "chains"
 HEADER = "session_date,underlying,expiry,strike,right,bid,ask,volume,open_interest"

@@ -21,7 +21,7 @@ TOY = """\
 from scanner.sources.registry import vendor_of
 from test_sources_registry import Shop
 
-def open_source(settings, clock):
+def open_source(settings, calendar, clock):
     return Shop(vendor_of("toy"))
 """
 

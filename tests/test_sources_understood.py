@@ -11,10 +11,10 @@ from typing import Any
 
 import polars as pl
 import pytest
+from standard import read_recorded
 
 from scanner.sources.formats import reading
 from scanner.sources.formats.base import RecordedChain
-from scanner.sources.recorded import read_recorded
 
 CANONICAL = "session_date,underlying,expiry,strike,right,bid,ask,volume,open_interest"
 TIMED = f"quote_time,{CANONICAL}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, time
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,10 @@ import numpy as np
 import polars as pl
 import pytest
 from built_chains import Recorded, built_chain
+from standard import calendar, open_store
 
 from scanner import quality
-from scanner.market import calendar
+from scanner.market.calendar import at_new_york
 from scanner.pricing import PricedChain, Pricing
 from scanner.store.importing import ImportReport, import_chains
 from scanner.store.store import Store
@@ -28,7 +29,7 @@ def take(store: Store, *chains: pl.DataFrame) -> ImportReport:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    return Store.open(tmp_path / "store")
+    return open_store(tmp_path / "store")
 
 
 def test_a_panel_holds_the_sessions_before_the_judged_one(store: Store) -> None:
@@ -42,7 +43,7 @@ def test_a_panel_holds_the_sessions_before_the_judged_one(store: Store) -> None:
 
 def test_the_same_panel_whether_or_not_later_sessions_are_stored(tmp_path: Path) -> None:
     chains = [built_chain(day, strikes=[100.0, 105.0 + number]) for number, day in enumerate(DAYS)]
-    early, late = Store.open(tmp_path / "early"), Store.open(tmp_path / "late")
+    early, late = open_store(tmp_path / "early"), open_store(tmp_path / "late")
     take(early, *chains[:6])
     take(late, *chains)
     one, other = (store.history.panel("test", ["ABC"], before=DAYS[6], depth=4) for store in (early, late))
@@ -54,8 +55,8 @@ def test_the_same_panel_whether_or_not_later_sessions_are_stored(tmp_path: Path)
 def test_an_import_holds_only_the_newest_sessions_and_judges_by_them_as_by_all(store: Store) -> None:
     take(store, *[built_chain(day) for day in DAYS[:8]])
     repeat = built_chain(DAYS[8], volume=built_chain(DAYS[4])["volume"].to_list())
-    recent = Store.open(store.path).history.recent("test", ["ABC"], before=DAYS[8])
-    whole = Store.open(store.path).history.panel("test", ["ABC"], before=DAYS[8])
+    recent = open_store(store.path).history.recent("test", ["ABC"], before=DAYS[8])
+    whole = open_store(store.path).history.panel("test", ["ABC"], before=DAYS[8])
     assert recent.sessions == whole.sessions[-5:] == tuple(DAYS[3:8])
     one, other = (quality.judge(repeat, panel, None, repeat["quote_time"][0]) for panel in (recent, whole))
     assert one.equals(other)
@@ -77,7 +78,7 @@ def test_the_order_of_import_does_not_matter(tmp_path: Path) -> None:
     chains[2] = built_chain(
         DAYS[2], volume=chains[1]["volume"].to_list(), open_interest=chains[1]["open_interest"].to_list()
     )
-    straight, reversed_ = Store.open(tmp_path / "straight"), Store.open(tmp_path / "reversed")
+    straight, reversed_ = open_store(tmp_path / "straight"), open_store(tmp_path / "reversed")
     take(straight, *chains)
     for item in reversed(chains):
         take(reversed_, item)
@@ -102,6 +103,31 @@ def test_a_session_without_quotes_of_its_close_has_no_closing_volume_but_keeps_i
     panel = store.history.panel("test", ["ABC"], before=DAYS[1])
     assert np.isnan(panel.volume).all()
     assert np.isfinite(panel.open_interest).all()
+
+
+def test_a_session_of_which_the_calendar_says_something_else_by_now_is_summarised_anew(store: Store) -> None:
+    """Quotes of 13:00 are no close, until the exchange is known to have closed at 13:00 that day."""
+    at_one = at_new_york(DAYS[0], time(13, 0))
+    take(store, built_chain(DAYS[0], quote_time=at_one, volume=7), built_chain(DAYS[1], volume=9))
+    amended = calendar.amended({DAYS[0]: (time(9, 30), time(13, 0))})
+    with Store.open(store.path, calendar=amended) as other:
+        assert [*other.outdated()["test"]] == DAYS[:2]
+        other.catch_up()
+        panel = other.history.panel("test", ["ABC"], before=DAYS[2])
+        assert panel.volume.tolist() == [[7.0, 9.0]] * 20
+    with open_store(store.path) as again:
+        assert [*again.outdated()["test"]] == DAYS[:2]
+
+
+def test_panels_of_two_calendars_are_never_taken_for_one_another(store: Store) -> None:
+    take(store, *[built_chain(day) for day in DAYS[:4]])
+    with Store.open(store.path, calendar=calendar.amended({DAYS[1]: None})) as other:
+        one, another = (opened.history.panel("test", ["ABC"], before=DAYS[4]) for opened in (store, other))
+    assert (one.sessions, another.sessions) == (tuple(DAYS[:4]), (DAYS[0], *DAYS[2:4]))
+    with Store.open(store.path, calendar=calendar.amended({date(2026, 12, 1): None})) as other:
+        later = other.history.panel("test", ["ABC"], before=DAYS[4])
+    assert later.sessions == one.sessions
+    assert later.fingerprint != one.fingerprint
 
 
 def test_vendors_never_mix_and_the_other_history_is_named(store: Store) -> None:
@@ -137,7 +163,7 @@ def test_a_name_that_cannot_be_priced_is_kept_without_volatilities_and_costs_no_
         return price(self, chain, *told, **asked)
 
     monkeypatch.setattr(Pricing, "price", failing)
-    store = Store.open(tmp_path)
+    store = open_store(tmp_path)
     both = pl.concat([built_chain(DAYS[0], underlying="BAD"), built_chain(DAYS[0], underlying="XYZ")])
     store.snapshots.write(both, "scan")
     store.catch_up()
@@ -151,8 +177,8 @@ def test_a_name_that_cannot_be_priced_is_kept_without_volatilities_and_costs_no_
 
 
 def test_numbers_of_another_calculation_version_are_left_out_until_they_are_made_again(tmp_path: Path) -> None:
-    take(Store.open(tmp_path, calculation_version="of-before"), built_chain(DAYS[0]))
-    newer = Store.open(tmp_path)
+    take(open_store(tmp_path, calculation_version="of-before"), built_chain(DAYS[0]))
+    newer = open_store(tmp_path)
     panel = newer.history.panel("test", ["ABC"], before=DAYS[1])
     assert np.isnan(panel.iv).all()
     assert panel.underlying_sessions["parity_spot"].to_list() == [None]

@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from standard import open_store
 
 from scanner.errors import StoreError, StoreLockedError
 from scanner.store.locks import WriteLock
-from scanner.store.store import Store
 
 HOLD = """
 import sys
@@ -70,9 +70,9 @@ def test_a_patient_writer_gets_the_lock_when_the_other_ends(tmp_path: Path) -> N
 
 
 def test_a_store_opened_for_reading_refuses_to_be_written(tmp_path: Path) -> None:
-    Store.open(tmp_path).close()
+    open_store(tmp_path).close()
     with pytest.raises(StoreError, match="opened for reading only"):
-        Store.open(tmp_path, read_only=True).writing().__enter__()
+        open_store(tmp_path, read_only=True).writing().__enter__()
 
 
 def test_a_lock_that_cannot_be_signed_on_a_full_disk_is_held_and_let_go_all_the_same(tmp_path, monkeypatch):

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from built_chains import Recorded, built_chain
+from standard import calendar, open_store
 
 from scanner.errors import StoreError
-from scanner.market import calendar
 from scanner.store import maintenance
 from scanner.store.importing import ImportReport, import_chains
 from scanner.store.store import Store
@@ -19,14 +19,14 @@ DAYS = calendar.sessions_between(date(2026, 8, 3), date(2026, 8, 7))
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    opened = Store.open(tmp_path / "store")
+    opened = open_store(tmp_path / "store")
     chains = [built_chain(day, underlying=name) for day in DAYS for name in ("ABC", "XYZ")]
     import_chains(opened, [Recorded(chain) for chain in chains], ImportReport())
     return opened
 
 
 def reopened(store: Store) -> Store:
-    return Store.open(store.path)
+    return open_store(store.path)
 
 
 def cut_short(path: Path) -> None:
@@ -104,7 +104,7 @@ def test_unfinished_files_of_killed_writers_are_removed(store: Store) -> None:
 def test_verifying_a_store_for_reading_changes_nothing(store: Store) -> None:
     path = snapshot_of(store, "ABC", DAYS[1])
     cut_short(path)
-    found = maintenance.verify(Store.open(store.path, read_only=True))
+    found = maintenance.verify(open_store(store.path, read_only=True))
     assert (len(found.damaged), found.set_aside) == (1, [])
     assert path.exists()
 
@@ -148,22 +148,22 @@ def test_info_counts_what_is_there(store: Store) -> None:
 def test_a_folder_of_something_else_is_not_taken_for_a_store(tmp_path: Path) -> None:
     (tmp_path / "store.json").write_text("{}", "utf-8")
     with pytest.raises(StoreError, match="cannot be read"):
-        Store.open(tmp_path)
+        open_store(tmp_path)
 
 
 def test_a_store_of_a_newer_layout_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "store.json").write_text('{"layout": 99}', "utf-8")
     with pytest.raises(StoreError, match="has layout 99, this version knows 1"):
-        Store.open(tmp_path)
+        open_store(tmp_path)
 
 
 def test_a_file_in_the_place_of_the_store_is_named(tmp_path: Path) -> None:
     path = tmp_path / "store"
     path.write_text("", "utf-8")
     with pytest.raises(StoreError, match="is a file, not a folder"):
-        Store.open(path)
+        open_store(path)
 
 
 def test_reading_a_store_that_is_not_there_says_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"no store at .*scanner import"):
-        Store.open(tmp_path / "none", read_only=True)
+        open_store(tmp_path / "none", read_only=True)

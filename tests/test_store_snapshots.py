@@ -9,12 +9,12 @@ from typing import Any
 import polars as pl
 import pytest
 from built_chains import built_chain
+from standard import open_store
 
 from scanner.store import maintenance
 from scanner.store import snapshots as stored
 from scanner.store.fingerprints import earlier_fingerprint
 from scanner.store.snapshots import Snapshots
-from scanner.store.store import Store
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def test_chains_that_an_earlier_version_wrote_are_known_again_and_verified(
         chains = [[*entry[:3], earlier_fingerprint(part), "0" * 32, entry[5]] for entry, part in entries]
         return written(chain) | {"fingerprint": earlier_fingerprint(chain), "chains": chains}
 
-    with Store.open(tmp_path) as store:
+    with open_store(tmp_path) as store:
         monkeypatch.setattr(stored, "_described", as_before)
         store.snapshots.write(pl.concat(names), "before")
         monkeypatch.undo()

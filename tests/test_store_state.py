@@ -17,9 +17,9 @@ from alert_samples import FRIDAY, MONDAY, THURSDAY, THURSDAY_CLOSE, SampleRule, 
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.schema import CreateTable
+from standard import update
 
 from scanner.alerts.model import NotJudged, Severity
-from scanner.alerts.update import update
 from scanner.errors import ScanProblem, StoreDamagedError, StoreError, StoreLockedError
 from scanner.store.state import Calibration, Job, State, database, is_whole, set_aside
 from scanner.store.state.tables import Table

@@ -19,9 +19,9 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alert_samples import GOOG_235, NVDA_130, THURSDAY, THURSDAY_CLOSE, SampleRule, at, finding, findings, frames, scan
 from commands import Commands
+from standard import update
 
 from scanner.activity.looks import Look
-from scanner.alerts.update import update
 from scanner.errors import StoreError
 from scanner.store.state import Calibration, Job, State, migrations, schema
 from scanner.store.state.tables import SCHEMA_VERSION, Table

@@ -29,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import polars as pl
 
 from scanner.market import chain
+from scanner.market.calendar import Calendar
 from scanner.sources.recorded import read_recorded
 
 CHAINS = Path(__file__).resolve().parents[1] / "tests" / "chains"
@@ -241,7 +242,7 @@ def wrong_with(path: Path) -> str:
     """Read a file; what is wrong with how that went, or nothing."""
     started = time.perf_counter()
     try:
-        recorded = list(read_recorded(path))
+        recorded = list(read_recorded(path, calendar=Calendar.standard()))
     except BaseException:  # every exception is a finding, and those of Rust are no Exception
         return traceback.format_exc(limit=-6)
     seconds = time.perf_counter() - started

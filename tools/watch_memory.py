@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 from scanner.app import clock, jobs, opening
 from scanner.cli import common, printing
 from scanner.config import Job, Settings, StoreSettings
-from scanner.market import calendar
+from scanner.market.calendar import Calendar
 
 _BEGIN = datetime(2026, 3, 2, tzinfo=UTC)
 _EVERY = timedelta(minutes=15)
@@ -28,6 +28,7 @@ _EVERY = timedelta(minutes=15)
 
 def moments() -> Iterator[datetime]:
     """Every quarter of an hour in which the exchange trades."""
+    calendar = Calendar.standard()
     day = calendar.next_session(_BEGIN.date())
     while True:
         moment = calendar.session_open(day) + _EVERY

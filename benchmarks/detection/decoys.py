@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from benchmarks.detection.tape import Tape
 from benchmarks.detection.walk import DEPTH, Models, raised
 from scanner import activity, quality
-from scanner.market import calendar
+from scanner.market.calendar import Calendar
 from scanner.market.chain import conform
 
 ALERT_RANK = 3.0
@@ -112,9 +112,10 @@ def judge_decoys(tape: Tape, models: Models, random: np.random.Generator) -> pl.
 def _alerts(tape: Tape, session: int, model: activity.VolumeModel, chain: pl.DataFrame) -> tuple[int, bool]:
     """How many alerts a chain raises after the quality gate, and whether the gate switched off all of it."""
     panel = tape.panel(session, DEPTH)
-    close = calendar.session_close(tape.sessions[session])
+    close = Calendar.standard().session_close(tape.sessions[session])
     received = conform(
-        chain.with_columns(source=pl.lit(tape.source), simulated=pl.lit(value=False), quote_time=pl.lit(close))
+        chain.with_columns(source=pl.lit(tape.source), simulated=pl.lit(value=False), quote_time=pl.lit(close)),
+        Calendar.standard(),
     )
     verdicts = quality.judge(received, panel, None, close + timedelta(days=7))
     off = verdicts.filter(pl.col("switches_off").is_in(["all", "volume"]))["underlying"]

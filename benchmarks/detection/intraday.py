@@ -17,7 +17,7 @@ from benchmarks.detection.measures import NOMINAL
 from benchmarks.detection.tape import Tape
 from benchmarks.detection.walk import DEPTH
 from scanner import activity
-from scanner.market import calendar
+from scanner.market.calendar import Calendar
 from scanner.sources.files import read_recorded
 
 BANDS = (0.25, 0.5, 0.75, 1.0)
@@ -44,7 +44,7 @@ def by_time_of_day(folder: Path) -> pl.DataFrame:
 def _looks(folder: Path, tape: Tape) -> dict[date, list[pl.DataFrame]]:
     """The recorded chains of every session of a tape, in the order of their quotes."""
     found: dict[date, list[pl.DataFrame]] = {day: [] for day in tape.sessions}
-    for recorded in read_recorded(folder):
+    for recorded in read_recorded(folder, calendar=Calendar.standard()):
         chain = recorded.chain
         if chain is not None and not chain.is_empty() and chain["session_date"][0] in found:
             found[chain["session_date"][0]].append(chain)
@@ -64,7 +64,7 @@ def _session(tape: Tape, number: int, looks: dict[date, list[pl.DataFrame]]) -> 
     model = activity.fit(panel)
     parts = []
     for look, chain in enumerate(looks[tape.sessions[number]]):
-        elapsed = calendar.elapsed_fraction(_moment(chain))
+        elapsed = Calendar.standard().elapsed_fraction(_moment(chain))
         result = model.score(_as_measured(chain), panel, elapsed)
         when = "at the close" if elapsed >= 1 else f"up to {BANDS[int(np.searchsorted(BANDS, elapsed))]:.0%}"
         parts.append(

@@ -19,6 +19,7 @@ from benchmarks.detection.tape import Tape
 from scanner.activity import features, fitting, prior
 from scanner.activity.history import Layout
 from scanner.history.panel import Panel
+from scanner.market.calendar import Calendar
 
 PIECE = 10
 
@@ -74,6 +75,7 @@ def _piece(tape: Tape, name: str, columns: NDArray[np.int64], label: str, mine: 
         underlyings=(label,),
         spot=tape.spot[number : number + 1, columns],
         oi_asof=np.full((1, PIECE), np.datetime64("NaT"), "datetime64[D]"),
+        calendar=Calendar.standard(),
     )
 
 
@@ -99,6 +101,7 @@ def join(pieces: list[Panel]) -> Panel:
         underlyings=tuple(name for piece in pieces for name in piece.underlyings),
         spot=np.concatenate([piece.spot for piece in pieces]),
         oi_asof=np.concatenate([piece.oi_asof for piece in pieces]),
+        calendar=Calendar.standard(),
     )
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from scanner import quality
 from scanner.history.panel import Panel
-from scanner.market import calendar
+from scanner.market.calendar import Calendar
 
 _KEY = ["root", "expiry", "strike", "right"]
 
@@ -46,7 +46,7 @@ class Tape:
 
         newest: dict[tuple[str, date], pl.DataFrame] = {}
         excluded = []
-        for recorded in read_recorded(folder):
+        for recorded in read_recorded(folder, calendar=Calendar.standard()):
             excluded += [f"{refusal.path}: {refusal.reason}" for refusal in recorded.refusals]
             chain = recorded.chain
             if chain is None or chain.is_empty() or (symbols and chain["underlying"][0] not in symbols):
@@ -54,10 +54,9 @@ class Tape:
             key = (chain["underlying"][0], chain["session_date"][0])
             if key not in newest or chain["quote_time"][0] >= newest[key]["quote_time"][0]:
                 newest[key] = chain
-        closed = {key: chain for key, chain in newest.items() if calendar.is_session(key[1])}
-        excluded += [
-            f"{name} {day}: not a session of the exchange" for name, day in newest if not calendar.is_session(day)
-        ]
+        held = Calendar.standard().is_session
+        closed = {key: chain for key, chain in newest.items() if held(key[1])}
+        excluded += [f"{name} {day}: not a session of the exchange" for name, day in newest if not held(day)]
         if not closed:
             raise ValueError(f"no recorded chains to walk over in {folder}")
         chains = pl.concat(closed.values())
@@ -108,7 +107,7 @@ class Tape:
         tape = replace(self, volume=volume)
         for number, session in enumerate(self.sessions):
             chain = chains.filter(pl.col("session_date") == session)
-            verdicts = quality.judge(chain, tape.panel(number, 5), None, calendar.session_close(session))
+            verdicts = quality.judge(chain, tape.panel(number, 5), None, Calendar.standard().session_close(session))
             untrusted = verdicts.filter(pl.col("switches_off").is_in(["all", "volume"]))
             for name, reason in untrusted.select("underlying", "reason").iter_rows():
                 excluded.append(f"{name} {session}: {reason}")
@@ -131,6 +130,7 @@ class Tape:
             underlyings=self.underlyings,
             spot=self.spot[:, past],
             oi_asof=np.full(self.spot[:, past].shape, np.datetime64("NaT"), "datetime64[D]"),
+            calendar=Calendar.standard(),
         )
 
     def with_volume(self, volume: NDArray[np.float32]) -> Tape:

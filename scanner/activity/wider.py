@@ -241,7 +241,7 @@ def iv30_change_surprise(iv30: pl.DataFrame, panel: Panel) -> pl.DataFrame:
     if past.is_empty() or "iv30" not in past.columns:
         return empty
     ordered = past_sessions.beside_today(
-        past.select("underlying", "session_date", pl.col("iv30").cast(pl.Float64)), iv30
+        past.select("underlying", "session_date", pl.col("iv30").cast(pl.Float64)), iv30, panel.calendar
     )
     follows = pl.col("back").shift(1).over("underlying") == pl.col("back") + 1
     change = pl.col("iv30").log() - pl.col("iv30").log().shift(1).over("underlying")

@@ -20,7 +20,7 @@ from scanner.alerts.episodes import Event, EventKind
 from scanner.alerts.flagged import Flagged
 from scanner.alerts.keeping import Keeper
 from scanner.alerts.model import Confirmation
-from scanner.market import calendar
+from scanner.market.calendar import Calendar
 
 OPENED_SHARE = 0.5
 
@@ -56,7 +56,12 @@ class RuleScore:
 
 
 def confirm(
-    state: Keeper, open_interest: pl.DataFrame, now: datetime, matched: MatchedRandom | None = None
+    state: Keeper,
+    open_interest: pl.DataFrame,
+    now: datetime,
+    matched: MatchedRandom | None = None,
+    *,
+    calendar: Calendar,
 ) -> ConfirmationReport:
     """Decide every flagged session that can be decided now, and store it with its alert.
 
@@ -66,11 +71,12 @@ def confirm(
     state cannot be read or written.
     """
     markets = {flag: Published(open_interest.filter(pl.col("simulated") == flag)) for flag in (False, True)}
+    today = calendar.session_of(now)
     events: list[Event] = []
     waiting = 0
     with state.write() as ledger:
         for alert_id, group in _by_alert_session(ledger.flagged(outcome=Confirmation.pending)):
-            outcome, opened = judge(group, markets[group[0].simulated], calendar.session_of(now))
+            outcome, opened = judge(group, markets[group[0].simulated], today, calendar)
             if outcome is Confirmation.pending:
                 waiting += 1
                 continue
@@ -118,7 +124,9 @@ class Published:
         return underlying in self._seen
 
 
-def judge(group: Sequence[Flagged], published: Published, today: date) -> tuple[Confirmation, Mapping[str, int]]:
+def judge(
+    group: Sequence[Flagged], published: Published, today: date, calendar: Calendar
+) -> tuple[Confirmation, Mapping[str, int]]:
     """The verdict on one alert's flagged session, and by how much each contract's open interest rose.
 
     ``group`` holds the contracts of one alert and session; volumes and rises are summed over those whose open interest
@@ -128,7 +136,7 @@ def judge(group: Sequence[Flagged], published: Published, today: date) -> tuple[
     alive = [item for item in group if item.expiry is None or item.expiry > session]
     if not alive:
         return Confirmation.unconfirmable, {}
-    if not _is_published(alive, published, session, today):
+    if not _is_published(alive, published, session, today, calendar):
         return Confirmation.pending, {}
     before = calendar.previous_session(session)
     opened: dict[str, int] = {}
@@ -145,7 +153,9 @@ def judge(group: Sequence[Flagged], published: Published, today: date) -> tuple[
     return (Confirmation.confirmed if confirmed else Confirmation.faded), opened
 
 
-def _is_published(alive: Sequence[Flagged], published: Published, session: date, today: date) -> bool:
+def _is_published(
+    alive: Sequence[Flagged], published: Published, session: date, today: date, calendar: Calendar
+) -> bool:
     """Whether waiting longer cannot bring the open interest of the flagged session's close."""
     underlying = alive[0].underlying
     newest = published.newest(underlying)

@@ -17,7 +17,7 @@ from typing import Any
 from scanner.alerts.identity import Key, alert_id
 from scanner.alerts.model import Alert, Severity, Status
 from scanner.alerts.terms import RuleBook, Silence
-from scanner.market import calendar
+from scanner.market.calendar import Calendar
 
 
 class EventKind(StrEnum):
@@ -181,10 +181,11 @@ def is_over(episode: Episode, now: datetime, session: date, book: RuleBook) -> b
     """Whether an episode has been silent for longer than its cooldown, or its contract has expired."""
     alert = episode.alert
     expired = alert.expiry is not None and alert.expiry < session
-    return expired or _silent_longer_than(book.cooldown(alert.rule_id, alert.underlying), alert, session, now)
+    cooldown = book.cooldown(alert.rule_id, alert.underlying)
+    return expired or _silent_longer_than(cooldown, alert, session, now, book.calendar)
 
 
-def _silent_longer_than(cooldown: Silence, alert: Alert, session: date, now: datetime) -> bool:
+def _silent_longer_than(cooldown: Silence, alert: Alert, session: date, now: datetime, calendar: Calendar) -> bool:
     if cooldown.unit == "session":
         return len(calendar.sessions_between(alert.session_date, session)) - 1 > cooldown.count
     return now - alert.last_seen > timedelta(minutes=cooldown.count)

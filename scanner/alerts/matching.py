@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from scanner.alerts.confirmation import MatchedRandom, Published
 from scanner.alerts.flagged import Flagged
 from scanner.history.panel import Panel
-from scanner.market import calendar
 from scanner.metrics.matching import confirmed, matched_random
 
 
@@ -35,7 +34,7 @@ def matched_by(panel: Panel, open_interest: pl.DataFrame) -> MatchedRandom:
             return None
         column = panel.sessions.index(session)
         asof = panel.oi_asof[panel.underlyings.index(name), column]
-        if asof != np.datetime64(calendar.previous_session(session), "D"):
+        if asof != np.datetime64(panel.calendar.previous_session(session), "D"):
             return None
         alive = (pl.col("underlying") == name) & (pl.col("expiry") > session)
         of_name = panel.contracts.with_row_index("_row").filter(alive)

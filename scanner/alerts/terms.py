@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from scanner.market.calendar import Calendar
+
 
 class Silence(Protocol):
     """How long an identity may stay silent within one episode: a number of sessions or minutes."""
@@ -50,9 +52,13 @@ class RuleTerms(Protocol):
 
 
 class RuleBook:
-    """The rules of one scan, by id and underlying, with the configuration's cooldown where a rule has none."""
+    """The rules of one scan, by id and underlying, with the configuration's cooldown where a rule has none.
 
-    def __init__(self, rules: Sequence[RuleTerms], default: Silence) -> None:
+    ``calendar`` counts the sessions of a cooldown.
+    """
+
+    def __init__(self, rules: Sequence[RuleTerms], default: Silence, calendar: Calendar) -> None:
+        self.calendar = calendar
         self._variants: dict[str, list[RuleTerms]] = {}
         for rule in rules:
             self._variants.setdefault(rule.id, []).append(rule)

@@ -19,6 +19,7 @@ from scanner.alerts.stories import gather
 from scanner.alerts.surroundings import Frames
 from scanner.alerts.terms import RuleBook, RuleTerms
 from scanner.errors import ScanProblem, StoreError
+from scanner.market.calendar import Calendar
 from scanner.ruleset.model import Cooldown
 
 
@@ -74,6 +75,7 @@ def update(
     scan: ScanMeta,
     frames: Frames,
     *,
+    calendar: Calendar,
     budget: int,
     false_discovery_rate: float,
     cooldown: int = 1,
@@ -81,13 +83,13 @@ def update(
 ) -> AlertUpdate:
     """Turn a scan's findings into alerts and store what happened, in one transaction.
 
-    ``findings`` and ``frames`` are described in :mod:`scanner.alerts.drafts`; ``budget`` is how many new alerts a
-    session may raise, ``cooldown`` for how many sessions an identity may stay silent where its rule does not say.
-    Without a ``state`` nothing is remembered and every finding is new. Judging a moment again gives the same alerts,
-    not more of them. Where the state fails (a full disk, another writer that does not end) the alerts are told all the
-    same, and the problem with them.
+    ``findings`` and ``frames`` are described in :mod:`scanner.alerts.drafts`; ``calendar`` counts sessions, ``budget``
+    is how many new alerts a session may raise, ``cooldown`` for how many sessions an identity may stay silent where its
+    rule does not say. Without a ``state`` nothing is remembered and every finding is new. Judging a moment again gives
+    the same alerts, not more of them. Where the state fails (a full disk, another writer that does not end) the alerts
+    are told all the same, and the problem with them.
     """
-    book = RuleBook(rules, Cooldown(cooldown, "session"))
+    book = RuleBook(rules, Cooldown(cooldown, "session"), calendar)
     made = drafts(findings, book, scan, frames)
     left_out = tuple(not_judged)
     policy = Policy(budget, false_discovery_rate)

@@ -14,11 +14,12 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scanner.errors import CalendarError, UsageError
+from scanner.errors import UsageError
 
 if TYPE_CHECKING:
     from scanner.alerts.model import Severity
     from scanner.config import Settings
+    from scanner.market.calendar import Calendar
 
 log = logging.getLogger(__name__)
 
@@ -40,18 +41,12 @@ def settings(
     store's folder; ``source`` where chains come from, several in the order to try them; ``path`` recorded chains - a
     file, a folder or a glob -, which alone means ``source="files"``; ``accept_terms`` the sources whose terms of use
     the caller has read and accepts, beside those of the file; ``rules`` rule files and folders in place of the file's.
-    The configuration's days of the exchange's calendar count from here on. Raises ConfigError with every problem of the
-    file, each with its line, or UsageError.
+    Raises ConfigError with every problem of the file, each with its line, or UsageError.
     """
     from scanner import config as configuration
-    from scanner.market import calendar
     from scanner.sources.registry import RECORDED
 
     chosen = config if isinstance(config, configuration.Settings) else configuration.load(_path(config))
-    try:
-        calendar.amend(chosen.calendar)
-    except CalendarError as error:
-        raise UsageError(f"the configuration's `calendar:` {error}") from error
     if path is not None and source is None:
         source = RECORDED
     changes: dict[str, object] = {}
@@ -121,13 +116,11 @@ def symbols_for(given: str | Sequence[str], watchlist: str | None, settings: Set
     return symbology.each_once(symbol for names in settings.watchlists.values() for symbol in names)
 
 
-def instant_for(as_of: str | date | None) -> datetime | None:
+def instant_for(as_of: str | date | None, calendar: Calendar) -> datetime | None:
     """``as_of`` as an instant, UTC: ISO 8601 text or a moment with its time zone; a bare date is that session's close.
 
     Raises UsageError where it cannot be read.
     """
-    from scanner.market import calendar
-
     if as_of is None:
         return None
     if isinstance(as_of, datetime):

@@ -47,7 +47,6 @@ def confirm_once(settings: Settings, sources: Sequence[Source], symbols: tuple[s
     """:func:`confirm` with sources that are open; with nothing to fetch where nothing waits, a job may run all day."""
     from scanner.alerts import confirmation, matching
     from scanner.alerts.model import Confirmation
-    from scanner.market import calendar
     from scanner.market.symbology import plain_ticker
     from scanner.sources.receiving import Request, receive
     from scanner.store.recall import brought_up_to_date
@@ -64,11 +63,12 @@ def confirm_once(settings: Settings, sources: Sequence[Source], symbols: tuple[s
         received = receive(sources, Request(wanted, None, now, "confirm"))
         if received.chain is None:
             return Confirmed((), tuple(received.problems))
+        calendar = settings.exchange_calendar
         source, session = received.chain["source"][0], calendar.session_of(now)
         behind = brought_up_to_date(memory.store, session)
         panel = memory.store.history.panel(source, received.chain["underlying"].unique(), session)
         matched = matching.matched_by(panel, received.chain)
-        report = confirmation.confirm(memory.state, received.chain, now, matched)
+        report = confirmation.confirm(memory.state, received.chain, now, matched, calendar=calendar)
     sentences = [
         f"{event.alert.alert_id[:10]} {event.alert.title}: {event.alert.confirmation}" for event in report.events
     ]

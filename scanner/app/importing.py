@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from scanner.app.configuring import Place
     from scanner.config import Settings
     from scanner.frames import Frame
+    from scanner.market.calendar import Calendar
     from scanner.store.importing import ImportReport, Recorded
 
 
@@ -91,12 +92,13 @@ def import_chains(
     report = empty_report() if report is None else report
     opened = opening.open_store(configuring.settings(settings, store=store))
     paths = [Path(item) for item in recorded if isinstance(item, str | PathLike)]
-    handed_in = list(_handed_in(item for item in recorded if not isinstance(item, str | PathLike)))
+    handed_in = list(_handed_in((item for item in recorded if not isinstance(item, str | PathLike)), opened.calendar))
     tables = [file for path in paths for file in _files(path) if importing.is_table(file)]
     chains = [path for path in paths if path not in tables]
     progress.reading(len({file for path in chains for file in recorded_files(path)}.difference(tables)))
     importing.import_tables(opened, tables, report)
-    read = (item for item in read_recorded(*chains, now=clock.right_now()) if item.path not in tables)
+    found = read_recorded(*chains, calendar=opened.calendar, now=clock.right_now())
+    read = (item for item in found if item.path not in tables)
     all_of_them: Iterator[Recorded] = one_after_another(handed_in, read)
     importing.import_chains(
         opened,
@@ -116,13 +118,13 @@ def empty_report() -> ImportReport:
     return ImportReport()
 
 
-def _handed_in(frames: Iterable[Frame]) -> Iterator[_HandedIn]:
+def _handed_in(frames: Iterable[Frame], calendar: Calendar) -> Iterator[_HandedIn]:
     """One chain for each name, session and moment in the frames."""
     from scanner.sources.frames import chain_from
 
     for number, frame in enumerate(frames, 1):
         keys = ("source", "underlying", "session_date", "quote_time")
-        for part in chain_from(frame).partition_by(keys, maintain_order=True):
+        for part in chain_from(frame, calendar).partition_by(keys, maintain_order=True):
             yield _HandedIn(Path(f"frame {number}"), part)
 
 

@@ -100,10 +100,10 @@ def look_at(
     """
     from scanner import pipeline
     from scanner.app import preparing
-    from scanner.market import calendar
     from scanner.sources.receiving import Request
 
-    request = Request((symbol,), configuring.instant_for(as_of), clock.right_now(), "look")
+    calendar = settings.exchange_calendar
+    request = Request((symbol,), configuring.instant_for(as_of, calendar), clock.right_now(), "look")
     received, moment = opening.chain_of(settings, request, named_source=named_source, handed_in=handed_in)
     assert received.chain is not None
     with opening.memory_if_there(settings, calendar.session_of(moment)) as memory:

@@ -56,6 +56,7 @@ def open_store(settings: Settings, *, read_only: bool = False) -> Store:
 
     return Store.open(
         settings.store.path,
+        calendar=settings.exchange_calendar,
         read_only=read_only,
         pricing=preparing.pricing(settings),
         told=preparing.events_table(settings),
@@ -155,7 +156,9 @@ def chain_of(
         stored = _stored_chain(settings, request.symbols, request.as_of)
         if stored is not None:
             return receiving.Received(stored), request.as_of
-    received, moment = receiving.receive_as_of(sources_for(settings, request.as_of, handed_in), request)
+    received, moment = receiving.receive_as_of(
+        sources_for(settings, request.as_of, handed_in), request, settings.exchange_calendar
+    )
     if received.chain is None:
         said = "; ".join(problem.message for problem in received.problems)
         raise SourceError(said or f"{', '.join(request.symbols)}: no chain")
@@ -164,10 +167,9 @@ def chain_of(
 
 def _stored_chain(settings: Settings, symbols: Sequence[str], as_of: datetime) -> pl.DataFrame | None:
     """The newest quotes of one session that the store kept at a past moment, of the source that has the newest."""
-    from scanner.market import calendar
     from scanner.sources.receiving import newest_quotes
 
-    session = calendar.session_of(as_of)
+    session = settings.exchange_calendar.session_of(as_of)
     store = store_if_there(settings, session)
     if store is None:
         return None
@@ -191,7 +193,8 @@ def open_sources(settings: Settings, as_of: datetime | None = None) -> list[Sour
         )
     for name in settings.source:
         require_terms(name, settings.accept_terms)
-    return [open_source(name, settings, clock.right_now) for name in settings.source]
+    calendar = settings.exchange_calendar
+    return [open_source(name, settings, calendar, clock.right_now) for name in settings.source]
 
 
 def sources_for(settings: Settings, as_of: datetime | None, handed_in: Frame | None) -> list[Source]:
@@ -203,7 +206,8 @@ def sources_for(settings: Settings, as_of: datetime | None, handed_in: Frame | N
         return open_sources(settings, as_of)
     from scanner.sources.frames import FrameSource, chain_from
 
-    return [FrameSource(chain_from(handed_in))]
+    calendar = settings.exchange_calendar
+    return [FrameSource(chain_from(handed_in, calendar), calendar)]
 
 
 def usable_rules(settings: Settings, *, strict: bool) -> tuple[list[Rule], list[ScanProblem]]:

@@ -34,7 +34,7 @@ def setup(settings: Settings, store: Store | None, state: State | None, rules: S
         methods, events = Methods(pricing(settings)), events_table(settings)
     else:
         methods, events = Methods(store.pricing, store.models.fit), store.events
-    return Setup(rules, settings.alerts, methods, events, store, state)
+    return Setup(rules, settings.alerts, methods, events, settings.exchange_calendar, store, state)
 
 
 def curve(settings: Settings) -> Curve:

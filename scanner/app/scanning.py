@@ -60,7 +60,7 @@ def scan(
     if chain is not None and (source is not None or path is not None):
         raise UsageError("chain: a frame takes the place of --source and --path; give one of them")
     names = configuring.symbols_for(symbols, watchlist, configured)
-    instant = configuring.instant_for(as_of)
+    instant = configuring.instant_for(as_of, configured.exchange_calendar)
     sources = opening.sources_for(configured, instant, chain)
     if not symbols and watchlist is None and all(source.vendor.recorded for source in sources):
         names = ()
@@ -120,7 +120,7 @@ def _write_outputs(result: ScanResult, settings: Settings, state: State | None) 
         current = [alert for alert in listed.values() if alert.status is not Status.closed]
         name = f"watchlist-{result.scan.session_date}"
         dialect = watchlist.Dialect(wanted.dialect)
-        watchlist.write(current, wanted.path, name, dialect)
+        watchlist.write(current, wanted.path, name, dialect, settings.exchange_calendar)
         for sentence in watchlist.left_out(current, dialect):
             log.warning("%s", sentence)
     except ScannerError as error:

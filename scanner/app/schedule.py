@@ -23,7 +23,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
 
 from scanner.errors import CalendarError, ScannerError
-from scanner.market import calendar
+from scanner.market.calendar import FIRST, LAST, NEW_YORK, Calendar
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -56,17 +56,18 @@ class Always(BaseTrigger):  # type: ignore[misc] # apscheduler is untyped
 class DuringSession(BaseTrigger):  # type: ignore[misc] # apscheduler is untyped
     """Fires every so often while the exchange trades: at open + every, open + 2 x every, ... up to the close."""
 
-    def __init__(self, every: timedelta) -> None:
+    def __init__(self, every: timedelta, calendar: Calendar) -> None:
         self.every = every
+        self.calendar = calendar
 
     def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime | None:
         """The first instant of the grid after the previous fire time, and not before now; None beyond the calendar."""
         after = now - timedelta(microseconds=1) if previous_fire_time is None else max(previous_fire_time, now)
-        for day in _sessions_from(after):
-            opened = calendar.session_open(day)
+        for day in _sessions_from(after, self.calendar):
+            opened = self.calendar.session_open(day)
             count = max(1, (after - opened) // self.every + 1)
             candidate = opened + count * self.every
-            if candidate <= calendar.session_close(day):
+            if candidate <= self.calendar.session_close(day):
                 return candidate
         return None
 
@@ -74,29 +75,31 @@ class DuringSession(BaseTrigger):  # type: ignore[misc] # apscheduler is untyped
 class AtSession(BaseTrigger):  # type: ignore[misc] # apscheduler is untyped
     """Fires once a session: at the open or the option close of the slowest product, plus the source's delay."""
 
-    def __init__(self, moment: str, symbols: Sequence[str], delay: timedelta) -> None:
+    def __init__(self, moment: str, symbols: Sequence[str], delay: timedelta, calendar: Calendar) -> None:
         self.moment = moment
         self.symbols = tuple(symbols)
         self.delay = delay
+        self.calendar = calendar
 
     def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime | None:
         """The instant of the first session in which it lies after the previous one; None beyond the calendar."""
         after = now - timedelta(microseconds=1) if previous_fire_time is None else max(previous_fire_time, now)
-        return next((instant for day in _sessions_from(after) if (instant := self._instant(day)) > after), None)
+        sessions = _sessions_from(after, self.calendar)
+        return next((instant for day in sessions if (instant := self._instant(day)) > after), None)
 
     def _instant(self, day: date) -> datetime:
         if self.moment == "open":
-            return calendar.session_open(day) + self.delay
-        closes = [calendar.option_close(day, symbol) for symbol in self.symbols]
-        return max([calendar.session_close(day), *closes]) + self.delay + _AFTER_CLOSE
+            return self.calendar.session_open(day) + self.delay
+        closes = [self.calendar.option_close(day, symbol) for symbol in self.symbols]
+        return max([self.calendar.session_close(day), *closes]) + self.delay + _AFTER_CLOSE
 
 
-def _sessions_from(instant: datetime) -> Iterator[date]:
+def _sessions_from(instant: datetime, calendar: Calendar) -> Iterator[date]:
     """The session an instant belongs to and those after it, as far as the calendar goes.
 
     A clock that was never set says 1970; what is planned for the calendar's first days is due as soon as it is right.
     """
-    begins = datetime(calendar.FIRST.year, calendar.FIRST.month, 15, tzinfo=UTC)
+    begins = datetime(FIRST.year, FIRST.month, 15, tzinfo=UTC)
     try:
         day = calendar.session_of(max(instant, begins))
         while True:
@@ -106,15 +109,15 @@ def _sessions_from(instant: datetime) -> Iterator[date]:
         return
 
 
-def trigger_for(job: Job, symbols: Sequence[str], delay: timedelta) -> BaseTrigger:
+def trigger_for(job: Job, symbols: Sequence[str], delay: timedelta, calendar: Calendar) -> BaseTrigger:
     """The trigger that a configured job asks for. ``delay`` is how far behind the market the source is."""
     if job.at is not None:
-        return AtSession(job.at, symbols, delay)
+        return AtSession(job.at, symbols, delay, calendar)
     assert job.every is not None
-    return DuringSession(job.every) if job.during == "regular" else Always(job.every)
+    return DuringSession(job.every, calendar) if job.during == "regular" else Always(job.every)
 
 
-def too_late(job: Job, now: datetime) -> str | None:
+def too_late(job: Job, now: datetime, calendar: Calendar) -> str | None:
     """Why a run of a job says nothing any more at this moment, or None where it does.
 
     A scan of the session means something until the session has closed (and a few minutes more, for those that wait
@@ -139,12 +142,14 @@ class Schedule:
         jobs: Sequence[tuple[Job, BaseTrigger]],
         work: Callable[[Job], object],
         scheduler: BaseScheduler,
+        calendar: Calendar,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         last_runs: Mapping[str, datetime] | None = None,
     ) -> None:
         self._jobs = jobs
         self._work = work
         self._scheduler = scheduler
+        self._calendar = calendar
         self._clock = clock
         self._seen = now = clock()
         for job, trigger in jobs:
@@ -175,7 +180,7 @@ class Schedule:
             log.warning(
                 "job %s: never runs: the exchange's calendar ends on %s; a newer version may know more",
                 job.name,
-                calendar.LAST,
+                LAST,
             )
             return None
         self._scheduler.add_job(
@@ -186,7 +191,7 @@ class Schedule:
     def _run(self, job: Job) -> None:
         """One run of a job, where it still means something; whatever goes wrong in it is said, and the rest goes on."""
         try:
-            reason = too_late(job, self._clock())
+            reason = too_late(job, self._clock(), self._calendar)
             if reason is None:
                 self._work(job)
             else:
@@ -200,6 +205,7 @@ class Schedule:
 def run_until_stopped(
     jobs: Sequence[tuple[Job, BaseTrigger]],
     work: Callable[[Job], object],
+    calendar: Calendar,
     last_runs: Mapping[str, datetime] | None = None,
 ) -> int | None:
     """Run the schedule until SIGTERM, SIGINT or SIGHUP; the job under way is finished first.
@@ -211,7 +217,7 @@ def run_until_stopped(
         executors={"default": ThreadPoolExecutor(1)},
         job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
     )
-    schedule = Schedule(jobs, work, scheduler, last_runs=last_runs)
+    schedule = Schedule(jobs, work, scheduler, calendar, last_runs=last_runs)
     stopped = threading.Event()
     received: list[int] = []
 
@@ -245,4 +251,4 @@ def _stopping_signals() -> list[signal.Signals]:
 
 
 def _spoken(instant: datetime) -> str:
-    return f"{instant.astimezone(calendar.NEW_YORK):%Y-%m-%d %H:%M} New York"
+    return f"{instant.astimezone(NEW_YORK):%Y-%m-%d %H:%M} New York"

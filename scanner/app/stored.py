@@ -132,7 +132,8 @@ def watchlist(
         raise UsageError(f"--dialect {dialect}: there are {', '.join(lists.Dialect)}") from None
     found = alerts(min_severity=min_severity, newest_sessions=sessions, settings=settings, store=store)
     current = Alerts([alert for alert in found if alert.status is not Status.closed][:limit])
-    return Watchlist(current, lists.render(current, spelling), tuple(lists.left_out(current, spelling)))
+    calendar = configuring.settings(settings, store=store).exchange_calendar
+    return Watchlist(current, lists.render(current, spelling, calendar), tuple(lists.left_out(current, spelling)))
 
 
 def calibration_record(settings: Settings | Place | None, store: Place | None) -> list[Level]:

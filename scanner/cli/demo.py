@@ -44,7 +44,7 @@ def command(
             terminal.print_result(scanned.result, console, min_severity=least, kept=False)
     if format is not options.OutputFormat.table:
         printing.Printing(format).show(results)
-    files.write_text(output, watchlist.render([alert for result in results for alert in result.alerts]))
+    files.write_text(output, watchlist.generic([alert for result in results for alert in result.alerts]))
     page_file = output.with_name(REPORT)
     files.write_text(page_file, report.render(report.Report("Two stories in a simulated market", pages)))
     if format is options.OutputFormat.table:

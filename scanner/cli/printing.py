@@ -41,7 +41,7 @@ class Printing:
             return
         chosen = [self._narrowed(result) for result in results]
         if self.format is options.OutputFormat.csv:
-            text = watchlist.render([alert for result in chosen for alert in result.alerts])
+            text = watchlist.generic([alert for result in chosen for alert in result.alerts])
         elif len(chosen) == 1 and not self.lines:
             text = document.dumps(chosen[0]) + "\n"
         else:

@@ -55,10 +55,14 @@ def command(
         if isinstance(done, Confirmed):
             raise typer.Exit(1 if done.problems else 0)
         raise typer.Exit(exit_code(done, fail_on))
-    delay = max(source.vendor.delay for source in sources)
+    calendar, delay = settings.exchange_calendar, max(source.vendor.delay for source in sources)
     stopped_by = schedule.run_until_stopped(
-        [(job, schedule.trigger_for(job, settings.watchlists[job.watchlist], delay)) for job in settings.schedule],
+        [
+            (job, schedule.trigger_for(job, settings.watchlists[job.watchlist], delay, calendar))
+            for job in settings.schedule
+        ],
         worker.run,
+        calendar,
         worker.last_runs(),
     )
     if stopped_by is None:

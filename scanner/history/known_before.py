@@ -45,8 +45,9 @@ class Looks:
 class KnownBefore:
     """What was known before a chain: all that its numbers rest on but the chain itself.
 
-    ``panel`` remembers the sessions before it, ``earlier`` is the newest snapshot of its session before it, ``events``
-    are earnings, dividends and splits, ``looked`` is what earlier scans of its session saw.
+    ``panel`` remembers the sessions before it, by the calendar that all is judged by; ``earlier`` is the newest
+    snapshot of its session before it, ``events`` are earnings, dividends and splits, ``looked`` is what earlier scans
+    of its session saw.
     """
 
     panel: Panel

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import polars as pl
 
 from scanner.history.contract_ids import ContractIndex
+from scanner.market.calendar import Calendar
 from scanner.market.chain import RIGHT
 
 FIELDS = ("volume", "open_interest", "iv", "delta", "mid")
@@ -41,8 +42,9 @@ class Panel:
     ``volume``, ``open_interest``, ``iv``, ``delta`` and ``mid`` have shape (contracts, sessions), float32. ``spot``
     (dollars) and ``oi_asof`` (the close that the open interest of a session describes) have shape (underlyings,
     sessions). ``underlying_sessions`` holds one row per session and underlying with the underlying-scope metrics as
-    they stood at that close; it may reach further back than ``sessions``. ``fingerprint`` changes whenever anything in
-    the panel could have changed; empty where nobody keeps count.
+    they stood at that close; it may reach further back than ``sessions``. ``calendar`` is the one by which sessions are
+    counted, here and by whoever judges beside the panel. ``fingerprint`` changes whenever anything in the panel could
+    have changed; empty where nobody keeps count.
     """
 
     source: str
@@ -56,11 +58,12 @@ class Panel:
     underlyings: tuple[str, ...]
     spot: npt.NDArray[np.float64]
     oi_asof: npt.NDArray[np.datetime64]
+    calendar: Calendar
     underlying_sessions: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=UNDERLYING_SCHEMA))
     fingerprint: str = ""
 
     @classmethod
-    def empty(cls, source: str = "") -> Panel:
+    def empty(cls, source: str = "", *, calendar: Calendar) -> Panel:
         """A panel of no sessions: nothing is remembered."""
         nothing = np.empty((0, 0), np.float32)
         return cls(
@@ -75,6 +78,7 @@ class Panel:
             underlyings=(),
             spot=np.empty((0, 0)),
             oi_asof=np.empty((0, 0), "datetime64[D]"),
+            calendar=calendar,
         )
 
     def rows_of(self, chain: pl.DataFrame) -> npt.NDArray[np.int32]:

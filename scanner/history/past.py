@@ -6,20 +6,21 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from scanner.market import calendar
+from scanner.market.calendar import Calendar
 
 
-def previous(day: date) -> date | None:
+def previous(day: date, calendar: Calendar) -> date | None:
     """The exchange's session before a day; None at the start of the calendar."""
     return next(iter(calendar.sessions_before(day, 1)), None)
 
 
-def previous_of(days: pl.Series) -> pl.Series:
+def previous_of(days: pl.Series, calendar: Calendar) -> pl.Series:
     """:func:`previous` for a column of dates."""
-    return days.replace_strict({day: previous(day) for day in days.unique()}, default=None, return_dtype=pl.Date)
+    before = {day: previous(day, calendar) for day in days.unique()}
+    return days.replace_strict(before, default=None, return_dtype=pl.Date)
 
 
-def beside_today(past: pl.DataFrame, today: pl.DataFrame) -> pl.DataFrame:
+def beside_today(past: pl.DataFrame, today: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
     """The rows of ``past`` whose name is in ``today``, with ``back``: by how many sessions they lie before today's.
 
     Both frames have ``underlying session_date``; what is previous to a name's session today has ``back`` 1. Rows come

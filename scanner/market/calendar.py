@@ -2,18 +2,21 @@
 
 Sessions are named by their New York date. Instants are UTC. Every weekday is a session from 09:30 to 16:00 New York
 except those that ``exchange_calendar.csv`` lists, which ``tools/write_calendar.py`` writes from ``exchange_calendars``
-(XNYS), for a fixed range of years, so that no answer depends on today's date. What the exchange announces later - a day
-of mourning - is put in by :func:`amend`. Beyond those years no session is known, and asking for one is a CalendarError;
-only an expiry there is taken to end at an ordinary close.
+(XNYS), for a fixed range of years, so that no answer depends on today's date: that is :meth:`Calendar.standard`. What
+the exchange announces later - a day of mourning - makes another calendar, :meth:`Calendar.amended`. A calendar is
+handed to whoever asks about sessions; two of them do not know of each other. Beyond those years no session is known,
+and asking for one is a CalendarError; only an expiry there is taken to end at an ordinary close.
 """
 
 from __future__ import annotations
 
 import csv
+import hashlib
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -22,8 +25,6 @@ from scanner.errors import CalendarError
 from scanner.market import products
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import polars as pl
 
 Hours = tuple[time, time]
@@ -34,47 +35,227 @@ REGULAR_OPEN, REGULAR_CLOSE = time(9, 30), time(16, 0)
 _AM_SETTLEMENT = time(9, 30)
 _TABLE = Path(__file__).with_name("exchange_calendar.csv")
 _FRIDAY = 4
-_amended: dict[date, Hours | None] = {}
 
 
 @dataclass(frozen=True)
-class _Calendar:
-    """Every session, ascending, and the hours (New York) of those that do not keep the regular ones."""
+class Calendar:
+    """Every session, ascending, and the hours (New York) of those that do not keep the regular ones.
+
+    Equal where they say the same. What has been looked up is kept by each calendar for itself.
+    """
 
     days: tuple[date, ...]
-    odd_hours: dict[date, Hours]
+    odd_hours: Mapping[date, Hours] = field(hash=False)
+    _instants: dict[date, tuple[datetime, datetime]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    _settled: dict[tuple[date, str], datetime] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _monthly: dict[tuple[date, bool], bool] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    @classmethod
+    def standard(cls) -> Calendar:
+        """What the exchange has announced so far, as the package's table has it."""
+        return _standard()
+
+    def amended(self, changes: Mapping[date, Hours | None]) -> Calendar:
+        """This calendar but for some days: their hours, New York; None for closed.
+
+        Raises CalendarError for a day beyond the calendar.
+        """
+        if not changes:
+            return self
+        shut = {known_day(day) for day, hours in changes.items() if hours is None}
+        held = {day: hours for day, hours in changes.items() if hours is not None}
+        days = sorted({*self.days, *held} - shut)
+        odd = {**self.odd_hours, **held}
+        odd = {day: hours for day, hours in odd.items() if day not in shut and hours != (REGULAR_OPEN, REGULAR_CLOSE)}
+        return Calendar(tuple(map(known_day, days)), odd)
+
+    def told_later(self, day: date) -> str:
+        """What this calendar says of a day otherwise than the standard one; empty where it says the same."""
+        standard = Calendar.standard()
+        mine, theirs = (one._hours(day) if one.is_session(day) else None for one in (self, standard))
+        return "" if mine == theirs else f"{day} {mine}"
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Changes with anything the calendar says."""
+        told = f"{[day.toordinal() for day in self.days]}{sorted(self.odd_hours.items())}"
+        return hashlib.blake2b(told.encode(), digest_size=12).hexdigest()
+
+    def _index(self, day: date) -> int:
+        """Position of a session in the calendar. Raises ValueError where the day is not one."""
+        position = bisect_left(self.days, known_day(day))
+        if position == len(self.days) or self.days[position] != day:
+            raise ValueError(f"{day} is not a session of the exchange (weekend or holiday)")
+        return position
+
+    def is_covered(self, day: date) -> bool:
+        """Whether the calendar knows what a chain of that day is compared with: the day, and a session before it."""
+        return self.days[0] < day <= LAST
+
+    def is_session(self, day: date) -> bool:
+        """Whether the exchange trades on that day."""
+        position = bisect_left(self.days, day)
+        return position < len(self.days) and self.days[position] == day
+
+    def previous_session(self, day: date, count: int = 1) -> date:
+        """The ``count``-th session strictly before a day, which need not be a session itself."""
+        known_day(day - timedelta(days=1))
+        return self._at(bisect_left(self.days, day) - count, day)
+
+    def next_session(self, day: date, count: int = 1) -> date:
+        """The ``count``-th session strictly after a day, which need not be a session itself."""
+        known_day(day + timedelta(days=1))
+        return self._at(bisect_right(self.days, day) + count - 1, day)
+
+    def _at(self, position: int, day: date) -> date:
+        if not 0 <= position < len(self.days):
+            raise CalendarError(f"{day} lies too close to an end of the exchange's calendar, {FIRST} to {LAST}")
+        return self.days[position]
+
+    def session_on_or_before(self, day: date) -> date:
+        """The day itself where it is a session, else the last one before it."""
+        return self.previous_session(day + timedelta(days=1))
+
+    def sessions_between(self, first: date, last: date) -> list[date]:
+        """Every session from ``first`` to ``last``, both included."""
+        return list(self.days[bisect_left(self.days, first) : bisect_right(self.days, last)])
+
+    def sessions_before(self, day: date, count: int) -> list[date]:
+        """The last ``count`` sessions before a day, ascending; fewer at the start of the calendar."""
+        end = bisect_left(self.days, day)
+        return list(self.days[max(end - count, 0) : end])
+
+    def session_open(self, day: date) -> datetime:
+        """The instant a session opens, UTC."""
+        return self._hours(day)[0]
+
+    def session_close(self, day: date) -> datetime:
+        """The instant a session's regular trading ends, UTC: 16:00 New York, 13:00 on half days."""
+        return self._hours(day)[1]
+
+    def _hours(self, day: date) -> tuple[datetime, datetime]:
+        """The opening and the closing instant of a session, UTC. Raises ValueError where the day is not one."""
+        found = self._instants.get(day)
+        if found is None:
+            self._index(day)
+            opens, closes = self.odd_hours.get(day, (REGULAR_OPEN, REGULAR_CLOSE))
+            found = self._instants[day] = at_new_york(day, opens), at_new_york(day, closes)
+        return found
+
+    def session_of(self, instant: datetime) -> date:
+        """The session that quotes seen at an instant belong to: the newest one that has opened by then."""
+        day = new_york_date(instant)
+        if self.is_session(day) and self.session_open(day) <= instant:
+            return day
+        return self.previous_session(day)
+
+    def is_open(self, instant: datetime) -> bool:
+        """Whether regular trading is under way."""
+        return instant < self.session_close(self.session_of(instant))
+
+    def elapsed_fraction(self, instant: datetime) -> float:
+        """How much of its session has passed at an instant: 0 at the open, 1 at the close and until the next open."""
+        day = self.session_of(instant)
+        opened, closed = self.session_open(day), self.session_close(day)
+        return min(1.0, (instant - opened) / (closed - opened))
+
+    def expiry_instant(self, expiry: date, settlement: str) -> datetime:
+        """The instant a contract's value is fixed, UTC.
+
+        PM: the close of the expiry date (13:00 on half days); AM: 09:30 New York. A date that is no session - the
+        Saturdays that monthly options carried before February 2015, a holiday - is settled on the session before.
+        """
+        if not FIRST <= expiry <= LAST:
+            return at_new_york(expiry, _AM_SETTLEMENT if settlement == "AM" else REGULAR_CLOSE)
+        found = self._settled.get((expiry, settlement))
+        if found is None:
+            day = self.session_on_or_before(expiry)
+            found = at_new_york(day, _AM_SETTLEMENT) if settlement == "AM" else self.session_close(day)
+            self._settled[expiry, settlement] = found
+        return found
+
+    def expiry_instants(self, expiry: pl.Series, settlement: pl.Series) -> pl.Series:
+        """:meth:`expiry_instant` for whole columns (Date, AM/PM); returns Datetime("us", "UTC") of the same length."""
+        import polars as pl
+
+        frame = pl.DataFrame({"expiry": expiry, "settlement": settlement.cast(pl.String)})
+        distinct = frame.unique()
+        instants = [self.expiry_instant(day, kind) for day, kind in distinct.iter_rows()]
+        looked_up = distinct.with_columns(pl.Series("instant", instants, dtype=pl.Datetime("us", "UTC")))
+        joined = frame.join(looked_up, on=["expiry", "settlement"], how="left", maintain_order="left")
+        return joined["instant"]
+
+    def parse_instant(self, text: str) -> datetime:
+        """Read ``--as-of``: ISO 8601, UTC where no offset is given; a bare date means that session's close.
+
+        Raises ValueError saying what was expected.
+        """
+        try:
+            if len(text) == 10:
+                return self.session_close(date.fromisoformat(text))
+            instant = datetime.fromisoformat(text)
+        except ValueError as error:
+            raise ValueError(f"{text!r}: expected a session's date (2025-09-05) or ISO 8601 time ({error})") from error
+        return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+
+    def is_monthly_expiry(self, expiry: date, underlying: str = "") -> bool:
+        """Whether a date is a standard monthly expiry of an underlying's options.
+
+        That is the third Friday, or the session before it where it is a holiday; the Saturday after it, which monthly
+        options carried before February 2015, counts too. Options on volatility expire thirty days before the next
+        month's third Friday, or the session before where either day is a holiday.
+        """
+        key = (expiry, products.priced_off_future(underlying))
+        found = self._monthly.get(key)
+        if found is None:
+            found = self._is_monthly(*key)
+            if FIRST <= expiry <= LAST:
+                self._monthly[key] = found
+        return found
+
+    def _is_monthly(self, expiry: date, on_volatility: bool) -> bool:
+        if on_volatility:
+            return expiry == self._volatility_expiry(expiry.year, expiry.month)
+        third_friday = _third_friday(expiry.year, expiry.month)
+        return expiry in (self._session_by(third_friday), third_friday, third_friday + timedelta(days=1))
+
+    def _volatility_expiry(self, year: int, month: int) -> date:
+        """The day on which a month's options on volatility settle, thirty days before options on the index do."""
+        following = _third_friday(year + month // 12, month % 12 + 1)
+        nominal = following - timedelta(days=30)
+        if self._session_by(following) == following:
+            return self._session_by(nominal)
+        return self._session_by(nominal - timedelta(days=1))
+
+    def _session_by(self, day: date) -> date:
+        """The day itself or, where it is known to be a holiday, the session before it."""
+        return self.session_on_or_before(day) if FIRST < day <= LAST else day
+
+    def option_close(self, day: date, underlying: str) -> datetime:
+        """The instant trading in an underlying's options ends, UTC: the session's close, or a quarter hour later."""
+        late = timedelta(minutes=15) if products.closes_late(underlying) else timedelta()
+        return self.session_close(day) + late
+
+    def quotes_outlast_spot(self, day: date, underlying: str, quoted: datetime) -> bool:
+        """Whether quotes stamped at the close are of a quarter past it, when the underlying's price stands still."""
+        return products.closes_late(underlying) and self.is_session(day) and quoted >= self.session_close(day)
 
 
 @lru_cache(maxsize=1)
-def _calendar() -> _Calendar:
+def _standard() -> Calendar:
     with _TABLE.open(newline="", encoding="utf-8") as file:
-        irregular = {date.fromisoformat(row["date"]): _hours_of(row) for row in csv.DictReader(file)} | _amended
-    odd = {day: hours for day, hours in irregular.items() if hours is not None}
-    all_days = (FIRST + timedelta(days=number) for number in range((LAST - FIRST).days + 1))
-    days = tuple(day for day in all_days if day in odd or (day.weekday() <= _FRIDAY and day not in irregular))
-    return _Calendar(days, odd)
+        irregular = {date.fromisoformat(row["date"]): _hours_of(row) for row in csv.DictReader(file)}
+    every_day = (FIRST + timedelta(days=number) for number in range((LAST - FIRST).days + 1))
+    return Calendar(tuple(day for day in every_day if day.weekday() <= _FRIDAY), {}).amended(irregular)
 
 
 def _hours_of(row: dict[str, str]) -> Hours | None:
     return (time.fromisoformat(row["opens"]), time.fromisoformat(row["closes"])) if row["opens"] else None
 
 
-def amend(changes: Mapping[date, Hours | None]) -> None:
-    """Put days into the calendar of this process that its table has otherwise: their hours, New York; None for closed.
-
-    What was put there before goes. Raises CalendarError for a day beyond the calendar.
-    """
-    for day in changes:
-        _known(day)
-    if changes == _amended:
-        return
-    _amended.clear()
-    _amended.update(changes)
-    for remembered in (_calendar, _hours, expiry_instant, is_monthly_expiry):
-        remembered.cache_clear()
-
-
-def _known(day: date) -> date:
+def known_day(day: date) -> date:
     """The day, where it lies in the years of the calendar. Raises CalendarError elsewhere."""
     if not FIRST <= day <= LAST:
         raise CalendarError(
@@ -83,99 +264,9 @@ def _known(day: date) -> date:
     return day
 
 
-def _index(day: date) -> int:
-    """Position of a session in the calendar. Raises ValueError where the day is not one."""
-    days = _calendar().days
-    position = bisect_left(days, _known(day))
-    if position == len(days) or days[position] != day:
-        raise ValueError(f"{day} is not a session of the exchange (weekend or holiday)")
-    return position
-
-
-def is_covered(day: date) -> bool:
-    """Whether the calendar knows what a chain of that day is compared with: the day, and a session before it."""
-    return _calendar().days[0] < day <= LAST
-
-
-def is_session(day: date) -> bool:
-    """Whether the exchange trades on that day."""
-    days = _calendar().days
-    position = bisect_left(days, day)
-    return position < len(days) and days[position] == day
-
-
-def previous_session(day: date, count: int = 1) -> date:
-    """The ``count``-th session strictly before a day, which need not be a session itself."""
-    _known(day - timedelta(days=1))
-    return _calendar().days[_checked(bisect_left(_calendar().days, day) - count, day)]
-
-
-def next_session(day: date, count: int = 1) -> date:
-    """The ``count``-th session strictly after a day, which need not be a session itself."""
-    _known(day + timedelta(days=1))
-    return _calendar().days[_checked(bisect_right(_calendar().days, day) + count - 1, day)]
-
-
-def _checked(position: int, day: date) -> int:
-    if not 0 <= position < len(_calendar().days):
-        raise CalendarError(f"{day} lies too close to an end of the exchange's calendar, {FIRST} to {LAST}")
-    return position
-
-
-def session_on_or_before(day: date) -> date:
-    """The day itself where it is a session, else the last one before it."""
-    return previous_session(day + timedelta(days=1))
-
-
-def sessions_between(first: date, last: date) -> list[date]:
-    """Every session from ``first`` to ``last``, both included."""
-    days = _calendar().days
-    return list(days[bisect_left(days, first) : bisect_right(days, last)])
-
-
-def sessions_before(day: date, count: int) -> list[date]:
-    """The last ``count`` sessions before a day, ascending; fewer at the start of the calendar."""
-    days = _calendar().days
-    end = bisect_left(days, day)
-    return list(days[max(end - count, 0) : end])
-
-
-def session_open(day: date) -> datetime:
-    """The instant a session opens, UTC."""
-    return _hours(day)[0]
-
-
-def session_close(day: date) -> datetime:
-    """The instant a session's regular trading ends, UTC: 16:00 New York, 13:00 on half days."""
-    return _hours(day)[1]
-
-
-@lru_cache(maxsize=16_384)
-def _hours(day: date) -> tuple[datetime, datetime]:
-    """The opening and the closing instant of a session, UTC. Raises ValueError where the day is not one."""
-    _index(day)
-    opens, closes = _calendar().odd_hours.get(day, (REGULAR_OPEN, REGULAR_CLOSE))
-    return at_new_york(day, opens), at_new_york(day, closes)
-
-
-def session_of(instant: datetime) -> date:
-    """The session that quotes seen at an instant belong to: the newest one that has opened by then."""
-    day = new_york_date(instant)
-    if is_session(day) and session_open(day) <= instant:
-        return day
-    return previous_session(day)
-
-
-def is_open(instant: datetime) -> bool:
-    """Whether regular trading is under way."""
-    return instant < session_close(session_of(instant))
-
-
-def elapsed_fraction(instant: datetime) -> float:
-    """How much of its session has passed at an instant: 0 at the open, 1 at the close and until the next open."""
-    day = session_of(instant)
-    opened, closed = session_open(day), session_close(day)
-    return min(1.0, (instant - opened) / (closed - opened))
+def _third_friday(year: int, month: int) -> date:
+    middle = date(year, month, 15)
+    return middle + timedelta(days=(_FRIDAY - middle.weekday()) % 7)
 
 
 def new_york_date(instant: datetime) -> date:
@@ -186,88 +277,3 @@ def new_york_date(instant: datetime) -> date:
 def at_new_york(day: date, clock: time) -> datetime:
     """A New York wall-clock time as an instant, UTC."""
     return datetime.combine(day, clock, NEW_YORK).astimezone(UTC)
-
-
-@lru_cache(maxsize=16_384)
-def expiry_instant(expiry: date, settlement: str) -> datetime:
-    """The instant a contract's value is fixed, UTC.
-
-    PM: the close of the expiry date (13:00 on half days); AM: 09:30 New York. A date that is no session - the Saturdays
-    that monthly options carried before February 2015, a holiday - is settled on the session before.
-    """
-    day = expiry
-    if FIRST <= expiry <= LAST:
-        day = session_on_or_before(expiry)
-    if settlement == "AM":
-        return at_new_york(day, _AM_SETTLEMENT)
-    if FIRST <= day <= LAST:
-        return session_close(day)
-    return at_new_york(day, REGULAR_CLOSE)
-
-
-def expiry_instants(expiry: pl.Series, settlement: pl.Series) -> pl.Series:
-    """:func:`expiry_instant` for whole columns (Date, AM/PM); returns Datetime("us", "UTC") of the same length."""
-    import polars as pl
-
-    frame = pl.DataFrame({"expiry": expiry, "settlement": settlement.cast(pl.String)})
-    distinct = frame.unique()
-    instants = [expiry_instant(day, kind) for day, kind in distinct.iter_rows()]
-    looked_up = distinct.with_columns(pl.Series("instant", instants, dtype=pl.Datetime("us", "UTC")))
-    joined = frame.join(looked_up, on=["expiry", "settlement"], how="left", maintain_order="left")
-    return joined["instant"]
-
-
-def parse_instant(text: str) -> datetime:
-    """Read ``--as-of``: ISO 8601, UTC where no offset is given; a bare date means that session's close.
-
-    Raises ValueError saying what was expected.
-    """
-    try:
-        if len(text) == 10:
-            return session_close(date.fromisoformat(text))
-        instant = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise ValueError(f"{text!r}: expected a session's date (2025-09-05) or ISO 8601 time ({error})") from error
-    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
-
-
-@lru_cache(maxsize=16_384)
-def is_monthly_expiry(expiry: date, underlying: str = "") -> bool:
-    """Whether a date is a standard monthly expiry of an underlying's options.
-
-    That is the third Friday, or the session before it where it is a holiday; the Saturday after it, which monthly
-    options carried before February 2015, counts too. Options on volatility expire thirty days before the next month's
-    third Friday, or the session before where either day is a holiday.
-    """
-    if products.priced_off_future(underlying):
-        return expiry == _volatility_expiry(expiry.year, expiry.month)
-    third_friday = _third_friday(expiry.year, expiry.month)
-    return expiry in (_session_by(third_friday), third_friday, third_friday + timedelta(days=1))
-
-
-def _third_friday(year: int, month: int) -> date:
-    middle = date(year, month, 15)
-    return middle + timedelta(days=(_FRIDAY - middle.weekday()) % 7)
-
-
-def _volatility_expiry(year: int, month: int) -> date:
-    """The day on which the options on volatility of a month settle, thirty days before options on the index do."""
-    following = _third_friday(year + month // 12, month % 12 + 1)
-    nominal = following - timedelta(days=30)
-    return _session_by(nominal) if _session_by(following) == following else _session_by(nominal - timedelta(days=1))
-
-
-def _session_by(day: date) -> date:
-    """The day itself or, where it is known to be a holiday, the session before it."""
-    return session_on_or_before(day) if FIRST < day <= LAST else day
-
-
-def option_close(day: date, underlying: str) -> datetime:
-    """The instant trading in an underlying's options ends, UTC: the session's close, or a quarter of an hour later."""
-    late = timedelta(minutes=15) if products.closes_late(underlying) else timedelta()
-    return session_close(day) + late
-
-
-def quotes_outlast_spot(day: date, underlying: str, quoted: datetime) -> bool:
-    """Whether quotes stamped at the close are of a quarter past it, when the price of the underlying stands still."""
-    return products.closes_late(underlying) and is_session(day) and quoted >= session_close(day)

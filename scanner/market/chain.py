@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import polars as pl
 
 from scanner.errors import ChainError
-from scanner.market import calendar, symbology
+from scanner.market import symbology
+from scanner.market.calendar import FIRST, LAST, Calendar
 
 RIGHT = pl.Enum(["C", "P"])
 EXERCISE_STYLE = pl.Enum(["american", "european"])
@@ -73,15 +74,15 @@ def empty() -> pl.DataFrame:
     return pl.DataFrame(schema=SCHEMA)
 
 
-def conform(frame: pl.DataFrame) -> pl.DataFrame:
+def conform(frame: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
     """Cast, complete, order and check a frame so that it is a chain.
 
     Columns that may be null are added where absent; ``contract`` is built from its parts, and ``multiplier``,
     ``exercise_style``, ``settlement`` and ``nonstandard`` come from the root - or, where that is not known, from the
-    index - where the source is silent; NaN becomes null. Columns outside the contract are dropped. Raises ChainError
-    listing everything that is wrong.
+    index - where the source is silent; NaN becomes null. Columns outside the contract are dropped. ``calendar`` tells
+    which days a chain may be of. Raises ChainError listing everything that is wrong.
     """
-    frame = _complete(frame)
+    frame = _complete(frame, calendar)
     missing = [name for name in SCHEMA if name not in frame.columns]
     if missing:
         raise ChainError(f"columns missing: {', '.join(missing)}")
@@ -91,13 +92,13 @@ def conform(frame: pl.DataFrame) -> pl.DataFrame:
         raise ChainError(f"a column has the wrong type: {error}") from error
     floats = [name for name, dtype in SCHEMA.items() if dtype == pl.Float64]
     frame = frame.with_columns(pl.col(floats).fill_nan(None)).sort(SORT_KEY)
-    problems = _problems(frame)
+    problems = _problems(frame, calendar)
     if problems:
         raise ChainError("; ".join(problems))
     return frame
 
 
-def _complete(frame: pl.DataFrame) -> pl.DataFrame:
+def _complete(frame: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
     """Add what may be left out: nullable columns, the OSI symbol, and what root, underlying and expiry tell."""
     absent = [column for column in COLUMNS if not column.required and column.name not in frame.columns]
     frame = frame.with_columns(pl.lit(None, dtype=column.dtype).alias(column.name) for column in absent)
@@ -107,7 +108,7 @@ def _complete(frame: pl.DataFrame) -> pl.DataFrame:
     if not set(keys) <= set(frame.columns):
         return frame
     told = frame.select(keys).drop_nulls().unique()
-    info = [symbology.contract_info(*row) for row in told.iter_rows()]
+    info = [symbology.contract_info(root, name, expiry, calendar) for root, name, expiry in told.iter_rows()]
     known = told.with_columns(
         pl.Series(f"_{name}", [getattr(item, name) for item in info], dtype=SCHEMA[name]) for name in _TOLD_BY_ROOT
     )
@@ -120,7 +121,7 @@ def _complete(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _problems(frame: pl.DataFrame) -> list[str]:
+def _problems(frame: pl.DataFrame, calendar: Calendar) -> list[str]:
     """Everything in which a complete, typed frame still breaks the contract."""
     problems = []
     nulls = frame.select(pl.col(column.name).null_count() for column in COLUMNS if column.required).row(0, named=True)
@@ -135,7 +136,5 @@ def _problems(frame: pl.DataFrame) -> list[str]:
     problems += [f"{count} rows with a negative {name}" for name, count in negative.items() if count]
     beyond = [day for day in frame["session_date"].drop_nulls().unique().sort() if not calendar.is_covered(day)]
     if beyond:
-        problems.append(
-            f"labelled {beyond[0]}, outside the exchange's calendar, which knows {calendar.FIRST} to {calendar.LAST}"
-        )
+        problems.append(f"labelled {beyond[0]}, outside the exchange's calendar, which knows {FIRST} to {LAST}")
     return problems

@@ -14,7 +14,8 @@ from datetime import date
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
-from scanner.market import calendar, products
+from scanner.market import products
+from scanner.market.calendar import Calendar
 from scanner.market.products import ExerciseStyle, IndexRoot, Settlement
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ def _of_index(item: IndexRoot) -> RootInfo:
     )
 
 
-def contract_info(root: str, underlying: str, expiry: date) -> RootInfo:
+def contract_info(root: str, underlying: str, expiry: date, calendar: Calendar) -> RootInfo:
     """What root, underlying and expiry tell together: an index's contracts of a root that is not known are the index's.
 
     Vendors carry roots of before 2010 (``SPT`` of ``SPX``); those settled as the roots of today do at such an expiry.
@@ -140,27 +141,27 @@ def contract_info(root: str, underlying: str, expiry: date) -> RootInfo:
     info = root_info(root)
     if info.nonstandard or root in products.INDEX_ROOTS or not products.index_roots(underlying):
         return info
-    return _of_index(_roots_at(underlying, expiry)[0])
+    return _of_index(_roots_at(underlying, expiry, calendar)[0])
 
 
-def root_at(underlying: str, expiry: date | None) -> str:
+def root_at(underlying: str, expiry: date | None, calendar: Calendar) -> str:
     """The root of contracts whose source names none: an index's by the expiry, else the ticker without its marks.
 
     Where several are listed for the expiry (:func:`is_ambiguous`) it is the index's standard one.
     """
     if expiry is not None and FIRST_EXPIRY <= expiry <= LAST_EXPIRY:
-        roots = _roots_at(underlying, expiry)
+        roots = _roots_at(underlying, expiry, calendar)
         if roots:
             return roots[0].root
     return _CLASS_MARK.sub("", underlying)
 
 
-def is_ambiguous(underlying: str, expiry: date) -> bool:
+def is_ambiguous(underlying: str, expiry: date, calendar: Calendar) -> bool:
     """Whether an expiry of an index holds contracts of the morning's settlement and of the close's."""
-    return len({item.settlement for item in _roots_at(underlying, expiry)}) > 1
+    return len({item.settlement for item in _roots_at(underlying, expiry, calendar)}) > 1
 
 
-def _roots_at(underlying: str, expiry: date) -> list[IndexRoot]:
+def _roots_at(underlying: str, expiry: date, calendar: Calendar) -> list[IndexRoot]:
     """The roots of an index that are listed for such an expiry."""
     without = "others" if calendar.is_monthly_expiry(expiry, underlying) else "monthly"
     return [item for item in products.index_roots(underlying) if item.listed != without]

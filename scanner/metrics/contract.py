@@ -9,7 +9,6 @@ import numpy as np
 import polars as pl
 
 from scanner.history import past
-from scanner.market import calendar
 from scanner.metrics.arithmetic import ratio
 
 if TYPE_CHECKING:
@@ -79,7 +78,7 @@ def _iv_change(contracts: pl.DataFrame, panel: Panel, rows: NDArray[np.int32]) -
     """``iv`` minus that of the previous session."""
     before = np.full(contracts.height, np.nan)
     for session in contracts["session_date"].unique():
-        previous = past.previous(session)
+        previous = past.previous(session, panel.calendar)
         if previous in panel.sessions:
             mine = (contracts["session_date"] == session).to_numpy()
             before[mine] = _gather(panel.iv, rows[mine], panel.sessions.index(previous))
@@ -105,7 +104,7 @@ def _shown_at(contracts: pl.DataFrame, panel: Panel, closes_back: int) -> pl.Dat
     names = panel.underlying_rows(asof["underlying"])
     columns = np.full(asof.height, -1)
     for (newest,), held in asof.with_row_index("name").drop_nulls().group_by("oi_asof"):
-        earlier = calendar.sessions_before(cast("date", newest), closes_back)
+        earlier = panel.calendar.sessions_before(cast("date", newest), closes_back)
         mine = held["name"].to_numpy()
         mine = mine[names[mine] >= 0]
         if len(earlier) == closes_back and panel.sessions and mine.size:

@@ -10,14 +10,14 @@ import math
 import polars as pl
 
 from scanner.history.past import previous_of
-from scanner.market import calendar
+from scanner.market.calendar import Calendar
 
 _NEXT = pl.Schema({"underlying": pl.String, "next_earnings": pl.Date, "days_to_earnings": pl.Int64, "when": pl.String})
 # A normal variable's mean absolute value, in standard deviations.
 _MEAN_ABSOLUTE = math.sqrt(2 / math.pi)
 
 
-def next_dates(events: pl.DataFrame | None, chain: pl.DataFrame) -> pl.DataFrame:
+def next_dates(events: pl.DataFrame | None, chain: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
     """``underlying next_earnings days_to_earnings when``: the first earnings that a chain's quotes do not know yet.
 
     What is told before the open is over once the session has opened; what is told after the close is ahead in every
@@ -70,7 +70,7 @@ def implied_move(dates: pl.DataFrame, expiries: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def average_move(events: pl.DataFrame | None, closes: pl.DataFrame) -> pl.DataFrame:
+def average_move(events: pl.DataFrame | None, closes: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
     """``underlying earnings_average_move_pct``: mean absolute return over the sessions that took in past earnings.
 
     ``closes`` is ``session_date underlying spot``. A date counts where it says whether it was before the open or after
@@ -86,7 +86,7 @@ def average_move(events: pl.DataFrame | None, closes: pl.DataFrame) -> pl.DataFr
             before=pl.col("session_date").shift(1).over("underlying"),
         )
     )
-    returns = returns.filter(returns["before"] == previous_of(returns["session_date"]))
+    returns = returns.filter(returns["before"] == previous_of(returns["session_date"], calendar))
     past = events.filter(pl.col("kind") == "earnings").drop_nulls("when")
     at_open = past.filter(pl.col("when") == "before_open").join(
         returns, left_on=["underlying", "date"], right_on=["underlying", "session_date"]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import polars as pl
 
-from scanner.market import calendar
+from scanner.market.calendar import Calendar
 from scanner.metrics.arithmetic import CALL, GAMMA, PUT, known_sum, ratio
 
 KEY = ("underlying", "root", "expiry")
 
 
-def measure(contracts: pl.DataFrame, priced: pl.DataFrame) -> pl.DataFrame:
+def measure(contracts: pl.DataFrame, priced: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
     """One row an expiry. ``priced`` is the pricing stage's frame of expiries (forward, ATM volatility, skew)."""
     standard = contracts.filter(~pl.col("nonstandard"))
     volume, open_interest = pl.col("volume"), pl.col("open_interest")

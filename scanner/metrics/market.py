@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from scanner.history.past import beside_today
+from scanner.market.calendar import Calendar
 from scanner.market.products import INDEX_UNDERLYINGS
 from scanner.metrics.arithmetic import known_sum, ratio
 from scanner.metrics.underlying import mean_of_last, remembered
@@ -24,7 +25,7 @@ _SUMMED = (
 )
 
 
-def measure(underlyings: pl.DataFrame, past: pl.DataFrame) -> pl.DataFrame:
+def measure(underlyings: pl.DataFrame, past: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
     """Three rows: ``all``, ``index`` and ``single``. ``past`` is the panel's ``underlying_sessions``.
 
     Names whose chain is of an older session than the others' are left out. Comparisons with the past use only sessions
@@ -33,7 +34,7 @@ def measure(underlyings: pl.DataFrame, past: pl.DataFrame) -> pl.DataFrame:
     """
     frames = []
     underlyings = underlyings.filter(pl.col("session_date") == pl.col("session_date").max())
-    past = beside_today(remembered(past), underlyings)
+    past = beside_today(remembered(past), underlyings, calendar)
     is_index = pl.col("underlying").is_in(sorted(INDEX_UNDERLYINGS | INDEX_FUNDS))
     for segment, chosen in (("all", pl.lit(value=True)), ("index", is_index), ("single", ~is_index)):
         members = underlyings.filter(chosen)

@@ -18,7 +18,6 @@ from scanner.activity import VolumeModel, looks, selection
 from scanner.activity.time_of_day import share_of_volume
 from scanner.history.known_before import KnownBefore
 from scanner.history.panel import Panel
-from scanner.market import calendar
 from scanner.market import corporate_events as event_tables
 from scanner.metrics import contract, earnings, expiry, ladder, market, strike, underlying
 from scanner.pricing import PricedChain, Pricing
@@ -74,24 +73,24 @@ class Measured:
 
 def measure(chain: pl.DataFrame, known: KnownBefore, now: datetime, methods: Methods = STANDARD) -> Measured:
     """Measure a chain beside what was known before it; the frames have the columns of the field dictionary."""
-    panel = known.panel
+    panel, calendar = known.panel, known.panel.calendar
     events = event_tables.spelled_as(known.events, chain["underlying"].unique())
-    priced = methods.pricing.price(chain, event_tables.dividends(events))
+    priced = methods.pricing.price(chain, calendar, event_tables.dividends(events))
     contracts = contract.measure(priced.contracts, panel, now, known.earlier)
     elapsed = calendar.elapsed_fraction(cast("datetime", chain["quote_time"].max()))
     model = methods.fit(panel, events)
     contracts = model.score(contracts, panel, elapsed, events)
     contracts = contracts.with_columns(selection.roll_suspects(contracts), selection.priority(contracts))
-    dates = earnings.next_dates(events, contracts)
+    dates = earnings.next_dates(events, contracts, calendar)
     contracts = beside(contracts, "underlying", dates.drop("next_earnings", "when"))
     strikes = strike.measure(contracts)
-    expiries = expiry.measure(contracts, priced.expiries)
+    expiries = expiry.measure(contracts, priced.expiries, calendar)
     underlyings = beside(
         underlying.measure(contracts, expiries, priced.underlyings, panel),
         "underlying",
         dates.drop("when"),
         earnings.implied_move(dates, expiries),
-        earnings.average_move(events, underlying.remembered(panel.underlying_sessions)),
+        earnings.average_move(events, underlying.remembered(panel.underlying_sessions), calendar),
     )
     underlyings = beside(underlyings, "underlying", activity.iv30_change_surprise(underlyings, panel))
     completed = whole_session(contracts, elapsed)
@@ -102,7 +101,7 @@ def measure(chain: pl.DataFrame, known: KnownBefore, now: datetime, methods: Met
         "ladder": ladder.find(contracts, model.ladder),
         "expiry": beside(expiries, expiry.KEY, activity.expiry_surprises(model, completed, panel)),
         "underlying": underlyings,
-        "market": market.measure(underlyings, panel.underlying_sessions),
+        "market": market.measure(underlyings, panel.underlying_sessions, calendar),
     }
     return Measured(looks.charged(alone, known.looked, elapsed), alone, priced, model, elapsed, panel)
 

@@ -13,18 +13,18 @@ import polars as pl
 from numpy.typing import NDArray
 
 from scanner.kernels.compile import kernel
-from scanner.market import calendar
+from scanner.market.calendar import Calendar
 from scanner.metrics.arithmetic import CALL, GAMMA, HEDGE, known_sum, ratio
 
 _ONE_PERCENT = 0.01
 
 
-def measure(contracts: pl.DataFrame, expiries: pl.DataFrame) -> pl.DataFrame:
+def measure(contracts: pl.DataFrame, expiries: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
     """One row an underlying, with everything in this module; null where there is no gamma or no open interest.
 
     What is settled by the time of an underlying's newest quotes is over and counts for nothing here.
     """
-    ahead = _ahead(contracts, expiries)
+    ahead = _ahead(contracts, expiries, calendar)
     flags = ahead.select("root", "expiry", "is_next", "is_next_monthly")
     live = contracts.join(flags, on=["root", "expiry"], how="inner", maintain_order="left")
     dollars = pl.col("gamma") * pl.col("open_interest") * pl.col("multiplier") * HEDGE**2 * _ONE_PERCENT
@@ -45,7 +45,7 @@ def measure(contracts: pl.DataFrame, expiries: pl.DataFrame) -> pl.DataFrame:
     return summed
 
 
-def _ahead(contracts: pl.DataFrame, expiries: pl.DataFrame) -> pl.DataFrame:
+def _ahead(contracts: pl.DataFrame, expiries: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
     """The expiries not settled yet, with ``is_next`` and ``is_next_monthly``: whether it is the first such date."""
     quoted = contracts.group_by("underlying", "root", "expiry").agg(
         pl.col("settlement").first(), pl.col("quote_time").max()

@@ -13,7 +13,8 @@ from datetime import timedelta
 import polars as pl
 
 from scanner.history.panel import CONTRACT_SCHEMA
-from scanner.market import calendar, products
+from scanner.market import products
+from scanner.market.calendar import Calendar
 from scanner.market.chain import INSTANT
 from scanner.metrics import contract, underlying
 from scanner.pricing import PricedChain
@@ -53,13 +54,13 @@ class Summary:
         return Summary(self.contracts.filter(wanted), self.underlyings.filter(wanted))
 
 
-def of_session(priced: PricedChain, verdicts: pl.DataFrame) -> Summary:
+def of_session(priced: PricedChain, verdicts: pl.DataFrame, calendar: Calendar) -> Summary:
     """The summary of one session's chains, from what pricing gave of those that the gate trusted, and its verdicts.
 
     What had not traded yet when a session was last seen is not the session's volume: where the close was not seen
     volumes are null, and so is what is made of them.
     """
-    rows = _told_by_chain(priced.contracts)
+    rows = _told_by_chain(priced.contracts, calendar)
     final = rows.filter("final")["underlying"]
     contracts = priced.contracts
     if len(final) < rows.height:
@@ -90,15 +91,15 @@ def unpriced(chain: pl.DataFrame) -> PricedChain:
     )
 
 
-def closed(chain: pl.DataFrame) -> pl.Series:
+def closed(chain: pl.DataFrame, calendar: Calendar) -> pl.Series:
     """The underlyings of a chain whose quotes saw the close of their session."""
     last = chain.group_by("underlying", maintain_order=True).agg(
         pl.col("session_date").first(), pl.col("quote_time").max()
     )
-    return last.filter(_saw_the_close(last["session_date"]))["underlying"]
+    return last.filter(_saw_the_close(last["session_date"], calendar))["underlying"]
 
 
-def _told_by_chain(contracts: pl.DataFrame) -> pl.DataFrame:
+def _told_by_chain(contracts: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
     """What the chains themselves tell of each underlying's session."""
     rows = contracts.group_by("underlying", maintain_order=True).agg(
         pl.col("session_date", "simulated").first(),
@@ -106,10 +107,10 @@ def _told_by_chain(contracts: pl.DataFrame) -> pl.DataFrame:
         pl.col("oi_asof").max(),
         pl.col("quote_time").max(),
     )
-    return rows.with_columns(final=_saw_the_close(rows["session_date"]))
+    return rows.with_columns(final=_saw_the_close(rows["session_date"], calendar))
 
 
-def _saw_the_close(sessions: pl.Series) -> pl.Expr:
+def _saw_the_close(sessions: pl.Series, calendar: Calendar) -> pl.Expr:
     """Whether ``quote_time`` is late enough in ``session_date``; a day without a session has no close to wait for."""
     due = {day: calendar.session_close(day) - CLOSE_TOLERANCE for day in sessions.unique() if calendar.is_session(day)}
     late_enough = pl.col("session_date").replace_strict(due, default=None, return_dtype=INSTANT)

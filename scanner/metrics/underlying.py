@@ -9,7 +9,6 @@ import numpy as np
 import polars as pl
 
 from scanner.history import past as past_sessions
-from scanner.market import calendar
 from scanner.metrics import positioning
 from scanner.metrics.arithmetic import CALL, PUT, known_sum, ratio
 
@@ -52,11 +51,12 @@ def measure(contracts: pl.DataFrame, expiries: pl.DataFrame, priced: pl.DataFram
     Changes are against the exchange's session before this one and null without it.
     """
     standard = contracts.filter(~pl.col("nonstandard"))
+    placed = positioning.measure(standard, expiries, panel.calendar)
     today = (
         totals(standard)
         .join(_top_strike(standard), on="underlying", how="left", maintain_order="left")
         .join(priced, on="underlying", how="left", maintain_order="left")
-        .join(positioning.measure(standard, expiries), on="underlying", how="left", maintain_order="left")
+        .join(placed, on="underlying", how="left", maintain_order="left")
     )
     return _against_history(today, panel, cast("date", contracts["session_date"].max()))
 
@@ -107,7 +107,7 @@ def _top_strike(contracts: pl.DataFrame) -> pl.DataFrame:
 
 
 def _against_history(today: pl.DataFrame, panel: Panel, session: date) -> pl.DataFrame:
-    past = past_sessions.beside_today(remembered(panel.underlying_sessions), today)
+    past = past_sessions.beside_today(remembered(panel.underlying_sessions), today, panel.calendar)
     before = past.filter(pl.col("back") == 1).select(
         "underlying",
         put_call_volume_prev="put_call_volume",
@@ -165,7 +165,7 @@ def realised_volatility(panel: Panel, session: date) -> pl.DataFrame:
 
     Null where fewer than 15 of the 20 returns are known: what happened over a gap is no daily return.
     """
-    window = calendar.sessions_before(session, _RETURNS + 1)
+    window = panel.calendar.sessions_before(session, _RETURNS + 1)
     spot = np.full((len(panel.underlyings), len(window)), np.nan)
     for place, day in enumerate(window):
         if day in panel.sessions:

@@ -45,7 +45,7 @@ class Story:
 def list_text(alerts: Sequence[Alert], form: str) -> str:
     """Stored alerts as ``json`` (schema and alerts) or ``csv`` (the generic watchlist's columns)."""
     if form == "csv":
-        return watchlist.render(alerts)
+        return watchlist.generic(alerts)
     return to_json({"schema": SCHEMA, "alerts": [alert.as_dict() for alert in alerts]}) + "\n"
 
 

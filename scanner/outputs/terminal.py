@@ -23,7 +23,8 @@ from rich.text import Text
 
 from scanner.alerts.model import Alert, NotJudged, ScanMeta, Severity, Status
 from scanner.errors import ScanProblem
-from scanner.market import calendar, symbology
+from scanner.market import symbology
+from scanner.market.calendar import NEW_YORK
 from scanner.outputs import numbers
 from scanner.outputs.files import write_text
 from scanner.outputs.result import ScanResult
@@ -176,7 +177,7 @@ def counted(count: int, noun: str) -> str:
 
 def new_york(instant: datetime) -> str:
     """An instant as New York's clock shows it: ``2025-09-05 16:00 EDT``."""
-    return instant.astimezone(calendar.NEW_YORK).strftime("%Y-%m-%d %H:%M %Z")
+    return instant.astimezone(NEW_YORK).strftime("%Y-%m-%d %H:%M %Z")
 
 
 def _severity(alert: Alert, plain_glyphs: bool) -> Text:

@@ -17,6 +17,7 @@ from typing import Any
 
 from scanner.alerts.model import MARKET, Alert, iso
 from scanner.market import products, symbology
+from scanner.market.calendar import Calendar
 from scanner.outputs.delimited import csv_document, plain_number
 from scanner.outputs.files import write_text
 from scanner.outputs.text import file_name, printable
@@ -65,13 +66,20 @@ _IBKR_OWN_INDEX = frozenset({"XEO"})
 _SUFFIX = {Dialect.generic: ".csv", Dialect.tradingview: ".txt", Dialect.thinkorswim: ".csv", Dialect.ibkr: ".csv"}
 
 
-def render(alerts: Iterable[Alert], dialect: Dialect = Dialect.generic) -> str:
-    """The watchlist as text, newest session first and strongest first within it."""
-    subjects = _subjects(alerts)
+def generic(alerts: Iterable[Alert]) -> str:
+    """The watchlist as CSV, newest session first and strongest first within it."""
+    return csv_document(COLUMNS, (_row(group) for group in _subjects(alerts)))
+
+
+def render(alerts: Iterable[Alert], dialect: Dialect, calendar: Calendar) -> str:
+    """The watchlist as :func:`generic` has it, or in the same order as a platform imports it.
+
+    ``calendar`` tells the dates on which several kinds of an index's contracts expire.
+    """
     if dialect is Dialect.generic:
-        return csv_document(COLUMNS, (_row(group) for group in subjects))
+        return generic(alerts)
     platform = _PLATFORMS[dialect]
-    lines = dict.fromkeys(line for group in subjects for line in _lines(group[0], platform))
+    lines = dict.fromkeys(line for group in _subjects(alerts) for line in _lines(group[0], platform, calendar))
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -90,7 +98,7 @@ def left_out(alerts: Iterable[Alert], dialect: Dialect) -> list[str]:
     ]
 
 
-def write(alerts: Iterable[Alert], folder: Path, name: str, dialect: Dialect = Dialect.generic) -> Path:
+def write(alerts: Iterable[Alert], folder: Path, name: str, dialect: Dialect, calendar: Calendar) -> Path:
     """Write the watchlist of that name into a folder, whole or not at all; returns the file's path.
 
     A list of a simulated market says so in its file's name, since a platform's format cannot. Raises StoreError where
@@ -99,7 +107,7 @@ def write(alerts: Iterable[Alert], folder: Path, name: str, dialect: Dialect = D
     listed = list(alerts)
     label = "SIMULATED-" if any(alert.simulated for alert in listed) else ""
     path = folder / f"{label}{file_name(name, 'watchlist')}{_SUFFIX[dialect]}"
-    write_text(path, render(listed, dialect))
+    write_text(path, render(listed, dialect, calendar))
     return path
 
 
@@ -158,11 +166,11 @@ def _is_ticker(name: str) -> bool:
     return _TICKER.fullmatch(name) is not None
 
 
-def _lines(alert: Alert, platform: _Platform) -> Iterable[str]:
+def _lines(alert: Alert, platform: _Platform, calendar: Calendar) -> Iterable[str]:
     """What a platform's list says of an alert: its contracts and, where it is not about one, the underlying."""
     for contract in _contracts(alert):
         if not _is_odd(contract):
-            yield platform.option(contract, _name(alert))
+            yield platform.option(contract, _name(alert), calendar)
     if alert.contract is None and _is_ticker(_name(alert)):
         yield platform.underlying(_name(alert))
 
@@ -177,26 +185,26 @@ def _spelled(name: str, mark: str) -> str:
     return name if parts is None else mark.join(parts)
 
 
-def _tradingview_option(contract: symbology.Contract, _: str) -> str:
+def _tradingview_option(contract: symbology.Contract, _: str, __: Calendar) -> str:
     """``OPRA:GOOG250912C235.0``: the strike always has a decimal."""
     strike = plain_number(contract.strike)
     decimal = strike if "." in strike else f"{strike}.0"
     return f"OPRA:{contract.root}{contract.expiry:%y%m%d}{contract.right}{decimal}"
 
 
-def _thinkorswim_option(contract: symbology.Contract, _: str) -> str:
+def _thinkorswim_option(contract: symbology.Contract, _: str, __: Calendar) -> str:
     """``.GOOG250912C235``."""
     return f".{contract.root}{contract.expiry:%y%m%d}{contract.right}{plain_number(contract.strike)}"
 
 
-def _ibkr_option(contract: symbology.Contract, underlying: str) -> str:
+def _ibkr_option(contract: symbology.Contract, underlying: str, calendar: Calendar) -> str:
     """Trader Workstation's import: DES, underlying, type, exchange, expiry, strike, right, multiplier.
 
     Such a line does not tell an index's contracts of one date but of different settlement apart; the exchange's symbol
     does: SYM, symbol, exchange.
     """
     info = symbology.root_info(contract.root)
-    if symbology.is_ambiguous(info.underlying, contract.expiry):
+    if symbology.is_ambiguous(info.underlying, contract.expiry, calendar):
         return f"SYM,{contract.root:<6}{contract.osi.removeprefix(contract.root)},SMART"
     own = underlying if symbology.plain_ticker(underlying) == info.underlying else info.underlying
     name = contract.root if contract.root in _IBKR_OWN_INDEX else _spelled(own, " ")
@@ -216,7 +224,7 @@ def _ibkr_underlying(underlying: str) -> str:
 class _Platform:
     """How a platform spells a contract (of an underlying) and an underlying."""
 
-    option: Callable[[symbology.Contract, str], str]
+    option: Callable[[symbology.Contract, str, Calendar], str]
     underlying: Callable[[str], str]
 
 

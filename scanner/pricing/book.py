@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date, datetime
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from scanner.market import calendar, products
+from scanner.market import products
+from scanner.market.calendar import Calendar
 from scanner.pricing.curve import Curve
 from scanner.pricing.ex_dates import ahead
 from scanner.pricing.forward import Expiries
@@ -83,9 +86,15 @@ def find_expiries(chain: pl.DataFrame) -> NDArray[np.int64] | None:
     return offsets
 
 
-def read(chain: pl.DataFrame, offsets: NDArray[np.int64], curve: Curve, dividends: pl.DataFrame | None) -> Book:
+def read(
+    chain: pl.DataFrame,
+    offsets: NDArray[np.int64],
+    calendar: Calendar,
+    curve: Curve,
+    dividends: pl.DataFrame | None,
+) -> Book:
     """Read a sorted chain whose expiries are at ``offsets``."""
-    expiries = _expiries(chain, offsets)
+    expiries = _expiries(chain, offsets, calendar)
     instant = expiries["instant"].to_physical().to_numpy()
     quote_time = chain["quote_time"].to_physical().to_numpy()
     counts = np.diff(offsets)
@@ -126,14 +135,15 @@ def read(chain: pl.DataFrame, offsets: NDArray[np.int64], curve: Curve, dividend
         known=known,
         discount=np.exp(-rate * expiry_years),
         on_future=on_future,
-        outlasting=_outlasting(expiries, pl.Series(latest, dtype=pl.Datetime("us", "UTC"))),
+        outlasting=_outlasting(expiries, pl.Series(latest, dtype=pl.Datetime("us", "UTC")), calendar),
         stale=np.isin(expiries["session_date"].to_numpy(), _too_late(expiries["session_date"], curve)),
     )
-    _forbid(book, chain, quote_time, latest)
+    opened = {day: calendar.session_open(day) for day in chain["session_date"].unique() if calendar.is_session(day)}
+    _forbid(book, chain, opened, quote_time, latest)
     return book
 
 
-def _outlasting(expiries: pl.DataFrame, latest: pl.Series) -> Flags:
+def _outlasting(expiries: pl.DataFrame, latest: pl.Series, calendar: Calendar) -> Flags:
     """The expiries whose options trade on when the underlying has closed, and are quoted as of then."""
     heads = expiries.select("session_date", "underlying", latest=latest)
     told = {head: calendar.quotes_outlast_spot(*head) for head in heads.unique().iter_rows()}
@@ -145,7 +155,7 @@ def _floats(column: pl.Series) -> Floats:
     return np.ascontiguousarray(column.fill_null(np.nan).to_numpy(writable=True), dtype=np.float64)
 
 
-def _expiries(chain: pl.DataFrame, offsets: NDArray[np.int64]) -> pl.DataFrame:
+def _expiries(chain: pl.DataFrame, offsets: NDArray[np.int64], calendar: Calendar) -> pl.DataFrame:
     """What an expiry's first row says for all of them, with the instant it is settled at."""
     names = ("underlying", "root", "expiry", "session_date", "spot", "settlement", "exercise_style", "nonstandard")
     heads = chain.select(names)[offsets[:-1]]
@@ -192,9 +202,14 @@ def _prices(
     return np.where(traded, last, price), traded
 
 
-def _forbid(book: Book, chain: pl.DataFrame, quote_time: NDArray[np.int64], latest: NDArray[np.int64]) -> None:
+def _forbid(
+    book: Book,
+    chain: pl.DataFrame,
+    opened: Mapping[date, datetime],
+    quote_time: NDArray[np.int64],
+    latest: NDArray[np.int64],
+) -> None:
     """Set the reasons that need no model; of several the first named here is told."""
-    opened = {day: calendar.session_open(day) for day in chain["session_date"].unique() if calendar.is_session(day)}
     by_session = book.expiries["session_date"].replace_strict(
         opened, default=None, return_dtype=pl.Datetime("us", "UTC")
     )

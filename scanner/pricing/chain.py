@@ -15,6 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from scanner.errors import PricingError
+from scanner.market.calendar import Calendar
 from scanner.market.chain import SORT_KEY
 from scanner.pricing import forward, implied_rate, smile, volatility
 from scanner.pricing.book import WORDS, Book, Flags, Floats, find_expiries, read
@@ -48,10 +49,14 @@ class Pricing:
     use_vendor_iv: bool = False
 
     def price(
-        self, chain: pl.DataFrame, dividends: pl.DataFrame | None = None, sides: Sequence[Side] = _SIDES
+        self,
+        chain: pl.DataFrame,
+        calendar: Calendar,
+        dividends: pl.DataFrame | None = None,
+        sides: Sequence[Side] = _SIDES,
     ) -> PricedChain:
         """Price a chain, as :func:`price_chain` does."""
-        return price_chain(chain, self.curve, dividends, self.use_vendor_iv, sides)
+        return price_chain(chain, self.curve, dividends, self.use_vendor_iv, sides, calendar=calendar)
 
 
 def price_chain(
@@ -60,15 +65,17 @@ def price_chain(
     dividends: pl.DataFrame | None = None,
     use_vendor_iv: bool = False,
     sides: Sequence[Side] = _SIDES,
+    *,
+    calendar: Calendar,
 ) -> PricedChain:
     """Price every contract of a chain that conforms to :mod:`scanner.market.chain`.
 
-    ``curve`` discounts (default: the built-in Treasury curve). ``dividends`` (``underlying ex_date amount``, dollars a
-    share) are known discrete dividends: their value leaves the spot, and American contracts may be exercised before
-    each ex-date. What they leave of the carry that the forwards tell - dividends not announced yet, the cost of
-    borrowing the share - is a continuous yield, of either sign; without ``dividends`` all of it is. ``use_vendor_iv``
-    fills in the vendor's volatility where there is none of our own. ``sides`` says which volatilities to compute; the
-    others are null, and that of the mid is always computed.
+    ``curve`` discounts (default: the built-in Treasury curve); ``calendar`` tells when contracts are settled.
+    ``dividends`` (``underlying ex_date amount``, dollars a share) are known discrete dividends: their value leaves the
+    spot, and American contracts may be exercised before each ex-date. What they leave of the carry that the forwards
+    tell - dividends not announced yet, the cost of borrowing the share - is a continuous yield, of either sign; without
+    ``dividends`` all of it is. ``use_vendor_iv`` fills in the vendor's volatility where there is none of our own.
+    ``sides`` says which volatilities to compute; the others are null, and that of the mid is always computed.
 
     ``contracts`` holds the chain's rows in their order with, added: ``dte years mid price_basis spread_pct forward
     discount moneyness moneyness_sd otm otm_pct iv iv_bid iv_ask iv_reason iv_source delta gamma vega theta rho
@@ -86,10 +93,11 @@ def price_chain(
         raise PricingError(f"unknown side {', '.join(sorted(unknown))}; expected some of {', '.join(_SIDES)}")
     offsets = find_expiries(chain)
     if offsets is None:
-        priced = price_chain(chain.with_row_index("_place").sort(SORT_KEY), curve, dividends, use_vendor_iv, sides)
+        ordered = chain.with_row_index("_place").sort(SORT_KEY)
+        priced = price_chain(ordered, curve, dividends, use_vendor_iv, sides, calendar=calendar)
         contracts = priced.contracts.sort("_place").drop("_place")
         return PricedChain(contracts, priced.expiries, priced.underlyings)
-    return _price(chain, read(chain, offsets, curve or built_in(), dividends), use_vendor_iv, sides)
+    return _price(chain, read(chain, offsets, calendar, curve or built_in(), dividends), use_vendor_iv, sides)
 
 
 def _price(chain: pl.DataFrame, book: Book, use_vendor_iv: bool, sides: Sequence[Side]) -> PricedChain:

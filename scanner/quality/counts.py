@@ -13,7 +13,7 @@ import numpy.typing as npt
 import polars as pl
 
 from scanner.history.panel import Panel
-from scanner.market import calendar
+from scanner.market.calendar import NEW_YORK
 
 # How many past sessions a chain is compared with. Past that, a feed that changed its shape for good is the new normal.
 LOOK_BACK = 5
@@ -31,7 +31,7 @@ _CARRY_SHARE, _CARRY_WIDTHS = 0.01, 2.0
 # Calls worth as much as exercise gives, and no more: so many of them agree on the spot within this share.
 _EXERCISED_STRIKES, _EXERCISE_SHARE = 3, 0.01
 
-_TRADE_DAY = pl.col("last_trade_time").dt.convert_time_zone(str(calendar.NEW_YORK)).dt.date()
+_TRADE_DAY = pl.col("last_trade_time").dt.convert_time_zone(str(NEW_YORK)).dt.date()
 _TRADED = pl.col("volume") > 0
 _TWO_SIDED = (pl.col("bid") > 0) & (pl.col("ask") > 0)
 # No option is worth more than what it delivers: a call the underlying, a put its strike.
@@ -202,7 +202,8 @@ def _against_past(chain: pl.DataFrame, panel: Panel) -> list[pl.DataFrame]:
     """Comparisons with the newest sessions of the panel."""
     rows = panel.rows_of(chain)
     newest = chain.select(pl.col("session_date").min()).item()
-    back = (len(calendar.sessions_between(day, newest - timedelta(days=1))) for day in panel.sessions[-LOOK_BACK:])
+    between, before = panel.calendar.sessions_between, newest - timedelta(days=1)
+    back = (len(between(day, before)) for day in panel.sessions[-LOOK_BACK:])
     recent = sum(count <= FURTHEST_BACK for count in back)
     columns = range(len(panel.sessions) - 1, len(panel.sessions) - 1 - recent, -1)
     open_interest = chain["open_interest"].cast(pl.Float32).fill_null(np.nan).to_numpy()

@@ -15,7 +15,8 @@ from typing import Any
 import polars as pl
 
 from scanner.history.panel import Panel
-from scanner.market import calendar, products
+from scanner.market import products
+from scanner.market.calendar import NEW_YORK, Calendar
 from scanner.quality import counts
 
 VERDICTS = pl.Schema(
@@ -82,7 +83,7 @@ def judge(chain: pl.DataFrame, panel: Panel, previous: pl.DataFrame | None, now:
     found: list[tuple[str, str, str, str, str]] = []
     if chain.height:
         for row in counts.gather(chain, panel, previous).iter_rows(named=True):
-            found += _verdicts(row, now)
+            found += _verdicts(row | _of_the_calendar(row, panel.calendar), now)
     return pl.DataFrame(found, schema=VERDICTS, orient="row").sort("underlying", maintain_order=True)
 
 
@@ -138,6 +139,17 @@ def _told(unfinished: int, distrusted: int) -> str:
     return ", ".join(parts)
 
 
+def _of_the_calendar(seen: Evidence, calendar: Calendar) -> Evidence:
+    """What the calendar knows of a chain's label: was a session held, when did it open, and which was before it."""
+    day, held = seen["session_date"], calendar.is_session(seen["session_date"])
+    return {
+        "held": held,
+        "opened": calendar.session_open(day) if held else None,
+        "session_before": calendar.previous_session(day),
+        "outlasts_spot": calendar.quotes_outlast_spot(day, seen["underlying"], seen["quote_time"]),
+    }
+
+
 def _verdicts(seen: Evidence, now: datetime) -> Iterator[tuple[str, str, str, str, str]]:
     """Every verdict on one underlying. What is switched off already needs no second reason."""
     name, off = seen["underlying"], set[str]()
@@ -162,7 +174,7 @@ def _weekend(seen: Evidence, _: datetime) -> Found | None:
 
 def _holiday(seen: Evidence, _: datetime) -> Found | None:
     day = seen["session_date"]
-    if calendar.is_session(day):
+    if seen["held"]:
         return None
     repeats = f"; its volumes repeat {_likeness(seen)}" if _is_repeat(seen) else ""
     return ("all",), f"labelled {day}, a holiday of the exchange: no session was held{repeats}", f"{day}"
@@ -170,9 +182,9 @@ def _holiday(seen: Evidence, _: datetime) -> Found | None:
 
 def _before_open(seen: Evidence, now: datetime) -> Found | None:
     quoted = min(seen["quote_time"], now)
-    if quoted >= calendar.session_open(seen["session_date"]):
+    if quoted >= seen["opened"]:
         return None
-    at = quoted.astimezone(calendar.NEW_YORK)
+    at = quoted.astimezone(NEW_YORK)
     reason = f"quoted at {at:%Y-%m-%d %H:%M} New York, before session {seen['session_date']} opened"
     return ("volume", "quotes", "spot"), reason, quoted.isoformat()
 
@@ -217,11 +229,10 @@ def _incomplete(seen: Evidence, _: datetime) -> Found | None:
 
 
 def _no_trades(seen: Evidence, _: datetime) -> Found | None:
-    opened = calendar.session_open(seen["session_date"])
     usual = seen.get("least_volume") or 0
     if seen["volume"] or usual < BUSY_VOLUME or seen["known_sessions"] < 3:
         return None
-    if seen["quote_time"] < opened + QUIET_FOR:
+    if seen["quote_time"] < seen["opened"] + QUIET_FOR:
         return None
     return ("volume",), f"no contract has traded, where every recent session saw at least {usual:,.0f}", ""
 
@@ -257,7 +268,7 @@ def _absurd_quotes(seen: Evidence, _: datetime) -> Found | None:
 
 
 def _oi_lagging(seen: Evidence, _: datetime) -> Found | None:
-    asof, due = seen["oi_asof"], calendar.previous_session(seen["session_date"])
+    asof, due = seen["oi_asof"], seen["session_before"]
     if asof is None or asof >= due:
         return None
     return ("open_interest",), f"open interest is of {asof}, not yet of the previous close {due}", f"{asof}"
@@ -282,7 +293,7 @@ def _oi_not_refreshed(seen: Evidence, _: datetime) -> Found | None:
 
 
 def _oi_impossible(seen: Evidence, _: datetime) -> Found | None:
-    previous = calendar.previous_session(seen["session_date"])
+    previous = seen["session_before"]
     changed, wrong = seen.get("changed_beside_volume") or 0, seen.get("impossible") or 0
     if seen.get("oi_session") != previous or changed < UNCHANGED_LEAST or wrong < IMPOSSIBLE_SHARE * changed:
         return None
@@ -318,11 +329,9 @@ def _spot_off_parity(seen: Evidence, _: datetime) -> Found | None:
 
 def _spot_share(seen: Evidence) -> float:
     """How far the spot may be off what calls and puts imply: a future has its own price, quotes of 16:15 their own."""
-    name = seen["underlying"]
-    if products.priced_off_future(name):
+    if products.priced_off_future(seen["underlying"]):
         return math.inf
-    late = calendar.quotes_outlast_spot(seen["session_date"], name, seen["quote_time"])
-    return LATE_SPOT_SHARE if late else SPOT_SHARE
+    return LATE_SPOT_SHARE if seen["outlasts_spot"] else SPOT_SHARE
 
 
 _CHECKS: dict[str, Check] = {

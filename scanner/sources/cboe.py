@@ -16,6 +16,7 @@ import polars as pl
 
 from scanner.errors import ScannerError
 from scanner.market import products, symbology
+from scanner.market.calendar import Calendar
 from scanner.market.symbology import plain_ticker
 from scanner.sources.base import Clock, Fetched, SourceSettings, failed
 from scanner.sources.formats import building
@@ -50,10 +51,10 @@ _NO_CHAIN = (
 )
 
 
-def open_source(settings: SourceSettings, clock: Clock | None) -> CboeSource:
+def open_source(settings: SourceSettings, calendar: Calendar, clock: Clock | None) -> CboeSource:
     """The source with a client of its own."""
     del settings, clock
-    return CboeSource(PoliteClient())
+    return CboeSource(PoliteClient(), calendar)
 
 
 class CboeSource:
@@ -61,8 +62,9 @@ class CboeSource:
 
     vendor = VENDORS["cboe"]
 
-    def __init__(self, client: PoliteClient, base_url: str = BASE_URL) -> None:
+    def __init__(self, client: PoliteClient, calendar: Calendar, base_url: str = BASE_URL) -> None:
         self._client = client
+        self._calendar = calendar
         self._base_url = base_url.rstrip("/")
 
     def chains(self, symbols: Iterable[str], now: datetime) -> Iterator[Fetched]:
@@ -85,7 +87,7 @@ class CboeSource:
             for name in _file_names(ticker):
                 answer = self._client.get(self._base_url + _CHAIN.format(name))
                 if answer.status == 200:
-                    return _read(symbol, answer, now)
+                    return _read(symbol, answer, self._calendar, now)
                 if answer.status not in (403, 404):
                     return failed(
                         symbol, "http_error", f"{symbol}: cboe answered HTTP {answer.status}; try again later"
@@ -114,13 +116,14 @@ def _file_names(ticker: str) -> list[str]:
     return [ticker] if parts is None else [".".join(parts), "".join(parts)]
 
 
-def _read(symbol: str, answer: Answer, now: datetime) -> Fetched:
+def _read(symbol: str, answer: Answer, calendar: Calendar, now: datetime) -> Fetched:
     findings = Findings(symbol)
     try:
         document = parse_json(answer.body)
         if not _FORMAT.recognises(document):
             raise UnreadableError("JSON, but not a chain (no data.options)")
-        rows = building.keyed(clean(_FORMAT.rows(document, File(Path(symbol)), findings), findings))
+        file = File(Path(symbol), calendar)
+        rows = building.keyed(clean(_FORMAT.rows(document, file, findings), findings, calendar))
         about = rows["underlying"].unique().to_list()
         if any(plain_ticker(name) != plain_ticker(symbol) for name in about):
             raise UnreadableError(f"it is about {', '.join(about)}")
@@ -129,7 +132,8 @@ def _read(symbol: str, answer: Answer, now: datetime) -> Fetched:
             rows = rows.with_columns(seen_at=pl.lit(now))
         if rows.height and rows["seen_at"][0] > now + _CLOCKS_APART:
             raise UnreadableError(f"it is stamped {rows['seen_at'][0]:%Y-%m-%d %H:%M} UTC, which is still to come")
-        built = building.build(rows, building.Payload(_FORMAT.source, _FORMAT.delay, now=now), findings)
+        payload = building.Payload(_FORMAT.source, calendar, _FORMAT.delay, now=now)
+        built = building.build(rows, payload, findings)
     except (UnreadableError, *_NO_CHAIN) as error:
         return failed(symbol, "unreadable", f"{symbol}: cboe's answer cannot be understood: {error}")
     refusals = tuple(str(refusal) for refusal in findings.take())

@@ -10,7 +10,8 @@ from pathlib import Path
 import polars as pl
 
 from scanner.errors import ScanProblem, UsageError
-from scanner.market import calendar, parts
+from scanner.market import parts
+from scanner.market.calendar import Calendar, new_york_date
 from scanner.market.symbology import plain_ticker
 from scanner.sources.base import STAGE, Clock, Fetched, SourceSettings, failed
 from scanner.sources.formats import building
@@ -23,11 +24,11 @@ __all__ = ["FilesSource", "RecordedChain", "Refusal", "read_recorded", "recorded
 _LATE_CLOSE = timedelta(minutes=15)  # options on indices and broad ETFs trade until 16:15
 
 
-def open_source(settings: SourceSettings, clock: Clock | None) -> FilesSource:
+def open_source(settings: SourceSettings, calendar: Calendar, clock: Clock | None) -> FilesSource:
     """The source over the files that the settings name. Raises UsageError where they name none."""
     if settings.path is None:
         raise UsageError("source files: which ones? Give `--path PATH` (a file, a folder or a glob)")
-    return FilesSource(settings.path, clock)
+    return FilesSource(settings.path, calendar, clock)
 
 
 class FilesSource:
@@ -39,8 +40,9 @@ class FilesSource:
 
     vendor = VENDORS["files"]
 
-    def __init__(self, path: Path, clock: Clock | None = None) -> None:
+    def __init__(self, path: Path, calendar: Calendar, clock: Clock | None = None) -> None:
         self._path = path
+        self._calendar = calendar
         self._clock = clock
 
     def chains(self, symbols: Iterable[str], now: datetime) -> Iterator[Fetched]:
@@ -51,13 +53,13 @@ class FilesSource:
         clock = None if self._clock is None else self._clock()
 
         def wanted(key: Key) -> bool:
-            return _may_serve(key, set(asked.values()), now, clock)
+            return _may_serve(key, set(asked.values()), self._calendar, now, clock)
 
-        for recorded in read_recorded(self._path, wanted=wanted, now=clock):
+        for recorded in read_recorded(self._path, calendar=self._calendar, wanted=wanted, now=clock):
             if recorded.chain is None:
                 for refusal in recorded.refusals:
                     unread.setdefault(refusal.path, []).append(refusal)
-            elif known_at(recorded.chain, now):
+            elif known_at(recorded.chain, self._calendar, now):
                 source, underlying = recorded.chain.select("source", "underlying").row(0)
                 of_name = newest.setdefault(plain_ticker(underlying), {})
                 of_name.setdefault(source, _Newest()).take(_Taken.of(recorded, recorded.chain))
@@ -124,7 +126,7 @@ class _Newest:
         return Fetched(symbol, chain, notes=tuple(dict.fromkeys(notes)))
 
 
-def _may_serve(key: Key, asked: set[str], now: datetime, clock: datetime | None) -> bool:
+def _may_serve(key: Key, asked: set[str], calendar: Calendar, now: datetime, clock: datetime | None) -> bool:
     """Whether a chain may be the one asked for; one from after the clock's time is read, so that it is refused."""
     underlying, session, quote_time, _ = key
     if asked and plain_ticker(underlying) not in asked:
@@ -132,20 +134,20 @@ def _may_serve(key: Key, asked: set[str], now: datetime, clock: datetime | None)
     if clock is not None and _claims_after(clock, session, quote_time):
         return True
     if quote_time is not None:
-        label = session or calendar.new_york_date(quote_time)
-        if building.stamped(quote_time, label, underlying, label=True) > now + _LATE_CLOSE:
+        label = session or new_york_date(quote_time)
+        if building.stamped(quote_time, label, underlying, calendar, label=True) > now + _LATE_CLOSE:
             return False
-    return session is None or session <= calendar.new_york_date(now)
+    return session is None or session <= new_york_date(now)
 
 
 def _claims_after(clock: datetime, session: date | None, quote_time: datetime | None) -> bool:
-    if session is not None and session > calendar.new_york_date(clock):
+    if session is not None and session > new_york_date(clock):
         return True
     return quote_time is not None and quote_time > clock
 
 
-def known_at(chain: pl.DataFrame, now: datetime) -> bool:
+def known_at(chain: pl.DataFrame, calendar: Calendar, now: datetime) -> bool:
     """Whether a chain was there at a time. From the close on the closing chain was, though some trade to 16:15."""
     quote_time: datetime = chain["quote_time"][0]
-    close = building.close_of(chain["session_date"][0])
+    close = building.close_of(chain["session_date"][0], calendar)
     return quote_time <= now or (now >= close and quote_time <= close + _LATE_CLOSE)

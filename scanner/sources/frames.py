@@ -10,6 +10,7 @@ import polars as pl
 
 from scanner.errors import ChainError
 from scanner.frames import to_polars
+from scanner.market.calendar import Calendar
 from scanner.market.chain import INSTANT, SCHEMA, conform
 from scanner.market.symbology import plain_ticker
 from scanner.sources.base import Fetched, failed
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from scanner.frames import Frame
 
 
-def chain_from(frame: Frame) -> pl.DataFrame:
+def chain_from(frame: Frame, calendar: Calendar) -> pl.DataFrame:
     """A caller's frame as a chain (:mod:`scanner.market.chain` has its columns).
 
     Raises UsageError for what is no frame, ChainError that says all that is wrong with one: columns missing or of the
@@ -36,7 +37,7 @@ def chain_from(frame: Frame) -> pl.DataFrame:
         raise ChainError(
             f"moments without a time zone: {', '.join(floating)}; give them one (.dt.tz_localize('UTC') in pandas)"
         )
-    chain = conform(given)
+    chain = conform(given, calendar)
     mixed = chain.group_by("underlying").agg(pl.col("source").unique().sort()).filter(pl.col("source").list.len() > 1)
     if mixed.height:
         name, sources = mixed.sort("underlying").row(0)
@@ -51,7 +52,8 @@ def _is_floating(dtype: pl.DataType) -> bool:
 class FrameSource:
     """The newest chain of each name at or before ``now`` out of a frame that is a chain (:func:`chain_from`)."""
 
-    def __init__(self, chain: pl.DataFrame) -> None:
+    def __init__(self, chain: pl.DataFrame, calendar: Calendar) -> None:
+        self._calendar = calendar
         self.vendor = Vendor(
             ",".join(chain["source"].unique().sort()),
             "chains handed in as a frame",
@@ -69,7 +71,7 @@ class FrameSource:
     def chains(self, symbols: Iterable[str], now: datetime) -> Iterator[Fetched]:
         """One answer for each symbol asked, in that order; without symbols, for every name in the frame."""
         for symbol in tuple(symbols) or sorted(self._names):
-            known = [part for part in self._names.get(plain_ticker(symbol), ()) if known_at(part, now)]
+            known = [part for part in self._names.get(plain_ticker(symbol), ()) if known_at(part, self._calendar, now)]
             if known:
                 yield Fetched(symbol, known[-1])
             else:

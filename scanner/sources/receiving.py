@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 import polars as pl
 
 from scanner.errors import ScanProblem
-from scanner.market import calendar
+from scanner.market.calendar import Calendar
 from scanner.market.chain import SORT_KEY
 from scanner.market.symbology import each_once, plain_ticker
 
@@ -46,7 +46,7 @@ class Received:
         return found + len({problem.symbol for problem in self.problems})
 
 
-def receive_as_of(sources: Sequence[Source], request: Request) -> tuple[Received, datetime]:
+def receive_as_of(sources: Sequence[Source], request: Request, calendar: Calendar) -> tuple[Received, datetime]:
     """What the sources give that can be judged, and the moment it is judged as of."""
     received = receive(sources, request)
     moment = _moment(request, sources, received.chain)

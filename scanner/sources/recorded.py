@@ -15,6 +15,7 @@ from typing import Any
 import polars as pl
 
 from scanner.errors import CalendarError
+from scanner.market.calendar import Calendar
 from scanner.sources import formats
 from scanner.sources.formats import building, reading
 from scanner.sources.formats.base import (
@@ -38,12 +39,13 @@ Wanted = Callable[[Key], bool]
 
 
 def read_recorded(
-    *paths: Path | str, wanted: Wanted | None = None, now: datetime | None = None
+    *paths: Path | str, calendar: Calendar, wanted: Wanted | None = None, now: datetime | None = None
 ) -> Iterator[RecordedChain]:
     """Every chain in files, folders (with their sub-folders) or globs, file by file in the order of their names.
 
     Each :class:`RecordedChain` carries the refusals met since the one before it; one without a chain carries what is
-    left over, or why a file gave nothing. Memory stays bounded for files of any size. ``wanted`` may turn chains down
+    left over, or why a file gave nothing. Memory stays bounded for files of any size. ``calendar`` tells the
+    sessions. ``wanted`` may turn chains down
     by (underlying, session, quote time, payload time), as far as the file gives them, before they are built. ``now`` is
     the clock's time: chains that claim to be from after it are refused. A file in which nothing traded in the session
     it says it is of comes last, once the others have told whether that was the session.
@@ -55,7 +57,7 @@ def read_recorded(
             reason = "no recorded chains in this folder" if path.is_dir() else "no such file or folder"
             yield RecordedChain(path, "", None, (Refusal(str(path), None, reason, 0),))
         found += inside
-    yield from _Reading(wanted or (lambda _: True), now).files(found)
+    yield from _Reading(calendar, wanted or (lambda _: True), now).files(found)
 
 
 @dataclass
@@ -66,6 +68,7 @@ class _Reading:
     other parts have told theirs.
     """
 
+    calendar: Calendar
     wanted: Wanted
     now: datetime | None
     told: dict[tuple[str, str], set[date]] = field(default_factory=dict)
@@ -161,7 +164,7 @@ class _Opened:
             yield from self._one_pass(keys, self.findings if number == 0 else Findings(self.findings.path))
 
     def _tables(self, findings: Findings) -> Iterator[pl.DataFrame]:
-        return (building.keyed(clean(rows, findings)) for rows in self.rows(findings))
+        return (building.keyed(clean(rows, findings, self.file.calendar)) for rows in self.rows(findings))
 
     def _passes(self, wanted: Wanted) -> list[dict[Key, int]]:
         """Which keys to collect in which pass over the file, with the table each ends in.
@@ -170,7 +173,7 @@ class _Opened:
         """
         spans: dict[Key, _Span] = {}
         for number, rows in enumerate(self.rows(Findings(self.findings.path))):
-            table = building.keyed(chain_columns(rows))
+            table = building.keyed(chain_columns(rows, self.file.calendar))
             for *values, count in table.group_by(list(building.KEY), maintain_order=True).len().iter_rows():
                 span = spans.setdefault(_key(values), _Span(number))
                 span.end, span.rows = number, span.rows + count
@@ -205,6 +208,7 @@ class _Opened:
             return
         payload = building.Payload(
             self.format.source,
+            self.file.calendar,
             self.format.delay,
             late=self.file.stamp_is_late,
             days=self.file.days,
@@ -233,7 +237,7 @@ def _open(path: Path, findings: Findings, run: _Reading) -> _Opened:
     if start.kind == "json":
         document = reading.document(path)
         whole = formats.of_json(document)
-        file = File(path)
+        file = File(path, run.calendar)
 
         def of_document(findings: Findings) -> Iterator[pl.DataFrame]:
             yield whole.rows(document, file, findings)
@@ -246,7 +250,7 @@ def _open(path: Path, findings: Findings, run: _Reading) -> _Opened:
     else:
         tabular, header_line = formats.of_text(start.lines)
         names = tabular.names(split_fields(start.lines[header_line - 1]))
-    file = File(path, start.lines[: max(header_line - 1, 0)])
+    file = File(path, run.calendar, start.lines[: max(header_line - 1, 0)])
 
     def of_blocks(findings: Findings) -> Iterator[pl.DataFrame]:
         parquet = start.kind == "parquet"

@@ -1,7 +1,7 @@
 """The register of vendors: one row says all that the rest of the program knows of one.
 
 A vendor is its row here and the one module that the row names; nothing else names it. The module is imported when the
-vendor is opened and has one function for that, ``open_source(settings, clock)``, which returns a
+vendor is opened and has one function for that, ``open_source(settings, calendar, clock)``, which returns a
 :class:`~scanner.sources.base.Source`. ``docs/adding-a-vendor.md`` goes through the steps.
 """
 
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, cast
 from scanner.errors import TermsError, UsageError
 
 if TYPE_CHECKING:
+    from scanner.market.calendar import Calendar
     from scanner.sources.base import Clock, Source, SourceSettings
 
 
@@ -98,9 +99,9 @@ def require_terms(name: str, accepted: Iterable[str]) -> None:
     )
 
 
-def open_source(name: str, settings: SourceSettings, clock: Clock | None = None) -> Source:
+def open_source(name: str, settings: SourceSettings, calendar: Calendar, clock: Clock | None = None) -> Source:
     """The source of that name, ready to use. Raises UsageError where it does not exist or lacks a setting.
 
-    ``clock`` tells the time by which recorded chains from the future are known.
+    ``calendar`` tells the exchange's sessions, ``clock`` the time by which recorded chains from the future are known.
     """
-    return cast("Source", import_module(vendor_of(name).module).open_source(settings, clock))
+    return cast("Source", import_module(vendor_of(name).module).open_source(settings, calendar, clock))

@@ -8,7 +8,7 @@ from datetime import date, datetime
 import polars as pl
 
 from scanner.errors import SourceError
-from scanner.market import calendar
+from scanner.market.calendar import Calendar
 from scanner.sources.base import Clock, Fetched, SourceSettings, failed
 from scanner.sources.registry import VENDORS
 from scanner.sources.simulation.market import SOURCE, Market
@@ -20,9 +20,9 @@ DEFAULT_SEED, DEFAULT_RATE = 1, 0.042
 SYMBOLS: tuple[str, ...] = tuple(sorted(NAMES))
 
 
-def open_source(settings: SourceSettings, clock: Clock | None) -> SimulatedSource:
-    """The plain simulated market."""
-    del settings, clock
+def open_source(settings: SourceSettings, calendar: Calendar, clock: Clock | None) -> SimulatedSource:
+    """The plain simulated market, which keeps to the standard calendar whatever the exchange announces."""
+    del settings, calendar, clock
     return SimulatedSource()
 
 
@@ -65,7 +65,7 @@ class SimulatedSource:
     def _frames(self, names: list[Name], now: datetime) -> dict[str, pl.DataFrame]:
         if not names:
             return {}
-        session = calendar.session_of(now)
+        session = Calendar.standard().session_of(now)
         story = self._story.of({name.symbol for name in names})
         frame = Market(names, session, session, seed=self._seed, rate=self._rate, story=story).at(now)
         return {str(part["underlying"][0]): part for part in frame.partition_by("underlying", maintain_order=True)}
@@ -103,5 +103,5 @@ def sample_market(
     story: Story | None = None,
 ) -> list[pl.DataFrame]:
     """``count`` sessions ending with ``last``, one chain frame each; nothing is planted in them but the ``story``."""
-    first = calendar.previous_session(last, count - 1)
+    first = Calendar.standard().previous_session(last, count - 1)
     return list(sessions(symbols, first, last, seed, story))

@@ -17,8 +17,8 @@ import polars as pl
 
 from scanner import quality
 from scanner.errors import StoreError
-from scanner.market import calendar
 from scanner.market import corporate_events as event_tables
+from scanner.market.calendar import Calendar
 from scanner.market.corporate_actions import Actions
 from scanner.metrics import summary
 from scanner.metrics.summary import Summary
@@ -58,6 +58,7 @@ class Deriver:
     calculation_version: str
     actions: Actions
     events: pl.DataFrame
+    calendar: Calendar
 
     def derive(self, source: str, session: date, underlyings: Iterable[str]) -> list[Derived]:
         """Judge and summarise one session of some underlyings, from the newest quotes each has in the store."""
@@ -67,7 +68,7 @@ class Deriver:
         panel = self.history.recent(source, listed, session)
         verdicts = quality.judge(chain, panel, earlier, now=chain.select(pl.col("quote_time").max()).item())
         trusted, _ = quality.apply(chain, verdicts)
-        found = summary.of_session(self._priced(trusted), verdicts)
+        found = summary.of_session(self._priced(trusted), verdicts, self.calendar)
         self._write(source, session, found, self.lineages(source, session, listed))
         by_name = {str(name): part for (name,), part in verdicts.partition_by("underlying", as_dict=True).items()}
         nothing = verdicts.clear()
@@ -109,7 +110,7 @@ class Deriver:
         names = chain["underlying"].unique().sort()
         dividends = event_tables.dividends(event_tables.spelled_as(self.events, names))
         try:
-            return self.pricing.price(chain, dividends, sides=("mid",))
+            return self.pricing.price(chain, self.calendar, dividends, sides=("mid",))
         except Exception as error:
             if len(names) == 1:
                 session = chain["session_date"][0]
@@ -157,7 +158,7 @@ class Deriver:
             names = [name for name in listed if held.get(name) != due[name]]
             if names:
                 stale[session] = names
-            if calendar.is_session(session):
+            if self.calendar.is_session(session):
                 newest.update(due)
         return stale
 
@@ -173,7 +174,7 @@ class Deriver:
 
     def _lineage(self, name: str, session: date, before: str, chains: Iterable[StoredChain]) -> str:
         """A digest of all that the summary of one session of one underlying is made from."""
-        told = self.actions.about(name, session)
+        told = self.actions.about(name, session) + self.calendar.told_later(session)
         in_order = sorted(chains, key=lambda item: (item.quote_time, item.scan_id))
         parts = [before, self.calculation_version, told, *(item.fingerprint for item in in_order)]
         return hashlib.blake2b("\n".join(parts).encode(), digest_size=12).hexdigest()
@@ -182,7 +183,7 @@ class Deriver:
         """The lineage that each name's newest session before this one has."""
         wanted, found = set(names), dict[str, str]()
         for day in reversed(self.summaries.sessions(source)):
-            if wanted and day < session and calendar.is_session(day):
+            if wanted and day < session and self.calendar.is_session(day):
                 rows = self.summaries.underlyings(source, day, wanted)
                 found.update(rows.select("underlying", "lineage").iter_rows())
                 wanted -= found.keys()

@@ -13,7 +13,7 @@ import polars as pl
 from scanner.history.baseline import Baseline, Column, gather
 from scanner.history.contract_ids import Ids
 from scanner.history.panel import FIELDS, Matrix, Panel
-from scanner.market import calendar
+from scanner.market.calendar import Calendar
 from scanner.market.corporate_actions import Actions
 from scanner.quality import counts
 from scanner.store.resident import BaselineFiles, Kept
@@ -38,9 +38,15 @@ class History:
     """
 
     def __init__(
-        self, summaries: Summaries, calculation_version: str, actions: Actions, files: BaselineFiles | None = None
+        self,
+        summaries: Summaries,
+        calculation_version: str,
+        actions: Actions,
+        calendar: Calendar,
+        files: BaselineFiles | None = None,
     ) -> None:
         self._files = files
+        self._calendar = calendar
         self._summaries = summaries
         self._version = calculation_version
         self._actions = actions
@@ -86,8 +92,9 @@ class History:
         if resident.panel is None or not _same(resident.rows, rows):
             resident.rows = rows
             stamps = [self._summaries.stamp(source, session) for session in known]
-            told = (source, names, depth, self._version, str(resident.basis), window, stamps)
-            resident.panel = _assemble(source, resident.baseline, rows, repr(told))
+            made_by = (self._version, self._calendar.fingerprint)
+            told = (source, names, depth, *made_by, str(resident.basis), window, stamps)
+            resident.panel = _assemble(source, resident.baseline, rows, self._calendar, repr(told))
         return resident.panel
 
     def _resident_for(
@@ -170,7 +177,7 @@ class History:
 
     def _sessions(self, source: str, before: date) -> list[date]:
         """The summarised sessions before a date; labels on which the exchange was shut hold nothing to remember."""
-        return [day for day in self._summaries.sessions(source) if day < before and calendar.is_session(day)]
+        return [day for day in self._summaries.sessions(source) if day < before and self._calendar.is_session(day)]
 
 
 def _same(one: list[pl.DataFrame], other: list[pl.DataFrame]) -> bool:
@@ -218,7 +225,9 @@ class ResidentPanel(Panel):
         return matrix
 
 
-def _assemble(source: str, baseline: Baseline, parts: list[pl.DataFrame], fingerprint: str) -> Panel:
+def _assemble(
+    source: str, baseline: Baseline, parts: list[pl.DataFrame], calendar: Calendar, fingerprint: str
+) -> Panel:
     rows = pl.concat(parts, how="diagonal_relaxed") if parts else pl.DataFrame(schema=UNDERLYING_ROWS)
     window = baseline.sessions
     underlyings = tuple(sorted(set(rows["underlying"])))
@@ -241,6 +250,7 @@ def _assemble(source: str, baseline: Baseline, parts: list[pl.DataFrame], finger
         underlyings=underlyings,
         spot=spot,
         oi_asof=oi_asof,
+        calendar=calendar,
         underlying_sessions=rows.sort("session_date", "underlying"),
         fingerprint=fingerprint,
     )

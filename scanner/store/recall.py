@@ -11,6 +11,7 @@ import polars as pl
 
 from scanner.errors import ScanProblem, StoreError
 from scanner.history.panel import Panel
+from scanner.market.calendar import Calendar
 from scanner.metrics import summary
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Memory:
     lineages: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, store: Store | None, chain: pl.DataFrame) -> Memory:
+    def of(cls, store: Store | None, chain: pl.DataFrame, calendar: Calendar) -> Memory:
         """What the store remembers of a chain's names from before it.
 
         One source's volumes never meet another's: where several sources served a scan, the history is that of the one
@@ -44,11 +45,11 @@ class Memory:
         """
         (source, names), *others = _served(chain)
         if store is None:
-            return cls(None, chain, Panel.empty(source))
+            return cls(None, chain, Panel.empty(source, calendar=calendar))
         session = cast("date", chain["session_date"].max())
         problems = brought_up_to_date(store, session)
         try:
-            closed = summary.closed(chain.filter(_of_panel(chain, source)))
+            closed = summary.closed(chain.filter(_of_panel(chain, source)), calendar)
             lineages = store.lineages(source, session, closed) if len(closed) else {}
             panel = store.history.panel(source, names, session)
             earlier = store.snapshots.earlier(chain.filter(pl.col("source") == source))
@@ -56,7 +57,7 @@ class Memory:
         except (StoreError, OSError) as error:
             message = f"{error}; judged without history"
             problems += (ScanProblem("", "store", "not_read", message),)
-            return cls(store, chain, Panel.empty(source), problems=problems)
+            return cls(store, chain, Panel.empty(source, calendar=calendar), problems=problems)
         return cls(store, chain, panel, earlier, notes, problems, lineages)
 
     def keep(self, scan_id: str, priced: PricedChain, verdicts: pl.DataFrame, moment: datetime) -> list[ScanProblem]:
@@ -77,7 +78,9 @@ class Memory:
                 if not fresh.is_empty():
                     self.store.snapshots.write(fresh, scan_id)
                 if undisturbed:
-                    measured = summary.of_session(priced, verdicts).of(pl.Series(list(undisturbed)))
+                    measured = summary.of_session(priced, verdicts, self.panel.calendar).of(
+                        pl.Series(list(undisturbed))
+                    )
                     self.store.keep_measured(mine, measured)
         except (StoreError, OSError) as error:
             return [ScanProblem("", "store", "not_stored", str(error))]

@@ -13,6 +13,7 @@ import polars as pl
 
 from scanner.errors import StoreError
 from scanner.market import corporate_events
+from scanner.market.calendar import Calendar
 from scanner.market.corporate_actions import Actions, Rename, read_renames
 from scanner.metrics.summary import CALCULATION_VERSION, Summary
 from scanner.pricing import Pricing
@@ -41,9 +42,17 @@ class Store:
     """Snapshots, the summaries derived from them, and the history over those. Open it with :meth:`open`."""
 
     def __init__(
-        self, path: Path, *, read_only: bool, pricing: Pricing, calculation_version: str, told: pl.DataFrame
+        self,
+        path: Path,
+        *,
+        calendar: Calendar,
+        read_only: bool,
+        pricing: Pricing,
+        calculation_version: str,
+        told: pl.DataFrame,
     ) -> None:
         self.path = path
+        self.calendar = calendar
         self.read_only = read_only
         self.snapshots = Snapshots(path / "snapshots")
         self.summaries = Summaries(path / "summaries")
@@ -62,13 +71,15 @@ class Store:
         pricing: Pricing | None = None,
         calculation_version: str = CALCULATION_VERSION,
         told: pl.DataFrame | None = None,
+        *,
+        calendar: Calendar,
     ) -> Store:
         """Open a store, making the folder where it is new.
 
-        ``pricing`` is how chains are priced where sessions are summarised anew (default: by the built-in curve), and
-        ``calculation_version`` names the calculation. ``told`` is a table of events that others keep (the
-        configuration's file), known beside the store's own; of two that name the same event its word counts. Raises
-        StoreError where the folder cannot be used.
+        ``calendar`` is the one that all in it is judged by. ``pricing`` is how chains are priced where sessions are
+        summarised anew (default: by the built-in curve), and ``calculation_version`` names the calculation. ``told`` is
+        a table of events that others keep (the configuration's file), known beside the store's own; of two that name
+        the same event its word counts. Raises StoreError where the folder cannot be used.
         """
         path = expanded(Path(path))
         marker = path / "store.json"
@@ -88,6 +99,7 @@ class Store:
             write_atomically(marker, lambda handle: handle.write(_MARK))
         return cls(
             path,
+            calendar=calendar,
             read_only=read_only,
             pricing=Pricing() if pricing is None else pricing,
             calculation_version=calculation_version,
@@ -129,9 +141,9 @@ class Store:
         known = self.events
         actions = Actions.of(known, read_renames(renames) if renames.exists() else ())
         files = None if self.read_only else BaselineFiles(self.path / BASELINES_FOLDER)
-        self.history = History(self.summaries, self._version, actions, files)
+        self.history = History(self.summaries, self._version, actions, self.calendar, files)
         kept = (self.snapshots, self.summaries, self.history)
-        self._deriver = Deriver(*kept, self.pricing, self._version, actions, known)
+        self._deriver = Deriver(*kept, self.pricing, self._version, actions, known, self.calendar)
 
     def outdated(self, before: date | None = None) -> dict[str, dict[date, list[str]]]:
         """What is not summarised as it would be now, by source and session, of the sessions before a day (or all).

@@ -26,6 +26,8 @@ from typing import Any
 
 import polars as pl
 
+from scanner.market.calendar import Calendar
+
 _STAMP = re.compile(r"(?<!\d)(20\d{2})-?(\d{2})-?(\d{2})[T_](\d{2})(\d{2})(\d{2})?Z?(?!-?\d)")
 _DAY = re.compile(r"(?<!\d)(20\d{2})-(\d{2})-(\d{2})(?!\d)")
 FIFTEEN_MINUTES = timedelta(minutes=15)
@@ -96,9 +98,13 @@ class Findings:
 
 @dataclass(frozen=True)
 class File:
-    """Where a file lies, what its name says, the lines above its header, and the tables beside it."""
+    """Where a file lies, what its name says, the lines above its header, and the tables beside it.
+
+    ``calendar`` is the one by which its moments are told.
+    """
 
     path: Path
+    calendar: Calendar
     preamble: tuple[str, ...] = ()
 
     @cached_property

@@ -20,7 +20,8 @@ from typing import Any
 import polars as pl
 
 from scanner.errors import ChainError
-from scanner.market import calendar, chain, symbology
+from scanner.market import chain, symbology
+from scanner.market.calendar import FIRST, LAST, NEW_YORK, Calendar, at_new_york, new_york_date
 from scanner.market.parts import without_empty_quotes
 from scanner.sources.formats import plausible
 from scanner.sources.formats.base import Findings
@@ -49,13 +50,14 @@ def keyed(rows: pl.DataFrame) -> pl.DataFrame:
 class Payload:
     """What is known of the rows of one chain besides themselves.
 
-    ``source`` and ``delay`` are the format's. ``late`` says that ``seen_at`` is only an upper bound: then the newest
-    trade stands for the moment of the quotes. ``days`` are the dates in the file's name, ``beside`` the sessions that
-    other files of the name are of. ``now`` is the clock's time: what claims to be from after it is not believed; None
-    where there is no clock to hold it against.
+    ``source`` and ``delay`` are the format's, ``calendar`` tells the sessions. ``late`` says that ``seen_at`` is only
+    an upper bound: then the newest trade stands for the moment of the quotes. ``days`` are the dates in the file's
+    name, ``beside`` the sessions that other files of the name are of. ``now`` is the clock's time: what claims to be
+    from after it is not believed; None where there is no clock to hold it against.
     """
 
     source: str
+    calendar: Calendar
     delay: timedelta = timedelta()
     late: bool = False
     days: tuple[date, ...] = ()
@@ -78,6 +80,7 @@ class Built:
 
 def build(rows: pl.DataFrame, payload: Payload, findings: Findings) -> Built:
     """One chain from the rows of one key."""
+    calendar = payload.calendar
     rows = _once_each(rows, findings)
     if rows.is_empty():
         return Built()
@@ -88,21 +91,22 @@ def build(rows: pl.DataFrame, payload: Payload, findings: Findings) -> Built:
         findings.add(str(error), None, 0)
         return Built()
     session = told.session
-    rows = _plausible(rows, session, findings)
+    rows = _plausible(rows, session, calendar, findings)
     if rows.is_empty():
         return Built()
-    rows = _volume_of(session, rows) if session in told.perhaps else rows
+    rows = _volume_of(session, rows, calendar) if session in told.perhaps else rows
     seen_at, quote_time = _first(rows, "seen_at"), _first(rows, "quote_time")
     timed = quote_time is not None or seen_at is not None
     known_at = seen_at or quote_time
-    rows = _dated_open_interest(rows, open_interest_session(known_at) if known_at else _previous(session))
-    notes = [*_assumed_roots(rows), told.how]
+    asof = open_interest_session(known_at, calendar) if known_at else _previous(session, calendar)
+    rows = _dated_open_interest(rows, asof)
+    notes = [*_assumed_roots(rows, calendar), told.how]
     if quote_time is None:
         quote_time, how = _quote_time(session, _newest(rows, "last_trade_time"), seen_at, payload)
         notes.append(how)
     label = _first(rows, "quote_time") is not None
-    quote_time = stamped(quote_time, session, _first(rows, "underlying"), label=label)
-    early = _not_yet(session, quote_time, payload.now, timed=timed)
+    quote_time = stamped(quote_time, session, _first(rows, "underlying"), calendar, label=label)
+    early = _not_yet(session, quote_time, payload, timed=timed)
     if early:
         findings.add(early, rows["line"][0], rows.height)
         return Built()
@@ -113,7 +117,7 @@ def build(rows: pl.DataFrame, payload: Payload, findings: Findings) -> Built:
         quote_time=pl.lit(quote_time).cast(chain.INSTANT),
     )
     try:
-        return Built(chain.conform(rows), tuple(note for note in notes if note), told.perhaps)
+        return Built(chain.conform(rows, calendar), tuple(note for note in notes if note), told.perhaps)
     except ChainError as error:
         findings.add(f"{session}: {error}", None, rows.height)
         return Built()
@@ -132,10 +136,10 @@ class _UntoldError(Exception):
     """Nothing tells the session of a chain, or what does contradicts itself; the text says how."""
 
 
-def _assumed_roots(rows: pl.DataFrame) -> Iterator[str]:
+def _assumed_roots(rows: pl.DataFrame, calendar: Calendar) -> Iterator[str]:
     """A note on the expiries that hold contracts of either settlement where the source names no roots."""
     silent = rows.filter("root_assumed").select("underlying", "root", "expiry").unique().sort("expiry")
-    doubtful = [row for row in silent.iter_rows() if symbology.is_ambiguous(row[0], row[2])]
+    doubtful = [row for row in silent.iter_rows() if symbology.is_ambiguous(row[0], row[2], calendar)]
     if doubtful:
         name, root, _ = doubtful[0]
         days = ", ".join(f"{day}" for *_, day in doubtful[:_EXPIRIES_NAMED])
@@ -206,14 +210,14 @@ def without_later_trades(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame
     return rows
 
 
-def _plausible(rows: pl.DataFrame, session: date, findings: Findings) -> pl.DataFrame:
+def _plausible(rows: pl.DataFrame, session: date, calendar: Calendar, findings: Findings) -> pl.DataFrame:
     """The rows without what cannot be in a chain of that session; none where the calendar does not know it."""
     if not calendar.is_covered(session):
-        known = f"{calendar.FIRST} to {calendar.LAST}"
+        known = f"{FIRST} to {LAST}"
         reason = f"labelled {session}, outside the exchange's calendar, which knows {known}"
         findings.add(reason, rows["line"][0], rows.height)
         return rows.clear()
-    return plausible.possible(rows, session, findings)
+    return plausible.possible(rows, session, calendar, findings)
 
 
 def _newest(rows: pl.DataFrame, name: str) -> datetime | None:
@@ -233,7 +237,7 @@ def _told_session(rows: pl.DataFrame, payload: Payload) -> _Told:
     label, quote_time = _first(rows, "session_date"), _first(rows, "quote_time")
     if label is not None:
         return _Told(label)
-    return _session(rows, payload) if quote_time is None else _Told(_quoted(quote_time))
+    return _session(rows, payload) if quote_time is None else _Told(_quoted(quote_time, payload.calendar))
 
 
 def _session(rows: pl.DataFrame, payload: Payload) -> _Told:
@@ -244,9 +248,13 @@ def _session(rows: pl.DataFrame, payload: Payload) -> _Told:
     says, other parts of the chain may confirm that session. Raises _UntoldError.
     """
     newest, spot_time, seen_at = _newest(rows, "last_trade_time"), _newest(rows, "spot_time"), _first(rows, "seen_at")
-    traded = [_trading_day(newest) if newest else None, _opened(spot_time) if spot_time else None]
+    calendar = payload.calendar
+    traded = [
+        _trading_day(newest, calendar) if newest else None,
+        _opened(spot_time, calendar) if spot_time else None,
+    ]
     days = [day for day in traded if day is not None]
-    seen = None if seen_at is None else _opened(seen_at - payload.delay)
+    seen = None if seen_at is None else _opened(seen_at - payload.delay, calendar)
     last = rows["expiry"].max()
     assert isinstance(last, date)
     if days:
@@ -268,9 +276,9 @@ def _session(rows: pl.DataFrame, payload: Payload) -> _Told:
     return _Told(session)
 
 
-def _volume_of(session: date, rows: pl.DataFrame) -> pl.DataFrame:
+def _volume_of(session: date, rows: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
     """Rows without the volume of contracts that last traded before a session: feeds that do not reset still show it."""
-    begun = calendar.at_new_york(_previous(session) or session, _NEXT_SESSION_FROM)
+    begun = at_new_york(_previous(session, calendar) or session, _NEXT_SESSION_FROM)
     return rows.with_columns(volume=pl.when(pl.col("last_trade_time") < begun).then(0).otherwise("volume"))
 
 
@@ -296,25 +304,24 @@ def _possible(rows: pl.DataFrame, days: tuple[date, ...]) -> set[date]:
     return {day for day in days if day < expiries[0] or (day == expiries[0] and len(expiries) > 1)}
 
 
-def _quoted(quote_time: datetime) -> date:
+def _quoted(quote_time: datetime, calendar: Calendar) -> date:
     """The session quotes are of. Raises _UntoldError."""
-    session = _opened(quote_time)
+    session = _opened(quote_time, calendar)
     if session is None:
         raise _UntoldError(
-            f"quoted {quote_time:%Y-%m-%d}, outside the exchange's calendar, which knows {calendar.FIRST} to "
-            f"{calendar.LAST}"
+            f"quoted {quote_time:%Y-%m-%d}, outside the exchange's calendar, which knows {FIRST} to {LAST}"
         )
     return session
 
 
-def _trading_day(trade: datetime) -> date | None:
+def _trading_day(trade: datetime, calendar: Calendar) -> date | None:
     """The session an option traded in."""
-    local = trade.astimezone(calendar.NEW_YORK)
+    local = trade.astimezone(NEW_YORK)
     day = local.date() + timedelta(days=1) if local.time() >= _NEXT_SESSION_FROM else local.date()
-    return day if calendar.is_session(day) else _previous(day)
+    return day if calendar.is_session(day) else _previous(day, calendar)
 
 
-def _opened(instant: datetime) -> date | None:
+def _opened(instant: datetime, calendar: Calendar) -> date | None:
     """The newest session to have opened; None outside the calendar."""
     try:
         return calendar.session_of(instant)
@@ -326,26 +333,27 @@ def _quote_time(
     session: date, newest: datetime | None, seen_at: datetime | None, payload: Payload
 ) -> tuple[datetime, str]:
     """The moment the quotes describe, and a note where it had to be assumed."""
-    close = close_of(session)
+    close = close_of(session, payload.calendar)
     if seen_at is None:
         moment, how = close, "no time given: the quotes are taken as those of the session's close"
     else:
         moment, how = min(seen_at - payload.delay, close), ""
-        if payload.late and newest is not None and newest.astimezone(calendar.NEW_YORK).date() == session:
+        if payload.late and newest is not None and new_york_date(newest) == session:
             moment = newest
             how = "the file's name says when it was filed, not when it was pulled: the newest trade stands for it"
     return (moment if newest is None else max(moment, newest)), how
 
 
-def _not_yet(session: date, quote_time: datetime, now: datetime | None, *, timed: bool) -> str:
+def _not_yet(session: date, quote_time: datetime, payload: Payload, *, timed: bool) -> str:
     """Why a chain cannot be from where it says, as that has not come yet; empty where it has."""
+    now, calendar = payload.now, payload.calendar
     if now is None or not calendar.is_covered(session):
         return ""
     latest = now + CLOCK_SKEW
-    local = latest.astimezone(calendar.NEW_YORK)
+    local = latest.astimezone(NEW_YORK)
     # A session's index options trade from the evening before.
     overnight = local.time() >= _NEXT_SESSION_FROM
-    day = _next(local.date()) if overnight else local.date()
+    day = _next(local.date(), calendar) if overnight else local.date()
     clock = f"it is {now:%Y-%m-%d %H:%M} UTC by this machine's clock"
     if session > day:
         return f"of {session}, a session that has not come yet ({clock}); refused"
@@ -359,32 +367,33 @@ def _not_yet(session: date, quote_time: datetime, now: datetime | None, *, timed
     return ""
 
 
-def close_of(day: date) -> datetime:
+def close_of(day: date, calendar: Calendar) -> datetime:
     """The close of a session; 16:00 New York for labels that are no session."""
     if calendar.is_session(day):
         return calendar.session_close(day)
-    return calendar.at_new_york(day, _NOMINAL_CLOSE)
+    return at_new_york(day, _NOMINAL_CLOSE)
 
 
-def stamped(quote_time: datetime, session: date, underlying: str, *, label: bool) -> datetime:
+def stamped(quote_time: datetime, session: date, underlying: str, calendar: Calendar, *, label: bool) -> datetime:
     """The moment of quotes, no later than trading in the underlying's options ended: then they stand still.
 
     A trade of a later day than the session's, unlike a stamp, proves that the session's label is wrong, and is kept.
     """
-    ended = calendar.option_close(session, underlying) if calendar.is_session(session) else close_of(session)
-    return min(quote_time, ended) if label or calendar.new_york_date(quote_time) == session else quote_time
+    held = calendar.is_session(session)
+    ended = calendar.option_close(session, underlying) if held else close_of(session, calendar)
+    return min(quote_time, ended) if label or new_york_date(quote_time) == session else quote_time
 
 
-def open_interest_session(seen_at: datetime) -> date | None:
+def open_interest_session(seen_at: datetime, calendar: Calendar) -> date | None:
     """The session whose close the open interest in a payload describes; None where the clock cannot tell."""
-    local = seen_at.astimezone(calendar.NEW_YORK)
+    local = seen_at.astimezone(NEW_YORK)
     day = local.date()
     if not calendar.is_session(day) or local.time() < _TURNS_OVER:
-        return _previous(day, 2)
-    return _previous(day) if local.time() >= _TURNED_OVER else None
+        return _previous(day, calendar, 2)
+    return _previous(day, calendar) if local.time() >= _TURNED_OVER else None
 
 
-def _next(day: date) -> date:
+def _next(day: date, calendar: Calendar) -> date:
     """The session after a day; the day itself beyond the calendar."""
     try:
         return calendar.next_session(day)
@@ -392,7 +401,7 @@ def _next(day: date) -> date:
         return day
 
 
-def _previous(day: date, count: int = 1) -> date | None:
+def _previous(day: date, calendar: Calendar, count: int = 1) -> date | None:
     """An earlier session; None before the calendar begins."""
     try:
         return calendar.previous_session(day, count)

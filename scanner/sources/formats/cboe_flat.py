@@ -11,7 +11,8 @@ from pathlib import Path
 
 import polars as pl
 
-from scanner.market import calendar, chain
+from scanner.market import chain
+from scanner.market.calendar import NEW_YORK, Calendar
 from scanner.sources.formats import columns
 from scanner.sources.formats.base import FIFTEEN_MINUTES, File, Findings, TextFormat, UnreadableError
 from scanner.sources.formats.cboe_json import COLUMNS, spot_price
@@ -51,12 +52,12 @@ class CboeFlat(TextFormat):
             *(pl.col(theirs).alias(ours) for theirs, ours in extra.items() if theirs in present),
             underlying=pl.col(ticker) if ticker == "ticker" else pl.lit(None, dtype=pl.String),
         )
-        rows = columns.instants(rows, calendar.NEW_YORK.key, findings, "last_trade_time")
+        rows = columns.instants(rows, NEW_YORK.key, findings, "last_trade_time")
         beside = file.beside("underlying.csv", levels=2) if "session_date" in present else None
         if beside is None:
             return rows.with_columns(seen_at=pl.lit(file.stamp, dtype=chain.INSTANT))
         return rows.join(
-            _payloads(beside, findings),
+            _payloads(beside, file.calendar, findings),
             left_on=["session_date", "underlying"],
             right_on=["session_date", "ticker"],
             how="left",
@@ -64,7 +65,7 @@ class CboeFlat(TextFormat):
         )
 
 
-def _payloads(path: Path, findings: Findings) -> pl.DataFrame:
+def _payloads(path: Path, calendar: Calendar, findings: Findings) -> pl.DataFrame:
     """When each payload was made and fetched, and the underlying's price in it, by session and ticker (text)."""
     try:
         quotes = pl.read_csv(path, infer_schema=False)
@@ -75,11 +76,12 @@ def _payloads(path: Path, findings: Findings) -> pl.DataFrame:
     quotes = quotes.unique(["session_date", "ticker"], keep="last", maintain_order=True).rename(_PAYLOAD)
     beside = Findings(findings.path)
     quotes = columns.instants(quotes, "UTC", beside, "seen_at", "fetched_at")
-    quotes = columns.instants(quotes, calendar.NEW_YORK.key, beside, "spot_time")
+    quotes = columns.instants(quotes, NEW_YORK.key, beside, "spot_time")
     quotes = columns.numbers(quotes, beside, *_PRICES)
     for refusal in beside.take():
         findings.add(f"{path.name} beside it, line {refusal.line}: {refusal.reason}", None, 0)
-    prices = [spot_price(quote, quote["seen_at"]) for quote in quotes.select(*_PRICES, "seen_at").iter_rows(named=True)]
+    told = quotes.select(*_PRICES, "seen_at").iter_rows(named=True)
+    prices = [spot_price(quote, quote["seen_at"], calendar) for quote in told]
     return quotes.select(
         "session_date", "ticker", "seen_at", "fetched_at", "spot_time", spot=pl.Series(prices, dtype=pl.Float64)
     )

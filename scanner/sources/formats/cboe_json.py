@@ -14,7 +14,8 @@ from typing import Any
 
 import polars as pl
 
-from scanner.market import calendar, chain
+from scanner.market import chain
+from scanner.market.calendar import NEW_YORK, Calendar
 from scanner.sources.formats import columns, times
 from scanner.sources.formats.base import FIFTEEN_MINUTES, File, Findings, JsonFormat, UnreadableError
 
@@ -57,11 +58,11 @@ class CboeJson(JsonFormat):
         rows = from_entries(data["options"], COLUMNS, findings)
         seen_at = stamp(document.get("timestamp"), "UTC", "its timestamp")
         spot_time = _spot_time(data.get("last_trade_time"), findings)
-        return columns.instants(rows, calendar.NEW_YORK.key, findings, "last_trade_time").with_columns(
+        return columns.instants(rows, NEW_YORK.key, findings, "last_trade_time").with_columns(
             underlying=pl.lit(underlying),
             seen_at=pl.lit(seen_at, dtype=chain.INSTANT),
             spot_time=pl.lit(spot_time, dtype=chain.INSTANT),
-            spot=pl.lit(spot_price(figures(data, _PRICES, findings), seen_at), dtype=pl.Float64),
+            spot=pl.lit(spot_price(figures(data, _PRICES, findings), seen_at, file.calendar), dtype=pl.Float64),
         )
 
 
@@ -79,7 +80,7 @@ def stamp(value: Any, zone: str, name: str) -> datetime | None:
 
 def _spot_time(value: Any, findings: Findings) -> datetime | None:
     try:
-        return stamp(value, calendar.NEW_YORK.key, "its data.last_trade_time")
+        return stamp(value, NEW_YORK.key, "its data.last_trade_time")
     except UnreadableError as error:
         findings.add(f"{error.reason}; left out", None, 0)
         return None
@@ -92,7 +93,7 @@ def figures(entry: dict[str, Any], names: Sequence[str], findings: Findings) -> 
     return read
 
 
-def spot_price(quote: dict[str, float | None], seen_at: datetime | None) -> float | None:
+def spot_price(quote: dict[str, float | None], seen_at: datetime | None, calendar: Calendar) -> float | None:
     """The underlying's price that goes with the option quotes.
 
     While the market is open that is ``current_price``. Options stop with the regular session, and the underlying goes

@@ -12,7 +12,8 @@ from datetime import datetime
 
 import polars as pl
 
-from scanner.market import calendar, chain
+from scanner.market import chain
+from scanner.market.calendar import NEW_YORK
 from scanner.sources.formats import columns, times
 from scanner.sources.formats.base import FIFTEEN_MINUTES, File, Findings, TextFormat, UnreadableError
 
@@ -61,7 +62,7 @@ def _moment(preamble: Sequence[str]) -> datetime:
     for number, line in enumerate(preamble, 1):
         found = _MOMENT.match(line)
         text = found[1] if found else line
-        read = times.instants(pl.Series([text]), calendar.NEW_YORK.key)[0]
+        read = times.instants(pl.Series([text]), NEW_YORK.key)[0]
         if isinstance(read, datetime):
             return read
         if _DATED.search(line):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import polars as pl
 
 from scanner.market import symbology
+from scanner.market.calendar import Calendar
 from scanner.sources.formats import columns
 from scanner.sources.formats.base import Findings
 
@@ -24,29 +25,29 @@ _DISAGREEMENTS = {
 }
 
 
-def clean(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
+def clean(rows: pl.DataFrame, findings: Findings, calendar: Calendar) -> pl.DataFrame:
     """Typed rows of contracts whose identity is sure, in any order and possibly doubled.
 
     The result holds ``line``, ``underlying``, ``contract``, ``root``, ``root_assumed`` (whether the source named none),
     ``expiry``, ``strike``, ``right`` and whatever else of the chain the format gave, in the chain's dtypes.
     """
     rows = columns.days(columns.words(columns.numbers(rows, findings), findings), findings)
-    rows = _from_symbol(rows, findings) if "symbol" in rows.columns else _rooted(rows)
+    rows = _from_symbol(rows, findings) if "symbol" in rows.columns else _rooted(rows, calendar)
     return _without_sentinels(_identified(_with_underlying(rows), findings))
 
 
-def chain_columns(rows: pl.DataFrame) -> pl.DataFrame:
+def chain_columns(rows: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
     """Only what tells the chains apart, cleaned as :func:`clean` does it; rows that it refuses are still there."""
     rows = rows.select(name for name in _CHAIN_COLUMNS if name in rows.columns)
     rows = columns.days(columns.words(rows, Findings("")), Findings(""))
     if "symbol" in rows.columns:
         rows = rows.with_columns(root=symbology.parse_osi_column(rows["symbol"])["root"])
     else:
-        rows = _rooted(rows)
+        rows = _rooted(rows, calendar)
     return _with_underlying(rows).filter(pl.col("underlying").is_not_null())
 
 
-def _rooted(rows: pl.DataFrame) -> pl.DataFrame:
+def _rooted(rows: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
     """The rows with a root where neither a symbol nor the file gives it: that of the underlying at the expiry."""
     absent = [name for name in ("root", "expiry") if name not in rows.columns]
     types = {"root": pl.String, "expiry": pl.Date}
@@ -56,7 +57,7 @@ def _rooted(rows: pl.DataFrame) -> pl.DataFrame:
     rows = rows.with_columns(root_assumed=pl.col("root").is_null())
     if silent.is_empty():
         return rows
-    roots = [symbology.root_at(name, day) for name, day in silent.iter_rows()]
+    roots = [symbology.root_at(name, day, calendar) for name, day in silent.iter_rows()]
     assumed = silent.with_columns(pl.Series("_root", roots, dtype=pl.String))
     rows = rows.join(assumed, on=keys, how="left", nulls_equal=True, maintain_order="left")
     return rows.with_columns(root=pl.coalesce("root", "_root")).drop("_root")

@@ -10,7 +10,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from scanner.market import calendar
+from scanner.market.calendar import Calendar
 from scanner.sources.formats.base import Findings
 
 # FLEX options may be listed for fifteen years, which is longer than any other.
@@ -30,14 +30,14 @@ _LIKE_PERCENT = (30.0, 300.0)
 _SHORTEST_DAYS = 5
 
 
-def possible(rows: pl.DataFrame, session: date, findings: Findings) -> pl.DataFrame:
+def possible(rows: pl.DataFrame, session: date, calendar: Calendar, findings: Findings) -> pl.DataFrame:
     """The rows of one chain without what cannot be in a session; what goes is reported."""
-    rows = _dated(_alive(rows, session, findings), session, findings)
+    rows = _dated(_alive(rows, session, calendar, findings), session, findings)
     rows = _quotes(_spots(rows, findings), findings)
     return _vendor_volatility(rows, session, findings)
 
 
-def _alive(rows: pl.DataFrame, session: date, findings: Findings) -> pl.DataFrame:
+def _alive(rows: pl.DataFrame, session: date, calendar: Calendar, findings: Findings) -> pl.DataFrame:
     """Only contracts that could trade in a session: not expired before it, and not longer to go than any is listed.
 
     A whole expiry that ended with the session before is kept: it shows that the label is a session late, which the

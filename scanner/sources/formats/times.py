@@ -15,7 +15,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import polars as pl
 
-from scanner.market import calendar, chain
+from scanner.market import chain
+from scanner.market.calendar import FIRST, LAST, NEW_YORK
 from scanner.sources.formats import languages
 
 _ISO_PLAIN = "%Y-%m-%d %H:%M:%S%.f"
@@ -29,10 +30,10 @@ _ZONE_LETTERS = re.compile(r"(?<=[\d .(\[])(?P<letters>[A-Z]{2,5})(?=[)\] ]|$)")
 _CLOCK = re.compile(r"(?<!\d)(\d{1,2})(?: ?[:h] ?|\.)(\d{2})(?:[:.](\d{2})(?:\.\d+)?)?(?![\d.]*\d)")
 _BARE_OFFSET = re.compile(r"(?<=[\d]) ?(?P<sign>[+-])(?P<hours>\d{2}):?(?P<minutes>\d{2})?$")
 _SLASHED = re.compile(r" *(\d{1,2})/(\d{1,2})/\d{4}(?!\d)")
-_KNOWN = (datetime(calendar.FIRST.year, 1, 1, tzinfo=UTC), datetime(calendar.LAST.year + 1, 1, 1, tzinfo=UTC))
-NOT_UNDERSTOOD = f"no time from {calendar.FIRST.year} to {calendar.LAST.year} in a form that is known"
+_KNOWN = (datetime(FIRST.year, 1, 1, tzinfo=UTC), datetime(LAST.year + 1, 1, 1, tzinfo=UTC))
+NOT_UNDERSTOOD = f"no time from {FIRST.year} to {LAST.year} in a form that is known"
 _LETTERS: dict[str, tzinfo] = {
-    "ET": calendar.NEW_YORK,
+    "ET": NEW_YORK,
     "UTC": UTC,
     "GMT": UTC,
     **{

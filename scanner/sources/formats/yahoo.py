@@ -14,7 +14,8 @@ from typing import Any
 
 import polars as pl
 
-from scanner.market import calendar, chain
+from scanner.market import chain
+from scanner.market.calendar import NEW_YORK
 from scanner.sources.formats import building, cboe_json, columns, reading
 from scanner.sources.formats.base import FIFTEEN_MINUTES, File, Findings, TextFormat, UnreadableError
 
@@ -81,7 +82,7 @@ def _todays_volume(rows: pl.DataFrame, *, undated: pl.Series) -> pl.DataFrame:
 
     Where the trade's time is given but cannot be understood, whose volume it is cannot be known.
     """
-    day = pl.col("last_trade_time").dt.convert_time_zone(calendar.NEW_YORK.key).dt.date()
+    day = pl.col("last_trade_time").dt.convert_time_zone(NEW_YORK.key).dt.date()
     chains = [name for name in ("underlying", "session_date") if name in rows.columns]
     newest = day.max().over(chains) if chains else day.max()
     return rows.with_columns(volume=pl.when(day < newest).then(0).when(~undated).then("volume"))

@@ -18,7 +18,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from scanner.market import calendar, symbology
+from scanner.market import symbology
+from scanner.market.calendar import Calendar
 from scanner.sources.simulation.draws import Floats, key, name_key
 from scanner.sources.simulation.names import Expiries, Name
 
@@ -89,7 +90,7 @@ def expiries(name: Name, start: date, end: date) -> Iterator[Expiry]:
     taken = {expiry.day for expiry in monthlies if expiry.root == name.root(monthly=False)}
     others: dict[date, tuple[int, float]] = {}
     for day in _other_days(name, start, end + timedelta(days=_FINE_DAYS)):
-        weekly = day.weekday() == 4 or not calendar.is_session(_friday(day))
+        weekly = day.weekday() == 4 or not Calendar.standard().is_session(_friday(day))
         others[day] = (_FINE_DAYS, _FINE_BAND) if weekly else (_DAILY_DAYS, _DAILY_BAND)
     for expiry in monthlies:
         if expiry.day >= start and expiry.layers[0].listed <= end:
@@ -107,11 +108,11 @@ def _friday(day: date) -> date:
 def _other_days(name: Name, start: date, end: date) -> Iterator[date]:
     """Weekly or daily expiry dates, the third Fridays included (an index lists both roots there)."""
     if name.expiries is Expiries.DAILY:
-        yield from calendar.sessions_between(start, end)
+        yield from Calendar.standard().sessions_between(start, end)
     elif name.expiries is Expiries.WEEKLY:
         friday = _friday(start)
         while friday <= end:
-            yield calendar.session_on_or_before(friday)
+            yield Calendar.standard().session_on_or_before(friday)
             friday += timedelta(days=7)
 
 
@@ -130,12 +131,12 @@ def _monthlies(name: Name, start: date, end: date) -> Iterator[Expiry]:
         coarse = Layer(listed, name.step * (4 if months > 9 else 2), _width(name, life, _COARSE_BAND))
         near = _listing_session(friday - timedelta(days=_FINE_DAYS))
         fine = Layer(near, name.step, _width(name, _FINE_DAYS, _FINE_BAND))
-        day = calendar.session_on_or_before(friday)
+        day = Calendar.standard().session_on_or_before(friday)
         yield Expiry(name.root(monthly=True), day, monthly=True, layers=(coarse, fine))
 
 
 def _listing_session(day: date) -> date:
-    return day if calendar.is_session(day) else calendar.next_session(day)
+    return day if Calendar.standard().is_session(day) else Calendar.standard().next_session(day)
 
 
 def _width(name: Name, days: int, band: float) -> float:
@@ -209,7 +210,7 @@ def _assemble(rows: pl.DataFrame, names: Sequence[Name]) -> Contracts:
         frame=frame,
         name=rows["name"].to_numpy(),
         expiry=expiry,
-        expires=calendar.expiry_instants(rows["expiry"], settlement).dt.epoch("s").to_numpy(),
+        expires=Calendar.standard().expiry_instants(rows["expiry"], settlement).dt.epoch("s").to_numpy(),
         strike=strike,
         is_call=is_call,
         monthly=rows["monthly"].to_numpy(),

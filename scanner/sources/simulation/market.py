@@ -10,7 +10,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from scanner.errors import SourceError
-from scanner.market import calendar, chain
+from scanner.market import chain
+from scanner.market.calendar import Calendar
 from scanner.sources.simulation.activity import Session, Trading, so_far
 from scanner.sources.simulation.draws import Floats, key
 from scanner.sources.simulation.listing import list_contracts
@@ -46,6 +47,7 @@ class Market:
         if not EARLIEST <= first <= last <= LATEST:
             raise SourceError(f"the simulated market runs from {EARLIEST} to {LATEST}, not {first} to {last}")
         story = story or Story()
+        calendar = Calendar.standard()
         self._paths = walk(seed, names, calendar.sessions_between(EPOCH, max(last, story.end)), story).until(last)
         self._days, self._rate = self._paths.days, rate
         self._first = len(self._days) - len(calendar.sessions_between(first, last))
@@ -63,16 +65,16 @@ class Market:
     def sessions(self) -> Iterator[pl.DataFrame]:
         """The chain of the whole market at each session's close, oldest first."""
         for session in self._trading.sessions(self._first):
-            yield self._frame(session, calendar.session_close(self._days[session.position]))
+            yield self._frame(session, Calendar.standard().session_close(self._days[session.position]))
 
     def at(self, instant: datetime) -> pl.DataFrame:
         """The chain at an instant of the last session (its close, where the instant is later)."""
         *_, session = self._trading.sessions(self._first)
-        return self._frame(session, min(instant, calendar.session_close(self._days[session.position])))
+        return self._frame(session, min(instant, Calendar.standard().session_close(self._days[session.position])))
 
     def _frame(self, session: Session, instant: datetime) -> pl.DataFrame:
         day = self._days[session.position]
-        elapsed = calendar.elapsed_fraction(instant)
+        elapsed = Calendar.standard().elapsed_fraction(instant)
         same_day = self._contracts.expiry[session.rows] == day.toordinal() - _ORDINAL_OF_1970
         volume, when = so_far(session, same_day, elapsed)
         spot, volatility = self._paths.within(session.position, elapsed)
@@ -90,7 +92,8 @@ class Market:
                 oi_asof=pl.lit(self._days[session.position - 1]),
                 last_trade_time=_clock(day, when),
                 **quote(terms, moment, volume > 0),
-            )
+            ),
+            Calendar.standard(),
         )
 
     def _terms(self, rows: NDArray[np.int64], instant: datetime, spot: Floats, volatility: Floats) -> Terms:
@@ -108,7 +111,7 @@ class Market:
 
 def _clock(day: date, when: Floats) -> pl.Series:
     """Fractions of a session as instants, to the second; NaN becomes null."""
-    opened, closed = calendar.session_open(day), calendar.session_close(day)
+    opened, closed = Calendar.standard().session_open(day), Calendar.standard().session_close(day)
     seconds = pl.Series(when * (closed - opened).total_seconds()).fill_nan(None).round().cast(pl.Int64)
     start = int((opened - datetime(1970, 1, 1, tzinfo=opened.tzinfo)) / timedelta(seconds=1))
     return ((seconds + start) * 1_000_000).cast(chain.INSTANT)
