@@ -123,7 +123,7 @@ def test_info_shows_dates_whole_at_80_columns(store: Path) -> None:
     assert heading.split() == ["source", "names", "sessions", "from", "to", "chains", "contracts", "untrusted"]
     assert max(len(line) for line in lines[1:]) <= 80
     assert not any("\N{HORIZONTAL ELLIPSIS}" in line for line in lines)
-    assert lines[-1] == "calculation version 1"
+    assert lines[-1] == f"calculation version {CALCULATION_VERSION}"
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b'{"layout"'])
