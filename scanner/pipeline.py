@@ -26,6 +26,7 @@ from scanner.history.panel import Panel
 from scanner.market.calendar import Calendar
 from scanner.metrics.measure import STANDARD, Measured, Methods, measure
 from scanner.metrics.summary import CALCULATION_VERSION
+from scanner.outputs import notes
 from scanner.outputs.result import ScanResult
 from scanner.sources.receiving import Request, newest_quotes, receive_as_of
 from scanner.store.recall import Memory
@@ -173,7 +174,7 @@ def conclude(judged: Judged, panel: Panel, setup: Setup, meta: ScanMeta) -> Scan
         underlyings=judged.frames["underlying"],
         errors=tuple(problems),
         held_back=updated.held_back_counts,
-        notes=(*_notes(judged), *_drifts(known)),
+        notes=(*notes.of_judgement(judged.measured, judged.judgement, judged.verdicts), *notes.of_calibration(known)),
         calibration=tuple(known),
     )
 
@@ -188,16 +189,6 @@ def _calibration(state: State | None, source: str, session: date) -> list[record
     except StoreError:
         # Whatever ails the state is told when alerts are written to it.
         return []
-
-
-def _drifts(levels: Sequence[record.Level]) -> Iterator[str]:
-    """One sentence for each channel as a whole whose chances do not come as often as stated."""
-    for level in levels:
-        if level.drifts and " tier " not in level.channel:
-            yield (
-                f"calibration drifts: {level.channel} stated as rare as {level.nominal:g} came "
-                f"{level.ratio:.1f} times as often in the last {level.sessions} sessions; trust its stars accordingly"
-            )
 
 
 def _remember(state: State | None, judged: Judged, source: str, session: date) -> list[ScanProblem]:
@@ -216,30 +207,6 @@ def _remember(state: State | None, judged: Judged, source: str, session: date) -
     except StoreError as error:
         return [ScanProblem("", "store", "not_stored", str(error))]
     return []
-
-
-def _filtered(filtered: pl.DataFrame) -> Iterator[str]:
-    """One sentence for each of the user's filters that left something out."""
-    grouped = filtered.group_by("filter_id", "rule_id", maintain_order=True).agg(pl.col("count").sum())
-    for filter_id, rule_id, count in grouped.iter_rows():
-        yield f"your filter {filter_id} left out {count:,} finding{'' if count == 1 else 's'} of {rule_id}"
-
-
-def _notes(judged: Judged) -> Iterator[str]:
-    """What a person should know of a judgement: whose past it rests on, and what was not trusted or left out."""
-    if judged.measured.basis is not None:
-        yield judged.measured.basis
-    yield from _distrusted(judged.verdicts)
-    yield from _filtered(judged.judgement.filtered)
-
-
-def _distrusted(verdicts: pl.DataFrame) -> Iterator[str]:
-    """One sentence for each thing the quality gate does not trust."""
-    grouped = verdicts.group_by("underlying", "check", "reason", maintain_order=True).agg("switches_off")
-    for name, _, reason, switched_off in grouped.iter_rows():
-        what = ", ".join(part.replace("_", " ") for part in switched_off)
-        scope = "nothing" if "all" in switched_off else f"{what} not"
-        yield f"{name}: {scope} judged: {reason.removeprefix(f'{name}: ')}"
 
 
 def replay(

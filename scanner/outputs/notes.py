@@ -1,0 +1,47 @@
+"""What a person should know of a scan beside its alerts, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+if TYPE_CHECKING:
+    from scanner.activity.record import Level
+    from scanner.metrics.measure import Measured
+    from scanner.ruleset import Judgement
+
+
+def of_judgement(measured: Measured, judgement: Judgement, verdicts: pl.DataFrame) -> Iterator[str]:
+    """Whose past the chances rest on, what the quality gate did not trust, and what the user's filters left out."""
+    if measured.basis is not None:
+        yield measured.basis
+    yield from _distrusted(verdicts)
+    yield from _filtered(judgement.filtered)
+
+
+def of_calibration(levels: Sequence[Level]) -> Iterator[str]:
+    """One sentence for each channel as a whole whose chances do not come as often as stated."""
+    for level in levels:
+        if level.drifts and " tier " not in level.channel:
+            yield (
+                f"calibration drifts: {level.channel} stated as rare as {level.nominal:g} came "
+                f"{level.ratio:.1f} times as often in the last {level.sessions} sessions; trust its stars accordingly"
+            )
+
+
+def _distrusted(verdicts: pl.DataFrame) -> Iterator[str]:
+    """One sentence for each thing the quality gate does not trust."""
+    grouped = verdicts.group_by("underlying", "check", "reason", maintain_order=True).agg("switches_off")
+    for name, _, reason, switched_off in grouped.iter_rows():
+        what = ", ".join(part.replace("_", " ") for part in switched_off)
+        scope = "nothing" if "all" in switched_off else f"{what} not"
+        yield f"{name}: {scope} judged: {reason.removeprefix(f'{name}: ')}"
+
+
+def _filtered(filtered: pl.DataFrame) -> Iterator[str]:
+    """One sentence for each of the user's filters that left something out."""
+    grouped = filtered.group_by("filter_id", "rule_id", maintain_order=True).agg(pl.col("count").sum())
+    for filter_id, rule_id, count in grouped.iter_rows():
+        yield f"your filter {filter_id} left out {count:,} finding{'' if count == 1 else 's'} of {rule_id}"
