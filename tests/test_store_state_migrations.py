@@ -317,3 +317,4 @@ def test_where_no_copy_can_be_made_nothing_is_changed(tmp_path):
     with pytest.raises(StoreError, match=r"cannot write .*state\.sqlite\.schema-1"):
         State.open(tmp_path)
     assert (rows(tmp_path), version(tmp_path)) == (before, "1")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [FILE, f"{FILE}.schema-1"]
