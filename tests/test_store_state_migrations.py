@@ -227,7 +227,7 @@ def open_later(place: str, steps: Path, barrier: Barrier) -> None:
     """Open a state in a process of the later version, which has to be told of the step anew."""
     migrations.FOLDER = steps
     schema.SCHEMA_VERSION = SCHEMA_VERSION + 1
-    barrier.wait(60)
+    barrier.wait(120)
     State.open(place).close()
 
 
@@ -239,7 +239,7 @@ def in_other_processes(count: int, place: str, steps: Path) -> list[int | None]:
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(60)
+        worker.join(120)
     return [worker.exitcode for worker in workers]
 
 
@@ -317,3 +317,4 @@ def test_where_no_copy_can_be_made_nothing_is_changed(tmp_path):
     with pytest.raises(StoreError, match=r"cannot write .*state\.sqlite\.schema-1"):
         State.open(tmp_path)
     assert (rows(tmp_path), version(tmp_path)) == (before, "1")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [FILE, f"{FILE}.schema-1"]

@@ -207,10 +207,11 @@ def _copied(path: Path, version: int) -> Path:
         shutil.copymode(path, unfinished)
         unfinished.replace(copy)
     except sqlite3.Error as error:
-        unfinished.unlink(missing_ok=True)
-        raise _explain_sqlite(error, str(copy)) from error
+        raise _explain_sqlite(error, str(path)) from error
     except OSError as error:
         raise unwritable(copy, error) from error
+    finally:
+        unfinished.unlink(missing_ok=True)
     return copy
 
 
