@@ -294,16 +294,17 @@ def test_code_that_holds_a_function_named_before_the_counting_began_is_not_kept(
 STAGES = """
 import hashlib, sys
 from numba.core.dispatcher import Dispatcher
-from standard import price_chain
 from scanner import pipeline
-from scanner.cli import opening
+from scanner.app import opening
+from scanner.market.calendar import Calendar
 from scanner.metrics.measure import KnownBefore, measure
+from scanner.pricing import price_chain
 from scanner.sources import simulated
 
 *history, last = simulated.sample_market(7, ("AAPL", "SPY"), count=14)
 
 def pricing():
-    priced = price_chain(last)
+    priced = price_chain(last, calendar=Calendar.standard())
     return [priced.contracts, priced.expiries, priced.underlyings]
 
 def scoring():

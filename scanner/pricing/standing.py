@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanner.kernels.compile import kernel
+from scanner.kernels.threads import over_groups
 from scanner.pricing.arrays import Floats, Signs
 from scanner.pricing.book import Book, Flags
 from scanner.pricing.forward import Forwards, Offsets
-from scanner.pricing.parallel import over_groups
 from scanner.pricing.smile import Smiles
 
 

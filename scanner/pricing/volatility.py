@@ -11,13 +11,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from scanner.kernels.compile import kernel
+from scanner.kernels.threads import over_groups, over_rows, over_spans
 from scanner.pricing import american, black
 from scanner.pricing import premium as early_exercise
 from scanner.pricing.arrays import Greeks, Signs, Statuses
 from scanner.pricing.book import CODE, Book, Flags, Floats
 from scanner.pricing.forward import Forwards, Offsets
 from scanner.pricing.normalised import normal_pdf
-from scanner.pricing.parallel import over_groups, over_rows, over_spans
 from scanner.pricing.status import KERNEL_REASONS, SOLVED
 
 SOURCES = (None, "own", "twin", "vendor")
