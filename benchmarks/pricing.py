@@ -19,8 +19,8 @@ from typing import Any
 import numba
 import numpy as np
 
+from scanner.kernels.threads import over_rows
 from scanner.pricing import american, black
-from scanner.pricing.parallel import over_rows
 from scanner.pricing.status import SOLVED
 
 Columns = tuple[np.ndarray, ...]

@@ -11,7 +11,6 @@ from polars.testing import assert_frame_equal
 from standard import calendar
 
 from scanner import activity
-from scanner.activity import threads
 from scanner.history.panel import Panel
 from scanner.market import symbology
 
@@ -112,8 +111,8 @@ def test_contracts_in_many_parts_and_two_threads_are_scored_as_all_at_once(
 ) -> None:
     chain = chain_of(panel, draw(np.random.default_rng(5), mean_volume(panel.contracts)))
     whole = model.score(chain, panel, elapsed=0.4)
-    monkeypatch.setattr(threads, "_ROWS_A_PART", 50)
-    monkeypatch.setattr(threads, "_ROWS_A_THREAD", 1)
+    monkeypatch.setattr("scanner.activity.parts._ROWS_A_PART", 50)
+    monkeypatch.setattr("scanner.kernels.threads._ROWS_A_THREAD", 1)
     assert_frame_equal(model.score(chain, panel, elapsed=0.4), whole, check_exact=True)
 
 

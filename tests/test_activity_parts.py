@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import betabinom, nbinom, norm
 
-from scanner.activity import combination, geometry, threads, wider
+from scanner.activity import combination, geometry, wider
 from scanner.activity.calibration import TIERS, calibrate, tier_of
 from scanner.activity.geometry import CELLS, cell_of, fill_spot, groups_of
 from scanner.activity.history import build_up
+from scanner.activity.parts import whole_names
 from scanner.activity.regression import Dispersion, fit_dispersion, fit_log_link, interpolate_tail, tail_table
 from scanner.activity.runs import best_runs, both_rights
 from scanner.activity.time_of_day import share_of_volume
@@ -190,10 +191,10 @@ def test_too_few_deltas_leave_a_spot_missing() -> None:
 
 
 def test_no_underlying_is_cut_in_two_where_the_roots_of_another_stand_between_its_own(monkeypatch) -> None:
-    monkeypatch.setattr(threads, "_ROWS_A_PART", 2)
+    monkeypatch.setattr("scanner.activity.parts._ROWS_A_PART", 2)
     spx, spxl = 1, 2  # SPX, SPXL and SPXW, in the order of their roots
     underlying = np.array([0, 0, 0, spx, spx, spxl, spxl, spx, spx, 3, 3, 4], np.int32)
-    parts = threads.whole_names(underlying)
+    parts = whole_names(underlying)
     assert [(part.start, part.stop) for part in parts] == [(0, 3), (3, 9), (9, 11), (11, 12)]
 
 

@@ -14,9 +14,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from scanner.activity.threads import in_pieces
 from scanner.history.panel import Panel
 from scanner.kernels.compile import kernel
+from scanner.kernels.threads import in_pieces
 from scanner.kernels.vector_math import exp, inlined, log, scalar, vectorised
 from scanner.pricing.premium import tail
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from scanner.activity import features
 from scanner.activity.geometry import Market, Places, locate
-from scanner.activity.threads import in_parts
 from scanner.history.panel import Panel
 from scanner.kernels.compile import kernel
+from scanner.kernels.threads import in_parts
 
 _SESSIONS_A_YEAR = 252.0
 _LEAST_FOR_USUAL = 10

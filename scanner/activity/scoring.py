@@ -14,11 +14,11 @@ from scanner.activity import features, kernel, opening
 from scanner.activity.geometry import groups_of, locate
 from scanner.activity.history import Recent
 from scanner.activity.selection import benjamini_hochberg, multi_leg_suspects
-from scanner.activity.threads import at_once, in_parts, in_pieces
 from scanner.activity.time_of_day import share_of_volume
 from scanner.activity.today import Today, numbers
 from scanner.history.panel import Panel
 from scanner.kernels.compile import kernel as compiled
+from scanner.kernels.threads import at_once, in_parts, in_pieces
 
 if TYPE_CHECKING:
     from scanner.activity.model import VolumeModel

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from scanner.activity import features
 from scanner.activity.geometry import Places, fill_spot
 from scanner.activity.history import standardised_move
-from scanner.activity.threads import at_once, in_parts, in_pieces, whole_names
+from scanner.activity.parts import whole_names
 from scanner.history.panel import Panel
 from scanner.kernels.compile import kernel
+from scanner.kernels.threads import at_once, in_parts, in_pieces
 
 if TYPE_CHECKING:
     from scanner.activity.model import VolumeModel

@@ -16,9 +16,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from scanner.history.contract_ids import ContractIndex, Ids, in_parts
+from scanner.history.contract_ids import ContractIndex, Ids
 from scanner.history.panel import CONTRACT_SCHEMA, FIELDS, Matrix
 from scanner.kernels.compile import kernel
+from scanner.kernels.threads import over_items
 
 # A baseline is packed again once more than this share of its contracts has left the window.
 _GONE_SHARE = 0.5
@@ -69,7 +70,7 @@ class Baseline:
             for line in range(first, last):
                 _scatter(given[line], ids, values[line])
 
-        in_parts(fill, len(FIELDS), rows.height)
+        over_items(fill, len(FIELDS), rows.height)
         listed = np.zeros(len(self.index), np.int32)
         listed[: len(self.last_listed)] = self.last_listed
         listed[ids] = session.toordinal()

@@ -7,15 +7,12 @@ from one row to the next, and two sorted chains are joined in one pass over thei
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from scanner.kernels.compile import kernel
+from scanner.kernels.threads import over_items
 
 Keys = npt.NDArray[np.uint64]
 Ids = npt.NDArray[np.int32]
@@ -33,8 +30,6 @@ _EXPIRY = np.uint64(28)
 _STRIKE = np.uint64(1)
 _LOW_BITS = np.uint64((1 << 44) - 1)
 _LAST = np.uint64((1 << 64) - 1)
-# Fewer rows than this are done before a second thread has begun.
-_WORTH_THREADS = 200_000
 # A few names list most contracts: the rows are dealt out, not the names.
 _PARTS = 64
 
@@ -74,7 +69,7 @@ class ContractIndex:
             first, last = edges[part], edges[next_part]
             _find(self._keys, self._ids, bounds[first : last + 1], ranks[first:last], expiry, strike, right, out)
 
-        in_parts(find, _PARTS, frame.height)
+        over_items(find, _PARTS, frame.height)
         return out
 
     def add(self, rows: pl.DataFrame) -> Ids:
@@ -124,17 +119,6 @@ def _columns(frame: pl.DataFrame, roots: list[str]) -> Columns:
         frame["strike"].to_numpy(),
         frame["right"].to_physical().to_numpy(),
     )
-
-
-def in_parts(work: Callable[[int, int], None], items: int, rows: int) -> None:
-    """Call ``work(first, last)`` over all items, in as many threads as there are processors where it is worth it."""
-    workers = min(os.cpu_count() or 1, items) if rows >= _WORTH_THREADS else 1
-    if workers < 2:
-        work(0, items)
-        return
-    ends = [items * part // workers for part in range(workers + 1)]
-    with ThreadPoolExecutor(workers) as pool:
-        list(pool.map(work, ends[:-1], ends[1:]))
 
 
 def _root_runs(column: pl.Series) -> tuple[npt.NDArray[np.int64], list[str]]:

@@ -18,7 +18,7 @@ from scanner.errors import PricingError
 from scanner.market.calendar import Calendar
 from scanner.market.chain import SORT_KEY
 from scanner.pricing import forward, implied_rate, smile, volatility
-from scanner.pricing.book import WORDS, Book, Flags, Floats, find_expiries, read
+from scanner.pricing.chain_arrays import WORDS, ChainArrays, Flags, Floats, find_expiries, read
 from scanner.pricing.curve import Curve, built_in
 from scanner.pricing.standing import Standing, stand
 
@@ -100,39 +100,39 @@ def price_chain(
     return _price(chain, read(chain, offsets, calendar, curve or built_in(), dividends), use_vendor_iv, sides)
 
 
-def _price(chain: pl.DataFrame, book: Book, use_vendor_iv: bool, sides: Sequence[Side]) -> PricedChain:
+def _price(chain: pl.DataFrame, arrays: ChainArrays, use_vendor_iv: bool, sides: Sequence[Side]) -> PricedChain:
     """The stages in their order: forwards, volatilities, smiles, greeks, frames."""
-    told = implied_rate.adjust(book)
-    usable = np.where(book.priceable(), book.price, np.nan)
-    forwards = forward.fit(book.known, book.sign, book.strike, usable, book.half_spread)
-    market = volatility.Market.of(book, forwards)
-    found = volatility.find(book, market, forwards)
+    told = implied_rate.adjust(arrays)
+    usable = np.where(arrays.priceable(), arrays.price, np.nan)
+    forwards = forward.fit(arrays.known, arrays.sign, arrays.strike, usable, arrays.half_spread)
+    market = volatility.Market.of(arrays, forwards)
+    found = volatility.find(arrays, market, forwards)
     if use_vendor_iv:
-        volatility.take_vendors(book, found, chain["vendor_iv"])
+        volatility.take_vendors(arrays, found, chain["vendor_iv"])
     points = np.where(found.source == volatility.TWIN, np.nan, found.iv)
-    by_expiry = (forwards.forward, volatility.pivots(book, forwards), book.known.years)
-    smiles = smile.fit(book.known.offsets, book.sign, book.strike, points, found.uncertainty, *by_expiry)
-    columns = _price_columns(chain, book) | {"iv": found.iv}
-    for side, prices in (("bid", book.bid), ("ask", book.ask)):
+    by_expiry = (forwards.forward, volatility.pivots(arrays, forwards), arrays.known.years)
+    smiles = smile.fit(arrays.known.offsets, arrays.sign, arrays.strike, points, found.uncertainty, *by_expiry)
+    columns = _price_columns(chain, arrays) | {"iv": found.iv}
+    for side, prices in (("bid", arrays.bid), ("ask", arrays.ask)):
         asked = side in sides
-        columns[f"iv_{side}"] = volatility.of_quotes(book, market, prices) if asked else _nothing(chain.height)
+        columns[f"iv_{side}"] = volatility.of_quotes(arrays, market, prices) if asked else _nothing(chain.height)
     columns |= {
-        "iv_reason": _words(book.reason, WORDS),
+        "iv_reason": _words(arrays.reason, WORDS),
         "iv_source": _words(found.source, volatility.SOURCES),
     }
-    columns |= volatility.greeks(book, market, found.iv)._asdict()
-    columns |= _standing_columns(stand(book, forwards, smiles, found.iv))
+    columns |= volatility.greeks(arrays, market, found.iv)._asdict()
+    columns |= _standing_columns(stand(arrays, forwards, smiles, found.iv))
     contracts = chain.with_columns(_column(name, values) for name, values in columns.items())
-    return PricedChain(contracts, _expiry_frame(book, forwards, smiles, told), _underlying_frame(book, smiles))
+    return PricedChain(contracts, _expiry_frame(arrays, forwards, smiles, told), _underlying_frame(arrays, smiles))
 
 
-def _price_columns(chain: pl.DataFrame, book: Book) -> dict[str, Values]:
+def _price_columns(chain: pl.DataFrame, arrays: ChainArrays) -> dict[str, Values]:
     """Calendar and price columns."""
-    basis = np.where(book.traded, 2, ~np.isnan(book.price)).astype(np.uint8)
+    basis = np.where(arrays.traded, 2, ~np.isnan(arrays.price)).astype(np.uint8)
     return {
         "dte": (chain["expiry"] - chain["session_date"]).dt.total_days().cast(pl.Int32),
-        "years": np.maximum(book.years, 0.0),
-        "mid": book.price,
+        "years": np.maximum(arrays.years, 0.0),
+        "mid": arrays.price,
         "price_basis": _words(basis, (None, "mid", "last")),
     }
 
@@ -145,12 +145,12 @@ def _standing_columns(standing: Standing) -> dict[str, Values]:
     return columns
 
 
-def _expiry_frame(book: Book, forwards: forward.Forwards, smiles: smile.Smiles, told: Flags) -> pl.DataFrame:
+def _expiry_frame(arrays: ChainArrays, forwards: forward.Forwards, smiles: smile.Smiles, told: Flags) -> pl.DataFrame:
     """One row an expiry."""
     known = ~np.isnan(forwards.forward)
-    discount = np.where(known, book.discount, np.nan)
+    discount = np.where(known, arrays.discount, np.nan)
     values: dict[str, Values] = {
-        "years": np.maximum(book.known.years, 0.0),
+        "years": np.maximum(arrays.known.years, 0.0),
         "forward": forwards.forward,
         "discount": discount,
         "discount_source": _words(np.where(known, 1 + told, 0), (None, "curve", "chain")),
@@ -160,7 +160,7 @@ def _expiry_frame(book: Book, forwards: forward.Forwards, smiles: smile.Smiles, 
         "skew_25d": smiles.put_25 - smiles.call_25,
         "expected_move_pct": discount * smiles.straddle,
     }
-    frame = book.expiries.select("underlying", "root", "expiry", "dte").with_columns(
+    frame = arrays.expiries.select("underlying", "root", "expiry", "dte").with_columns(
         _column(name, column) for name, column in values.items()
     )
     return frame.with_columns(term_slope=_term_slope(frame))
@@ -184,16 +184,16 @@ def _term_slope(expiries: pl.DataFrame) -> pl.Series:
     return joined.sort("_row").select(term_slope=pl.col("later") - pl.col("atm_iv"))["term_slope"]
 
 
-def _underlying_frame(book: Book, smiles: smile.Smiles) -> pl.DataFrame:
+def _underlying_frame(arrays: ChainArrays, smiles: smile.Smiles) -> pl.DataFrame:
     """One row an underlying: its volatility and skew at thirty days."""
-    order, offsets = book.known.underlying_order, book.known.underlying_offsets
+    order, offsets = arrays.known.underlying_order, arrays.known.underlying_offsets
     at_thirty = {
-        name: smile.at_maturity(offsets, book.known.years[order], values[order], _THIRTY_DAYS)
+        name: smile.at_maturity(offsets, arrays.known.years[order], values[order], _THIRTY_DAYS)
         for name, values in (("atm", smiles.atm), ("put", smiles.put_25), ("call", smiles.call_25))
     }
     return pl.DataFrame(
         [
-            book.expiries["underlying"].gather(order[offsets[:-1]]),
+            arrays.expiries["underlying"].gather(order[offsets[:-1]]),
             _column("iv30", at_thirty["atm"]),
             _column("skew_25d", at_thirty["put"] - at_thirty["call"]),
         ]

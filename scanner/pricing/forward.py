@@ -22,12 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanner.kernels.compile import kernel
+from scanner.kernels.threads import over_groups
 from scanner.pricing import premium as early_exercise
 from scanner.pricing.arrays import Floats, Signs
 from scanner.pricing.cash_dividends import values
 from scanner.pricing.ex_dates import ExDates
 from scanner.pricing.normalised import implied_deviation, undiscounted_price
-from scanner.pricing.parallel import over_groups
 from scanner.pricing.robust import BISQUARE, robust_mean, weighted_median
 
 NONE, PARITY, SPOT = 0, 1, 2

@@ -13,7 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from scanner.pricing.book import Book, Flags, Floats
+from scanner.pricing.chain_arrays import ChainArrays, Flags, Floats
 
 _LEAST_PAIRS = 8
 # Neighbouring quotes lean the same way: more than this many pairs do not make the slope surer.
@@ -25,20 +25,20 @@ _KNOWN, _LARGEST_SHIFT = 0.002, 0.10
 _ROUNDS = 4
 
 
-def adjust(book: Book) -> Flags:
+def adjust(arrays: ChainArrays) -> Flags:
     """Take the discounts that European expiries tell, in place, where the curve is stale; returns which expiries."""
-    known = book.known
+    known = arrays.known
     told, shift = np.zeros(known.years.shape, np.bool_), np.full(known.years.shape, np.nan)
-    asked = book.stale & ~known.exercised & ~np.isnan(known.rate)
-    usable = book.priceable() & ~book.traded & (book.price > 0)
+    asked = arrays.stale & ~known.exercised & ~np.isnan(known.rate)
+    usable = arrays.priceable() & ~arrays.traded & (arrays.price > 0)
     for group in np.flatnonzero(asked).tolist():
         row = np.arange(known.offsets[group], known.offsets[group + 1] - 1)
-        paired = (book.sign[row] > 0) & (book.sign[row + 1] < 0) & (book.strike[row] == book.strike[row + 1])
+        paired = (arrays.sign[row] > 0) & (arrays.sign[row + 1] < 0) & (arrays.strike[row] == arrays.strike[row + 1])
         row = row[paired & usable[row] & usable[row + 1]]
         if row.size < _LEAST_PAIRS:
             continue
-        width = book.half_spread[row] + book.half_spread[row + 1] + 1e-6 * book.strike[row]
-        discount, error = _box(book.strike[row], book.price[row] - book.price[row + 1], width)
+        width = arrays.half_spread[row] + arrays.half_spread[row + 1] + 1e-6 * arrays.strike[row]
+        discount, error = _box(arrays.strike[row], arrays.price[row] - arrays.price[row + 1], width)
         if not discount > 0.0:
             continue
         rate = -np.log(discount) / known.years[group]
@@ -52,7 +52,7 @@ def adjust(book: Book) -> Flags:
             telling = telling[np.argsort(known.years[telling])]
             members = members[asked[members]]
             known.rate[members] += np.interp(known.years[members], known.years[telling], shift[telling])
-            book.discount[members] = np.exp(-known.rate[members] * known.years[members])
+            arrays.discount[members] = np.exp(-known.rate[members] * known.years[members])
             told[members] = True
     return told
 

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanner.kernels.compile import kernel
+from scanner.kernels.threads import over_groups
 from scanner.pricing.arrays import Floats, Signs
-from scanner.pricing.parallel import over_groups
 
 _NEIGHBOURS = 7
 _SIDES = 3

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanner.kernels.compile import kernel
+from scanner.kernels.threads import over_groups
 from scanner.pricing.arrays import Floats, Signs
-from scanner.pricing.book import Book, Flags
+from scanner.pricing.chain_arrays import ChainArrays, Flags
 from scanner.pricing.forward import Forwards, Offsets
-from scanner.pricing.parallel import over_groups
 from scanner.pricing.smile import Smiles
 
 
@@ -72,24 +72,24 @@ def _stand_groups(
             otm[row] = (1 if sign[row] * distance > 0.0 else 0) if known else 2
 
 
-def stand(book: Book, forwards: Forwards, smiles: Smiles, iv: Floats) -> Standing:
+def stand(arrays: ChainArrays, forwards: Forwards, smiles: Smiles, iv: Floats) -> Standing:
     """Every contract's standing, in one pass."""
-    rows = book.sign.shape[0]
+    rows = arrays.sign.shape[0]
     forward, discount, moneyness, moneyness_sd, otm_pct, spread_pct, iv_excess = (np.empty(rows) for _ in range(7))
     otm = np.empty(rows, np.uint8)
     out = Standing(forward, discount, moneyness, moneyness_sd, otm_pct, spread_pct, iv_excess, otm)
-    by_expiry = (forwards.forward, book.discount, _level(book, forwards), smiles.atm, book.known.years)
-    by_row = (book.sign, book.strike, book.price, book.half_spread, book.traded, iv, smiles.others)
-    over_groups(_stand_groups, book.known.offsets, *by_expiry, *by_row, *out)
+    by_expiry = (forwards.forward, arrays.discount, _level(arrays, forwards), smiles.atm, arrays.known.years)
+    by_row = (arrays.sign, arrays.strike, arrays.price, arrays.half_spread, arrays.traded, iv, smiles.others)
+    over_groups(_stand_groups, arrays.known.offsets, *by_expiry, *by_row, *out)
     return out
 
 
-def _level(book: Book, forwards: Forwards) -> Floats:
+def _level(arrays: ChainArrays, forwards: Forwards) -> Floats:
     """What ``otm_pct`` is measured from: the spot of the quotes' moment, or the future that options are priced off.
 
     It is the spot told, but for quotes that outlast it the one they imply; for adjusted contracts there is none.
     """
-    told = book.expiries["spot"].fill_null(np.nan).to_numpy(writable=True)
-    told[book.expiries["nonstandard"].to_numpy()] = np.nan
-    implied = np.where(np.isnan(forwards.spot), told, forwards.spot + book.known.worth)
-    return np.where(book.on_future, forwards.forward, np.where(book.outlasting, implied, told))
+    told = arrays.expiries["spot"].fill_null(np.nan).to_numpy(writable=True)
+    told[arrays.expiries["nonstandard"].to_numpy()] = np.nan
+    implied = np.where(np.isnan(forwards.spot), told, forwards.spot + arrays.known.worth)
+    return np.where(arrays.on_future, forwards.forward, np.where(arrays.outlasting, implied, told))

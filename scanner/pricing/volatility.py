@@ -11,13 +11,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from scanner.kernels.compile import kernel
+from scanner.kernels.threads import over_groups, over_rows, over_spans
 from scanner.pricing import american, black
 from scanner.pricing import premium as early_exercise
 from scanner.pricing.arrays import Greeks, Signs, Statuses
-from scanner.pricing.book import CODE, Book, Flags, Floats
+from scanner.pricing.chain_arrays import CODE, ChainArrays, Flags, Floats
 from scanner.pricing.forward import Forwards, Offsets
 from scanner.pricing.normalised import normal_pdf
-from scanner.pricing.parallel import over_groups, over_rows, over_spans
 from scanner.pricing.status import KERNEL_REASONS, SOLVED
 
 SOURCES = (None, "own", "twin", "vendor")
@@ -51,20 +51,20 @@ class Market:
     paying: Sequence[tuple[int, int, american.Dividends]]
 
     @classmethod
-    def of(cls, book: Book, forwards: Forwards) -> Market:
+    def of(cls, arrays: ChainArrays, forwards: Forwards) -> Market:
         """Spread the expiries' values over their rows."""
-        exercised, offsets = book.known.exercised, book.known.offsets
-        paying = exercised & (np.diff(book.known.ex_dates.offsets) > 0)
+        exercised, offsets = arrays.known.exercised, arrays.known.offsets
+        paying = exercised & (np.diff(arrays.known.ex_dates.offsets) > 0)
         return cls(
-            forward=book.by_row(forwards.forward),
-            discount=book.by_row(book.discount),
-            spot=book.by_row(_exercise_level(book, forwards)),
-            rate=book.by_row(book.known.rate),
-            dividend_yield=book.by_row(forwards.dividend_yield),
+            forward=arrays.by_row(forwards.forward),
+            discount=arrays.by_row(arrays.discount),
+            spot=arrays.by_row(_exercise_level(arrays, forwards)),
+            rate=arrays.by_row(arrays.known.rate),
+            dividend_yield=arrays.by_row(forwards.dividend_yield),
             early=_runs(exercised & ~paying, offsets),
             late=_runs(~exercised, offsets),
             paying=[
-                (int(offsets[group]), int(offsets[group + 1]), book.known.ex_dates.of(group))
+                (int(offsets[group]), int(offsets[group + 1]), arrays.known.ex_dates.of(group))
                 for group in np.flatnonzero(paying).tolist()
             ],
         )
@@ -85,82 +85,82 @@ def _runs(holds: Flags, offsets: Offsets) -> list[tuple[int, int]]:
     return [(int(offsets[first]), int(offsets[last])) for first, last in zip(edges[::2], edges[1::2], strict=True)]
 
 
-def find(book: Book, market: Market, forwards: Forwards) -> Found:
+def find(arrays: ChainArrays, market: Market, forwards: Forwards) -> Found:
     """Volatilities of the mids; in the money, of the twin where the contract's own quotes do not tell.
 
-    Sets the reasons of ``book`` where there is none.
+    Sets the reasons of ``arrays`` where there is none.
     """
-    book.reason[book.priceable() & np.isnan(market.forward)] = CODE["no_forward"]
-    iv, status = of_prices(book, market, np.where(book.priceable(), book.price, np.nan))
+    arrays.reason[arrays.priceable() & np.isnan(market.forward)] = CODE["no_forward"]
+    iv, status = of_prices(arrays, market, np.where(arrays.priceable(), arrays.price, np.nan))
     found = Found(iv, np.empty(iv.shape, np.uint8), np.empty(iv.shape))
     over_groups(
         _judge_quotes,
-        book.known.offsets,
+        arrays.known.offsets,
         forwards.forward,
-        _exercise_level(book, forwards),
-        pivots(book, forwards),
-        book.known.years,
-        book.discount,
-        book.sign,
-        book.strike,
-        book.price,
-        book.half_spread,
-        book.known.exercised & (np.diff(book.known.ex_dates.offsets) == 0),
-        book.known.rate,
+        _exercise_level(arrays, forwards),
+        pivots(arrays, forwards),
+        arrays.known.years,
+        arrays.discount,
+        arrays.sign,
+        arrays.strike,
+        arrays.price,
+        arrays.half_spread,
+        arrays.known.exercised & (np.diff(arrays.known.ex_dates.offsets) == 0),
+        arrays.known.rate,
         forwards.dividend_yield,
-        book.reason,
+        arrays.reason,
         found.iv,
         found.source,
         found.uncertainty,
     )
-    missing = np.isnan(iv) & book.priceable()
+    missing = np.isnan(iv) & arrays.priceable()
     for code, reason in KERNEL_REASONS.items():
-        book.reason[missing & (status == code)] = CODE[reason]
+        arrays.reason[missing & (status == code)] = CODE[reason]
     return found
 
 
-def pivots(book: Book, forwards: Forwards) -> Floats:
+def pivots(arrays: ChainArrays, forwards: Forwards) -> Floats:
     """The level that parts in from out of the money: the forward or, where it can be exercised at once, the spot."""
-    return np.where(book.known.exercised, _exercise_level(book, forwards), forwards.forward)
+    return np.where(arrays.known.exercised, _exercise_level(arrays, forwards), forwards.forward)
 
 
-def _exercise_level(book: Book, forwards: Forwards) -> Floats:
+def _exercise_level(arrays: ChainArrays, forwards: Forwards) -> Floats:
     """The share's price where it can be exercised at once, and that of the diffusion, or the future, elsewhere."""
-    elsewhere = np.where(book.on_future, forwards.forward, forwards.spot)
-    return np.where(book.known.exercised, forwards.spot + book.known.worth, elsewhere)
+    elsewhere = np.where(arrays.on_future, forwards.forward, forwards.spot)
+    return np.where(arrays.known.exercised, forwards.spot + arrays.known.worth, elsewhere)
 
 
-def of_quotes(book: Book, market: Market, quotes: Floats) -> Floats:
+def of_quotes(arrays: ChainArrays, market: Market, quotes: Floats) -> Floats:
     """Volatilities of the bids or of the asks, where the mid may be priced too."""
-    return of_prices(book, market, np.where(book.priceable() & ~book.traded & (quotes > 0), quotes, np.nan))[0]
+    return of_prices(arrays, market, np.where(arrays.priceable() & ~arrays.traded & (quotes > 0), quotes, np.nan))[0]
 
 
-def take_vendors(book: Book, found: Found, vendor_iv: pl.Series) -> None:
+def take_vendors(arrays: ChainArrays, found: Found, vendor_iv: pl.Series) -> None:
     """Fill in the vendor's volatilities where there is none of our own; never for what is not priced at all."""
     vendors = vendor_iv.fill_null(np.nan).to_numpy()
-    refused = np.isin(book.reason, [CODE["nonstandard"], CODE["expired"]])
+    refused = np.isin(arrays.reason, [CODE["nonstandard"], CODE["expired"]])
     taking = np.isnan(found.iv) & (vendors > 0) & ~refused
     found.iv[taking] = vendors[taking]
     found.source[taking] = VENDOR
-    book.reason[taking] = CODE["vendor"]
+    arrays.reason[taking] = CODE["vendor"]
 
 
-def greeks(book: Book, market: Market, iv: Floats) -> Greeks:
+def greeks(arrays: ChainArrays, market: Market, iv: Floats) -> Greeks:
     """Greeks of the rows with a volatility; NaN elsewhere."""
     out = Greeks(*(np.empty(iv.shape) for _ in Greeks._fields))
-    early = (book.sign, market.spot, book.strike, book.years, market.rate, market.dividend_yield, iv)
-    late = (book.sign, market.spot, market.forward, book.strike, book.years, market.discount, iv)
+    early = (arrays.sign, market.spot, arrays.strike, arrays.years, market.rate, market.dividend_yield, iv)
+    late = (arrays.sign, market.spot, market.forward, arrays.strike, arrays.years, market.discount, iv)
     over_rows(out, american.greeks, early, market.early)
     over_spans(out, american.greeks, early, market.paying)
     over_rows(out, black.greeks, late, market.late)
     return out
 
 
-def of_prices(book: Book, market: Market, price: Floats) -> tuple[Floats, Statuses]:
+def of_prices(arrays: ChainArrays, market: Market, price: Floats) -> tuple[Floats, Statuses]:
     """Volatility and status of each price by the contract's exercise style; NaN where the price is."""
     iv, status = np.empty(price.shape), np.full(price.shape, SOLVED, np.int8)
-    early = (book.sign, price, market.spot, book.strike, book.years, market.rate, market.dividend_yield)
-    late = (book.sign, price, market.forward, book.strike, book.years, market.discount)
+    early = (arrays.sign, price, market.spot, arrays.strike, arrays.years, market.rate, market.dividend_yield)
+    late = (arrays.sign, price, market.forward, arrays.strike, arrays.years, market.discount)
     over_rows((iv, status), american.implied_volatility, early, market.early)
     over_spans((iv, status), american.implied_volatility, early, market.paying)
     over_rows((iv, status), black.implied_volatility, late, market.late)

@@ -29,7 +29,7 @@ CODE = {word: code for code, word in enumerate(WORDS)}
 
 
 @dataclass(slots=True)
-class Book:
+class ChainArrays:
     """Arrays by row, in the chain's order; from ``expiries`` on, by expiry.
 
     ``price`` is the mid or, where ``traded``, the last; NaN where there is neither. ``reason`` is a code of ``CODE``,
@@ -92,7 +92,7 @@ def read(
     calendar: Calendar,
     curve: Curve,
     dividends: pl.DataFrame | None,
-) -> Book:
+) -> ChainArrays:
     """Read a sorted chain whose expiries are at ``offsets``."""
     expiries = _expiries(chain, offsets, calendar)
     instant = expiries["instant"].to_physical().to_numpy()
@@ -121,7 +121,7 @@ def read(
     bid, ask = _floats(chain["bid"]), _floats(chain["ask"])
     price, traded = _prices(chain, bid, ask, expiries, offsets)
     strike = _floats(chain["strike"])
-    book = Book(
+    arrays = ChainArrays(
         sign=np.where(chain["right"].to_physical().to_numpy() == 0, 1, -1).astype(np.int8),
         strike=np.where(strike > 0, strike, np.nan),
         bid=bid,
@@ -139,8 +139,8 @@ def read(
         stale=np.isin(expiries["session_date"].to_numpy(), _too_late(expiries["session_date"], curve)),
     )
     opened = {day: calendar.session_open(day) for day in chain["session_date"].unique() if calendar.is_session(day)}
-    _forbid(book, chain, opened, quote_time, latest)
-    return book
+    _forbid(arrays, chain, opened, quote_time, latest)
+    return arrays
 
 
 def _outlasting(expiries: pl.DataFrame, latest: pl.Series, calendar: Calendar) -> Flags:
@@ -203,27 +203,27 @@ def _prices(
 
 
 def _forbid(
-    book: Book,
+    arrays: ChainArrays,
     chain: pl.DataFrame,
     opened: Mapping[date, datetime],
     quote_time: NDArray[np.int64],
     latest: NDArray[np.int64],
 ) -> None:
     """Set the reasons that need no model; of several the first named here is told."""
-    by_session = book.expiries["session_date"].replace_strict(
+    by_session = arrays.expiries["session_date"].replace_strict(
         opened, default=None, return_dtype=pl.Datetime("us", "UTC")
     )
     opening = by_session.to_physical().fill_null(0).to_numpy()
-    newest = book.expiries.select("underlying", latest=latest).select(pl.col("latest").max().over("underlying"))
-    counts = np.diff(book.known.offsets)
+    newest = arrays.expiries.select("underlying", latest=latest).select(pl.col("latest").max().over("underlying"))
+    counts = np.diff(arrays.known.offsets)
     conditions = {
-        "nonstandard": chain["nonstandard"].to_numpy() | np.isnan(book.strike),
-        "expired": book.years <= 0,
-        "no_quote": np.isnan(book.price) & ~(book.bid > book.ask),
-        "crossed": book.bid > book.ask,
-        "no_bid": ~book.traded & (book.bid <= 0),
+        "nonstandard": chain["nonstandard"].to_numpy() | np.isnan(arrays.strike),
+        "expired": arrays.years <= 0,
+        "no_quote": np.isnan(arrays.price) & ~(arrays.bid > arrays.ask),
+        "crossed": arrays.bid > arrays.ask,
+        "no_bid": ~arrays.traded & (arrays.bid <= 0),
         "stale": (quote_time < np.repeat(opening, counts))
         | (quote_time < np.repeat(newest["latest"].to_numpy(), counts) - _STALE),
     }
     for reason, holds in conditions.items():
-        book.reason[holds & book.priceable()] = CODE[reason]
+        arrays.reason[holds & arrays.priceable()] = CODE[reason]
