@@ -19,9 +19,10 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.schema import CreateTable
 
-from scanner.alerts.model import NotJudged, Severity
+from scanner.alerts.model import NotJudged
 from scanner.alerts.update import update
 from scanner.errors import ScanProblem, StoreDamagedError, StoreError, StoreLockedError
+from scanner.severity import Severity
 from scanner.store.state import Calibration, Job, State, database, is_whole, set_aside
 from scanner.store.state.tables import Table
 

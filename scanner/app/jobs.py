@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from scanner.app import scanning
-from scanner.cli import common, options
+from scanner.cli import common
 from scanner.cli.printing import Printing
 from scanner.cli.scan import exit_code
 from scanner.errors import StoreError
+from scanner.severity import Severity
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -36,7 +37,7 @@ class Worker:
     problems: Sequence[ScanProblem]
     printing: Printing
 
-    def run(self, job: Job, fail_on: options.Severity | None = None) -> int:
+    def run(self, job: Job, fail_on: Severity | None = None) -> int:
         """One run; prints what it found and returns the exit code that a scan of its own would have."""
         log.info("job %s: %s of %s", job.name, job.task, job.watchlist)
         symbols = self.settings.watchlists[job.watchlist]

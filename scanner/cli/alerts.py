@@ -25,11 +25,11 @@ def command(
     """The stored alerts, newest session and strongest first; `scanner alerts show ID` tells everything about one."""
     if context.invoked_subcommand is not None:
         return
-    from scanner.alerts.model import Severity
     from scanner.app import storing
     from scanner.outputs import files, stored, terminal
+    from scanner.severity import Severity
 
-    least = Severity(min_severity.value) if min_severity else Severity.info
+    least = min_severity or Severity.info
     with storing.open_state(config, store) as state, state.read() as ledger:
         found = ledger.alerts(min_severity=least, limit=limit)
     if format is not options.OutputFormat.table:

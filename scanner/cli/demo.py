@@ -35,7 +35,6 @@ def command(
 ) -> None:
     """Try everything on a SIMULATED market: history, scan, alerts and a CSV watchlist, with no key and no network."""
     from scanner import shipped
-    from scanner.alerts.model import Severity
     from scanner.app import opening
     from scanner.cli import common, printing
     from scanner.outputs import files, report, terminal, watchlist
@@ -53,7 +52,7 @@ def command(
         results.append(result)
         pages.append(page)
         if format is options.OutputFormat.table:
-            least = Severity(settings.outputs.terminal.min_severity)
+            least = settings.outputs.terminal.min_severity
             terminal.print_result(result, console, min_severity=least, kept=False)
     if format is not options.OutputFormat.table:
         printing.Printing(format).show(results)

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from scanner.severity import Severity
+
 
 class OutputFormat(StrEnum):
     """What ``--format`` takes."""
@@ -15,15 +17,6 @@ class OutputFormat(StrEnum):
     table = "table"
     json = "json"
     csv = "csv"
-
-
-class Severity(StrEnum):
-    """The severities, mildest first."""
-
-    info = "info"
-    notice = "notice"
-    high = "high"
-    critical = "critical"
 
 
 Symbols = Annotated[list[str] | None, typer.Argument(metavar="SYMBOL", help="Underlyings, such as GOOG NVDA.")]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scanner.cli import options
+from scanner.severity import Severity
 
 if TYPE_CHECKING:
     from scanner.outputs.result import ScanResult
@@ -24,10 +25,10 @@ class Printing:
 
     format: options.OutputFormat = options.OutputFormat.table
     output: Path | None = None
-    min_severity: options.Severity | None = None
+    min_severity: Severity | None = None
     limit: int | None = None
     no_color: bool = False
-    terminal_severity: str = "info"
+    terminal_severity: Severity = Severity.info
     lines: bool = False
     kept: bool = True
 
@@ -48,20 +49,16 @@ class Printing:
         files.hand_out(text, self.output)
 
     def _tables(self, results: Sequence[ScanResult]) -> None:
-        from scanner.alerts.model import Severity
         from scanner.outputs import terminal
 
-        least = Severity(self.min_severity.value if self.min_severity else self.terminal_severity)
+        least = self.min_severity or self.terminal_severity
         with terminal.printing(self.output, no_color=self.no_color) as console:
             for result in results:
                 terminal.print_result(result, console, min_severity=least, limit=self.limit, kept=self.kept)
 
     def _narrowed(self, result: ScanResult) -> ScanResult:
         """The same result with the alerts that were asked for."""
-        from scanner.alerts.model import Severity
-
-        least = Severity(self.min_severity.value) if self.min_severity else Severity.info
-        return result.narrowed(least, self.limit)
+        return result.narrowed(self.min_severity or Severity.info, self.limit)
 
 
 @contextmanager

@@ -38,12 +38,12 @@ def command(
     """Write an HTML report of the newest session, of another one (--as-of), or of a week; it needs nothing else."""
     from dataclasses import replace
 
-    from scanner.alerts.model import Severity
     from scanner.app import opening, reporting, storing
     from scanner.cli import common
     from scanner.errors import StoreError, UsageError
     from scanner.market import calendar
     from scanner.outputs import files, report
+    from scanner.severity import Severity
 
     common.configure_logging(quiet=quiet, verbose=verbose)
     settings = common.settings_for(config, store=store)
@@ -61,7 +61,7 @@ def command(
         raise StoreError(
             f"no scan from {first} to {last} is stored; `scanner scan` makes one, `scanner alerts` lists all"
         )
-    least = Severity(min_severity.value) if min_severity else Severity.info
+    least = min_severity or Severity.info
     pages = [replace(page, result=page.result.narrowed(least, limit)) for page in told.pages]
     text = report.render(replace(told, pages=pages))
     if output == Path("-"):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from scanner.cli import options
+from scanner.severity import Severity
 
 if TYPE_CHECKING:
     from scanner.outputs.result import ScanResult
@@ -52,11 +53,9 @@ def command(
     raise typer.Exit(exit_code(result, fail_on))
 
 
-def exit_code(result: ScanResult, fail_on: options.Severity | None) -> int:
+def exit_code(result: ScanResult, fail_on: Severity | None) -> int:
     """What a scan ends with, as documented: 10 for an alert of that severity, 3 nothing scanned, 1 in part, 0 done."""
-    from scanner.alerts.model import Severity
-
-    if fail_on is not None and result.raised(Severity(fail_on.value)):
+    if fail_on is not None and result.raised(fail_on):
         return 10
     if result.scan.symbols_scanned == 0:
         return 3

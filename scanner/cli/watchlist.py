@@ -31,11 +31,12 @@ def command(
     limit: options.Limit = None,
 ) -> None:
     """Print the watchlist of recent alerts, newest and strongest first; closed ones are left out."""
-    from scanner.alerts.model import Severity, Status
+    from scanner.alerts.model import Status
     from scanner.app import storing
     from scanner.outputs import files, watchlist
+    from scanner.severity import Severity
 
-    least = Severity(min_severity.value) if min_severity else Severity.info
+    least = min_severity or Severity.info
     with storing.open_state(config, store) as state, state.read() as ledger:
         found = ledger.alerts(min_severity=least, newest_sessions=sessions)
     current = [alert for alert in found if alert.status is not Status.closed][:limit]
