@@ -23,7 +23,7 @@ from scanner.alerts.model import NotJudged, ScanMeta
 from scanner.alerts.update import update
 from scanner.errors import ConfigError, ScanProblem, SourceError, StoreError
 from scanner.history.panel import Panel
-from scanner.market import calendar, products
+from scanner.market import calendar
 from scanner.market import corporate_events as event_tables
 from scanner.market.chain import SORT_KEY
 from scanner.market.symbology import each_once, plain_ticker
@@ -312,10 +312,8 @@ def summarise(
     contracts = priced.contracts.with_columns(premium=contract.premium())
     standard = contracts.filter(~pl.col("nonstandard"))
     totals = underlying.totals(standard).drop("session_date", "spot")
-    spot_like = priced.expiries.filter(~pl.col("underlying").is_in(products.VOLATILITY_INDICES))
-    nearest = spot_like.drop_nulls("forward").sort("expiry").group_by("underlying", maintain_order=True)
-    parity_spot = nearest.agg(parity_spot=(pl.col("forward") * pl.col("discount")).first())
-    return contracts.select(CONTRACT_ROWS.names()), beside(totals, "underlying", priced.underlyings, parity_spot)
+    metrics = beside(totals, "underlying", priced.underlyings, underlying.parity_spot(priced.expiries))
+    return contracts.select(CONTRACT_ROWS.names()), metrics
 
 
 def conclude(

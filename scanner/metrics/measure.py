@@ -13,7 +13,7 @@ from typing import cast
 import numpy as np
 import polars as pl
 
-from scanner import activity
+from scanner import activity, fields
 from scanner.activity import VolumeModel, looks, selection
 from scanner.activity.time_of_day import share_of_volume
 from scanner.history.panel import Panel
@@ -85,7 +85,7 @@ class Measured:
 
 
 def measure(chain: pl.DataFrame, known: KnownBefore, now: datetime, methods: Methods = STANDARD) -> Measured:
-    """Measure a chain beside what was known before it; the frames have the columns of the field dictionary."""
+    """Measure a chain beside what was known before it; the frames have the very columns of the field dictionary."""
     panel = known.panel
     events = event_tables.spelled_as(known.events, chain["underlying"].unique())
     priced = methods.price(chain, dividends=event_tables.dividends(events))
@@ -116,7 +116,10 @@ def measure(chain: pl.DataFrame, known: KnownBefore, now: datetime, methods: Met
         "underlying": underlyings,
         "market": market.measure(underlyings, panel.underlying_sessions),
     }
-    return Measured(looks.charged(alone, known.looked, elapsed), alone, model, elapsed, panel)
+    charged = looks.charged(alone, known.looked, elapsed)
+    # What only the steps above needed of one another ends here: a frame has the fields of the dictionary, in its order.
+    frames = {scope: frame.select(*fields.of(scope)) for scope, frame in charged.items()}
+    return Measured(frames, alone, model, elapsed, panel)
 
 
 def whole_session(contracts: pl.DataFrame, elapsed: float) -> pl.DataFrame:

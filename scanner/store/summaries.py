@@ -16,20 +16,11 @@ from pathlib import Path
 
 import polars as pl
 
-from scanner.history.panel import CONTRACT_SCHEMA
+from scanner import fields
 from scanner.market.chain import INSTANT, SORT_KEY
 from scanner.store.files import folder_name, from_folder_name, write_parquet
 
-CONTRACT_ROWS = pl.Schema(
-    [
-        *CONTRACT_SCHEMA.items(),
-        ("volume", pl.Int64),
-        ("open_interest", pl.Int64),
-        ("iv", pl.Float64),
-        ("delta", pl.Float64),
-        ("mid", pl.Float64),
-    ]
-)
+CONTRACT_ROWS = fields.remembered("contract")
 VERDICT = pl.Struct({"check": pl.String, "switches_off": pl.String, "reason": pl.String, "detail": pl.String})
 # The columns the store itself writes; the metrics of the underlying scope stand beside them under their own names.
 UNDERLYING_ROWS = pl.Schema(
