@@ -86,7 +86,7 @@ def parity_spot(expiries: pl.DataFrame) -> pl.DataFrame:
     ``expiries`` has ``underlying expiry forward discount``. Options on volatility tell futures, not the index.
     """
     spot_like = expiries.filter(~pl.col("underlying").is_in(products.VOLATILITY_INDICES)).drop_nulls("forward")
-    nearest = spot_like.sort("expiry").group_by("underlying", maintain_order=True)
+    nearest = spot_like.sort("expiry", maintain_order=True).group_by("underlying", maintain_order=True)
     return nearest.agg(parity_spot=(pl.col("forward") * pl.col("discount")).first())
 
 
