@@ -35,6 +35,7 @@ from scanner.errors import ConfigError, UsageError
 from scanner.market import symbology
 from scanner.market.calendar import Calendar, known_day
 from scanner.outputs.text import printable
+from scanner.severity import Severity
 from scanner.sources.registry import vendor_of
 
 if TYPE_CHECKING:
@@ -157,7 +158,6 @@ Day = Annotated[date, BeforeValidator(_day)]
 UsablePath = Annotated[Path, AfterValidator(_usable_path)]
 Hours = Annotated[tuple[time, time] | None, BeforeValidator(_hours)]
 SourceName = Annotated[str, BeforeValidator(_source)]
-SeverityName = Literal["info", "notice", "high", "critical"]
 
 
 class _Section(BaseModel):
@@ -213,7 +213,7 @@ class PricingSettings(_Section):
 class TerminalOutput(_Section):
     """What is printed."""
 
-    min_severity: SeverityName = "notice"
+    min_severity: Severity = Severity.notice
 
 
 class WatchlistOutput(_Section):
@@ -395,7 +395,7 @@ def _sentence(written: _Written, item: Any) -> str:
         near = difflib.get_close_matches(str(at[-1])[:_LONGEST_SHOWN], known, n=1)
         hint = f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(known)}"
         return f"{place}: unknown key; {hint}"
-    if item["type"] == "literal_error":
+    if item["type"] in ("literal_error", "enum"):
         wanted = item["ctx"]["expected"]
         said = str(item["input"])[:_LONGEST_SHOWN]
         near = difflib.get_close_matches(said, re.findall(r"'([^']+)'", wanted), n=1)

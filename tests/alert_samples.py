@@ -10,8 +10,9 @@ from typing import Any
 
 import polars as pl
 
-from scanner.alerts.model import Alert, Baseline, Confirmation, ScanMeta, Severity, Status
+from scanner.alerts.model import Alert, Baseline, Confirmation, ScanMeta, Status
 from scanner.ruleset import Cooldown
+from scanner.severity import Severity
 
 THURSDAY, FRIDAY, MONDAY, TUESDAY = date(2025, 9, 4), date(2025, 9, 5), date(2025, 9, 8), date(2025, 9, 9)
 PAST = (*(date(2025, 8, day) for day in (25, 26, 27, 28, 29)), date(2025, 9, 2), date(2025, 9, 3))

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from scanner.alerts.episodes import Draft
 from scanner.alerts.identity import Key
-from scanner.alerts.model import Severity
 from scanner.alerts.selection import Admitted, Reason, Standing, admit, passing, strongest_first, weight
+from scanner.severity import Severity
 
 
 def draft(identity: str, rule: str = "rule", *, calibrated: bool = True, rank: float | None = None, **changes) -> Draft:

@@ -12,10 +12,10 @@ from standard import update
 
 from scanner.alerts.episodes import Draft
 from scanner.alerts.identity import Key
-from scanner.alerts.model import Severity
 from scanner.alerts.selection import Reason
 from scanner.alerts.stories import gather
 from scanner.alerts.update import AlertUpdate
+from scanner.severity import Severity
 from scanner.store.state import State
 
 EXPIRY = date(2025, 9, 19)

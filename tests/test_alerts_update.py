@@ -24,9 +24,10 @@ from sqlalchemy import event
 from standard import update
 
 from scanner.alerts.episodes import EventKind
-from scanner.alerts.model import NotJudged, Severity, Status
+from scanner.alerts.model import NotJudged, Status
 from scanner.alerts.update import AlertUpdate
 from scanner.ruleset import Cooldown
+from scanner.severity import Severity
 from scanner.store.state import State
 
 NVDA = {"identity": NVDA_130, "contract": NVDA_130, "underlying": "NVDA", "root": "NVDA", "strike": 130.0, "right": "P"}

@@ -176,6 +176,14 @@ def test_fields_are_listed_by_scope(commands: Commands) -> None:
     assert {row["scope"] for row in rows} == {"strike"}
     assert next(row for row in rows if row["field"] == "volume_surprise")["calibrated"] is True
     assert commands("rules", "fields", "--scope", "strik").code == 2
+    told = {row["field"]: row for row in json.loads(commands("rules", "fields", "--format", "json").out)["fields"]}
+    assert (told["open_interest"]["kind"], told["put_call_volume"]["denominator"]) == ("integer", ["call_volume"])
+    assert (told["vendor_iv"]["from_chain"], told["iv30"]["remembered"], told["iv30"]["from_chain"]) == (
+        True,
+        True,
+        False,
+    )
+    assert (told["parity_spot"]["on_split"], told["back_volume"]["on_split"]) == ("price", "contracts")
 
 
 def test_the_field_dictionary_stands_by_scope_with_what_a_missing_value_means(commands: Commands) -> None:

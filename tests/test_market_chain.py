@@ -79,6 +79,7 @@ def test_a_source_that_knows_better_than_the_root_is_believed():
         ([row(), row()], "2 rows share a contract, such as GOOG250912C00235000"),
         ([row(bid=-0.05)], "1 rows with a negative bid"),
         ([row(volume=-3)], "1 rows with a negative volume"),
+        ([row(ask_size=-1)], "1 rows with a negative ask_size"),
         ([row(underlying=None)], "1 rows without underlying"),
         ([row(right="X")], "wrong type"),
     ],

@@ -11,7 +11,7 @@ import pytest
 from built_chains import Recorded, built_chain, unpriced_rows
 from standard import open_store
 
-from scanner import quality
+from scanner import pipeline, quality
 from scanner.errors import SourceError
 from scanner.market.corporate_actions import Actions, Rename, Split, read_renames
 from scanner.store.importing import ImportReport, import_chains
@@ -235,6 +235,31 @@ def test_two_reverse_splits_divide_the_price_twice() -> None:
     rows = pl.DataFrame({"underlying": ["ABC"], "spot": [1.0], "call_volume": [50]})
     twice = TWICE.between(date(2026, 2, 27), date(2026, 9, 2)).restate_underlyings(rows)
     assert twice.row(0) == ("ABC", pytest.approx(100.0), 50)
+
+
+def test_what_a_split_does_to_all_that_is_remembered_of_a_name() -> None:
+    """Seven for one: prices of a share are a seventh, contracts seven times as many, sums of money the same."""
+    rows = pl.DataFrame(
+        {"underlying": ["XYZ", "ABC"], "spot": [None, 50.0], "parity_spot": [700.0, 49.0]}
+        | {"volume": [10, 10], "near_volume": [3, 3], "back_volume": [7, 7], "put_oi": [None, 5]}
+        | {"call_premium": [900.0, 900.0], "put_call_volume": [0.5, 0.5], "iv30": [0.3, 0.3]},
+        schema_overrides={"spot": pl.Float64},
+    )
+    moved = Actions((Split("XYZ", FIRST_AFTER, 7.0),)).restate_underlyings(rows)
+    assert moved.row(0) == ("XYZ", None, 100.0, 70, 21, 49, None, 900.0, 0.5, 0.3)
+    assert moved.row(1) == rows.row(1)
+    assert moved.schema == rows.schema
+
+
+def test_a_session_before_a_split_whose_source_gave_no_price_is_restated_too(tmp_path: Path) -> None:
+    """Its price is the one that calls and puts imply: calls less puts are 100 - strike, a forward of 100."""
+    with Store.open(tmp_path, summarise=pipeline.summarise, calculation_version=pipeline.CALCULATION_VERSION) as opened:
+        take(opened, built_chain(date(2026, 7, 1), spot=None))
+    (tmp_path / "events.csv").write_text("underlying,date,kind,value,when\nABC,2026-07-02,split,4:1,\n", "utf-8")
+    with Store.open(tmp_path, summarise=pipeline.summarise, calculation_version=pipeline.CALCULATION_VERSION) as opened:
+        opened.catch_up()
+        panel = opened.history.panel("test", ["ABC"], before=date(2026, 7, 2))
+    assert panel.spot[0].tolist() == pytest.approx([25.0], rel=0.02)
 
 
 def test_two_whole_splits_divide_strikes_twice() -> None:

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime
 import polars as pl
 import pytest
 
+from scanner import fields
 from scanner.outputs import chain_table
 from scanner.outputs.terminal import console
 
@@ -63,6 +64,13 @@ def test_csv_holds_every_documented_column_one_line_a_contract():
     assert set(rows[0]) >= DOCUMENTED
     assert len(rows) == 16
     assert (rows[0]["strike"], rows[0]["iv"], rows[0]["iv_reason"]) == ("225", "", "below_intrinsic")
+
+
+def test_csv_and_json_hold_every_field_of_a_contract_and_nothing_else():
+    nothing = pl.DataFrame(schema=fields.schema("contract") | {"helper": pl.Float64})
+    assert chain_table.to_csv(nothing).strip().split(",") == list(fields.of("contract"))
+    (row,) = json.loads(chain_table.to_json_document(pl.concat([nothing, chain().head(1)], how="diagonal_relaxed")))
+    assert list(row) == list(fields.of("contract"))
 
 
 def test_json_is_an_array_with_null_for_what_is_missing():

@@ -15,11 +15,12 @@ import pytest
 from alert_samples import NVDA_130, alert, at, put_call_alert, scan
 from rich.console import Console
 
-from scanner.alerts.model import Baseline, Confirmation, NotJudged, Severity, Status
+from scanner.alerts.model import Baseline, Confirmation, NotJudged, Status
 from scanner.errors import ScanProblem, StoreError
 from scanner.outputs import numbers
 from scanner.outputs.result import ScanResult
 from scanner.outputs.terminal import console, plain_table, print_result, printing
+from scanner.severity import Severity
 
 HOSTILE = "\x1b[2J\x1b]0;owned\x07 [red]not markup[/red] \x9b31m"
 

@@ -11,10 +11,10 @@ import pytest
 from alert_samples import FRIDAY, MONDAY, alert, at, put_call_alert
 from standard import calendar
 
-from scanner.alerts.model import Severity
 from scanner.errors import StoreError
 from scanner.outputs.delimited import cell
 from scanner.outputs.watchlist import Dialect, generic, left_out, render, write
+from scanner.severity import Severity
 
 HEADER = (
     "symbol,underlying,expiry,strike,right,severity,stars,score,rules,first_seen,last_seen,session_date,status,spot,"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
@@ -10,10 +11,9 @@ import pytest
 from built_chains import built_chain
 from standard import calendar, open_store
 
-from scanner import activity, pipeline, ruleset, shipped
+from scanner import activity, fields, pipeline, ruleset, shipped
 from scanner.app import preparing
 from scanner.config import Settings
-from scanner.fields import SCOPES, of
 from scanner.history.known_before import KnownBefore
 from scanner.history.panel import Panel
 from scanner.metrics import summary
@@ -25,6 +25,7 @@ from scanner.sources.registry import Vendor
 from scanner.store.recall import Memory
 from scanner.store.state import State
 from scanner.store.store import Store
+from scanner.store.summaries import UNDERLYING_ROWS
 
 DAYS = calendar.sessions_between(date(2026, 7, 1), date(2026, 7, 31))
 RULES = list(ruleset.load([shipped.shipped_rules()]).stable())
@@ -56,23 +57,68 @@ def test_a_replay_is_byte_identical_whether_or_not_later_sessions_exist(store, t
     assert len(before) == 12
 
 
-def test_every_frame_holds_only_names_of_the_field_dictionary_with_their_kinds(store):
+MEASURED = {
+    "an ordinary one": {},
+    "one without prices of the underlying": {"spot": None},
+    "one without quotes": {"columns": {"bid": None, "ask": None}},
+    "one of which no count is known": {"columns": {"volume": None, "open_interest": None, "oi_asof": None}},
+    "one that did not trade": {"volume": 0, "open_interest": 0},
+    "one of adjusted contracts alone": {"root": "ABC1", "columns": {"nonstandard": True}},
+    "one with runs of strikes": {"volume": [1] * 10 + [40_000] * 10},
+}
+
+
+@pytest.mark.parametrize("kind", MEASURED)
+def test_every_frame_of_a_chain_has_the_very_columns_of_the_field_dictionary(store, kind):
     keep(store, DAYS[:15])
     panel = store.history.panel("test", ["ABC"], DAYS[15], 60)
-    found = measure(built_chain(DAYS[15]), KnownBefore(panel), datetime(2026, 7, 23, 20, tzinfo=UTC)).frames
-    of_another_kind = [
-        f"{scope}.{name} is {dtype}"
-        for scope, frame in found.items()
-        for name, dtype in frame.schema.items()
-        if name in of(scope) and dtype.is_numeric() != of(scope)[name].numeric
-    ]
-    assert of_another_kind == []
-    missing = {scope: sorted(set(of(scope)) - set(found[scope].columns)) for scope in SCOPES if scope in found}
-    # What no chain carries: the stock's own volume.
-    assert {scope: names for scope, names in missing.items() if names} == NOT_IN_A_CHAIN
+    found = measure(built_chain(DAYS[15], **MEASURED[kind]), KnownBefore(panel), calendar.session_close(DAYS[15]))
+    assert {scope: dict(frame.schema) for scope, frame in found.frames.items()} == {
+        scope: dict(fields.schema(scope)) for scope in fields.SCOPES
+    }
+    assert {scope: frame.columns for scope, frame in found.frames.items()} == {
+        scope: list(fields.of(scope)) for scope in fields.SCOPES
+    }
 
 
-NOT_IN_A_CHAIN = {"underlying": ["option_stock_volume_ratio"]}
+def test_every_key_of_the_underlyings_is_a_field_of_the_dictionary(store, tmp_path):
+    keep(store, DAYS[:12])
+    (last,) = replayed(store, tmp_path, DAYS[11], DAYS[11])
+    (row,) = json.loads(last)["underlyings"]
+    assert list(row) == list(fields.of("underlying"))
+
+
+def test_what_is_kept_of_a_session_is_what_the_field_dictionary_remembers(store):
+    keep(store, DAYS[:1])
+    kept = store.summaries.underlyings("test", DAYS[0])
+    assert set(kept.columns) == {*UNDERLYING_ROWS, *fields.remembered("underlying")}
+    expected = {name: dtype for name, dtype in fields.remembered("underlying").items() if name not in UNDERLYING_ROWS}
+    assert {name: kept.schema[name] for name in expected} == expected
+
+
+def test_sums_of_an_underlying_can_be_asked_for_by_rules(tmp_path):
+    """Ten of each contract traded; calls and puts alike are worth 12, 7, 2, 2 and 2 dollars in both expiries."""
+    rule = (
+        "{{id: {id}, title: Sums, status: stable, scope: {scope}, severity: info, why: to test,"
+        ' when: {when}, message: "{message}"}}'
+    )
+    (tmp_path / "a.yaml").write_text(
+        rule.format(
+            id="a",
+            scope="underlying",
+            when="[volume == 200, call_oi == 1000, put_oi == 1000, back_volume == 200]",
+            message="{call_premium:,.0f} and {put_premium:,.0f}",
+        )
+    )
+    wide = "[strike == 90, right == 'C', expiry.open_interest == 1000, underlying.volume == market.volume]"
+    (tmp_path / "b.yaml").write_text(
+        rule.format(id="b", scope="contract", when=wide, message="{expiry.discount_source}, {price_basis}")
+    )
+    rules = ruleset.load([tmp_path])
+    assert rules.problems == ()
+    chain = built_chain(DAYS[0], volume=10, open_interest=100)
+    judged = pipeline.judge(chain, KnownBefore(Panel.empty("test")), calendar.session_close(DAYS[0]), rules.rules)
+    assert judged.judgement.findings["message"].unique().sort().to_list() == ["50,000 and 50,000", "curve, mid"]
 
 
 def test_no_frame_holds_a_nan_or_an_infinity(store):

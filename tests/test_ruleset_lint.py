@@ -158,6 +158,12 @@ CLEAN = [
     ("volume >= 500 or iv > 0.5", "contract"),
     ("call_volume >= 1000 and put_call_volume > 2", "underlying"),
     ("call_volume + put_volume >= 1000 and volume_ratio_5 >= 2", "underlying"),
+    ("volume >= 1000 and volume_ratio_5 >= 2", "underlying"),
+    ("call_premium >= 100000 and put_call_premium > 3", "underlying"),
+    (
+        "call_volume >= 1000 and market.call_volume >= 1000 and put_call_volume / market.put_call_volume > 2",
+        "underlying",
+    ),
     ("open_interest >= 100 and volume / open_interest > 2", "contract"),
     ("volume > 3 * volume_avg_20 and volume_avg_20 >= 20", "contract"),
     ("max(iv_bid, iv_ask) > 0.2", "contract"),

@@ -19,8 +19,9 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.schema import CreateTable
 from standard import update
 
-from scanner.alerts.model import NotJudged, Severity
+from scanner.alerts.model import NotJudged
 from scanner.errors import ScanProblem, StoreDamagedError, StoreError, StoreLockedError
+from scanner.severity import Severity
 from scanner.store.state import Calibration, Job, State, database, is_whole, set_aside
 from scanner.store.state.tables import Table
 

@@ -14,7 +14,9 @@ from collections.abc import Mapping
 import numpy as np
 import polars as pl
 
+from scanner import fields
 from scanner.activity.selection import benjamini_hochberg, priority, session_maximum
+from scanner.fields import SCOPES, Unit
 from scanner.history.known_before import Look, Looks
 
 # Every 15 minutes from 9:45 to 16:00 New York time, and once after the close.
@@ -23,11 +25,7 @@ SESSION_LOOKS = 27
 REMEMBERED = 2.0
 # What is charged, by scope.
 SURPRISES = {
-    "contract": ("volume_surprise", "volume_surprise_3", "volume_surprise_5", "combined_surprise"),
-    "strike": ("volume_surprise",),
-    "ladder": ("ladder_surprise",),
-    "expiry": ("volume_surprise",),
-    "underlying": ("volume_surprise", "back_end_surprise", "put_call_surprise", "iv30_change_surprise"),
+    scope: tuple(name for name, field in fields.of(scope).items() if field.unit is Unit.surprise) for scope in SCOPES
 }
 
 

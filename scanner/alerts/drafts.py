@@ -15,11 +15,12 @@ import polars as pl
 
 from scanner.alerts.episodes import Draft
 from scanner.alerts.identity import Key
-from scanner.alerts.model import MARKET, Alert, Baseline, Confirmation, ScanMeta, Severity, Status, plain
+from scanner.alerts.model import MARKET, Alert, Baseline, Confirmation, ScanMeta, Status, plain
 from scanner.alerts.rarity import Looked, Rarity, rarities
 from scanner.alerts.stories import NARROW, Stories
 from scanner.alerts.surroundings import Frames, Row, Surroundings, evidence_of
 from scanner.alerts.terms import RuleBook, RuleTerms
+from scanner.severity import Severity
 
 # What is kept with every alert, so that it can be read, listed and confirmed on its own.
 CONTEXT = (*MARKET, "history_sessions", "multi_leg_suspect", "roll_suspect")

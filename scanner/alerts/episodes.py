@@ -15,9 +15,10 @@ from enum import StrEnum
 from typing import Any
 
 from scanner.alerts.identity import Key, alert_id
-from scanner.alerts.model import Alert, Severity, Status
+from scanner.alerts.model import Alert, Status
 from scanner.alerts.terms import RuleBook, Silence
 from scanner.market.calendar import Calendar
+from scanner.severity import Severity
 
 
 class EventKind(StrEnum):

@@ -13,6 +13,8 @@ from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any, Self
 
+from scanner.severity import Severity
+
 # The market around a finding; evidence carries it beside what the rule looked at, and the watchlist lists it.
 MARKET = (
     "spot",
@@ -32,20 +34,6 @@ MARKET = (
     "dte",
     "put_call_volume",
 )
-
-
-class Severity(StrEnum):
-    """How much an alert matters, as its rule says; compare with ``rank``, mildest 0."""
-
-    info = "info"
-    notice = "notice"
-    high = "high"
-    critical = "critical"
-
-    @property
-    def rank(self) -> int:
-        """Position in the order of severities: 0 for ``info`` to 3 for ``critical``."""
-        return list(Severity).index(self)
 
 
 class Status(StrEnum):

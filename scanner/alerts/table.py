@@ -7,8 +7,9 @@ from typing import Any
 
 import polars as pl
 
-from scanner.alerts.model import MARKET, Alert, Confirmation, Severity, Status
+from scanner.alerts.model import MARKET, Alert, Confirmation, Status
 from scanner.market.chain import INSTANT, RIGHT
+from scanner.severity import Severity
 
 _COUNTED = ("volume", "open_interest", "dte")
 _Columns = dict[str, pl.DataType | type[pl.DataType]]

@@ -13,7 +13,6 @@ first call. Errors are those of :mod:`scanner.errors`, and name an argument as t
 ``docs/notebook.md`` goes through a session.
 """
 
-from scanner.alerts.model import Severity
 from scanner.app.configuring import settings
 from scanner.app.confirming import confirm
 from scanner.app.discounting import curve
@@ -27,6 +26,7 @@ from scanner.app.simulating import simulate
 from scanner.app.stored import alert, alerts, scoreboard, watchlist
 from scanner.app.storing import prune_store, rebuild_store, store_info, verify_store
 from scanner.frames import to_pandas, to_polars
+from scanner.severity import Severity
 
 __all__ = [
     "Severity",

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 from scanner.errors import UsageError
 
 if TYPE_CHECKING:
-    from scanner.alerts.model import Severity
     from scanner.config import Settings
     from scanner.market.calendar import Calendar
+    from scanner.severity import Severity
 
 log = logging.getLogger(__name__)
 
@@ -143,7 +143,7 @@ def day_for(option: str, given: str | date) -> date:
 
 def severity_for(named: str | None) -> Severity:
     """The least severity wanted: the one named, else the mildest. Raises UsageError for one that does not exist."""
-    from scanner.alerts.model import Severity
+    from scanner.severity import Severity
 
     try:
         return Severity.info if named is None else Severity(named)

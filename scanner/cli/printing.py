@@ -28,7 +28,7 @@ class Printing:
     min_severity: Severity | None = None
     limit: int | None = None
     no_color: bool = False
-    terminal_severity: str = "info"
+    terminal_severity: Severity = Severity.info
     lines: bool = False
     kept: bool = True
 
@@ -51,7 +51,7 @@ class Printing:
     def _tables(self, results: Sequence[ScanResult]) -> None:
         from scanner.outputs import terminal
 
-        least = self.min_severity or Severity(self.terminal_severity)
+        least = self.min_severity or self.terminal_severity
         with terminal.printing(self.output, no_color=self.no_color) as console:
             for result in results:
                 terminal.print_result(result, console, min_severity=least, limit=self.limit, kept=self.kept)

@@ -181,6 +181,11 @@ def list_fields(
             "kind": field.kind.value,
             "unit": field.unit.value,
             "calibrated": field.calibrated,
+            "from_chain": field.from_chain,
+            "remembered": field.remembered,
+            "on_split": field.on_split.value,
+            "denominator": list(field.denominator),
+            "title": field.title,
             "meaning": field.meaning,
             "missing": field.null or None,
         }

@@ -15,20 +15,14 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from scanner import fields
 from scanner.history.contract_ids import ContractIndex
 from scanner.market.calendar import Calendar
-from scanner.market.chain import RIGHT
 
 FIELDS = ("volume", "open_interest", "iv", "delta", "mid")
+# What tells the contracts apart: all that is remembered of them but their figures.
 CONTRACT_SCHEMA = pl.Schema(
-    [
-        ("underlying", pl.String),
-        ("root", pl.String),
-        ("contract", pl.String),
-        ("expiry", pl.Date),
-        ("strike", pl.Float64),
-        ("right", RIGHT),
-    ]
+    {name: dtype for name, dtype in fields.remembered("contract").items() if name not in FIELDS}
 )
 UNDERLYING_SCHEMA = pl.Schema({"session_date": pl.Date, "underlying": pl.String})
 

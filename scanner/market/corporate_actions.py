@@ -18,14 +18,12 @@ from pathlib import Path
 
 import polars as pl
 
+from scanner import fields
 from scanner.errors import SourceError
+from scanner.fields import OnSplit
 from scanner.market import corporate_events, symbology
 from scanner.market.chain import SORT_KEY
 from scanner.market.symbology import plain_ticker, spellings
-
-# Underlying-scope fields that count contracts (or are per share), and so change with the number of shares.
-_COUNTS = ("call_volume", "put_volume", "call_oi", "put_oi")
-_PRICES = ("spot", "top_strike", "call_wall", "put_wall", "gamma_flip", "max_pain")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +123,7 @@ class Actions:
         for names in _at_once(self.renames):
             rows = rows.with_columns(underlying=_new_name(rows, names))
         for split in self.splits:
-            here = _is_of(split)
-            counts = [name for name in _COUNTS if name in rows.columns and split.keeps_roots]
-            prices = [name for name in _PRICES if name in rows.columns]
-            rows = rows.with_columns(
-                pl.when(here).then(pl.col(counts) * split.ratio).otherwise(pl.col(counts)),
-                pl.when(here).then(pl.col(prices) / split.ratio).otherwise(pl.col(prices)),
-            )
+            rows = _restated(rows, "underlying", split)
         return rows
 
 
@@ -207,15 +199,21 @@ def _is_of(split: Split) -> pl.Expr:
 
 
 def _divided(rows: pl.DataFrame, split: Split) -> pl.DataFrame:
-    """Divide strikes (to the cent, as the clearing house does) and prices, multiply contracts."""
-    here, ratio = _is_of(split), split.ratio
+    """Restate contracts that keep their roots; strikes are rounded to the cent, as the clearing house does."""
+    cents = pl.when(_is_of(split)).then(pl.col("strike").round(2)).otherwise("strike")
+    return _restated(rows, "contract", split).with_columns(strike=cents)
+
+
+def _restated(rows: pl.DataFrame, scope: str, split: Split) -> pl.DataFrame:
+    """Rows of a scope with every field as the field dictionary says a split changes it."""
+    known = [field for name, field in fields.of(scope).items() if name in rows.columns]
+    prices = [field.name for field in known if field.on_split is OnSplit.price]
+    counts = [field.name for field in known if field.on_split is OnSplit.contracts and split.keeps_roots]
+    here = _is_of(split)
     return rows.with_columns(
-        strike=pl.when(here).then((pl.col("strike") / ratio).round(2)).otherwise("strike"),
-        volume=pl.when(here).then((pl.col("volume") * ratio).round().cast(pl.Int64)).otherwise("volume"),
-        open_interest=pl.when(here)
-        .then((pl.col("open_interest") * ratio).round().cast(pl.Int64))
-        .otherwise("open_interest"),
-        mid=pl.when(here).then(pl.col("mid") / ratio).otherwise("mid"),
+        pl.when(here).then(pl.col(prices) / split.ratio).otherwise(pl.col(prices)),
+        # The ratio of contracts that keep their roots is a whole number.
+        pl.when(here).then(pl.col(counts) * int(split.ratio)).otherwise(pl.col(counts)),
     )
 
 

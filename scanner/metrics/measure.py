@@ -13,7 +13,7 @@ from typing import cast
 import numpy as np
 import polars as pl
 
-from scanner import activity
+from scanner import activity, fields
 from scanner.activity import VolumeModel, looks, selection
 from scanner.activity.time_of_day import share_of_volume
 from scanner.history.known_before import KnownBefore
@@ -72,7 +72,7 @@ class Measured:
 
 
 def measure(chain: pl.DataFrame, known: KnownBefore, now: datetime, methods: Methods = STANDARD) -> Measured:
-    """Measure a chain beside what was known before it; the frames have the columns of the field dictionary."""
+    """Measure a chain beside what was known before it; the frames have the very columns of the field dictionary."""
     panel, calendar = known.panel, known.panel.calendar
     events = event_tables.spelled_as(known.events, chain["underlying"].unique())
     priced = methods.pricing.price(chain, calendar, event_tables.dividends(events))
@@ -103,7 +103,10 @@ def measure(chain: pl.DataFrame, known: KnownBefore, now: datetime, methods: Met
         "underlying": underlyings,
         "market": market.measure(underlyings, panel.underlying_sessions, calendar),
     }
-    return Measured(looks.charged(alone, known.looked, elapsed), alone, priced, model, elapsed, panel)
+    charged = looks.charged(alone, known.looked, elapsed)
+    # What only the steps above needed of one another ends here: a frame has the fields of the dictionary, in its order.
+    frames = {scope: frame.select(*fields.of(scope)) for scope, frame in charged.items()}
+    return Measured(frames, alone, priced, model, elapsed, panel)
 
 
 def whole_session(contracts: pl.DataFrame, elapsed: float) -> pl.DataFrame:

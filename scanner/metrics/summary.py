@@ -12,8 +12,7 @@ from datetime import timedelta
 
 import polars as pl
 
-from scanner.history.panel import CONTRACT_SCHEMA
-from scanner.market import products
+from scanner import fields
 from scanner.market.calendar import Calendar
 from scanner.market.chain import INSTANT
 from scanner.metrics import contract, underlying
@@ -23,16 +22,7 @@ from scanner.pricing import PricedChain
 CALCULATION_VERSION = "2"
 # A session whose last quotes are older than this before its close has no closing volume.
 CLOSE_TOLERANCE = timedelta(minutes=5)
-CONTRACT_ROWS = pl.Schema(
-    [
-        *CONTRACT_SCHEMA.items(),
-        ("volume", pl.Int64),
-        ("open_interest", pl.Int64),
-        ("iv", pl.Float64),
-        ("delta", pl.Float64),
-        ("mid", pl.Float64),
-    ]
-)
+CONTRACT_ROWS = fields.remembered("contract")
 VERDICT = pl.Struct({"check": pl.String, "switches_off": pl.String, "reason": pl.String, "detail": pl.String})
 
 
@@ -67,7 +57,7 @@ def of_session(priced: PricedChain, verdicts: pl.DataFrame, calendar: Calendar) 
         contracts = contracts.with_columns(volume=pl.when(pl.col("underlying").is_in(final.implode())).then("volume"))
     contracts = contracts.with_columns(premium=contract.premium())
     totals = underlying.totals(contracts.filter(~pl.col("nonstandard"))).drop("session_date", "spot")
-    for more in (_gathered(verdicts), totals, priced.underlyings, _parity_spot(priced.expiries)):
+    for more in (_gathered(verdicts), totals, priced.underlyings, underlying.parity_spot(priced.expiries)):
         rows = rows.join(more, on="underlying", how="left", maintain_order="left")
     rows = rows.with_columns(pl.col("verdicts").fill_null(pl.lit([], dtype=pl.List(VERDICT))))
     return Summary(contracts.select(CONTRACT_ROWS.names()), rows)
@@ -122,10 +112,3 @@ def _gathered(verdicts: pl.DataFrame) -> pl.DataFrame:
     return verdicts.group_by("underlying", maintain_order=True).agg(
         verdicts=pl.struct("check", "switches_off", "reason", "detail").cast(VERDICT)
     )
-
-
-def _parity_spot(expiries: pl.DataFrame) -> pl.DataFrame:
-    """``underlying parity_spot``: the price that the nearest expiry's calls and puts imply."""
-    spot_like = expiries.filter(~pl.col("underlying").is_in(products.VOLATILITY_INDICES))
-    nearest = spot_like.drop_nulls("forward").sort("expiry").group_by("underlying", maintain_order=True)
-    return nearest.agg(parity_spot=(pl.col("forward") * pl.col("discount")).first())

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import polars as pl
 
+from scanner import fields
 from scanner.history import past as past_sessions
+from scanner.market import products
 from scanner.metrics import positioning
 from scanner.metrics.arithmetic import CALL, PUT, known_sum, ratio
 
@@ -24,40 +26,29 @@ _RETURNS_LEAST = 15
 _MEANS = {5: 4, 20: 15}
 _TRADING_DAYS = 252
 
-# What later sessions compare with; a session that was summarised without it holds nulls.
-REMEMBERED = pl.Schema(
-    {
-        "session_date": pl.Date,
-        "underlying": pl.String,
-        "spot": pl.Float64,
-        "call_volume": pl.Int64,
-        "put_volume": pl.Int64,
-        "put_call_volume": pl.Float64,
-        "iv30": pl.Float64,
-        "skew_25d": pl.Float64,
-    }
-)
-
 
 def remembered(past: pl.DataFrame) -> pl.DataFrame:
-    """The panel's ``underlying_sessions`` with every column of ``REMEMBERED``, null where it was not kept."""
-    absent = [name for name in REMEMBERED if name not in past.columns]
-    return past.with_columns(pl.lit(None, dtype=REMEMBERED[name]).alias(name) for name in absent)
+    """The panel's ``underlying_sessions`` with every field that is remembered, null where it was not kept."""
+    kept = fields.remembered("underlying").items()
+    return past.with_columns(pl.lit(None, dtype).alias(name) for name, dtype in kept if name not in past.columns)
 
 
 def measure(contracts: pl.DataFrame, expiries: pl.DataFrame, priced: pl.DataFrame, panel: Panel) -> pl.DataFrame:
     """One row an underlying. ``priced`` is the pricing stage's frame of underlyings (``iv30 skew_25d``).
 
-    Changes are against the exchange's session before this one and null without it.
+    Changes are against the exchange's session before this one and null without it. No chain tells what was traded of
+    the stock, so that ``option_stock_volume_ratio`` is null.
     """
     standard = contracts.filter(~pl.col("nonstandard"))
     placed = positioning.measure(standard, expiries, panel.calendar)
     today = (
         totals(standard)
+        .join(parity_spot(expiries), on="underlying", how="left", maintain_order="left")
         .join(_top_strike(standard), on="underlying", how="left", maintain_order="left")
         .join(priced, on="underlying", how="left", maintain_order="left")
         .join(placed, on="underlying", how="left", maintain_order="left")
     )
+    today = today.with_columns(option_stock_volume_ratio=pl.lit(None, pl.Float64))
     return _against_history(today, panel, cast("date", contracts["session_date"].max()))
 
 
@@ -88,6 +79,16 @@ def totals(contracts: pl.DataFrame) -> pl.DataFrame:
             zero_dte_share=ratio(pl.col("zero_dte_volume").fill_null(0), "volume"),
         )
     )
+
+
+def parity_spot(expiries: pl.DataFrame) -> pl.DataFrame:
+    """``underlying parity_spot``: the price that the forward of the nearest expiry implies; no carry is known.
+
+    ``expiries`` has ``underlying expiry forward discount``. Options on volatility tell futures, not the index.
+    """
+    spot_like = expiries.filter(~pl.col("underlying").is_in(products.VOLATILITY_INDICES)).drop_nulls("forward")
+    nearest = spot_like.sort("expiry", maintain_order=True).group_by("underlying", maintain_order=True)
+    return nearest.agg(parity_spot=(pl.col("forward") * pl.col("discount")).first())
 
 
 def _top_strike(contracts: pl.DataFrame) -> pl.DataFrame:

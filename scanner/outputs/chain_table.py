@@ -13,21 +13,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from scanner import fields
 from scanner.alerts.model import plain
 from scanner.outputs import numbers
 from scanner.outputs.delimited import csv_document
 from scanner.outputs.document import to_json
 from scanner.outputs.terminal import counted, new_york, say
 from scanner.outputs.text import printable
-
-# What CSV and JSON hold, in this order, as far as the frame has it.
-COLUMNS = (
-    "underlying", "spot", "contract", "expiry", "strike", "right", "dte", "bid", "ask", "mid", "last", "iv",
-    "iv_reason", "delta", "gamma", "vega", "theta", "rho", "volume", "open_interest", "oi_asof", "oi_change",
-    "volume_expected", "volume_multiple", "volume_surprise", "volume_q", "iv_bid", "iv_ask", "iv_change",
-    "iv_excess", "moneyness_sd", "premium", "new_strike", "multi_leg_suspect", "surprise_reason",
-    "baseline_kind", "session_date", "quote_time", "source", "simulated",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +32,7 @@ class _Shown:
     importance: int
 
 
-_SHOWN = (
+SHOWN = (
     _Shown("strike", "Strike", "g", 9),
     _Shown("right", "", "s", 9),
     _Shown("bid", "Bid", ",.2f", 9),
@@ -83,15 +75,18 @@ def select(
 
 
 def to_csv(chain: pl.DataFrame) -> str:
-    """A priced chain as CSV, one line a contract."""
-    names = [name for name in COLUMNS if name in chain.columns]
+    """A chain as CSV, one line a contract, with every field of the contract scope that it has."""
+    names = _fields_of(chain)
     return csv_document(names, chain.select(names).iter_rows())
 
 
 def to_json_document(chain: pl.DataFrame) -> str:
-    """A priced chain as a JSON array, one object a contract; missing values are null."""
-    names = [name for name in COLUMNS if name in chain.columns]
-    return to_json([plain(row) for row in chain.select(names).iter_rows(named=True)]) + "\n"
+    """A chain as a JSON array, one object a contract, with the same fields; missing values are null."""
+    return to_json([plain(row) for row in chain.select(_fields_of(chain)).iter_rows(named=True)]) + "\n"
+
+
+def _fields_of(chain: pl.DataFrame) -> list[str]:
+    return [name for name in fields.of("contract") if name in chain.columns]
 
 
 def print_table(chain: pl.DataFrame, to: Console) -> None:
@@ -141,7 +136,7 @@ def _heading(group: pl.DataFrame, simulated: bool) -> Text:
 
 def _that_fit(chain: pl.DataFrame, width: int) -> list[_Shown]:
     """The columns that fit a width, all those there are where it is wide enough."""
-    there = [column for column in _SHOWN if column.name in chain.columns]
+    there = [column for column in SHOWN if column.name in chain.columns]
     widths = {column.name: _GAP + max(len(column.heading), _widest(chain, column)) for column in there}
     for column in sorted(there, key=lambda item: item.importance):
         if sum(widths[item.name] for item in there) <= width:
@@ -164,7 +159,7 @@ def _table(group: pl.DataFrame, shown: Sequence[_Shown], *, ascii_only: bool) ->
 
 
 def _rows(chain: pl.DataFrame) -> list[dict[str, Any]]:
-    return chain.select(column.name for column in _SHOWN if column.name in chain.columns).rows(named=True)
+    return chain.select(column.name for column in SHOWN if column.name in chain.columns).rows(named=True)
 
 
 def _cell(row: dict[str, Any], column: _Shown) -> str:

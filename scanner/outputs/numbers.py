@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from scanner import fields
-from scanner.fields import Unit
+from scanner.fields import Field, Unit
 
 _PERCENT = frozenset({Unit.fraction, Unit.volatility})
 _BIG = ((1e12, "trillion"), (1e9, "billion"), (1e6, "million"))
@@ -19,12 +19,22 @@ def with_unit(scope: str, name: str, value: Any) -> str:
         return _MISSING if value is None else ("yes" if value else "no")
     if not isinstance(value, int | float):
         return str(value)
-    wider, _, own = name.rpartition(".")
-    field = fields.of(wider or scope).get(own) if (wider or scope) in fields.SCOPES else None
+    field = _field(scope, name)
     unit = field.unit if field is not None else Unit.none
     if unit in _PERCENT:
         return f"{value:.1%}"
     return {Unit.surprise: chance, Unit.dollars: money}.get(unit, number)(value)
+
+
+def title(scope: str, name: str) -> str:
+    """What a person calls a field; ``name`` as for :func:`with_unit`, or anything else that stands beside fields."""
+    field = _field(scope, name)
+    return name.replace("_", " ") if field is None or "." in name else field.title
+
+
+def _field(scope: str, name: str) -> Field | None:
+    wider, _, own = name.rpartition(".")
+    return fields.of(wider or scope).get(own) if (wider or scope) in fields.SCOPES else None
 
 
 def number(value: float) -> str:

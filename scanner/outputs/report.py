@@ -17,11 +17,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from scanner.activity.record import MAIN, Level, tier_words
 from scanner.alerts.confirmation import RuleScore
-from scanner.alerts.model import Alert, NotJudged, Severity, plain
+from scanner.alerts.model import Alert, NotJudged, plain
 from scanner.alerts.stories import NARROW
 from scanner.outputs import charts, numbers, terminal
 from scanner.outputs.result import ScanResult
 from scanner.outputs.text import printable
+from scanner.severity import Severity
 
 # The columns of the table of underlyings: field, heading.
 UNDERLYINGS = (

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
 from scanner.activity.record import Level
-from scanner.alerts.model import Alert, NotJudged, ScanMeta, Severity, Status
+from scanner.alerts.model import Alert, NotJudged, ScanMeta, Status
 from scanner.errors import ScanProblem
+from scanner.severity import Severity
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -21,7 +21,7 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from scanner.alerts.model import Alert, NotJudged, ScanMeta, Severity, Status
+from scanner.alerts.model import Alert, NotJudged, ScanMeta, Status
 from scanner.errors import ScanProblem
 from scanner.market import symbology
 from scanner.market.calendar import NEW_YORK
@@ -29,6 +29,7 @@ from scanner.outputs import numbers
 from scanner.outputs.files import write_text
 from scanner.outputs.result import ScanResult
 from scanner.outputs.text import printable, printable_lines
+from scanner.severity import Severity
 
 _STYLES = {
     Severity.critical: "bold white on red",
@@ -48,8 +49,6 @@ _SURPRISING = 2.0
 _VOLUME = frozenset(
     {"volume", "volume_expected", "volume_multiple", "volume_surprise", "combined_surprise", "volume_q"}
 )
-# Names that would not explain themselves.
-_LABELS = {"volume_surprise_3": "over 3 sessions", "volume_surprise_5": "over 5 sessions"}
 _BESIDE = frozenset({"dte", "spot", "history_sessions", "first_strike", "last_strike"})
 
 
@@ -256,8 +255,7 @@ def _distances(alert: Alert) -> Iterator[str]:
 
 def _named(alert: Alert, name: str) -> str:
     value = printable(numbers.with_unit(alert.scope, name, alert.evidence[name]))
-    label = _LABELS.get(name, printable(name).replace("_", " "))
-    return f"{label} {value}"
+    return f"{printable(numbers.title(alert.scope, name))} {value}"
 
 
 def _is_telling(name: str, value: object) -> bool:

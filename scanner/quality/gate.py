@@ -14,6 +14,7 @@ from typing import Any
 
 import polars as pl
 
+from scanner import fields
 from scanner.history.panel import Panel
 from scanner.market import products
 from scanner.market.calendar import NEW_YORK, Calendar
@@ -31,10 +32,8 @@ VERDICTS = pl.Schema(
 REASONS = pl.Schema([("underlying", pl.String), ("field", pl.String), ("reason", pl.String)])
 
 FIELDS: dict[str, tuple[str, ...]] = {
-    "volume": ("volume",),
-    "open_interest": ("open_interest", "oi_asof"),
-    "quotes": ("bid", "ask", "bid_size", "ask_size", "last", "vendor_iv", "vendor_delta"),
-    "spot": ("spot",),
+    part: tuple(name for name, field in fields.of("contract").items() if field.switched_off_with == part)
+    for part in ("volume", "open_interest", "quotes", "spot")
 }
 FIELDS["all"] = tuple(name for names in list(FIELDS.values()) for name in names)
 

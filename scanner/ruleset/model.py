@@ -13,9 +13,8 @@ from scanner.ruleset.expressions import Comparison, Condition, FieldReference, N
 from scanner.ruleset.message import Message
 from scanner.ruleset.problems import START, Place, Problem
 from scanner.ruleset.rows import HISTORY
+from scanner.severity import Severity
 
-ScopeName = Literal["contract", "strike", "ladder", "expiry", "underlying", "market"]
-Severity = Literal["info", "notice", "high", "critical"]
 Status = Literal["stable", "experimental", "deprecated"]
 DRIVER_FACTS: Mapping[str, Literal["max", "min"]] = {
     "combined_surprise": "max",
@@ -23,7 +22,6 @@ DRIVER_FACTS: Mapping[str, Literal["max", "min"]] = {
     "volume_q": "min",
 }
 """Facts of the contracts a finding names that stand in its evidence, and which of several values speaks."""
-SEVERITIES: tuple[str, ...] = get_args(Severity)
 STATUSES: tuple[str, ...] = get_args(Status)
 
 
@@ -72,7 +70,7 @@ class Rule:
     id: str
     title: str
     status: Status
-    scope: ScopeName
+    scope: str
     severity: Severity
     why: str
     condition: Condition

@@ -12,8 +12,9 @@ from scanner.document import Listing, Scalar, Table, Value
 from scanner.ruleset import expressions, typecheck
 from scanner.ruleset.expressions import Condition, ExpressionError, FieldReference, Names, Negation, Node
 from scanner.ruleset.message import parse_message
-from scanner.ruleset.model import SEVERITIES, STATUSES, Cooldown, Drivers, Rule
+from scanner.ruleset.model import STATUSES, Cooldown, Drivers, Rule
 from scanner.ruleset.problems import Place, Reporter, nearest
+from scanner.severity import Severity
 
 REQUIRED = ("id", "title", "status", "scope", "severity", "why", "when", "message")
 OPTIONAL = (
@@ -156,7 +157,7 @@ class _Reader:
         required: dict[str, Any] = {
             "title": self._text("title"),
             "status": self._choice("status", STATUSES),
-            "severity": self._choice("severity", SEVERITIES),
+            "severity": self._severity(),
             "why": self._text("why"),
             "condition": self._read("when", lambda value: read_when(value, names, self.reporter)),
             "message": self._message(names),
@@ -198,6 +199,10 @@ class _Reader:
             return text
         self._error(key, f"{key} cannot be {text!r}", nearest(text, choices, f"it is one of {', '.join(choices)}"))
         return None
+
+    def _severity(self) -> Severity | None:
+        named = self._choice("severity", tuple(Severity))
+        return None if named is None else Severity(named)
 
     def _texts(self, key: str) -> tuple[str, ...] | None:
         entry = self.table.entries.get(key)

@@ -15,13 +15,16 @@ from scanner.ruleset.model import Rule
 _FIELDS_INTRODUCTION = """\
 # Fields
 
-Every name that rules, JSON and CSV use. Made from `scanner/fields.py`; do not edit this page.
+Every name that rules, JSON and CSV use. Made from `scanner/fields/`; do not edit this page.
 
 Implied volatility is a decimal fraction per square root of a year (0.42 is 42 %). Names ending in `_pct` and `_share` are
 fractions of 1. Money is in dollars, instants are UTC. A `*_change` is this session minus the previous one in the field's
 own unit, except `spot_change`, which is a return. A missing value is null, never 0, NaN or infinite: a comparison with it is
 unknown, and a rule that ends unknown is *not judged*. Fields marked *calibrated* are chances that were checked against
-real frequencies; findings of rules that use one must pass the scan's false-discovery rate.
+real frequencies; findings of rules that use one must pass the scan's false-discovery rate. Fields marked *as received* come
+with the chain; those marked *remembered* are kept of every session for later ones, and restated after a split. A ratio to
+nearly nothing is large by chance: where a field has a *floor on*, a rule that uses it should ask for a least size of one
+of those.
 """
 
 _LANGUAGE = """\
@@ -102,7 +105,11 @@ def fields_page() -> str:
 
 def _field_row(field: Field) -> str:
     unit = field.unit.value if field.numeric else field.kind.value
-    meaning = field.meaning + (" *(calibrated)*" if field.calibrated else "")
+    marks = {"as received": field.from_chain, "remembered": field.remembered, "calibrated": field.calibrated}
+    told = [mark for mark, holds in marks.items() if holds]
+    if field.denominator:
+        told.append(f"floor on {' or '.join(field.denominator)}")
+    meaning = field.meaning + (f" *({'; '.join(told)})*" if told else "")
     return f"| `{field.name}` | {unit} | {meaning} | {_range(field)} | {field.null or 'never'} |\n"
 
 

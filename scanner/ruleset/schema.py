@@ -7,7 +7,7 @@ from typing import Any
 from scanner import fields
 from scanner.fields import SCOPES
 from scanner.ruleset import reader
-from scanner.ruleset.model import SEVERITIES
+from scanner.severity import Severity
 
 URI = "https://json-schema.org/draft/2020-12/schema"
 
@@ -29,7 +29,7 @@ def rule_schema() -> dict[str, Any]:
         "title": {"type": "string", "description": "a few words for a table"},
         "status": {"enum": ["stable", "experimental"], "description": "only stable rules run by default"},
         "scope": {"enum": list(SCOPES), "description": "the kind of row it judges"},
-        "severity": {"enum": list(SEVERITIES)},
+        "severity": {"enum": [severity.value for severity in Severity]},
         "why": {"type": "string", "description": "what a true row means to a person"},
         "needs": _mapping({"history_sessions": {"type": "integer", "minimum": 1}}, ["history_sessions"]),
         "let": {"type": "object", "additionalProperties": expression, "description": "named sub-expressions"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from scanner.ruleset.reader import DEFAULT_IDENTITY
+from scanner.severity import Severity
 
 RULE = """\
 # yaml-language-server: $schema={schema}
@@ -10,7 +11,7 @@ id: {id}
 title: {title}
 status: experimental              # experimental rules run only when asked for; make it stable once it has proved itself
 scope: {scope:<25} # contract | strike | ladder | expiry | underlying | market
-severity: notice                  # info | notice | high | critical
+severity: notice                  # {severities}
 why: >
   Say here what a true row means to a person, and why it is worth their time.
 needs: {{history_sessions: 10}}     # good sessions of the underlying; with fewer the rule is not judged
@@ -85,6 +86,7 @@ def skeleton(rule_id: str, scope: str, schema: str) -> tuple[str, str]:
         id=rule_id,
         title=rule_id.replace("-", " ").capitalize(),
         scope=scope,
+        severities=" | ".join(Severity),
         floor=500,
         size=size,
         signal=f"{signal} >= 4",

@@ -7,7 +7,7 @@ and stand in ``docs/rules.md``.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import combinations, pairwise
 from typing import ClassVar
 
@@ -36,20 +36,7 @@ from scanner.ruleset.model import Rule
 from scanner.ruleset.problems import Level, Problem
 from scanner.ruleset.thresholds import Threshold, thresholds
 
-RATIOS: Mapping[str, tuple[str, ...]] = {
-    "volume_oi": ("open_interest", "volume"),
-    "put_call_volume": ("call_volume",),
-    "put_call_volume_change": ("call_volume",),
-    "put_call_oi": ("call_volume", "call_oi"),
-    "put_call_premium": ("call_volume",),
-    "volume_multiple": ("volume",),
-    "volume_ratio_5": ("call_volume", "put_volume"),
-    "volume_ratio_20": ("call_volume", "put_volume"),
-}
-"""Fields that are ratios, and those of which a floor keeps their denominator from being next to nothing."""
-
 _LEVELS = (Unit.contracts, Unit.dollars, Unit.shares)
-_BASELINES = ("volume_avg_5", "volume_avg_20", "volume_median_20", "volume_expected", "open_interest")
 
 
 class Smell(ABC):
@@ -119,14 +106,14 @@ class RatioWithoutFloor(Smell):
         """Divisions, and fields that are ratios, where no floor stands beside them."""
         floors = {item.reference.column for atom in _required(rule.condition) for item in _floors(atom)}
         for use in rule.fields:
-            wanted = RATIOS.get(use.field.name, ())
-            names = [f"{use.qualifier}.{name}" if use.qualifier else name for name in wanted]
+            names = _denominator(use)
             if names and floors.isdisjoint(names):
                 yield f"{use.column} has no floor on its denominator", f"add `{names[0]} >= ...`"
         for node in walk(rule.condition):
             if isinstance(node, Arithmetic) and node.sign == "/":
-                below = [use.column for use in references(node.right)]
-                if below and floors.isdisjoint(below) and not _is_ratio_covered(below, floors):
+                uses = references(node.right)
+                below = [use.column for use in uses]
+                if below and floors.isdisjoint(below) and not _is_ratio_covered(uses, floors):
                     yield f"a division by {', '.join(below)} has no floor on it", f"add `{below[0]} >= ...`"
 
 
@@ -144,11 +131,12 @@ class InventedBaseline(Smell):
         for node in walk(rule.condition):
             if not isinstance(node, Call) or node.function != "max":
                 continue
-            names = {use.field.name for argument in node.arguments for use in references(argument)}
-            invented = any(isinstance(item, Number) for item in node.arguments) or "volume" in names
-            if invented and not names.isdisjoint(_BASELINES):
-                baseline = sorted(names.intersection(_BASELINES))[0]
-                yield f"max() invents a baseline where {baseline} is small or missing", "compare with the field itself"
+            found = [use.field for argument in node.arguments for use in references(argument)]
+            invented = any(isinstance(item, Number) for item in node.arguments) or "volume" in {f.name for f in found}
+            baselines = sorted(field.name for field in found if field.baseline)
+            if invented and baselines:
+                what = f"max() invents a baseline where {baselines[0]} is small or missing"
+                yield what, "compare with the field itself"
 
 
 class ComparesNames(Smell):
@@ -185,7 +173,9 @@ class ThresholdOutOfRange(Smell):
         """Thresholds outside the range of the field dictionary, and those of fractions above 1."""
         conditions = [rule.condition, *([rule.drivers.where] if rule.drivers and rule.drivers.where else [])]
         for atom in (atom for condition in conditions for atom in atoms(condition)):
-            percent = [item for item in thresholds(atom) if abs(item.value) > 1 and all(map(_is_fraction, item.fields))]
+            percent = [
+                item for item in thresholds(atom) if abs(item.value) > 1 and all(use.field.part for use in item.fields)
+            ]
             told = set()
             for item in intervals(atom):
                 whole = possible(item.reference)
@@ -271,11 +261,6 @@ def find_smells(rule: Rule) -> list[Problem]:
         for smell in SMELLS
         for what, mend in dict.fromkeys(smell.find(rule))
     ]
-
-
-def _is_fraction(use: FieldReference) -> bool:
-    """Whether values above 1 are hardly ever met: shares, and moves and distances as parts of a price."""
-    return use.field.unit is Unit.fraction and use.field.name.endswith(("_pct", "_share", "_change"))
 
 
 def _as_fractions(percent: Sequence[Threshold]) -> str:
@@ -373,6 +358,11 @@ def _floors(atom: Atom) -> list[Interval]:
     return found
 
 
-def _is_ratio_covered(columns: Sequence[str], floors: set[str]) -> bool:
-    """Whether a denominator that is itself a ratio, a mean or a volatility has its own floor elsewhere."""
-    return all(not floors.isdisjoint(RATIOS.get(column, ("",))) for column in columns)
+def _denominator(use: FieldReference) -> list[str]:
+    """The columns a floor on one of which keeps a ratio's denominator from being next to nothing; none of no ratio."""
+    return [f"{use.qualifier}.{name}" if use.qualifier else name for name in use.field.denominator]
+
+
+def _is_ratio_covered(uses: Sequence[FieldReference], floors: set[str]) -> bool:
+    """Whether denominators that are ratios themselves have their own floors elsewhere."""
+    return all(not floors.isdisjoint(_denominator(use)) for use in uses)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from scanner import fields
 from scanner.market import chain, symbology
 from scanner.sources.formats import languages, times
 from scanner.sources.formats.base import Findings
@@ -218,18 +219,20 @@ def _strange(given: pl.Series, read: pl.Series) -> pl.Series:
 def words(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
     """Right, style and settlement in the project's spelling; tickers in capitals and without index marks."""
     known = (
-        ("right", _RIGHTS, chain.RIGHT),
-        ("exercise_style", _STYLES, chain.EXERCISE_STYLE),
-        ("settlement", _SETTLEMENTS, chain.SETTLEMENT),
+        ("right", _RIGHTS),
+        ("exercise_style", _STYLES),
+        ("settlement", _SETTLEMENTS),
     )
-    for name, spellings, dtype in known:
-        if name in rows.columns and rows[name].dtype != dtype:
+    for name, spellings in known:
+        if name in rows.columns and rows[name].dtype != chain.SCHEMA[name]:
             given = times.as_text(rows[name])
             read = times.each(given, lambda word: spellings.get(word.strip().lower()), pl.String)  # noqa: B023
             if name != "right":
                 column = _Given(name, given, rows["line"], findings)
-                read = column.without(read, _strange(given, read), f"none of {', '.join(dtype.categories)}")
-            rows = rows.with_columns(read.cast(dtype).alias(name))
+                read = column.without(
+                    read, _strange(given, read), f"none of {', '.join(fields.of('contract')[name].choices)}"
+                )
+            rows = rows.with_columns(read.cast(chain.SCHEMA[name]).alias(name))
     for name in ("underlying", "root"):
         if name in rows.columns:
             read = times.each(times.as_text(rows[name]), lambda text: symbology.ticker(text) or None, pl.String)

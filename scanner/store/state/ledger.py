@@ -12,8 +12,9 @@ from sqlalchemy import delete, func, insert, or_, select
 from scanner.alerts.episodes import Episode, Event, Sighting
 from scanner.alerts.flagged import Flagged
 from scanner.alerts.identity import Key
-from scanner.alerts.model import Alert, Confirmation, HeldBack, NotJudged, ScanMeta, Severity, Status, iso
+from scanner.alerts.model import Alert, Confirmation, HeldBack, NotJudged, ScanMeta, Status, iso
 from scanner.errors import ScanProblem
+from scanner.severity import Severity
 from scanner.store.state.records import Records, values_of
 from scanner.store.state.tables import (
     AlertRow,

@@ -1,0 +1,52 @@
+"""The underlying scope: one stock, ETF or index, all its standard contracts together, beside its own past."""
+
+# One row of the table is one line, however long: that is what makes it readable as a table.
+# ruff: noqa: E501
+
+from __future__ import annotations
+
+from scanner.fields import missing, totals
+from scanner.fields.model import Field, Rows, Unit
+
+_row = Rows("underlying")
+
+ROWS: tuple[Field, ...] = (
+    _row.text("underlying", "the stock, ETF or index", remembered=True),
+    _row.date("session_date", "the exchange's session, by its New York date", remembered=True),
+    _row.integer("history_sessions", Unit.sessions, "past good sessions in the store"),
+    _row.price("spot", "price of the underlying", "the source does not give it", remembered=True),
+    _row.price("parity_spot", "price of the underlying that calls and puts of the nearest expiry imply", "no forward could be found, or options on volatility", remembered=True),
+    _row.part("spot_change", "spot / spot at the previous close - 1", missing.PREVIOUS, low=-1),
+    *totals.sums(_row, remembered=True),
+    _row.contracts("back_volume", "volume in contracts of more than 14 days", missing.SOME_VOLUME, remembered=True),
+    *totals.ratios(_row, missing.PREVIOUS, remembered=True),
+    *totals.in_time(_row, remembered=True),
+    _row.price("top_strike", "the strike with the most volume", "nothing traded"),
+    _row.share("top_strike_share", "volume at the top strike, of all", missing.VOLUME),
+    _row.ratio("option_stock_volume_ratio", "option volume x multiplier / stock volume", "stock volume not known"),
+    _row.volatility("iv30", "ATM volatility at a constant maturity of 30 days", "too few expiries with a volatility", remembered=True),
+    _row.volatility("iv30_change", "iv30 minus that of the previous session", missing.PREVIOUS, low=-20),
+    _row.share("iv_rank_252", "(iv30 - lowest) / (highest - lowest) of the last 252 sessions", missing.HISTORY),
+    _row.share("iv_percentile_252", "share of the last 252 sessions with a lower iv30", missing.HISTORY),
+    _row.volatility("hv_20", "realised volatility of the last 20 daily returns, per year", "fewer than 15 of the 20 returns are known: over a gap there is none"),
+    _row.ratio("iv_hv_ratio", "iv30 / hv_20", missing.HISTORY),
+    _row.volatility("skew_25d", "volatility of the 25-delta put minus that of the 25-delta call, at 30 days", missing.SMILE, low=-20, remembered=True),
+    _row.volatility("skew_change", "skew_25d minus that of the previous session", missing.PREVIOUS, low=-20),
+    _row.surprise("volume_surprise", "of at least this volume in all contracts together", missing.SCORE),
+    _row.surprise("back_end_surprise", "of at least this volume in everything beyond 14 days", missing.SCORE),
+    _row.surprise("put_call_surprise", "of a put/call split of volume at least this far towards puts, given the name's own past", missing.SCORE),
+    _row.surprise("iv30_change_surprise", "of a change of iv30 at least this large, either way, given the name's own past", missing.SCORE),
+    _row.dollars("gex", "dealer gamma in dollars per 1 % move, if dealers are long calls and short puts", missing.GAMMA, low=-float("inf")),
+    _row.price("gamma_flip", "spot nearest to this one at which gex, the book priced anew, would change its sign", "no such price within 25 % of the spot"),
+    _row.price("call_wall", "strike with the most call gamma x open interest", missing.GAMMA),
+    _row.price("put_wall", "strike with the most put gamma x open interest", missing.GAMMA),
+    _row.share("gamma_expiring_share", "gamma that goes at the next monthly expiry not settled by now", missing.GAMMA),
+    _row.share("gamma_expiring_share_next", "gamma that goes at the very next expiry not settled by now", missing.GAMMA),
+    _row.dollars("notional_expiring", "open interest x multiplier x spot of the next monthly expiry not settled by now", missing.OPEN_INTEREST),
+    _row.price("max_pain", "max pain of the next monthly expiry not settled by now", missing.OPEN_INTEREST),
+    _row.part("expected_move_pct", "ATM straddle / forward of the next expiry not settled by now", "no quote at the money", low=0),
+    _row.integer("days_to_earnings", Unit.days, "calendar days to the next earnings date", missing.EVENTS),
+    _row.date("next_earnings", "the date of the next earnings not told yet: those before the open are over at the open, all others at the end of the day", missing.EVENTS),
+    _row.part("earnings_implied_move_pct", "move that the expiry after the earnings date prices for it alone", missing.EVENTS, low=0),
+    _row.part("earnings_average_move_pct", "mean absolute move over past earnings dates", missing.EVENTS, low=0),
+)  # fmt: skip
