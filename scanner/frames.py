@@ -86,15 +86,16 @@ def _from_pandas(name: str, column: pd.Series[Any]) -> pl.Series:
     import pandas as pd
     import polars as pl
 
+    kinds = list(column.cat.categories) if isinstance(column.dtype, pd.CategoricalDtype) else []
     try:
-        kinds = list(column.cat.categories) if isinstance(column.dtype, pd.CategoricalDtype) else []
         if kinds and all(isinstance(kind, str) for kind in kinds):
             return pl.Series(name, _or_none(column), dtype=pl.Enum(kinds))
-        if column.dtype == object:
-            return pl.Series(name, _or_none(column))
-        found = pl.from_pandas(column.rename(name), nan_to_null=True)
+        plain = column.dtype == object
+        found = pl.Series(name, _or_none(column)) if plain else pl.from_pandas(column.rename(name), nan_to_null=True)
     except (TypeError, ValueError, ArithmeticError, pl.exceptions.PolarsError) as error:
         raise UsageError(f"column {name}: its values are of several kinds, or of one unknown here ({error})") from error
+    if found.dtype == pl.Object:
+        raise UsageError(f"column {name}: its values are of several kinds, or of one unknown here")
     return found.fill_nan(None) if found.dtype.is_float() else _as_dates(found)
 
 

@@ -29,9 +29,9 @@ def list_rules(
     no_color: options.NoColor = False,
 ) -> None:
     """List the rules that are loaded, and name those that are broken."""
-    from scanner.app import load_rules
+    from scanner import app as application
 
-    loaded = load_rules(rules or (), settings=config)
+    loaded = application.load_rules(rules or (), settings=config)
     rows = [
         {
             "id": rule.id,
@@ -64,7 +64,7 @@ def check_rules(
     no_color: options.NoColor = False,
 ) -> None:
     """Validate and lint rules; exit 2 on an error (with --strict, on a warning too)."""
-    from scanner.app import check_rules as checked_rules
+    from scanner import app as application
     from scanner.cli import common
     from scanner.errors import UsageError
     from scanner.outputs import files, terminal
@@ -73,7 +73,7 @@ def check_rules(
     common.configure_logging(quiet=quiet, verbose=False)
     if format not in ("table", "json", "sarif"):
         raise UsageError(f"--format {format}: expected table, json or sarif")
-    found = checked_rules(rules or (), sample=sample, settings=config)
+    found = application.check_rules(rules or (), sample=sample, settings=config)
     if format == "table":
         with terminal.printing(output, no_color=no_color) as console:
             outputs.print_check(len(found.loaded.one_each()), found.problems, found.measured, console)
@@ -170,7 +170,7 @@ def list_fields(
     no_color: options.NoColor = False,
 ) -> None:
     """The field dictionary: every name a condition may use, with unit, meaning and what a missing value means."""
-    from scanner.app import fields
+    from scanner import app as application
     from scanner.outputs import rules as outputs
     from scanner.outputs import terminal
 
@@ -189,7 +189,7 @@ def list_fields(
             "meaning": field.meaning,
             "missing": field.null or None,
         }
-        for field in fields(scope)
+        for field in application.fields(scope)
     ]
     if format is options.OutputFormat.table:
         with terminal.printing(output, no_color=no_color) as console:
