@@ -15,7 +15,20 @@ import polars as pl
 
 from scanner import events as event_tables
 from scanner import sessions
-from scanner.metrics import contract, earnings, expiry, ladder, looks, market, selection, strike, surprise, underlying
+from scanner.metrics import (
+    contract,
+    dividends,
+    earnings,
+    expiry,
+    ladder,
+    looks,
+    market,
+    selection,
+    strike,
+    surprise,
+    underlying,
+)
+from scanner.metrics.ranking.today import rank
 from scanner.metrics.surprise import VolumeModel
 from scanner.metrics.surprise.time_of_day import share_of_volume
 from scanner.panel import Panel
@@ -65,9 +78,10 @@ def measure(
     elapsed = sessions.elapsed_fraction(cast("datetime", chain["quote_time"].max()))
     model = fit(panel, events)
     contracts = model.score(contracts, panel, elapsed, events)
-    contracts = contracts.with_columns(selection.roll_suspects(contracts), selection.priority(contracts))
+    contracts = contracts.with_columns(selection.roll_suspects(contracts))
     dates = earnings.next_dates(events, session_date)
-    contracts = beside(contracts, "underlying", dates.drop("next_earnings"))
+    ex_dates = dividends.next_ex_dates(events, session_date)
+    contracts = beside(contracts, "underlying", dates.drop("next_earnings"), ex_dates)
     strikes = strike.measure(contracts)
     expiries = expiry.measure(contracts, priced.expiries)
     underlyings = beside(
@@ -88,7 +102,9 @@ def measure(
         "underlying": underlyings,
         "market": market.measure(underlyings, panel.underlying_sessions),
     }
-    return Measured(looks.charged(alone, looked or looks.Looks(), elapsed), alone, model, elapsed)
+    frames = looks.charged(alone, looked or looks.Looks(), elapsed)
+    ranked = rank(frames["contract"], completed["volume"], panel, model)
+    return Measured({**frames, "contract": ranked}, alone, model, elapsed)
 
 
 def whole_session(contracts: pl.DataFrame, elapsed: float) -> pl.DataFrame:

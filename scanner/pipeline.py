@@ -18,12 +18,15 @@ import polars as pl
 from scanner import events as event_tables
 from scanner import quality, ruleset, sessions
 from scanner.alerts.model import NotJudged, ScanMeta
+from scanner.alerts.selection import Floor
 from scanner.alerts.update import update
 from scanner.errors import ConfigError, ScanProblem, SourceError, StoreError
 from scanner.measuring import Fit, Measured, Price, beside, measure
 from scanner.memory import Memory
 from scanner.metrics import record, surprise, underlying
 from scanner.metrics.looks import Looks, look_at
+from scanner.metrics.ranking.today import unranked
+from scanner.metrics.surprise.scoring import without_baseline
 from scanner.outputs.result import ScanResult
 from scanner.panel import Panel
 from scanner.pricing import Curve, price_chain
@@ -284,6 +287,8 @@ def judge(
     trusted, reasons = quality.apply(chain, verdicts)
     reasons = pl.concat([reasons, quality.unusable(panel.underlying_sessions)])
     measured = measure(trusted, panel, now, earlier=earlier, price=price, events=events, fit=fit, looked=looked)
+    why = unranked(measured.model, chain["underlying"].unique()), without_baseline(measured.frames["contract"])
+    reasons = pl.concat([reasons, *why])
     return Judged(measured, ruleset.judge(rules, measured.frames, reasons), verdicts)
 
 
@@ -319,6 +324,7 @@ def conclude(
         meta,
         judged.frames,
         budget=alerts.budget_per_session,
+        floor=Floor(alerts.at_least.premium, alerts.at_least.lots),
         false_discovery_rate=alerts.false_discovery_rate,
         cooldown=alerts.cooldown,
         not_judged=not_judged,
@@ -332,6 +338,7 @@ def conclude(
         underlyings=judged.frames["underlying"],
         errors=tuple(problems),
         held_back=updated.held_back_counts,
+        held_back_items=updated.held_back,
         notes=(*_distrusted(judged.verdicts), *_filtered(judged.judgement.filtered), *_drifts(known)),
         calibration=tuple(known),
     )
@@ -367,6 +374,7 @@ def _remember(state: State | None, judged: Judged, source: str, session: date) -
     kept: list[record.Calibration] = []
     if measured.elapsed >= 1.0 and measured.model.kind == "own":
         kept += record.of_session(measured.alone, source, session, CALCULATION_VERSION)
+        kept += record.of_list(measured.frames["contract"], source, session, CALCULATION_VERSION)
         kept += record.held_out(measured.model.realised, source, session, CALCULATION_VERSION)
     try:
         with state.write() as ledger:

@@ -83,6 +83,15 @@ class Layout:
             result[self.places.underlying[np.isfinite(self.panel.volume[:, session])], session] = True
         return result
 
+    @cached_property
+    def volumes(self) -> NDArray[np.float64]:
+        """What every underlying traded in a session, 0 where that is not known, shape (underlyings, sessions)."""
+        result = np.zeros((len(self.panel.underlyings), self.sessions))
+        for session in range(self.sessions):
+            traded = np.nan_to_num(self.panel.volume[:, session])
+            result[:, session] = np.bincount(self.places.underlying, traded, minlength=len(result))
+        return result
+
     def move(self, session: int, window: int) -> NDArray[np.float64]:
         """Return of every underlying over the window ending with a session, in standard deviations; 0 if unknown."""
         before = session - window
