@@ -113,9 +113,9 @@ def _draft(
 
 
 def _named(finding: Row, story: Story | None) -> tuple[str, ...]:
-    """The contracts that an alert names beside its own: those that its rule says did it, then its story's rarest."""
+    """The contracts that an alert names beside its own: its story's rarest, then those that its rule says did it."""
     members = () if story is None else story.members
-    named = dict.fromkeys((*(finding["drivers"] or ()), *members))
+    named = dict.fromkeys((*members, *(finding["drivers"] or ())))
     return tuple(name for name in named if name != finding["contract"])
 
 

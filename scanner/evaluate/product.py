@@ -32,7 +32,8 @@ from scanner.store.importing import ImportReport, import_chains
 from scanner.store.state import FILE_NAME, State
 from scanner.store.store import Store
 
-_COMMON = 1.0
+# What no rule tells: a chance above 1 in 10 for the contract, and what comes a hundred times a session.
+_COMMON, _OFTEN = 1.0, 0.01
 
 
 @dataclass(frozen=True)
@@ -171,8 +172,10 @@ def lost(told: Told, contracts: Sequence[str], budget: int) -> str:
         return "not judged"
     if mine["family"].is_null().all():
         return "no family: too few lots, or may be a roll"
-    rare = mine.filter(pl.col("combined_surprise") >= _COMMON)
-    return "score: common for the contract" if rare.is_empty() else "story: not among the contracts named"
+    if mine.filter(pl.col("combined_surprise") >= _COMMON).is_empty():
+        return "score: common for the contract"
+    seldom = mine.filter(pl.col("once_in_sessions") >= _OFTEN)
+    return "score: as much comes too often" if seldom.is_empty() else "story: not among the contracts named"
 
 
 @contextmanager
