@@ -29,8 +29,8 @@ class Listing:
     """All contracts listed in a session, sorted by root, expiry, strike and right, shape (rows,).
 
     ``row`` is the contract's row in the panel's matrices, -1 where it has none; ``volume`` and ``open_interest`` are
-    NaN where not known, ``surprise`` (one session), ``week`` (five) and ``combined`` in decades, NaN where not judged.
-    ``completed`` is the volume as the session would end if the rest of it went as usual.
+    NaN where not known, ``surprise`` (one session) and ``week`` (five) in decades, NaN where not judged. ``completed``
+    is the volume as the session would end if the rest of it went as usual.
     """
 
     row: NDArray[np.integer]

@@ -40,7 +40,7 @@ def rank(contracts: pl.DataFrame, completed: pl.Series, panel: Panel, model: Vol
     usual[: len(panel.underlyings)] = usual_volume(layout, layout.sessions)
     day = Day.of(listing, layout.panel.volume, layout.panel.open_interest, layout.sessions, usual)
     few, name = contracts[day.at], listing.name[day.at]
-    sizes = sizes_before(layout, layout.sessions, {}, names - len(panel.underlyings))
+    sizes = sizes_before(layout, layout.sessions, names - len(panel.underlyings))
     rolled = few["roll_suspect"].fill_null(value=False).to_numpy()
     found = keys(listing, day, sizes, _floats(few, "opening_chance"), rolled)
     told = np.asarray(np.isfinite(found).any(axis=0))

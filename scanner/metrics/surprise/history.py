@@ -11,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from scanner.compiled import kernel
+from scanner.metrics.ranking.sizes import Cells
 from scanner.metrics.surprise import features
 from scanner.metrics.surprise.geometry import Market, Places, locate
 from scanner.metrics.surprise.threads import in_parts
@@ -91,6 +92,11 @@ class Layout:
             traded = np.nan_to_num(self.panel.volume[:, session])
             result[:, session] = np.bincount(self.places.underlying, traded, minlength=len(result))
         return result
+
+    @cached_property
+    def cells(self) -> dict[int, Cells]:
+        """The sizes of sessions as far as they were worked out; :mod:`scanner.metrics.surprise.rehearsal` fills it."""
+        return {}
 
     def move(self, session: int, window: int) -> NDArray[np.float64]:
         """Return of every underlying over the window ending with a session, in standard deviations; 0 if unknown."""

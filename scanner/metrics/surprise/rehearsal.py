@@ -44,12 +44,9 @@ def usual_volume(layout: Layout, session: int) -> NDArray[np.float64]:
     return np.where(known.any(axis=1), total / np.maximum(known.sum(axis=1), 1), np.nan)
 
 
-def sizes_before(layout: Layout, session: int, kept: dict[int, Cells], more: int = 0) -> Sizes:
-    """The sizes of the fifteen sessions before one, with room for ``more`` names than the panel's.
-
-    ``kept`` holds what was worked out for earlier sessions.
-    """
-    names = len(layout.panel.underlyings)
+def sizes_before(layout: Layout, session: int, more: int = 0) -> Sizes:
+    """The sizes of the fifteen sessions before one, with room for ``more`` names than the panel's."""
+    names, kept = len(layout.panel.underlyings), layout.cells
     recent = range(max(session - SESSIONS, 0), session)
     for number in recent:
         if number not in kept:
@@ -71,7 +68,6 @@ def rehearse(layout: Layout, scored: Sequence[Scored], coefficients: NDArray[np.
 
 def _found(layout: Layout, scored: Sequence[Scored], coefficients: NDArray[np.float64]) -> Iterator[Found]:
     panel, places = layout.panel, layout.places
-    kept: dict[int, Cells] = {}
     for part in scored:
         session, rows = part.session, part.rows
         listing = _listing(layout, part)
@@ -87,7 +83,7 @@ def _found(layout: Layout, scored: Sequence[Scored], coefficients: NDArray[np.fl
         )
         rolled = roll_suspects(frame).fill_null(value=False).to_numpy()
         chance = _opening(layout, part, day, coefficients)
-        found = keys(listing, day, sizes_before(layout, session, kept), chance, rolled)
+        found = keys(listing, day, sizes_before(layout, session), chance, rolled)
         told = np.isfinite(found).any(axis=0)
         frame = frame.filter(pl.Series(told)).with_columns(links=pl.col("combined_surprise") >= LEAST_LINKED)
         premium = listing.volume[day.at] * panel.mid[at, session] * _MULTIPLIER
