@@ -154,6 +154,8 @@ class Field:
         return dtypes[self.kind]
 
 
+# What a contract is ranked as; see scanner.activity.ranking.keys.
+FAMILIES = ("one session", "new strike", "build-up")
 _NO_HISTORY = "fewer good sessions than it needs"
 _NO_QUOTE = "no two-sided quote"
 _NO_IV = "no implied volatility; iv_reason says why"
@@ -264,12 +266,14 @@ def _contract() -> tuple[Field, ...]:
         _number(s, "delta_volume", Unit.shares, "volume x delta x multiplier", _NO_IV),
         _number(s, "volume_avg_5", Unit.contracts, "mean volume of the last 5 sessions, this one left out", _NO_HISTORY, low=0),
         _number(s, "volume_avg_20", Unit.contracts, "mean volume of the last 20 sessions, this one left out", _NO_HISTORY, low=0),
+        _integer(s, "volume_5", Unit.contracts, "volume of this session and the four before", "not known, or less than 10 lots"),
+        _number(s, "volume_usual_5", Unit.contracts, "what five sessions brought before those: five times the mean of the 16 before", "volume not known, or less than 10 lots", low=0),
         _number(s, "volume_median_20", Unit.contracts, "median volume of the last 20 sessions, this one left out", _NO_HISTORY, low=0),
         _integer(s, "history_sessions", Unit.sessions, "past good sessions in which the contract was listed"),
         _text(s, "baseline_kind", "own: fitted on this history; prior: built in", _NO_SCORE, choices=("own", "prior")),
         _text(s, "surprise_reason", "why there is no surprise", "there is one"),
         _number(s, "volume_expected", Unit.contracts, "volume to be expected by now on such a day", _NO_SCORE, low=0),
-        _number(s, "volume_multiple", Unit.ratio, "observed / expected, shrunk towards 1 where little is expected", _NO_SCORE, low=0),
+        _number(s, "volume_multiple", Unit.ratio, "volume / volume_expected, of which at least half a lot is taken", _NO_SCORE, low=0),
         _surprise(s, "volume_surprise", "of at least this volume in one session"),
         _surprise(s, "volume_surprise_3", "of a build-up of at least this size over 3 sessions"),
         _surprise(s, "volume_surprise_5", "of a build-up of at least this size over 5 sessions"),
@@ -281,8 +285,11 @@ def _contract() -> tuple[Field, ...]:
         _flag(s, "roll_suspect", "about the same size traded at this strike in an expiry of the next nine days, out of its open interest, and in a later one", _NO_VOLUME),
         _number(s, "opening_chance", Unit.chance, "that open interest rises by half of the volume or more overnight, by what past mornings told of such volumes",
                 "less than 50 lots, open interest not known, or the last day", low=0, high=1),
-        _number(s, "priority", Unit.decades, "what the alert budget ranks contracts by: combined_surprise, more for a new strike and for a volume that likely opens", _NO_SCORE),
+        _number(s, "once_in_sessions", Unit.sessions, "in how many sessions as much comes once on this watchlist, counted over its past; below 1, several times a session", "no rare volume of 10 lots or more, a suspected roll, or fewer than six sessions to count over", low=0),
+        _text(s, "family", "what it is ranked as: a volume of one session, a new strike, or a build-up over several", "no rare volume of 10 lots or more, or a suspected roll", choices=FAMILIES),
+        _surprise(s, "premium_surprise", "of at least as much premium in one story of the name in a session"),
         _integer(s, "days_to_earnings", Unit.days, "calendar days to the next earnings date", _NO_EVENTS),
+        _integer(s, "days_to_ex_date", Unit.days, "calendar days to the next ex-dividend date after the session", _NO_EVENTS, low=1),
     )  # fmt: skip
 
 

@@ -19,7 +19,10 @@ import polars as pl
 from scanner import activity, quality, ruleset
 from scanner.activity import record
 from scanner.activity.looks import Looks, look_at
+from scanner.activity.ranking.today import unranked
+from scanner.activity.scoring import without_baseline
 from scanner.alerts.model import NotJudged, ScanMeta
+from scanner.alerts.selection import Floor
 from scanner.alerts.update import update
 from scanner.errors import ConfigError, ScanProblem, SourceError, StoreError
 from scanner.history.panel import Panel
@@ -300,6 +303,8 @@ def judge(
     trusted, reasons = quality.apply(chain, verdicts)
     reasons = pl.concat([reasons, quality.unusable(known.panel.underlying_sessions)])
     measured = measure(trusted, known, now, methods)
+    why = unranked(measured.model, chain["underlying"].unique()), without_baseline(measured.frames["contract"])
+    reasons = pl.concat([reasons, *why])
     return Judged(measured, ruleset.judge(rules, measured.frames, reasons), verdicts)
 
 
@@ -337,6 +342,7 @@ def conclude(
         meta,
         judged.frames,
         budget=alerts.budget_per_session,
+        floor=Floor(alerts.at_least.premium, alerts.at_least.lots),
         false_discovery_rate=alerts.false_discovery_rate,
         cooldown=alerts.cooldown,
         not_judged=not_judged,
@@ -350,6 +356,7 @@ def conclude(
         underlyings=judged.frames["underlying"],
         errors=tuple(problems),
         held_back=updated.held_back_counts,
+        held_back_items=updated.held_back,
         notes=(*_notes(judged), *_drifts(known)),
         calibration=tuple(known),
     )
@@ -385,6 +392,7 @@ def _remember(state: State | None, judged: Judged, source: str, session: date) -
     kept: list[record.Calibration] = []
     if measured.elapsed >= 1.0 and measured.model.kind == "own":
         kept += record.of_session(measured.alone, source, session, CALCULATION_VERSION)
+        kept += record.of_list(measured.frames["contract"], source, session, CALCULATION_VERSION)
         kept += record.held_out(measured.model.realised, source, session, CALCULATION_VERSION)
     try:
         with state.write() as ledger:

@@ -16,7 +16,7 @@ from datetime import date, datetime
 import numpy as np
 import polars as pl
 
-from scanner.activity.selection import benjamini_hochberg, priority, session_maximum
+from scanner.activity.selection import benjamini_hochberg, session_maximum
 
 # Every 15 minutes from 9:45 to 16:00 New York time, and once after the close.
 SESSION_LOOKS = 27
@@ -111,7 +111,7 @@ def _one_family(alone: pl.DataFrame, charge: pl.DataFrame, looked: Looks, usual:
     before = alone["contract"].replace_strict(looked.highest, default=None, return_dtype=pl.Float64)
     largest = _maximum(alone["combined_surprise"], before, _looks_at(alone, looked, usual))
     q_values = benjamini_hochberg(largest.fill_null(np.nan).to_numpy())
-    return charge.with_columns(pl.Series("volume_q", q_values).fill_nan(None), priority(charge))
+    return charge.with_columns(pl.Series("volume_q", q_values).fill_nan(None))
 
 
 def _looks_at(frame: pl.DataFrame, looked: Looks, usual: int) -> pl.Series:

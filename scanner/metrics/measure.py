@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import cast
 
 import numpy as np
@@ -15,11 +15,12 @@ import polars as pl
 
 from scanner import activity
 from scanner.activity import VolumeModel, looks, selection
+from scanner.activity.ranking.today import rank
 from scanner.activity.time_of_day import share_of_volume
 from scanner.history.panel import Panel
 from scanner.market import calendar
 from scanner.market import corporate_events as event_tables
-from scanner.metrics import contract, earnings, expiry, ladder, market, strike, underlying
+from scanner.metrics import contract, dividends, earnings, expiry, ladder, market, strike, underlying
 from scanner.pricing import PricedChain, price_chain
 
 Frames = Mapping[str, pl.DataFrame]
@@ -93,9 +94,10 @@ def measure(chain: pl.DataFrame, known: KnownBefore, now: datetime, methods: Met
     elapsed = calendar.elapsed_fraction(cast("datetime", chain["quote_time"].max()))
     model = methods.fit(panel, events)
     contracts = model.score(contracts, panel, elapsed, events)
-    contracts = contracts.with_columns(selection.roll_suspects(contracts), selection.priority(contracts))
+    contracts = contracts.with_columns(selection.roll_suspects(contracts))
     dates = earnings.next_dates(events, contracts)
-    contracts = beside(contracts, "underlying", dates.drop("next_earnings", "when"))
+    ex_dates = dividends.next_ex_dates(events, cast("date", chain["session_date"].max()))
+    contracts = beside(contracts, "underlying", dates.drop("next_earnings", "when"), ex_dates)
     strikes = strike.measure(contracts)
     expiries = expiry.measure(contracts, priced.expiries)
     underlyings = beside(
@@ -116,7 +118,9 @@ def measure(chain: pl.DataFrame, known: KnownBefore, now: datetime, methods: Met
         "underlying": underlyings,
         "market": market.measure(underlyings, panel.underlying_sessions),
     }
-    return Measured(looks.charged(alone, known.looked, elapsed), alone, model, elapsed, panel)
+    frames = looks.charged(alone, known.looked, elapsed)
+    ranked = rank(frames["contract"], completed["volume"], panel, model)
+    return Measured({**frames, "contract": ranked}, alone, model, elapsed, panel)
 
 
 def whole_session(contracts: pl.DataFrame, elapsed: float) -> pl.DataFrame:

@@ -17,7 +17,8 @@ from scanner.ruleset.problems import Place, Reporter, nearest
 
 REQUIRED = ("id", "title", "status", "scope", "severity", "why", "when", "message")
 OPTIONAL = (
-    "needs", "let", "drivers", "for", "cooldown", "identity", "rank_by", "limit", "false_positives", "references",
+    "needs", "let", "drivers", "for", "cooldown", "identity", "rank_by", "limit", "measured", "false_positives",
+    "references",
 )  # fmt: skip
 DEPRECATED = ("id", "status", "replaced_by", "why")
 DEFAULT_IDENTITY: Mapping[str, tuple[str, ...]] = {
@@ -151,6 +152,7 @@ class _Reader:
             "rank_by": self._number_expression("rank_by", names),
             "limit": self._whole("limit", self.table),
             "drivers": self._drivers(scope),
+            "measured": self._text("measured"),
             "false_positives": self._texts("false_positives"),
         }
         required: dict[str, Any] = {
