@@ -48,6 +48,8 @@ _COOLDOWN = re.compile(r"^(\d{1,4})\s+sessions?$")
 _WHOLE_SESSION = timedelta(hours=6, minutes=30)
 _LONGEST_SHOWN = 60
 _DURATION_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_AMOUNT = re.compile(r"^(\d+(?:\.\d+)?)\s*([kKmM])$")
+_AMOUNT_UNITS = {"k": 1_000.0, "m": 1_000_000.0}
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _CLOCK = r"((?:[01]\d|2[0-3]):[0-5]\d)"
 _HOURS = re.compile(rf"^(?:closed|{_CLOCK}\s*-\s*{_CLOCK})$")
@@ -151,12 +153,22 @@ def _cooldown(value: object) -> object:
     return int(match[1])
 
 
+def _amount(value: object) -> object:
+    match = _AMOUNT.match(value.strip()) if isinstance(value, str) else None
+    if match is not None:
+        return float(match[1]) * _AMOUNT_UNITS[match[2].lower()]
+    if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
+        return value
+    raise ValueError(f"{value!r} is not an amount; write a number of 0 or more, such as 25000, 25k or 1.5M")
+
+
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Symbol = Annotated[str, BeforeValidator(_symbol)]
 Symbols = Annotated[tuple[Symbol, ...], AfterValidator(symbology.each_once)]
 Day = Annotated[date, BeforeValidator(_day)]
 UsablePath = Annotated[Path, AfterValidator(_usable_path)]
 Hours = Annotated[tuple[time, time] | None, BeforeValidator(_hours)]
+Amount = Annotated[float, BeforeValidator(_amount)]
 SourceName = Annotated[str, BeforeValidator(_source)]
 
 
@@ -195,11 +207,19 @@ class Job(_Section):
         return self
 
 
+class AtLeast(_Section):
+    """How large a story must be to be told: dollars of premium (25k is 25,000) and lots."""
+
+    premium: Amount = 0.0
+    lots: Annotated[int, BeforeValidator(_amount)] = Field(default=100, ge=0)
+
+
 class AlertSettings(_Section):
     """How findings become alerts."""
 
     budget_per_session: int = Field(default=20, ge=1, le=1_000_000)
-    false_discovery_rate: float = Field(default=0.10, gt=0, lt=1)
+    at_least: AtLeast = AtLeast()
+    false_discovery_rate: float | None = Field(default=None, gt=0, lt=1)
     cooldown: Annotated[int, BeforeValidator(_cooldown)] = 1
 
 

@@ -18,7 +18,10 @@ import polars as pl
 from scanner import quality, ruleset
 from scanner.activity import record
 from scanner.activity.looks import look_at
+from scanner.activity.ranking.today import unranked
+from scanner.activity.scoring import without_baseline
 from scanner.alerts.model import NotJudged, ScanMeta
+from scanner.alerts.selection import Floor
 from scanner.alerts.update import update
 from scanner.errors import ScanProblem, StoreError
 from scanner.history.known_before import KnownBefore, Looks
@@ -140,6 +143,8 @@ def judge(
     trusted, reasons = quality.apply(chain, verdicts)
     reasons = pl.concat([reasons, quality.unusable(known.panel.underlying_sessions)])
     measured = measure(trusted, known, now, methods)
+    why = unranked(measured.model, chain["underlying"].unique()), without_baseline(measured.frames["contract"])
+    reasons = pl.concat([reasons, *why])
     return Judged(measured, ruleset.judge(rules, measured.frames, reasons), verdicts)
 
 
@@ -161,6 +166,7 @@ def conclude(judged: Judged, panel: Panel, setup: Setup, meta: ScanMeta) -> Scan
         judged.frames,
         calendar=panel.calendar,
         budget=setup.alerts.budget_per_session,
+        floor=Floor(setup.alerts.at_least.premium, setup.alerts.at_least.lots),
         false_discovery_rate=setup.alerts.false_discovery_rate,
         cooldown=setup.alerts.cooldown,
         not_judged=not_judged,
@@ -174,6 +180,7 @@ def conclude(judged: Judged, panel: Panel, setup: Setup, meta: ScanMeta) -> Scan
         underlyings=judged.frames["underlying"],
         errors=tuple(problems),
         held_back=updated.held_back_counts,
+        held_back_items=updated.held_back,
         notes=(*notes.of_judgement(judged.measured, judged.judgement, judged.verdicts), *notes.of_calibration(known)),
         calibration=tuple(known),
     )
@@ -199,6 +206,7 @@ def _remember(state: State | None, judged: Judged, source: str, session: date) -
     kept: list[record.Calibration] = []
     if measured.elapsed >= 1.0 and measured.model.kind == "own":
         kept += record.of_session(measured.alone, source, session, CALCULATION_VERSION)
+        kept += record.of_list(measured.frames["contract"], source, session, CALCULATION_VERSION)
         kept += record.held_out(measured.model.realised, source, session, CALCULATION_VERSION)
     try:
         with state.write() as ledger:

@@ -11,6 +11,7 @@ from polars.testing import assert_frame_equal
 from standard import calendar
 
 from scanner import activity
+from scanner.activity import scoring
 from scanner.history.panel import Panel
 from scanner.market import symbology
 
@@ -208,3 +209,37 @@ def test_the_same_panel_gives_the_same_surprises(panel: Panel, model: activity.V
     again = activity.fit(panel)
     chain = chain_of(panel, draw(np.random.default_rng(9), mean_volume(panel.contracts)))
     assert again.score(chain, panel).equals(model.score(chain, panel))
+
+
+def first_day(days: tuple[int, ...]) -> pl.DataFrame:
+    """A name without a past: ten calls in each of some expiries, one of which trades 5,000 lots."""
+    today = date(2026, 7, 30)
+    rows = [(today + timedelta(days=day), 95.0 + strike) for day in days for strike in range(10)]
+    chain = pl.DataFrame(rows, schema=["expiry", "strike"], orient="row").with_columns(
+        underlying=pl.lit("NEW"), root=pl.lit("NEW"), right=pl.lit("C").cast(pl.Enum(["C", "P"])),
+        session_date=pl.lit(today), spot=pl.lit(100.0), iv=pl.lit(0.2), open_interest=pl.lit(100),
+        volume=pl.when(pl.col("strike") == 104.0).then(5000).otherwise(3),
+    )  # fmt: skip
+    chain = chain.with_columns(contract=symbology.format_osi_column()).sort("root", "expiry", "strike", "right")
+    nothing = Panel.empty()
+    return activity.fit(nothing).score(chain, nothing)
+
+
+def test_the_built_in_baseline_judges_nothing_on_its_last_day() -> None:
+    scored = first_day((0, 8, 15))
+    last, later = (
+        scored.filter(pl.col("expiry") == date(2026, 7, 30)),
+        scored.filter(pl.col("expiry") > date(2026, 8, 1)),
+    )
+    assert last["combined_surprise"].null_count() == last.height
+    assert last["surprise_reason"].str.contains("built-in baseline").all()
+    assert last["baseline_kind"].null_count() == last.height
+    assert later["combined_surprise"].null_count() == 0
+
+
+def test_the_built_in_baseline_judges_no_name_that_expires_every_day() -> None:
+    daily, weekly = first_day((1, 4, 5, 6, 7, 36)), first_day((1, 4, 6, 8, 36))
+    assert daily["combined_surprise"].null_count() == daily.height
+    assert weekly["combined_surprise"].null_count() == 0
+    assert scoring.without_baseline(daily)["reason"].unique().to_list() == [scoring.NO_PRIOR]
+    assert scoring.without_baseline(weekly).is_empty()

@@ -15,6 +15,7 @@ from standard import calendar
 
 from scanner import activity
 from scanner.activity import selection
+from scanner.activity.ranking.today import rank
 from scanner.history.panel import Panel
 from scanner.market import symbology
 
@@ -76,12 +77,18 @@ def heinz(seed: int) -> tuple[Panel, pl.DataFrame, int]:
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_the_june_65_calls_of_heinz_pass_the_false_discovery_rate_with_four_stars_or_more(seed: int) -> None:
+def test_the_june_65_calls_of_heinz_stand_out_and_come_less_than_once_in_twenty_sessions(seed: int) -> None:
     panel, chain, row = heinz(seed)
-    found = activity.fit(panel).score(chain, panel).row(row, named=True)
+    model = activity.fit(panel)
+    scored = model.score(chain.with_columns(premium=pl.col("volume") * 35.0), panel)
+    ranked = rank(scored.with_columns(selection.roll_suspects(scored)), scored["volume"], panel, model)
+    found = ranked.row(row, named=True)
     assert found["baseline_kind"] == "own"
     assert found["volume_q"] <= 0.1
-    assert selection.stars(np.array([found["combined_surprise"]]))[0] >= 4
+    assert found["combined_surprise"] >= 5
+    assert ranked["once_in_sessions"].arg_max() == row
+    assert found["once_in_sessions"] >= 20
+    assert found["premium_surprise"] >= 1
 
 
 def test_without_a_history_the_prior_flags_them_too_with_fewer_stars() -> None:

@@ -29,7 +29,8 @@ def contract(strike: float, surprise: float = 6.0, **changes: Any) -> dict[str, 
     values |= {"source": "files", "session_date": THURSDAY, "open_interest": 100, "oi_asof": None}
     values |= {"volume": int(6 * strike), "volume_expected": 5.0, "opening_chance": 0.35}
     values |= {"combined_surprise": surprise, "volume_surprise": surprise, "volume_q": 1e-4, "new_strike": False}
-    values |= {"volume_surprise_3": 0.0, "volume_surprise_5": 0.0, "volume_avg_5": 5.0}
+    values |= {"story": int(strike) // 12, "once_in_sessions": 10 ** (surprise - 5), "family": "one session"}
+    values |= {"premium": None, "premium_surprise": None}
     return values | {"roll_suspect": False, "baseline_kind": "own", "history_sessions": 5} | changes
 
 
@@ -59,7 +60,7 @@ def found_ladder(first: float, last: float, **changes: Any) -> dict[str, Any]:
 
 
 def told(rows: list[dict[str, Any]], seen: dict[str, pl.DataFrame], state: State | None = None, **scanned: Any):
-    return update(findings(*rows), RULES, state, scan(**scanned), seen, budget=20, false_discovery_rate=0.1)
+    return update(findings(*rows), RULES, state, scan(**scanned), seen, budget=20)
 
 
 def summary(result: AlertUpdate) -> tuple[list[tuple[str, str]], dict[str, int]]:
@@ -67,29 +68,47 @@ def summary(result: AlertUpdate) -> tuple[list[tuple[str, str]], dict[str, int]]
 
 
 def test_a_ladder_takes_in_its_contracts_and_names_them():
-    rows = [contract(100.0), contract(105.0), contract(110.0)]
-    result = told([*map(found, rows), found_ladder(100.0, 110.0)], frames(*rows, ladder=(100.0, 110.0)))
+    rows = [contract(96.0), contract(101.0), contract(106.0)]
+    result = told([*map(found, rows), found_ladder(96.0, 106.0)], frames(*rows, ladder=(96.0, 106.0)))
     assert summary(result) == ([("ladder", "new")], {Reason.story: 3})
     assert set(result.alerts[0].drivers) == {row["contract"] for row in rows}
+    assert result.alerts[0].once_in_sessions == pytest.approx(10.0)
 
 
 def test_neighbouring_strikes_are_one_alert_and_strikes_apart_are_two():
-    rows = [contract(100.0, 6.5), contract(105.0), contract(110.0, 0.1, volume=3), contract(115.0)]
+    rows = [contract(100.0, 6.5), contract(105.0), contract(110.0, 0.1, volume=3, story=None), contract(115.0)]
     result = told([found(rows[0]), found(rows[1]), found(rows[3])], frames(*rows))
     assert [(item.strike, item.drivers) for item in result.alerts] == [(100.0, (rows[1]["contract"],)), (115.0, ())]
     assert result.held_back_counts == {Reason.story: 1}
 
 
-def test_what_two_rules_say_of_one_contract_stays_two_alerts():
+def test_what_two_rules_say_of_one_contract_is_told_once_by_the_rule_that_finds_less():
+    row, other = contract(100.0), contract(200.0)
+    result = told([found(row), found(other), found(row, "rolls")], frames(row, other))
+    assert {(item.rule_id, item.strike) for item in result.alerts} == {("rolls", 100.0), ("spike", 200.0)}
+    assert result.held_back_counts == {Reason.story: 1}
+
+
+def test_a_story_goes_on_under_the_alert_that_tells_it_whichever_rule_finds_it(state):
     row = contract(100.0)
-    result = told([found(row), found(row, "rolls")], frames(row, contract(105.0)))
-    assert summary(result) == ([("contract", "new"), ("contract", "new")], {})
+    ten, eleven = (scan().as_of.replace(hour=hour) for hour in (14, 15))
+    first = told([found(row)], frames(row), state, as_of=ten)
+    second = told([found(row, "rolls")], frames(row), state, as_of=eleven)
+    assert [(item.kind.value, item.alert.alert_id) for item in second.events] == [("ongoing", first.alerts[0].alert_id)]
+
+
+def test_a_story_names_its_five_rarest_contracts():
+    rows = [contract(96.0 + step, 5.0 + 0.1 * step) for step in range(8)]
+    result = told([found(rows[7]), found(rows[0])], frames(*rows))
+    (only,) = result.alerts
+    assert (only.contract, only.once_in_sessions) == (rows[7]["contract"], pytest.approx(10**0.7))
+    assert only.drivers == tuple(row["contract"] for row in reversed(rows[3:7]))
 
 
 def test_a_contract_of_a_higher_severity_is_told_in_place_of_its_ladder():
-    rows = [contract(100.0), contract(105.0), contract(110.0)]
-    seen = frames(*rows, ladder=(100.0, 110.0))
-    result = told([found(rows[0], severity="critical"), found_ladder(100.0, 110.0)], seen)
+    rows = [contract(96.0), contract(101.0), contract(106.0)]
+    seen = frames(*rows, ladder=(96.0, 106.0))
+    result = told([found(rows[0], severity="critical"), found_ladder(96.0, 106.0)], seen)
     assert summary(result) == ([("contract", "new")], {Reason.story: 1})
 
 
@@ -114,11 +133,11 @@ def state(tmp_path):
 
 def test_a_ladder_that_forms_later_ends_the_alert_of_its_contract_and_its_contracts_stay_taken_in(state):
     """The next scan that finds a contract of the ladder alone raises nothing more."""
-    rows = [contract(100.0), contract(105.0), contract(110.0)]
-    seen = frames(*rows, ladder=(100.0, 110.0))
+    rows = [contract(96.0), contract(101.0), contract(106.0)]
+    seen = frames(*rows, ladder=(96.0, 106.0))
     ten, eleven, noon = (scan().as_of.replace(hour=hour) for hour in (14, 15, 16))
     assert summary(told([found(rows[0])], seen, state, as_of=ten))[0] == [("contract", "new")]
-    later = told([found(rows[0]), found_ladder(100.0, 110.0)], seen, state, as_of=eleven)
+    later = told([found(rows[0]), found_ladder(96.0, 106.0)], seen, state, as_of=eleven)
     assert sorted(summary(later)[0]) == [("contract", "displaced"), ("ladder", "new")]
     assert summary(told([found(rows[1])], frames(*rows), state, as_of=noon)) == ([], {Reason.story: 1})
 

@@ -33,6 +33,9 @@ from scanner.store.state import State
 NVDA = {"identity": NVDA_130, "contract": NVDA_130, "underlying": "NVDA", "root": "NVDA", "strike": 130.0, "right": "P"}
 
 
+STORY = {"story": 1, "family": "one session", "combined_surprise": 7.2, "premium_surprise": 2.0, "premium": 1.2e7}
+
+
 @pytest.fixture
 def state(tmp_path: Path) -> Iterator[State]:
     with State.open(tmp_path) as opened:
@@ -200,9 +203,10 @@ def test_a_scan_without_the_finding_starts_the_count_again(state):
 
 
 def test_more_stars_than_ever_escalate_and_the_same_do_not(state):
-    judge(state, at(THURSDAY, 15), finding(), frames_=frames(stars=4, score=80.0))
-    stronger = judge(state, at(THURSDAY, 16), finding())
-    same = judge(state, at(THURSDAY, 17), finding())
+    four, five = (frames(once_in_sessions=once, **STORY) for once in (60.0, 150.0))
+    judge(state, at(THURSDAY, 15), finding(), frames_=four)
+    stronger = judge(state, at(THURSDAY, 16), finding(), frames_=five)
+    same = judge(state, at(THURSDAY, 17), finding(), frames_=five)
     assert [event.kind for event in stronger.events] == [EventKind.escalated]
     assert stronger.alerts[0].status is Status.escalated
     assert [event.kind for event in same.events] == [EventKind.ongoing]
@@ -299,7 +303,9 @@ def test_alerts_are_told_even_when_the_disk_is_full(state):
     assert [(item.stage, item.code) for item in result.problems] == [("store", "not_stored")]
     assert "the disk is full" in result.problems[0].message
     assert (len(result.alerts), result.held_back_counts) == (20, {"alert budget": 481})
-    assert result.alerts[0].status is Status.ongoing
+    assert [item.status for item in result.alerts if item.contract == GOOG_235 and item.rule_id == "call-buildup"] == [
+        Status.ongoing
+    ]
     with state.read() as ledger:
         assert [item.last_seen for item in ledger.alerts()] == [at(THURSDAY, 14)]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -88,8 +89,8 @@ def test_a_session_served_twice_is_left_out_of_a_tape_with_its_reason() -> None:
 
 
 def test_planted_lots_are_the_only_difference_to_the_tape(tape: Tape) -> None:
-    volume, planted = injections.plant(tape, range(16, 19), 2, np.random.default_rng(3))
-    added = np.nan_to_num(volume - tape.volume)
+    changed, planted = injections.plant(tape, range(16, 19), 2, np.random.default_rng(3))
+    added = np.nan_to_num(changed.volume - tape.volume)
     assert added.sum() == sum(int(item.lots.sum()) for item in planted)
     assert {item.kind for item in planted} == set(injections.KINDS)
     assert all(injections.SMALLEST <= item.lots.sum() <= injections.LARGEST for item in planted)
@@ -101,19 +102,26 @@ def test_planted_lots_are_the_only_difference_to_the_tape(tape: Tape) -> None:
     )
 
 
-def test_places_may_be_limited_to_contracts_with_open_interest_but_not_for_new_strikes(tape: Tape) -> None:
-    _, planted = injections.plant(tape, range(16, 19), 2, np.random.default_rng(3), least_open_interest=100)
-    held = [tape.open_interest[item.rows[0], item.session] for item in planted if item.kind != "new strike"]
-    assert len(held) >= 12
-    assert min(held) == 200
-    fresh = [tape.open_interest[item.rows, item.session].tolist() for item in planted if item.kind == "new strike"]
-    assert fresh == [[0.0]] * len(fresh)
-    assert fresh
+def test_what_is_planted_stands_in_the_open_interest_of_the_mornings_after(tape: Tape) -> None:
+    changed, planted = injections.plant(tape, range(16, 17), 1, np.random.default_rng(3))
+    drip = next(item for item in planted if item.kind == "drip")
+    added = (changed.open_interest - tape.open_interest)[drip.rows[0], drip.session : drip.session + 6]
+    assert added.tolist() == [0, *np.cumsum(drip.lots[0]).tolist()]
+
+
+def test_harder_places_are_where_people_trade(tape: Tape) -> None:
+    delta = tape.delta.copy()
+    delta[::2] = 0.9
+    _, planted = injections.plant(replace(tape, delta=delta), range(16, 19), 2, np.random.default_rng(3), harder=True)
+    first = [item.rows[0] for item in planted]
+    assert len(first) >= 12
+    assert all(row % 2 == 1 for row in first)
+    assert all(5 <= tape.days_to_expiry(item.session)[item.rows[0]] <= 200 for item in planted)
 
 
 def test_the_same_seed_plants_the_same_events(tape: Tape) -> None:
     first, second = (injections.plant(tape, range(16, 19), 1, np.random.default_rng(9))[0] for _ in range(2))
-    np.testing.assert_array_equal(first, second)
+    np.testing.assert_array_equal(first.volume, second.volume)
 
 
 def test_a_model_of_a_session_does_not_change_with_what_comes_after(tape: Tape, models: walk.Models) -> None:
@@ -220,6 +228,7 @@ def test_false_alarms_are_realised_over_nominal() -> None:
     scored = pl.DataFrame(
         {
             "session_date": [DAYS[0]] * 10_000,
+            "underlying": ["AAA"] * 10_000,
             "volume_expected": np.full(10_000, 5.0),
             "dte": np.full(10_000, 20),
             "combined_surprise": surprise,

@@ -39,6 +39,10 @@ PUT_CALL = finding(
 )
 
 
+# So rare and so much money that it is `high`.
+STORY = {"story": 1, "family": "one session", "combined_surprise": 7.2, "premium_surprise": 2.0, "premium": 1.2e7}
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
     """A store with a confirmed alert of GOOG's 235 calls, found twice, and one of NVDA's put/call ratio."""
@@ -50,9 +54,8 @@ def store(tmp_path: Path) -> Path:
                 rules,
                 state,
                 scan(at(THURSDAY, hour)),
-                frames(),
+                frames(once_in_sessions=60.0, **STORY),
                 budget=20,
-                false_discovery_rate=0.1,
             )
         confirm(state, frames(oi_asof=THURSDAY, open_interest=40_000)["contract"], at(FRIDAY, 14, 30))
     return tmp_path

@@ -303,3 +303,27 @@ def test_a_mangled_configuration_is_read_or_refused_and_never_anything_else(tmp_
     except ConfigError as error:
         said = error.problems
     assert all(problem.startswith(str(path)) and "4f9a" not in problem for problem in said)
+
+
+@pytest.mark.parametrize(
+    ("written", "premium"), [("25k", 25_000.0), ("1.5M", 1_500_000.0), ("25000", 25_000.0), ("0", 0.0)]
+)
+def test_the_least_premium_may_be_written_short(tmp_path: Path, written: str, premium: float) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(f"alerts: {{at_least: {{premium: {written}, lots: 50}}}}\n", "utf-8")
+    settings = config.load(path)
+    assert (settings.alerts.at_least.premium, settings.alerts.at_least.lots) == (premium, 50)
+
+
+@pytest.mark.parametrize("written", ["25 thousand", "-1", "true", "k"])
+def test_what_is_no_amount_is_told_with_its_line(tmp_path: Path, written: str) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(f"alerts:\n  at_least: {{premium: {written}}}\n", "utf-8")
+    with pytest.raises(ConfigError, match=r"config.yaml:2: alerts.at_least.premium: .*such as 25000, 25k or 1.5M"):
+        config.load(path)
+
+
+def test_by_default_the_list_is_filled_and_no_discovery_is_asked_for() -> None:
+    alerts = config.load(shipped.default_config()).alerts
+    assert (alerts.budget_per_session, alerts.at_least.lots, alerts.at_least.premium) == (20, 100, 0.0)
+    assert alerts.false_discovery_rate is None

@@ -17,6 +17,7 @@ ALERT_KEYS = [
     *("alert_id", "rule_id", "scope", "severity", "score", "stars", "status", "confirmation", "session_date"),
     *("first_seen", "last_seen", "underlying", "contract", "expiry", "strike", "right", "title", "message"),
     *("evidence", "drivers", "simulated", "baseline", "source", "quote_time", "oi_asof"),
+    *("once_in_sessions", "discovery", "premium", "premium_surprise", "kind", "may_be"),
 ]
 
 

@@ -84,12 +84,17 @@ def page_of(*alerts, **changes) -> str:
     return render(Report("Unusual options activity", [Page(result(*alerts, **changes), contracts())], [level], [score]))
 
 
+TOLD = {"once_in_sessions": 95.0, "premium": 31_200_000.0, "may_be": ("2 cents each", "expires tomorrow")}
+
+
 def test_the_page_tells_what_was_flagged_how_rare_it_is_and_what_became_of_earlier_alerts():
-    text = re.sub(r"\s+", " ", Reader(page_of(alert())).text)
+    text = re.sub(r"\s+", " ", Reader(page_of(alert(**TOLD))).text)
     for told in (
         "GOOG 235 call 2025-09-12",
-        "48,210 traded 900 expected 53.6× times",
+        "48,210 traded usual 900 (54x) beside",
         "1 in 16 million",
+        "about once in 95 sessions on this watchlist, $31 M",
+        "Might be nothing: 2 cents each; expires tomorrow",
         "building history: 3 of 126 sessions",
         "XYZ: too many requests",
         "calibration drifts",

@@ -55,9 +55,8 @@ def test_an_alert_says_what_how_far_off_and_why():
         "GOOG 235 call 2025-09-12",
         "new, 8 days left",
         "48,210 traded",
-        "900 expected (53.6x)",
+        "usual 900 (54x)",
         "1 in 16 million",
-        "false-discovery rate 0.004",
         "Sudden call build-up at one strike",
         "baseline: own, 20 sessions",
     ):
@@ -153,7 +152,13 @@ def test_a_simulated_market_is_named_above_below_and_beside_each_alert():
     [
         ({"baseline": Baseline("prior", 0)}, "baseline: prior (built in; own history"),
         ({"score": None, "stars": None, "evidence": {"uncalibrated": True}}, "fixed threshold, not calibrated"),
-        ({"evidence": {"multi_leg_suspect": True}}, "may be one leg of a spread"),
+        (
+            {"may_be": ("may be a leg of a spread", "expires tomorrow")},
+            "might be nothing: may be a leg of a spread; exp",
+        ),
+        ({"once_in_sessions": 95.2}, "about once in 95 sessions"),
+        ({"discovery": True}, "stands out among all"),
+        ({"premium": 31_200_000.0}, "$31 M"),
         ({"confirmation": Confirmation.faded}, "faded by open interest"),
         ({"status": Status.escalated}, "escalated"),
     ],

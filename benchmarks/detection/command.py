@@ -1,13 +1,15 @@
-"""How well unusual volume is found, beside every published rule at the same budget of alerts, and how often it is not.
+"""What a user is told, beside every published rule at the same budget of alerts, and how often it is nothing.
 
     python -m benchmarks detection [--data DIR] [--intraday DIR] [--symbols A,B] [--sessions N] [--rounds N] [--seed N]
-        [--json]
+        [--parts] [--json]
 
-Walks forward over recorded sessions: each is judged by a model fitted on up to 40 sessions before it. Printed are
-realised against nominal false alarms, by time of day too where there are several chains a session; the recall of
-injected blocks, drips, ladders and new-strike openings, among all listed contracts and among those with 100 or more
-open; decoys; the share of alerts that the next morning's open interest confirms; and what each part of the score gives.
-Deterministic from the seed.
+Imports recorded chains and replays them: the alerts of the product's own path at the shipped configuration, each
+counted for the contracts that it names. Beside them stand the score's inner list and the published rules, walked
+forward over the same sessions by models of up to 40 sessions before each. Printed are how many alerts a session has and
+how often each stated rarity came; the recall of planted blocks, drips, ladders and new-strike openings, in uniform and
+in harder places, and where the others were lost; how many real openings were named; the share of alerts that the next
+morning's open interest confirms; false alarms of the chances, by name and by time of day too; decoys; and, with
+``--parts``, what each part of the score gives. Deterministic from the seed.
 """
 
 from __future__ import annotations
@@ -17,22 +19,30 @@ import json
 import os
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
 import scanner
-from benchmarks.detection import decoys, injections, measures, walk
+from benchmarks.detection import decoys, injections, measures, openings, product, walk
 from benchmarks.detection.ablations import ABLATIONS
 from benchmarks.detection.intraday import by_time_of_day
 from benchmarks.detection.published import RULES
 from benchmarks.detection.tape import Tape
+from scanner import shipped
+from scanner.alerts.model import Alert, Status
+from scanner.app import opening
+from scanner.cli import common
 
 LEAST_HISTORY = 12
-HELD = 100
 PLANTED = 4
+PRODUCT = "what is told"
 SURPRISES = ("combined_surprise", "volume_surprise", "volume_surprise_3", "volume_surprise_5")
+STATED = (0.05, 0.2, 1.0, 5.0, 20.0)
+# So many that planted events do not crowd each other out: the list is judged at the budgets of walk.BUDGETS.
+ROOM = 150
 
 
 def main(arguments: list[str]) -> int:
@@ -50,7 +60,10 @@ def main(arguments: list[str]) -> int:
     if not models:
         print(f"{options.data}: no session has {LEAST_HISTORY} trusted sessions before it", file=sys.stderr)
         return 2
-    result = run(tape, models, options.rounds, options.seed)
+    settings = common.settings_for(shipped.default_config())
+    rules, _ = opening.usable_rules(settings, strict=True)
+    with product.imported(options.data, rules, settings) as told:
+        result = run(tape, models, told, options)
     if options.intraday.is_dir():
         result["false alarms by time of day"] = by_time_of_day(options.intraday).to_dicts()
     result["about"] = _about(tape, models, options) | {"seconds": round(time.perf_counter() - started, 1)}
@@ -67,8 +80,11 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--symbols", default="", help="only these underlyings, separated by commas")
     parser.add_argument("--sessions", type=int, default=20, help="how many of the last sessions to judge")
-    parser.add_argument("--rounds", type=int, default=4, help="rounds of injections, each 16 a session")
+    parser.add_argument(
+        "--rounds", type=int, default=1, help="rounds of injections in each kind of place, 16 a session"
+    )
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--parts", action="store_true", help="what each part of the score gives, too")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args(arguments)
 
@@ -83,50 +99,155 @@ def _judged_sessions(tape: Tape, count: int) -> range:
     return range(max(min(enough), len(tape.sessions) - count), len(tape.sessions))
 
 
-def run(tape: Tape, models: walk.Models, rounds: int, seed: int) -> dict[str, object]:
+def run(tape: Tape, models: walk.Models, told: product.Product, options: argparse.Namespace) -> dict[str, object]:
     """Every table of the benchmark, as lists of rows."""
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(options.seed)
+    own = (walk.OURS, *ABLATIONS) if options.parts else (walk.OURS,)
+    days = [tape.sessions[session] for session in models]
+    natural = list(told.tell(days))
+    lists = [*_told_lists(tape, models, natural, []), *walk.lists(tape, models, [])]
+    tables: dict[str, object] = {
+        "alerts a session": _alerts_a_session(natural),
+        "stated and realised": _stated(natural),
+    }
+    for where, harder in (("uniform places", False), ("harder places", True)):
+        outcomes, where_lost = [], Counter[str]()
+        for _ in range(options.rounds):
+            changed, planted = injections.plant(
+                tape, range(min(models), max(models) + 1), PLANTED, random, harder=harder
+            )
+            seen = list(_roomy(told).tell(days, product.lots_of(tape, planted)))
+            variants = ABLATIONS if options.parts and not harder else {}
+            found = [
+                *_told_lists(tape, models, seen, planted),
+                *walk.lists(changed, models, planted, variants),
+            ]
+            outcomes.append(measures.recall(found, planted))
+            where_lost += _where_lost(tape, models, seen, planted)
+        recall = measures.recall_table(pl.concat(outcomes), random)
+        for detector in (PRODUCT, *own[:1]):
+            best = measures.best_published(recall, detector, tuple(RULES))
+            tables[f"{detector}, {where}, beside the best published rule"] = best.to_dicts()
+        tables[f"where planted events stood, {where}, budget {walk.BUDGETS[1]}"] = [
+            {"where": name, "events": count} for name, count in where_lost.most_common()
+        ]
+        tables[f"each rule, {where}"] = _by_rule(tape, natural, seen, planted)
+        tables[f"recall, {where}"] = recall.to_dicts()
     clean = [walk.score(tape, session, model) for session, model in models.items()]
-    recall = _recall(tape, models, rounds, random, 0, ABLATIONS)
-    held = _recall(tape, models, rounds, random, HELD, {})
     alarms = [measures.false_alarms(clean, column, random).with_columns(score=pl.lit(column)) for column in SURPRISES]
-    ablated = [
-        measures.false_alarms(
-            [change(part, models[s]) for s, part in zip(models, clean, strict=True)], SURPRISES[0], random
-        )
-        .filter(pl.col("by") == "all")
-        .with_columns(score=pl.lit(name))
-        for name, change in ABLATIONS.items()
-    ]
-    natural = walk.lists(tape, models, [])
-    return {
-        "beside the best published rule": measures.best_published(recall, walk.OURS, tuple(RULES)).to_dicts(),
-        f"the same, open interest {HELD} or more": measures.best_published(held, walk.OURS, tuple(RULES)).to_dicts(),
-        "recall": recall.to_dicts(),
+    return tables | {
+        "real openings named": openings.named(lists, openings.real_openings(tape, list(models))).to_dicts(),
+        "confirmed next morning": measures.confirmation(tape, lists, random).to_dicts(),
         "false alarms": pl.concat(alarms).to_dicts(),
-        "false alarms without parts": pl.concat(ablated).to_dicts(),
-        "confirmed next morning": measures.confirmation(tape, natural, random).to_dicts(),
         "decoys": decoys.judge_decoys(tape, models, random).to_dicts(),
     }
 
 
-def _recall(
-    tape: Tape,
-    models: walk.Models,
-    rounds: int,
-    random: np.random.Generator,
-    least_open_interest: int,
-    variants: dict[str, walk.Rescore],
-) -> pl.DataFrame:
-    """The recall table of some rounds of injections."""
-    outcomes = []
-    for _ in range(rounds):
-        volume, planted = injections.plant(
-            tape, range(min(models), max(models) + 1), PLANTED, random, least_open_interest
-        )
-        lists = walk.lists(tape.with_volume(volume), models, planted, variants)
-        outcomes.append(measures.recall(lists, planted))
-    return measures.recall_table(pl.concat(outcomes), random)
+def _roomy(told: product.Product) -> product.Product:
+    """The same with room for more alerts than the budgets judged."""
+    alerts = told.settings.alerts.model_copy(update={"budget_per_session": ROOM})
+    return product.Product(told.store, told.rules, told.settings.model_copy(update={"alerts": alerts}), told.models)
+
+
+def _told_lists(
+    tape: Tape, models: walk.Models, seen: list[product.Told], planted: list[injections.Injection]
+) -> list[walk.Listed]:
+    """What was told as lists that budgets are spent on."""
+    numbers = dict(zip(tape.contracts["contract"], range(tape.contracts.height), strict=True))
+    of_session = {told.session: product.entries(told, numbers) for told in seen}
+    listed = {session: of_session.get(tape.sessions[session], []) for session in models}
+    return list(walk.spend(PRODUCT, listed, planted, len(tape.volume)))
+
+
+def _where_lost(
+    tape: Tape, models: walk.Models, seen: list[product.Told], planted: list[injections.Injection]
+) -> Counter[str]:
+    """Where planted events stood in the session that served them best."""
+    told = {item.session: item for item in seen}
+    counts = Counter[str]()
+    for item in planted:
+        contracts = [tape.contracts["contract"][int(row)] for row in item.rows]
+        span = range(item.session, item.session + item.lots.shape[1])
+        days = [told[tape.sessions[number]] for number in span if tape.sessions[number] in told]
+        if days:
+            places = [product.lost(day, contracts, walk.BUDGETS[1]) for day in days]
+            counts[min(places, key=_order)] += 1
+    return counts
+
+
+def _by_rule(
+    tape: Tape, natural: list[product.Told], seen: list[product.Told], planted: list[injections.Injection]
+) -> list[dict[str, object]]:
+    """What each rule finds and tells in a session, and the share of planted events of each kind that it finds.
+
+    ``day`` is the session of a drip in which it is found first, counted from 1.
+    """
+    day_of = {told.session: told for told in seen}
+    found: dict[str, dict[str, list[int]]] = {}
+    count = Counter(item.kind for item in planted)
+    for item in planted:
+        contracts = {tape.contracts["contract"][int(row)] for row in item.rows}
+        first: dict[str, int] = {}
+        for day in range(item.lots.shape[1]):
+            told = day_of.get(tape.sessions[item.session + day])
+            for rule_id in () if told is None else _finding(told, contracts):
+                first.setdefault(rule_id, day + 1)
+        for rule_id, day in first.items():
+            found.setdefault(rule_id, {}).setdefault(item.kind, []).append(day)
+    findings = Counter(alert.rule_id for told in natural for alert in (*told.alerts, *_held(told)))
+    alerts = Counter(alert.rule_id for told in natural for alert in told.alerts if alert.status is Status.new)
+    return [
+        {
+            "rule": rule_id,
+            "findings": findings[rule_id] / len(natural),
+            "told": alerts[rule_id] / len(natural),
+            **{kind: len(found.get(rule_id, {}).get(kind, ())) / max(count[kind], 1) for kind in injections.KINDS},
+            "day": float(np.mean(found.get(rule_id, {}).get("drip", [np.nan]))),
+        }
+        for rule_id in sorted(findings.keys() | found.keys())
+    ]
+
+
+def _held(told: product.Told) -> list[Alert]:
+    return [item.alert for item in told.held_back]
+
+
+def _finding(told: product.Told, contracts: set[str]) -> set[str]:
+    """The rules that found one of some contracts themselves, or named it as what did it."""
+    return {
+        alert.rule_id
+        for alert in (*told.alerts, *_held(told))
+        if (alert.contract in contracts if alert.contract else not contracts.isdisjoint(product.named(alert)))
+    }
+
+
+def _order(place: str) -> int:
+    """How near a planted event came to being told."""
+    steps = ("found", "rank", "held back", "story", "no family", "score", "not judged")
+    return next(number for number, step in enumerate(steps) if place.startswith(step))
+
+
+def _alerts_a_session(natural: list[product.Told]) -> list[dict[str, object]]:
+    """What a user gets: new alerts of each session, and those that go on, by severity."""
+    return [
+        {
+            "session": told.session,
+            "new": sum(alert.status is Status.new for alert in told.alerts),
+            "ongoing": sum(alert.status is not Status.new for alert in told.alerts),
+            **{level: sum(alert.severity == level for alert in told.alerts) for level in ("high", "notice", "info")},
+            "held back": len(told.held_back),
+        }
+        for told in natural
+    ]
+
+
+def _stated(natural: list[product.Told]) -> list[dict[str, object]]:
+    """How many stories a session were stated to be as rare, and how many came."""
+    rows = []
+    for rate in STATED:
+        came = [told.ranked.filter(pl.col("once_in_sessions") >= 1.0 / rate)["story"].n_unique() for told in natural]
+        rows.append({"stated a session": rate, "once in sessions": 1.0 / rate, "came a session": float(np.mean(came))})
+    return rows
 
 
 def _about(tape: Tape, models: walk.Models, options: argparse.Namespace) -> dict[str, object]:
@@ -137,7 +258,7 @@ def _about(tape: Tape, models: walk.Models, options: argparse.Namespace) -> dict
         "underlyings": list(tape.underlyings),
         "sessions": f"{tape.sessions[min(models)]} to {tape.sessions[max(models)]}, {len(models)}",
         "contracts a session": int(np.mean(listed)),
-        "universe": "every listed contract; injections into any with a day or more to live",
+        "universe": "every listed contract; planted in any with a day or more to live, or where people trade",
         "rounds": options.rounds,
         "seed": options.seed,
         "excluded": list(tape.excluded),
@@ -159,7 +280,7 @@ def _text(result: dict[str, object]) -> str:
             if name == "about":
                 continue
             frame = pl.DataFrame(rows, infer_schema_length=None)
-            if name == "recall":
+            if name.startswith("recall"):
                 frame = frame.filter(pl.col("kind") == "all").pivot(on="budget", index="detector", values="recall")
             if name == "false alarms":
                 frame = frame.filter(

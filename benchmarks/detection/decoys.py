@@ -14,12 +14,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from benchmarks.detection.tape import Tape
-from benchmarks.detection.walk import DEPTH, Models, raised
+from benchmarks.detection.walk import DEPTH, Models, raised, ranked
 from scanner import activity, quality
 from scanner.market.calendar import Calendar
 from scanner.market.chain import conform
 
-ALERT_RANK = 3.0
+# Stories rarer than once in a session are counted.
+ALERT_RANK = 1.0
 _Change = Callable[[Tape, int, np.random.Generator], pl.DataFrame]
 
 
@@ -95,8 +96,11 @@ DECOYS: dict[str, _Change] = {
 
 
 def judge_decoys(tape: Tape, models: Models, random: np.random.Generator) -> pl.DataFrame:
-    """Alerts rarer than one in a thousand on each decoy and on the ordinary session: ``decoy sessions ordinary decoyed
-    refused``, means over sessions; ``refused`` is the share that the quality gate switched off."""
+    """Stories that come less than once a session, on each decoy and on the ordinary session.
+
+    Columns ``decoy sessions ordinary decoyed refused``, means over sessions; ``refused`` is the share that the quality
+    gate switched off.
+    """
     counts: dict[str, list[tuple[int, int, bool]]] = {}
     for session, model in models.items():
         ordinary = _alerts(tape, session, model, tape.chain(session))[0]
@@ -122,8 +126,7 @@ def _alerts(tape: Tape, session: int, model: activity.VolumeModel, chain: pl.Dat
     fit = chain.filter(~pl.col("underlying").is_in(off.implode()))
     if fit.is_empty():
         return 0, True
-    scored = model.onto(panel).score(fit, panel)
-    return int((raised(scored, model)["rank"] >= ALERT_RANK).sum()), False
+    return int((raised(ranked(tape, session, model, fit))["rank"] >= ALERT_RANK).sum()), False
 
 
 def _with_volume(chain: pl.DataFrame, volume: NDArray[np.float64]) -> pl.DataFrame:

@@ -2,13 +2,14 @@
 
 Sizes are log-uniform between 50 and 5,000 lots in all, places uniform over the contracts listed in the session with at
 least one day to live (for a drip: listed and alive on all five days; for a new strike: first listed that day, without
-open interest). Volume is added to what was really traded. Places may be limited to contracts with some open interest:
-the fewer dead contracts among them, the harder events are to find, for every detector.
+open interest). Volume is added to what was really traded, and to the open interest of the mornings after. *Harder*
+places are where people trade: |delta| from .03 to .6, 5 to 200 days to live, half of them weighted by what the
+contracts traded lately. The fewer dead contracts among the places, the harder events are to find, for every detector.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,41 +33,42 @@ class Injection:
 
 
 def plant(
-    tape: Tape, sessions: range, per_session: int, random: np.random.Generator, least_open_interest: int = 0
-) -> tuple[NDArray[np.float32], list[Injection]]:
-    """The tape's volume with ``per_session`` injections of every kind in every session, no contract used twice.
-
-    All but new strikes go to contracts with at least ``least_open_interest``.
-    """
-    volume = tape.volume.copy()
+    tape: Tape, sessions: range, per_session: int, random: np.random.Generator, *, harder: bool = False
+) -> tuple[Tape, list[Injection]]:
+    """The tape with ``per_session`` injections of every kind in every session, no contract used twice."""
+    volume, opened = tape.volume.copy(), tape.open_interest.copy()
     used = np.zeros(len(volume), bool)
     planted = []
     for session in sessions:
         for kind in KINDS:
             for _ in range(per_session):
-                injection = _one(tape, kind, session, used, random, least_open_interest)
+                injection = _one(tape, kind, session, used, random, harder=harder)
                 if injection is None:
                     continue
                 used[injection.rows] = True
                 span = slice(session, session + injection.lots.shape[1])
                 volume[injection.rows, span] += injection.lots.astype(np.float32)
+                for day in range(injection.lots.shape[1]):
+                    opened[injection.rows, session + day + 1 :] += injection.lots[:, day, None].astype(np.float32)
                 planted.append(injection)
-    return volume, planted
+    return replace(tape, volume=volume, open_interest=opened), planted
 
 
 def _one(
-    tape: Tape, kind: str, session: int, used: NDArray[np.bool_], random: np.random.Generator, least: int
+    tape: Tape, kind: str, session: int, used: NDArray[np.bool_], random: np.random.Generator, *, harder: bool
 ) -> Injection | None:
     """Draw one injection; None where the session has no place for it."""
     span = DRIP_SESSIONS if kind == "drip" else 1
     if session + span > len(tape.sessions):
         return None
-    places = np.flatnonzero(_possible(tape, kind, session, span, least) & ~used)
+    possible = _possible(tape, kind, session, span) & ~used
+    places = np.flatnonzero(possible & _traded(tape, session) if harder else possible)
+    weights = _weights(tape, places, session) if harder and random.random() < 0.5 else None
     total = int(np.exp(random.uniform(np.log(SMALLEST), np.log(LARGEST))))
     for _ in range(20):
         if not len(places):
             return None
-        row = int(random.choice(places))
+        row = int(random.choice(places, p=weights))
         rows = _ladder(tape, row, session) if kind == "ladder" else np.array([row])
         if rows is not None and not used[rows].any():
             shares = random.dirichlet(np.full(len(rows) * span, 4.0))
@@ -75,12 +77,25 @@ def _one(
     return None
 
 
-def _possible(tape: Tape, kind: str, session: int, span: int, least: int) -> NDArray[np.bool_]:
+def _traded(tape: Tape, session: int) -> NDArray[np.bool_]:
+    """Where people trade: neither deep in the money nor hopeless, for weeks to months."""
+    depth, days = np.abs(tape.delta[:, session]), tape.days_to_expiry(session)
+    return np.asarray((depth >= 0.03) & (depth <= 0.6) & (days >= 5) & (days <= 200))
+
+
+def _weights(tape: Tape, places: NDArray[np.int64], session: int) -> NDArray[np.float64] | None:
+    """Chances of places by what they traded in the five sessions before; None where there are none."""
+    recent = np.nan_to_num(tape.volume[places, max(session - 5, 0) : session]).mean(axis=1)
+    weights = np.sqrt(recent + 1.0)
+    return weights / weights.sum() if len(places) else None
+
+
+def _possible(tape: Tape, kind: str, session: int, span: int) -> NDArray[np.bool_]:
     """The contracts that a kind may start in."""
     days = tape.days_to_expiry(session)
     listed = np.isfinite(tape.volume[:, session : session + span]).all(axis=1) & (days >= 1)
     if kind != "new strike":
-        return np.asarray(listed & (np.nan_to_num(tape.open_interest[:, session]) >= least))
+        return np.asarray(listed)
     name = tape.underlying_numbers
     traded_before = np.zeros(len(tape.underlyings), bool)
     before = np.isfinite(tape.volume[:, max(session - 1, 0)])

@@ -91,12 +91,13 @@ def best_published(table: pl.DataFrame, ours: str, others: tuple[str, ...]) -> p
 def false_alarms(scored: list[pl.DataFrame], column: str, random: np.random.Generator) -> pl.DataFrame:
     """Realised / nominal by group: ``by group nominal rows expected ratio low high``, intervals over whole sessions.
 
-    Groups: all, activity tier (expected volume), days to expiry, and session. The data hold real unusual trades too, so
-    a ratio of one is not an error rate of zero true alarms: it says how often a stated chance came.
+    Groups: all, activity tier (expected volume), days to expiry, name, and session. The data hold real unusual trades
+    too, so a ratio of one is not an error rate of zero true alarms: it says how often a stated chance came.
     """
     frame = pl.concat(
         part.select(
             session=pl.col("session_date"),
+            name=pl.col("underlying"),
             tier=_band(pl.col("volume_expected"), TIER_EDGES.tolist()),
             days=_band(pl.col("dte"), list(DAYS_EDGES)),
             surprise=pl.col(column),
@@ -107,6 +108,7 @@ def false_alarms(scored: list[pl.DataFrame], column: str, random: np.random.Gene
         ("all", pl.lit("all")),
         ("tier", pl.col("tier")),
         ("days", pl.col("days")),
+        ("name", pl.col("name")),
         ("session", pl.col("session").cast(pl.String)),
     ]
     rows = []

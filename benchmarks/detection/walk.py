@@ -7,7 +7,7 @@ budget reaches down to it, and costs nothing either, so that planted events do n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,12 +19,14 @@ from benchmarks.detection.published import RULES, Session
 from benchmarks.detection.tape import Tape
 from scanner import activity
 from scanner.activity import selection
-from scanner.metrics import ladder
+from scanner.activity.ranking.today import rank
 
 BUDGETS = (5, 20, 50)
 OURS = "this score"
 DEPTH = 40
+NAMED = 5
 _DEEPEST = 400
+_MULTIPLIER = 100.0
 
 Models = dict[int, activity.VolumeModel]
 Rescore = Callable[[pl.DataFrame, activity.VolumeModel], pl.DataFrame]
@@ -61,6 +63,16 @@ def score(tape: Tape, session: int, model: activity.VolumeModel) -> pl.DataFrame
     return model.onto(panel).score(tape.chain(session), panel)
 
 
+def ranked(tape: Tape, session: int, model: activity.VolumeModel, chain: pl.DataFrame | None = None) -> pl.DataFrame:
+    """A session's chain (or another in its place) scored and ranked among the stories of the model's past."""
+    panel = tape.panel(session, DEPTH)
+    laid = model.onto(panel)
+    scored = laid.score(tape.chain(session) if chain is None else chain, panel)
+    premium = pl.col("volume") * pl.col("mid") * _MULTIPLIER
+    tagged = scored.with_columns(selection.roll_suspects(scored), premium=premium)
+    return rank(tagged, tagged["volume"], panel, laid)
+
+
 def lists(
     tape: Tape, models: Models, planted: list[Injection], variants: dict[str, Rescore] | None = None
 ) -> Iterator[Listed]:
@@ -69,26 +81,38 @@ def lists(
     ``variants`` are further readings of our own score by name: each takes the scored chain and gives it back with
     another ``combined_surprise``.
     """
-    owner = np.full(len(tape.volume), -1)
+    by_detector: dict[str, dict[int, list[Entry]]] = {}
+    for session, model in models.items():
+        for detector, entries in _session_lists(tape, session, model, variants or {}):
+            by_detector.setdefault(detector, {})[session] = entries
+    for detector, listed in by_detector.items():
+        yield from spend(detector, listed, planted, len(tape.volume))
+
+
+def spend(
+    detector: str, listed: Mapping[int, list[Entry]], planted: Sequence[Injection], rows: int
+) -> Iterator[Listed]:
+    """Spend every budget on one detector's lists, session by session; ``rows`` is how many contracts there are."""
+    owner = np.full(rows, -1)
     for number, injection in enumerate(planted):
         owner[injection.rows] = number
     spans = [range(item.session, item.session + item.lots.shape[1]) for item in planted]
     before: dict[tuple[str, int], set[int]] = {}
-    for session, model in models.items():
+    for session, entries in listed.items():
         alive = {number for number, span in enumerate(spans) if session in span}
-        for detector, entries in _session_lists(tape, session, model, variants or {}):
-            named = [tuple(int(owner[row]) for row in entry.rows if int(owner[row]) in alive) for entry in entries]
-            yield _spend(session, detector, entries, named, before)
+        named = [tuple(int(owner[row]) for row in entry.rows if int(owner[row]) in alive) for entry in entries]
+        yield _spend(session, detector, entries, named, before)
 
 
 def _session_lists(
     tape: Tape, session: int, model: activity.VolumeModel, variants: dict[str, Rescore]
 ) -> Iterator[tuple[str, list[Entry]]]:
     """Each detector's entries of a session, best first."""
-    scored, rows = score(tape, session, model), tape.rows(session)
-    numbers = dict(zip(scored["contract"], rows.tolist(), strict=True))
-    for name, rescore in {OURS: _unchanged, **variants}.items():
-        alerts = raised(rescore(scored, model), model)
+    found, rows = ranked(tape, session, model), tape.rows(session)
+    numbers = dict(zip(found["contract"], rows.tolist(), strict=True))
+    ordered = {OURS: raised(found)}
+    ordered |= {name: raised(rescore(found, model), "combined_surprise") for name, rescore in variants.items()}
+    for name, alerts in ordered.items():
         yield (
             name,
             [
@@ -103,14 +127,15 @@ def _session_lists(
         yield name, [Entry(float(values[i]), (int(rows[i]),)) for i in order if values[i] > 0]
 
 
-def _unchanged(scored: pl.DataFrame, model: activity.VolumeModel) -> pl.DataFrame:
-    del model
-    return scored
-
-
-def raised(scored: pl.DataFrame, model: activity.VolumeModel) -> pl.DataFrame:
-    """The one list of contract and ladder alerts of a scored chain."""
-    return selection.consolidate(scored, ladder.find(scored, model.ladder))
+def raised(found: pl.DataFrame, by: str = "once_in_sessions") -> pl.DataFrame:
+    """The stories of a ranked chain, the rarest first: ``rank lead members``, of the latter five."""
+    strongest = pl.col("contract").sort_by(by, descending=True, maintain_order=True)
+    return (
+        found.filter(pl.col("story").is_not_null())
+        .group_by("story", maintain_order=True)
+        .agg(rank=pl.col(by).max(), lead=strongest.first(), members=strongest.head(NAMED))
+        .sort("rank", descending=True, nulls_last=True, maintain_order=True)
+    )
 
 
 def _spend(

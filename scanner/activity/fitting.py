@@ -17,6 +17,7 @@ from scanner.activity.history import Layout, Memory, design_of, recall
 from scanner.activity.model import Learned, VolumeModel, WindowModel
 from scanner.activity.opening import FEATURES as OPENING_FEATURES
 from scanner.activity.opening import fit_opening
+from scanner.activity.ranking.keys import TYPICAL_OPENING
 from scanner.activity.regression import (
     TailShape,
     expected,
@@ -26,9 +27,9 @@ from scanner.activity.regression import (
     interpolate_tail,
     tail_table,
 )
+from scanner.activity.rehearsal import Scored, rehearse
 from scanner.activity.runs import MATURITIES, best_runs, both_rights, maturity_of
 from scanner.activity.scoring import GOOD_SESSIONS
-from scanner.activity.selection import TYPICAL_OPENING
 from scanner.history.panel import Panel
 
 _WARM_UP = 5
@@ -66,9 +67,10 @@ def fit(panel: Panel, events: pl.DataFrame | None = None, seed: int = 1) -> Volu
     for half in halves:
         known = np.sort(half)
         bases.append(features.base_table(panel.volume[:, known], layout.cell[:, known], places.underlying, names))
-    learned = learn(layout, bases, split, np.random.default_rng(seed), prior.load()[0])
+    learned, scored = rehearsed(layout, bases, split, np.random.default_rng(seed), prior.load()[0])
     base = features.base_table(panel.volume, layout.cell, places.underlying, names)
-    return VolumeModel(learned, "own", base, layout, recall(layout, base))
+    past = rehearse(layout, scored, learned.opening)
+    return VolumeModel(learned, "own", base, layout, recall(layout, base), past)
 
 
 def _halves(sessions: int) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
@@ -99,6 +101,17 @@ class _HeldOut:
     cluster: list[NDArray[np.int64]] = field(default_factory=list)
     rows: list[NDArray[np.int64]] = field(default_factory=list)
     today: list[NDArray[np.float64]] = field(default_factory=list)
+    expected: list[NDArray[np.float64]] = field(default_factory=list)
+    session: list[int] = field(default_factory=list)
+
+    def scored(self, surprises: NDArray[np.float64], combined: NDArray[np.float64]) -> list[Scored]:
+        """The same by session, with the calibrated surprises of all rows (windows, rows)."""
+        ends = np.cumsum([len(rows) for rows in self.rows])
+        parts = [slice(int(end) - len(rows), int(end)) for end, rows in zip(ends, self.rows, strict=True)]
+        return [
+            Scored(session, rows, surprises[:, part], combined[part], expected)
+            for session, rows, part, expected in zip(self.session, self.rows, parts, self.expected, strict=True)
+        ]
 
 
 def learn(
@@ -112,6 +125,17 @@ def learn(
 
     ``before`` is what the fits are drawn towards, and what stands where the history is too short for one.
     """
+    return rehearsed(layout, bases, split, random, before)[0]
+
+
+def rehearsed(
+    layout: Layout,
+    bases: list[NDArray[np.float32]],
+    split: Split,
+    random: np.random.Generator,
+    before: Learned | None = None,
+) -> tuple[Learned, list[Scored]]:
+    """:func:`learn`, and how every held-out session was scored by the half that has not seen it."""
     centres = {} if before is None else {window: part.coefficients for window, part in before.windows.items()}
     fitted, held = [], _HeldOut()
     for half in (0, 1):
@@ -139,7 +163,8 @@ def learn(
     opening = fit_opening(layout.panel, layout.places)
     if opening is None:
         opening = _same_chance() if before is None else before.opening
-    return Learned(windows, combination, ladder, strike, opening, record(combined, tier))
+    learned = Learned(windows, combination, ladder, strike, opening, record(combined, tier))
+    return learned, held.scored(surprises, combined)
 
 
 def _same_chance() -> NDArray[np.float64]:
@@ -204,10 +229,12 @@ def _hold_out(
         held.raw[window].append(shape.bend(x, raw))
         if window == 1:
             held.mean.append(mean)
+            held.expected.append(mean * busier)
     held.days.append((layout.places.expiry[rows] - layout.market.day[session]).astype(np.int64))
     name = layout.places.underlying[rows].astype(np.int64)
     held.cluster.append(session * len(layout.panel.underlyings) + name)
     held.rows.append(rows)
+    held.session.append(session)
     held.today.append(today[rows])
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from scanner.activity import features
 from scanner.activity.geometry import Market, Places, locate
+from scanner.activity.ranking.sizes import Cells
 from scanner.history.panel import Panel
 from scanner.kernels.compile import kernel
 from scanner.kernels.threads import in_parts
@@ -82,6 +83,20 @@ class Layout:
         for session in range(self.sessions):
             result[self.places.underlying[np.isfinite(self.panel.volume[:, session])], session] = True
         return result
+
+    @cached_property
+    def volumes(self) -> NDArray[np.float64]:
+        """What every underlying traded in a session, 0 where that is not known, shape (underlyings, sessions)."""
+        result = np.zeros((len(self.panel.underlyings), self.sessions))
+        for session in range(self.sessions):
+            traded = np.nan_to_num(self.panel.volume[:, session])
+            result[:, session] = np.bincount(self.places.underlying, traded, minlength=len(result))
+        return result
+
+    @cached_property
+    def cells(self) -> dict[int, Cells]:
+        """The sizes of sessions as far as they were worked out; :mod:`scanner.activity.rehearsal` fills it."""
+        return {}
 
     def move(self, session: int, window: int) -> NDArray[np.float64]:
         """Return of every underlying over the window ending with a session, in standard deviations; 0 if unknown."""

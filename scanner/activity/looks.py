@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from scanner import fields
-from scanner.activity.selection import benjamini_hochberg, priority, session_maximum
+from scanner.activity.selection import benjamini_hochberg, session_maximum
 from scanner.fields import SCOPES, Unit
 from scanner.history.known_before import Look, Looks
 
@@ -78,7 +78,7 @@ def _one_family(alone: pl.DataFrame, charge: pl.DataFrame, looked: Looks, usual:
     before = alone["contract"].replace_strict(looked.highest, default=None, return_dtype=pl.Float64)
     largest = _maximum(alone["combined_surprise"], before, _looks_at(alone, looked, usual))
     q_values = benjamini_hochberg(largest.fill_null(np.nan).to_numpy())
-    return charge.with_columns(pl.Series("volume_q", q_values).fill_nan(None), priority(charge))
+    return charge.with_columns(pl.Series("volume_q", q_values).fill_nan(None))
 
 
 def _looks_at(frame: pl.DataFrame, looked: Looks, usual: int) -> pl.Series:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scanner.activity.calibration import Calibration
 from scanner.activity.features import WINDOWS
 from scanner.activity.history import Layout, Memory, Recent, recall
+from scanner.activity.ranking.past import Past
 from scanner.activity.regression import TailShape
 from scanner.activity.scoring import score
 from scanner.history.panel import Panel
@@ -75,7 +76,8 @@ class VolumeModel:
     """What was learnt, beside one panel's past.
 
     ``kind`` is "own" where it was learnt from this very history, "prior" where it came with the package. ``base``
-    (underlyings + 1, buckets) is the usual log volume of every bucket, the last row for a name never seen.
+    (underlyings + 1, buckets) is the usual log volume of every bucket, the last row for a name never seen; ``past`` are
+    the stories of the sessions behind it, which today's are ranked among (None: of a model that came with the package).
     """
 
     learned: Learned
@@ -83,14 +85,21 @@ class VolumeModel:
     base: NDArray[np.float32]
     layout: Layout
     memory: Memory
+    past: Past | None = None
 
     @classmethod
     def over(
-        cls, panel: Panel, events: pl.DataFrame | None, learned: Learned, kind: str, base: NDArray[np.float32]
+        cls,
+        panel: Panel,
+        events: pl.DataFrame | None,
+        learned: Learned,
+        kind: str,
+        base: NDArray[np.float32],
+        past: Past | None = None,
     ) -> VolumeModel:
         """What was learnt earlier, laid over the past of a panel with the same underlyings."""
         layout = Layout.of(panel, events)
-        return cls(learned, kind, base, layout, recall(layout, base))
+        return cls(learned, kind, base, layout, recall(layout, base), past)
 
     @cached_property
     def recent(self) -> Recent:
@@ -124,7 +133,7 @@ class VolumeModel:
 
     def onto(self, panel: Panel, events: pl.DataFrame | None = None) -> VolumeModel:
         """The same coefficients and calibration with another panel's past of the same underlyings."""
-        return VolumeModel.over(panel, events, self.learned, self.kind, self.base)
+        return VolumeModel.over(panel, events, self.learned, self.kind, self.base, self.past)
 
     def score(
         self, contracts: pl.DataFrame, panel: Panel, elapsed: float = 1.0, events: pl.DataFrame | None = None

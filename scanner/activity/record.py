@@ -21,6 +21,8 @@ from scanner.activity.looks import SURPRISES
 NOMINAL = (1e-2, 1e-3, 1e-4)
 MAIN = "contract.combined_surprise"
 HELD_OUT = "held-out "
+# Stories of the whole list that were stated to come so many times a session or less.
+LIST, A_SESSION = "list.once_in_sessions", (20.0, 5.0, 1.0, 0.2, 0.05)
 # Sessions of the record that are shown and compared; fewer than five, or a level that has not been due ten times, say
 # nothing of a drift yet.
 LAST = 20
@@ -84,6 +86,18 @@ def of_session(frames: Mapping[str, pl.DataFrame], source: str, session: date, v
         if (count := surprise.count())
         for nominal in NOMINAL
         if (came := int((surprise >= -np.log10(nominal)).sum())) >= 0
+    ]
+
+
+def of_list(contracts: pl.DataFrame, source: str, session: date, version: str) -> list[Calibration]:
+    """How many stories of a session's close were as rare as each stated rate; ``contracts`` are ranked."""
+    told = contracts.filter(pl.col("once_in_sessions") > 0.0)
+    if told.is_empty():
+        return []
+    return [
+        Calibration(source, session, LIST, rate, float(stories), 1, version)
+        for rate in A_SESSION
+        if (stories := told.filter(pl.col("once_in_sessions") >= 1.0 / rate)["story"].n_unique()) >= 0
     ]
 
 

@@ -24,8 +24,12 @@ if TYPE_CHECKING:
     from scanner.activity.model import VolumeModel
 
 GOOD_SESSIONS = 10
-_PRIOR_VOLUME = 5.0
+# A multiple of less than half a lot is no multiple of anything.
+LEAST_EXPECTED = 0.5
 _NOT_KNOWN = "volume not known"
+NO_PRIOR = "the built-in baseline does not hold on the last day, nor for a name that expires every day"
+# So many expiries within a week are one every session: of index products, from which the prior was not learnt.
+_DAILY, _WEEK = 5, 7
 _AVERAGES = ("volume_avg_5", "volume_avg_20", "volume_median_20")
 _SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "volume_expected": pl.Float64,
@@ -74,7 +78,10 @@ def score(
     today = Today.of(model, contracts, panel)
     share = share_of_volume(elapsed, np.array([1, 0]))
     judged = _judged(model, today, share, _earnings(today.names, today.day, events))
-    known = None if contracts["volume"].null_count() == 0 else today.volume >= 0
+    own = _own_baseline(model, today)
+    holds = np.ones(len(today.rows), bool) if own.all() else own[today.underlying] | _prior_holds(today)
+    traded_known = today.volume >= 0
+    known = None if traded_known.all() and holds.all() else traded_known & holds
     combined = judged.surprises[3]
     traded = contracts.select("underlying", "volume", _column("combined_surprise", combined, known))
     q_values, legs, opens, past = at_once(
@@ -83,7 +90,7 @@ def score(
         lambda: _opening(model, contracts, today),
         lambda: _past_volume(model.recent, today),
     )
-    columns = [*_surprises(judged, q_values, known), *_kinds(model, today, known), *past, legs, opens]
+    columns = [*_surprises(judged, q_values, known), *_kinds(own, today, traded_known, holds), *past, legs, opens]
     return contracts.with_columns(columns).select(*contracts.columns, *_SCHEMA)
 
 
@@ -147,7 +154,7 @@ def _judged(model: VolumeModel, today: Today, share: NDArray[np.float64], earnin
         if share[0] < 1.0:
             mean *= np.where(expiry <= day, share[1], share[0])
         result.usual[part] = np.expm1(np.maximum(predicted, 0.0))
-        np.divide(volume + _PRIOR_VOLUME, mean + _PRIOR_VOLUME, out=result.multiple[part])
+        np.divide(volume, np.maximum(mean, LEAST_EXPECTED), out=result.multiple[part])
 
     in_pieces(judge, today.parts)
     return result
@@ -192,19 +199,39 @@ def _column(name: str, values: NDArray[Any], known: NDArray[np.bool_] | None) ->
     return pl.Series(name, pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), buffers))
 
 
-def _kinds(model: VolumeModel, today: Today, known: NDArray[np.bool_] | None) -> list[pl.Expr]:
-    """What the baseline of every row is, and why there is no surprise."""
+def _own_baseline(model: VolumeModel, today: Today) -> NDArray[np.bool_]:
+    """Whether every name is measured by its own history, shape (names,)."""
     good = np.append(model.good_sessions, np.zeros(len(today.names) - len(model.good_sessions), np.int64))
-    own = (good >= GOOD_SESSIONS) & (model.kind == "own")
-    if own.all() and known is None:
-        kind = pl.lit("own")
-    else:
-        kind = pl.lit(pl.Series(["prior", "own"]).gather(own.astype(np.uint32)[today.underlying]))
-    judged = pl.lit(value=True) if known is None else pl.lit(pl.Series(known))
+    return np.asarray((good >= GOOD_SESSIONS) & (model.kind == "own"))
+
+
+def _prior_holds(today: Today) -> NDArray[np.bool_]:
+    """Where the built-in baseline may be used: not on the last day, and not for names that expire every day."""
+    days = today.expiry - today.day
+    near = (days >= 0) & (days <= _WEEK)
+    expiries = np.unique(today.underlying[near].astype(np.int64) * (_WEEK + 1) + days[near]) // (_WEEK + 1)
+    daily = np.bincount(expiries, minlength=len(today.names)) >= _DAILY
+    return np.asarray((days > 0) & ~daily[today.underlying])
+
+
+def _kinds(own: NDArray[np.bool_], today: Today, traded: NDArray[np.bool_], holds: NDArray[np.bool_]) -> list[pl.Expr]:
+    """What the baseline of every row is, and why there is no surprise."""
+    if own.all() and traded.all():
+        return [pl.lit("own").alias("baseline_kind"), pl.lit(None, pl.String).alias("surprise_reason")]
+    kind = pl.lit(pl.Series(["prior", "own"]).gather(own.astype(np.uint32)[today.underlying]))
+    known, held = pl.lit(pl.Series(traded)), pl.lit(pl.Series(holds))
     return [
-        pl.when(judged).then(kind).alias("baseline_kind"),
-        pl.when(~judged).then(pl.lit(_NOT_KNOWN)).alias("surprise_reason"),
+        pl.when(known & held).then(kind).alias("baseline_kind"),
+        pl.when(~known).then(pl.lit(_NOT_KNOWN)).when(~held).then(pl.lit(NO_PRIOR)).alias("surprise_reason"),
     ]
+
+
+def without_baseline(contracts: pl.DataFrame) -> pl.DataFrame:
+    """Names none of whose contracts the built-in baseline can judge: ``underlying field reason``."""
+    none = pl.col("surprise_reason").eq_missing(pl.lit(NO_PRIOR)).all()
+    names = contracts.group_by("underlying").agg(none=none).filter("none")["underlying"].cast(pl.String).sort()
+    fields = pl.DataFrame({"field": ["combined_surprise", "volume_surprise", "volume_surprise_3", "volume_surprise_5"]})
+    return pl.DataFrame({"underlying": names}).join(fields, how="cross").with_columns(reason=pl.lit(NO_PRIOR))
 
 
 def _past_volume(recent: Recent, today: Today) -> list[pl.Series]:

@@ -1,4 +1,4 @@
-"""From surprises to a list: false-discovery rate, score and stars, tags, and repeated looks at one session."""
+"""From surprises to a list: false-discovery rate, score, tags, and repeated looks at one session."""
 
 from __future__ import annotations
 
@@ -6,16 +6,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-STAR_CUTS = (2.0, 3.0, 4.0, 5.0, 6.0)
-LEAST_RANK, LEAST_LISTED = 2.0, 1.0
-LEAST_LOTS, DRIP_LOTS = 50, 10
-NEW_STRIKE_RANK = 1.5
-LADDER_CHARGE = 0.5
-OPENING_WEIGHT = 0.75
-LEG_LOTS, LEG_TOLERANCE = 100, 0.005
+from scanner.activity.ranking.stories import equal_sizes
+
 ROLLED_LOTS = 40
-TYPICAL_OPENING = 0.35
-NAMED = 5
 
 
 def benjamini_hochberg(surprise: NDArray[np.float64], tests: int | None = None) -> NDArray[np.float64]:
@@ -43,11 +36,6 @@ def _rarest_first(surprise: NDArray[np.float64]) -> NDArray[np.int64]:
     bits = surprise[rows].astype(np.float32).view(np.uint32).astype(np.uint64)
     keys = np.sort(bits << np.uint64(32) | rows.astype(np.uint64))
     return (keys[::-1] & np.uint64(0xFFFFFFFF)).astype(np.int64)
-
-
-def stars(surprise: NDArray[np.float64]) -> NDArray[np.int32]:
-    """One to five stars for a chance below 1e-2, 1e-3, 1e-4, 1e-5, 1e-6; 0 above that or where there is none."""
-    return np.searchsorted(STAR_CUTS, np.nan_to_num(surprise), side="right").astype(np.int32)
 
 
 def score(parts: pl.DataFrame) -> pl.Series:
@@ -85,7 +73,7 @@ def multi_leg_suspects(contracts: pl.DataFrame) -> pl.Series:
     large = (contracts["volume"] >= 100) & (contracts["combined_surprise"] >= 1.0)
     rows = large.arg_true()
     legs = contracts.select("underlying", "volume")[rows].with_columns(rows.alias("_row"))
-    return _tag(contracts, "multi_leg_suspect", _equal_sizes(legs, 0.01))
+    return _tag(contracts, "multi_leg_suspect", equal_sizes(legs, 0.01))
 
 
 def _tag(contracts: pl.DataFrame, name: str, marked: NDArray[np.integer]) -> pl.Series:
@@ -126,127 +114,3 @@ def roll_suspects(contracts: pl.DataFrame) -> pl.Series:
 def _fits(size: str, into: str, least: float = 0.5) -> pl.Expr:
     """Whether a size is between ``least`` and one and a quarter times another."""
     return (pl.col(size) <= 1.25 * pl.col(into)) & (pl.col(size) >= least * pl.col(into))
-
-
-def stories(contracts: pl.DataFrame, ladders: pl.DataFrame) -> pl.DataFrame:
-    """The contracts of a session that stand out, and which of them tell one story.
-
-    ``contracts`` is a scored chain sorted by root, expiry, strike and right, ``ladders`` the ladder frame. A contract
-    takes part with at least 50 lots (of about a week, where it is a build-up of several sessions) and a rank of 1, or
-    as a member of a ladder of at least 50 lots; rolls (see :func:`roll_suspects`) are left out. One story are, where
-    they rank 2 or more: neighbouring strikes of one expiry, of either right; the same strike and right in several
-    expiries; and equal sizes (at least 100 lots, within 0.5 %) in one underlying, the legs of a spread. Columns:
-    ``underlying root expiry strike contract own rank story``: ``own`` is the contract's :func:`priority`, ``rank`` that
-    or its ladder's surprise less 0.5, for the runs of many lengths looked at; ``story`` numbers the stories.
-    """
-    charged = pl.col("ladder_surprise") - LADDER_CHARGE
-    in_ladder = (
-        ladders.filter(pl.col("volume") >= LEAST_LOTS)
-        .select("members", _ladder=charged)
-        .explode("members", empty_as_null=True, keep_nulls=True)
-    )
-    places = contracts.select(
-        _group=pl.struct("root", "expiry").rle_id(), _strike=pl.struct("root", "expiry", "strike").rle_id()
-    )
-    rolls = roll_suspects(contracts).fill_null(value=False)
-    rows = (
-        contracts.select(
-            "underlying",
-            "root",
-            "expiry",
-            "strike",
-            "right",
-            "contract",
-            "volume",
-            _lots=_lots(),
-            own=priority(contracts),
-        )
-        .hstack(places)
-        .join(in_ladder, left_on="contract", right_on="members", how="left", maintain_order="left")
-        .filter(~rolls)
-        .filter(((pl.col("own") >= LEAST_LISTED) & (pl.col("_lots") >= LEAST_LOTS)) | pl.col("_ladder").is_not_null())
-        .with_columns(rank=pl.max_horizontal("own", "_ladder"))
-    )
-    names = ("underlying", "root", "expiry", "strike", "contract", "own", "rank")
-    return rows.select(*names, story=pl.Series(_joined(rows), dtype=pl.Int32))
-
-
-def _lots() -> pl.Expr:
-    """The lots a contract's surprise speaks of: today's, or those of about a week where a longer window is the rarer.
-
-    A build-up of forty lots a day is told by its five sessions, none of which says much alone.
-    """
-    longer = pl.max_horizontal("volume_surprise_3", "volume_surprise_5") > pl.col("volume_surprise")
-    week = pl.col("volume") + 4 * pl.col("volume_avg_5").fill_null(0.0)
-    return pl.when(longer & (pl.col("volume") >= DRIP_LOTS)).then(week).otherwise(pl.col("volume"))
-
-
-def _joined(rows: pl.DataFrame) -> NDArray[np.int32]:
-    """The number of the story of every row: what is linked, directly or through others, is one.
-
-    What ranks below 2 alone stands alone: linked too, it would chain most of a busy chain together.
-    """
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    numbered = rows.with_row_index("_row").filter((pl.col("own") >= LEAST_RANK) | pl.col("_ladder").is_not_null())
-    links = [
-        _linked(numbered, same="_group", close=pl.col("_strike") <= pl.col("_strike").shift(1) + 1),
-        _linked(numbered.sort("root", "right", "strike", "expiry"), same=("root", "right", "strike")),
-        _equal_sizes(numbered.filter(pl.col("volume") >= LEG_LOTS), LEG_TOLERANCE),
-    ]
-    first, second = np.concatenate(links, axis=1)
-    graph = coo_array((np.ones(len(first), bool), (first, second)), shape=(rows.height, rows.height))
-    return np.asarray(connected_components(graph, directed=False)[1], np.int32)
-
-
-def _equal_sizes(rows: pl.DataFrame, tolerance: float) -> NDArray[np.int64]:
-    """Numbers of the rows of one underlying whose volumes are neighbours within a tolerance, shape (2, pairs)."""
-    close = pl.col("volume") <= pl.col("volume").shift(1) * (1 + tolerance)
-    return _linked(rows.sort("underlying", "volume", "_row"), same="underlying", close=close)
-
-
-def _linked(rows: pl.DataFrame, same: str | tuple[str, ...], close: pl.Expr | None = None) -> NDArray[np.int64]:
-    """Numbers of the rows that are linked with the one before them in the order given, shape (2, links)."""
-    keys = [same] if isinstance(same, str) else list(same)
-    alike = pl.all_horizontal(pl.col(key) == pl.col(key).shift(1) for key in keys)
-    pairs = rows.select("_row", before=pl.col("_row").shift(1), alike=alike if close is None else alike & close)
-    return pairs.filter("alike").select("before", "_row").to_numpy().T.astype(np.int64)
-
-
-def priority(contracts: pl.DataFrame) -> pl.Series:
-    """What the alert budget ranks contracts by, in decades: how rare, and how much an alert would tell.
-
-    The combined surprise; 1.5 more for a new strike (a family of few contracts in which openings are told apart best,
-    so it gets more than its share of the list); and 0.75 of the decades by which the chance that the volume opens
-    positions is above or below the typical one. Null where the surprise is.
-    """
-    raised = pl.when(pl.col("new_strike").fill_null(value=False)).then(NEW_STRIKE_RANK).otherwise(0.0)
-    opens = (pl.col("opening_chance") / TYPICAL_OPENING).log(10.0).clip(-1.0, 1.0).fill_null(0.0)
-    ranked = pl.col("combined_surprise") + raised + OPENING_WEIGHT * opens
-    return contracts.select(priority=ranked).to_series()
-
-
-def consolidate(contracts: pl.DataFrame, ladders: pl.DataFrame) -> pl.DataFrame:
-    """One list of a session's alerts, strongest first: one for each story of :func:`stories`.
-
-    Columns: ``underlying root expiry rank lead members``; ``lead`` is the strongest contract, whose root and expiry
-    these are, ``members`` names the five strongest.
-    """
-
-    def strongest(*columns: str) -> pl.Expr:
-        return pl.col(*columns).sort_by("own", descending=True, maintain_order=True)
-
-    return (
-        stories(contracts, ladders)
-        .group_by("story", maintain_order=True)
-        .agg(
-            pl.col("underlying").first(),
-            strongest("root", "expiry").first(),
-            pl.col("rank").max(),
-            lead=strongest("contract").first(),
-            members=strongest("contract").head(NAMED),
-        )
-        .drop("story")
-        .sort("rank", descending=True, maintain_order=True)
-    )

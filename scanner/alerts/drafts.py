@@ -1,23 +1,28 @@
 """Findings become drafts of alerts: completed from the frames they were found in, with what the measure rests on.
 
-A draft carries everything an alert says except what only its history can tell (id, status, first sighting). A severity
-that rests on the built-in prior alone is capped at ``notice``; a rule without a calibrated field has no score, and its
-evidence says ``uncalibrated``.
+A draft carries everything an alert says except what only its history can tell (id, status, first sighting). What a rule
+with a calibrated field finds is a ``notice``, and ``high`` where it is rare on this watchlist and so is its money; a
+rule may say that it is context (``info``) or cannot wait (``critical``). What rests on the built-in prior alone, or
+cannot be ranked yet, is a ``notice`` at most. A rule without a calibrated field has no score and keeps the severity
+that its author gave it, and its evidence says ``uncalibrated``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
 import polars as pl
 
+from scanner.activity.scoring import LEAST_EXPECTED
 from scanner.alerts.episodes import Draft
 from scanner.alerts.identity import Key
-from scanner.alerts.model import MARKET, Alert, Baseline, Confirmation, ScanMeta, Status, plain
+from scanner.alerts.model import MARKET, Alert, Baseline, Confirmation, Kind, ScanMeta, Status, plain
 from scanner.alerts.rarity import Looked, Rarity, rarities
-from scanner.alerts.stories import NARROW, Stories
+from scanner.alerts.selection import DISCOVERY
+from scanner.alerts.stories import Stories, Story
 from scanner.alerts.surroundings import Frames, Row, Surroundings, evidence_of
 from scanner.alerts.terms import RuleBook, RuleTerms
 from scanner.severity import Severity
@@ -25,6 +30,8 @@ from scanner.severity import Severity
 # What is kept with every alert, so that it can be read, listed and confirmed on its own.
 CONTEXT = (*MARKET, "history_sessions", "multi_leg_suspect", "roll_suspect")
 _OF_UNDERLYING = ("spot", "put_call_volume")
+# ``high`` asks for as many stars, and for money that comes in fewer than one session of ten.
+RARE_STARS, RARE_MONEY = 4, 1.0
 
 
 def drafts(findings: pl.DataFrame, book: RuleBook, scan: ScanMeta, frames: Frames) -> list[Draft]:
@@ -34,48 +41,39 @@ def drafts(findings: pl.DataFrame, book: RuleBook, scan: ScanMeta, frames: Frame
     right, rank, evidence, drivers, message, calibrated. ``frames`` are the metric frames of the scan, by scope. Of two
     findings with one rule and identity the first is kept.
     """
-    surroundings = Surroundings(findings, frames)
+    surroundings, stories = Surroundings(findings, frames), Stories(findings, frames)
     rows = findings.unique(["rule_id", "identity"], keep="first", maintain_order=True).rows(named=True)
     rules = [book.rule(row["rule_id"], row["underlying"]) for row in rows]
-    evidence = [evidence_of(row, rule.evidence) for row, rule in zip(rows, rules, strict=True)]
-    looked = [
-        Looked(row["scope"], own, surroundings.row(row, own), surroundings.drivers(row))
-        for row, own in zip(rows, evidence, strict=True)
-    ]
+    looked = [_looked(row, rule, surroundings, stories) for row, rule in zip(rows, rules, strict=True)]
     found = zip(rows, rules, looked, rarities(looked, frames), strict=True)
-    stories = Stories(findings, frames)
-    return [
-        _draft(row, rule, seen, rarity, scan, surroundings).changed(**_gathering(row, rule, seen, stories))
-        for row, rule, seen, rarity in found
-    ]
+    return [_draft(row, rule, seen, rarity, scan, surroundings) for row, rule, seen, rarity in found]
 
 
-def _gathering(finding: Row, rule: RuleTerms, looked: Looked, stories: Stories) -> dict[str, Any]:
-    """What decides with which other findings this one is told: its story, and whether it may be a roll."""
-    if not finding["calibrated"] or finding["scope"] not in NARROW:
-        return {}
-    first, last = (looked.row.get(name, finding["strike"]) for name in ("first_strike", "last_strike"))
-    rolled = looked.row.get("roll_suspect") is True and "roll_suspect" not in rule.evidence
-    return {"story": stories.named(finding["root"], finding["expiry"], first, last), "roll": rolled}
+def _looked(finding: Row, rule: RuleTerms, surroundings: Surroundings, stories: Stories) -> Looked:
+    evidence = evidence_of(finding, rule.evidence)
+    row = surroundings.row(finding, evidence)
+    return Looked(finding["scope"], evidence, row, surroundings.drivers(finding), stories.of(finding, row))
 
 
 def _draft(
     finding: Row, rule: RuleTerms, looked: Looked, rarity: Rarity, scan: ScanMeta, surroundings: Surroundings
 ) -> Draft:
     row, name = looked.row, finding["underlying"]
-    quotes = surroundings.quotes(name)
+    quotes, story = surroundings.quotes(name), looked.story
     calibrated = bool(finding["calibrated"])
     baseline = _baseline({**surroundings.underlying(name), **quotes, **row}, scan) if calibrated else Baseline()
-    evidence = dict(looked.evidence) | dict(_context(looked, surroundings.underlying(name)))
+    evidence = _evidence(looked, surroundings.underlying(name))
     if not calibrated:
         evidence["uncalibrated"] = True
+    premium, money = _money(looked)
+    ranked = rarity if baseline.kind != "prior" else replace(rarity, rate=None)
     alert = Alert(
         alert_id="",
         rule_id=rule.id,
         scope=finding["scope"],
-        severity=_severity(finding["severity"], baseline),
+        severity=_severity(Severity(finding["severity"]), ranked, money, calibrated=calibrated),
         score=rarity.score if calibrated else None,
-        stars=rarity.stars if calibrated else None,
+        stars=ranked.stars if calibrated else None,
         status=Status.new,
         confirmation=Confirmation.pending,
         session_date=scan.session_date,
@@ -89,22 +87,68 @@ def _draft(
         title=rule.title,
         message=finding["message"] or rule.title,
         evidence=evidence,
-        drivers=tuple(finding["drivers"] or ()),
+        drivers=_named(finding, story),
         simulated=scan.simulated,
         source=quotes.get("source") or scan.source,
         baseline=baseline,
         quote_time=row.get("quote_time") or quotes.get("quote_time"),
         oi_asof=row.get("oi_asof") or quotes.get("oi_asof"),
+        once_in_sessions=ranked.once_in_sessions if calibrated else None,
+        discovery=None if rarity.q_value is None else rarity.q_value <= DISCOVERY,
+        premium=premium,
+        premium_surprise=money,
+        kind=Kind.unknown if story is None else story.kind,
+        may_be=() if story is None else story.may_be,
     )
-    key = Key(rule.id, finding["identity"], scan.simulated)
-    ranks = {"rank": plain(finding["rank"]), "priority": plain(looked.row.get("priority"))}
-    return Draft(key, alert, calibrated=calibrated, q_value=rarity.q_value, **ranks)
+    return Draft(
+        Key(rule.id, finding["identity"], scan.simulated),
+        alert,
+        calibrated=calibrated,
+        q_value=rarity.q_value,
+        rate=ranked.rate if calibrated else None,
+        rank=plain(finding["rank"]),
+        ruled=Severity(finding["severity"]),
+        story=story if calibrated else None,
+        roll=calibrated and row.get("roll_suspect") is True and "roll_suspect" not in rule.evidence,
+    )
 
 
-def _severity(named: str, baseline: Baseline) -> Severity:
-    severity = Severity(named)
-    capped = baseline.kind == "prior" and severity.rank > Severity.notice.rank
-    return Severity.notice if capped else severity
+def _named(finding: Row, story: Story | None) -> tuple[str, ...]:
+    """The contracts that an alert names beside its own: its story's rarest, then those that its rule says did it."""
+    members = () if story is None else story.members
+    named = dict.fromkeys((*members, *(finding["drivers"] or ())))
+    return tuple(name for name in named if name != finding["contract"])
+
+
+def _money(looked: Looked) -> tuple[float | None, float | None]:
+    """Premium of the story, else of the contracts named, and how rare as much money is for the name."""
+    if looked.story is not None:
+        return looked.story.premium, looked.story.premium_surprise
+    rows = [looked.row] if looked.scope == "contract" else looked.drivers
+    premiums = [row["premium"] for row in rows if row.get("premium") is not None]
+    rare = [row["premium_surprise"] for row in rows if row.get("premium_surprise") is not None]
+    return (sum(premiums) if premiums else None), max(rare, default=None)
+
+
+def _severity(named: Severity, rarity: Rarity, money: float | None, *, calibrated: bool) -> Severity:
+    """What a rule's severity comes to, by how rare its finding is and how rare the money in it."""
+    if not calibrated or named is Severity.info:
+        return named
+    if rarity.rate is None:
+        return Severity.notice
+    if named is Severity.critical:
+        return named
+    rare = (rarity.stars or 0) >= RARE_STARS and money is not None and money >= RARE_MONEY
+    return Severity.high if rare else Severity.notice
+
+
+def _evidence(looked: Looked, underlying: Row) -> dict[str, Any]:
+    """A rule's evidence and the market around it; no multiple of what is usually nothing."""
+    evidence = dict(looked.evidence) | dict(_context(looked, underlying))
+    expected = evidence.get("volume_expected")
+    if expected is not None and expected < LEAST_EXPECTED and "volume_multiple" in evidence:
+        evidence["volume_multiple"] = None
+    return evidence
 
 
 def _context(looked: Looked, underlying: Row) -> Iterator[tuple[str, Any]]:

@@ -12,13 +12,16 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scanner.alerts.identity import Key, alert_id
 from scanner.alerts.model import Alert, Status
 from scanner.alerts.terms import RuleBook, Silence
 from scanner.market.calendar import Calendar
 from scanner.severity import Severity
+
+if TYPE_CHECKING:
+    from scanner.alerts.stories import Story
 
 
 class EventKind(StrEnum):
@@ -79,8 +82,9 @@ class Sighting:
 class Draft:
     """A finding as the alert it would make; its id, status and first sighting are settled by the episode.
 
-    ``rank`` is what its rule ranks by, ``priority`` what the budget ranks contracts of equal stars by. ``story`` names
-    what it is told with, ``roll`` says that it may be a leg of a rolled position (see :mod:`scanner.alerts.stories`).
+    ``rate`` is how many stories a session are as rare on this watchlist (None: not known), ``rank`` what its rule ranks
+    by, ``ruled`` the severity its rule names. ``story`` is what it is told with, ``roll`` says that it may be a leg of
+    a rolled position (see :mod:`scanner.alerts.stories`).
     """
 
     key: Key
@@ -88,8 +92,9 @@ class Draft:
     calibrated: bool = False
     q_value: float | None = None
     rank: float | None = None
-    priority: float | None = None
-    story: str | None = None
+    rate: float | None = None
+    ruled: Severity = Severity.notice
+    story: Story | None = None
     roll: bool = False
 
     def changed(self, **values: Any) -> Draft:

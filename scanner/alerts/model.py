@@ -45,6 +45,17 @@ class Status(StrEnum):
     closed = "closed"
 
 
+class Kind(StrEnum):
+    """What a story probably is, by what a chain shows of it."""
+
+    opening = "opening"
+    roll = "roll"
+    spread = "spread"
+    conversion = "conversion"
+    dividend_capture = "dividend capture"
+    unknown = "unknown"
+
+
 class Confirmation(StrEnum):
     """What the open interest of the following morning said about the flagged volume."""
 
@@ -148,7 +159,10 @@ class Alert:
     ``contract``, ``expiry``, ``strike`` and ``right`` are None where the scope has none. ``score`` (0-100) and
     ``stars`` (0-5) are None for a rule without a calibrated field, and ``evidence`` then says so. ``session_date`` is
     the session of the last update, ``first_seen`` and ``last_seen`` the instants of the first and last scan that found
-    it. ``evidence`` holds the rule's own fields first, then the market around them.
+    it. ``evidence`` holds the rule's own fields first, then the market around them. ``once_in_sessions`` is in how many
+    sessions as much comes once on this watchlist (None: not known yet), ``discovery`` whether it stands out among all
+    that was looked at; ``premium`` (dollars) and ``premium_surprise`` are those of the whole story, which ``kind`` says
+    what it probably is, and ``may_be`` why it might be nothing.
     """
 
     alert_id: str
@@ -176,6 +190,12 @@ class Alert:
     baseline: Baseline = field(default_factory=Baseline)
     quote_time: datetime | None = None
     oi_asof: date | None = None
+    once_in_sessions: float | None = None
+    discovery: bool | None = None
+    premium: float | None = None
+    premium_surprise: float | None = None
+    kind: Kind = Kind.unknown
+    may_be: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """The ALERT object of the document: plain JSON values only, in their fixed order."""
@@ -205,6 +225,12 @@ class Alert:
             "source": self.source,
             "quote_time": iso(self.quote_time),
             "oi_asof": iso(self.oi_asof),
+            "once_in_sessions": plain(self.once_in_sessions),
+            "discovery": self.discovery,
+            "premium": plain(self.premium),
+            "premium_surprise": plain(self.premium_surprise),
+            "kind": self.kind.value,
+            "may_be": list(self.may_be),
         }
 
     @classmethod
@@ -236,12 +262,18 @@ class Alert:
             baseline=Baseline.from_dict(values["baseline"]),
             quote_time=None if values["quote_time"] is None else _instant(values["quote_time"]),
             oi_asof=_date(values["oi_asof"]),
+            once_in_sessions=values.get("once_in_sessions"),
+            discovery=values.get("discovery"),
+            premium=values.get("premium"),
+            premium_surprise=values.get("premium_surprise"),
+            kind=Kind(values.get("kind", Kind.unknown)),
+            may_be=tuple(values.get("may_be", ())),
         )
 
     @property
-    def strength(self) -> tuple[int, bool, int, float]:
-        """What sorts alerts for people: severity, then a calibrated score before none, then stars and score."""
-        return self.severity.rank, self.score is not None, self.stars or 0, self.score or 0.0
+    def strength(self) -> tuple[int, bool, float, float]:
+        """What sorts alerts for people: severity, a calibrated score before none, then how seldom it comes."""
+        return self.severity.rank, self.score is not None, self.once_in_sessions or 0.0, self.score or 0.0
 
     @property
     def subject(self) -> tuple[Any, ...]:

@@ -1,21 +1,24 @@
 """Which findings become alerts; the rest is held back, with the reason, and counted aloud.
 
-In this order: a finding of a rule that uses calibrated fields must pass the scan's false-discovery rate; findings of
-one story become one (see :mod:`scanner.alerts.stories`); it must have held for as many scans as its rule asks (see
-:mod:`scanner.alerts.episodes`); each rule has a limit of new alerts a session; and the session's budget takes the
-strongest of what is left. A finding whose episode is open already is an
-update of an alert, not a new one, and costs nothing. The bounds hold at every moment: a stronger finding that comes
-later in the session takes the place of the weakest alert, which is closed as *displaced*.
+Stories come first (see :mod:`scanner.alerts.stories`): what is told together is one finding from here on. It must be as
+large as the configuration asks; it must have held for as many scans as its rule asks (see
+:mod:`scanner.alerts.episodes`); and the session's budget is filled with the rarest of what is left, by how often as
+much comes on this watchlist. Where the configuration names a false-discovery rate, and while nothing can be said of how
+often as much comes, only what stands out among all that was looked at is told. A finding whose episode is open already
+is an update of an alert, not a new one, and costs nothing. The bounds hold at every moment: a stronger finding that
+comes later in the session takes the place of the weakest alert, which is closed as *displaced*.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from scanner.alerts.episodes import Draft
 from scanner.alerts.identity import Key
+from scanner.severity import Severity
 
 
 class Reason(StrEnum):
@@ -25,19 +28,42 @@ class Reason(StrEnum):
     roll = "may be a roll"
     story = "part of another alert"
     market = "busy across the market"
+    size = "below alerts.at_least"
     not_yet_held = "not held long enough"
     rule_limit = "rule limit"
     budget = "alert budget"
 
 
-Weight = tuple[bool, int, int]
+# The false-discovery rate by which something stands out, where the configuration names none.
+DISCOVERY = 0.10
+# A fixed threshold says nothing of how often it is passed: it takes its place among what comes once a session.
+UNRATED = 1.0
+Weight = tuple[int, bool, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """How large a story must be to be told: dollars of premium and lots, 0 for any."""
+
+    premium: float = 0.0
+    lots: int = 0
+
+    def reached_by(self, draft: Draft) -> bool:
+        """Whether a draft is as large; one of a whole name or expiry always is, and so is what is not known."""
+        story = draft.story
+        if story is None:
+            return True
+        return story.lots >= self.lots and (story.premium is None or story.premium >= self.premium)
+
+
+NO_FLOOR = Floor()
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
     """An alert that this session has raised already: it holds a slot, and may lose it while ``displaceable``.
 
-    ``weight`` is whether it is calibrated, its highest severity and its most stars.
+    ``weight`` is how rare it is, in half decades, whether it is calibrated, and its highest severity.
     """
 
     key: Key
@@ -55,22 +81,19 @@ class Admitted:
 
 
 def strongest_first(drafts: Iterable[Draft]) -> list[Draft]:
-    """The order of the budget: calibrated before not, then severity, stars, priority and the rule's own rank.
-
-    A finding that is no contract's has no priority, and its score stands for it: 12.5 points are a decade.
+    """The order of the budget: the rarest on this watchlist first, then calibrated before not, severity and score.
 
     Ties fall to the rule's id and the identity, so that the same findings always give the same alerts.
     """
 
-    def weakness(draft: Draft) -> tuple[bool, int, int, float, float, str, str]:
+    def weakness(draft: Draft) -> tuple[float, bool, int, float, float, str, str]:
         alert = draft.alert
-        rank = 0.0 if draft.rank is None else draft.rank
         return (
+            UNRATED if draft.rate is None else draft.rate,
             not draft.calibrated,
             -alert.severity.rank,
-            -(alert.stars or 0),
-            -((alert.score or 0.0) / 12.5 if draft.priority is None else draft.priority),
-            -rank,
+            -(alert.score or 0.0),
+            -(draft.rank or 0.0),
             draft.key.rule_id,
             draft.key.identity,
         )
@@ -78,19 +101,37 @@ def strongest_first(drafts: Iterable[Draft]) -> list[Draft]:
     return sorted(drafts, key=weakness)
 
 
-def passing(drafts: Iterable[Draft], false_discovery_rate: float) -> tuple[list[Draft], list[Draft]]:
-    """Split findings by the false-discovery rate; a calibrated one without a q-value has nothing to pass with."""
+def passing(drafts: Iterable[Draft], false_discovery_rate: float | None) -> tuple[list[Draft], list[Draft]]:
+    """Split findings by the false-discovery rate, where one is asked for or nothing else can be said.
+
+    A calibrated one that must pass and has no q-value has nothing to pass with.
+    """
     passed: list[Draft] = []
     failed: list[Draft] = []
     for draft in drafts:
-        rare = draft.q_value is not None and draft.q_value <= false_discovery_rate
-        (passed if rare or not draft.calibrated else failed).append(draft)
+        free = not draft.calibrated or (false_discovery_rate is None and draft.rate is not None)
+        limit = DISCOVERY if false_discovery_rate is None else false_discovery_rate
+        (passed if free or (draft.q_value is not None and draft.q_value <= limit) else failed).append(draft)
     return passed, failed
 
 
+def large_enough(drafts: Iterable[Draft], floor: Floor) -> tuple[list[Draft], list[Draft]]:
+    """Split findings by whether they are as large as the configuration asks."""
+    kept: list[Draft] = []
+    small: list[Draft] = []
+    for draft in drafts:
+        (kept if floor.reached_by(draft) else small).append(draft)
+    return kept, small
+
+
 def weight(draft: Draft) -> Weight:
-    """What counts against an alert that stands: the coarse steps of strength, so that no slot moves over a trifle."""
-    return draft.calibrated, draft.alert.severity.rank, draft.alert.stars or 0
+    """What counts against an alert that stands: coarse steps of strength, so that no slot moves over a trifle."""
+    return weighed(draft.rate, draft.alert.severity, calibrated=draft.calibrated)
+
+
+def weighed(rate: float | None, severity: Severity, *, calibrated: bool) -> Weight:
+    """:func:`weight` of what comes so many times a session; None: not known."""
+    return math.floor(-2.0 * math.log10(UNRATED if rate is None else rate)), calibrated, severity.rank
 
 
 def admit(
@@ -123,7 +164,8 @@ def admit(
             raised.remove(weakest)
             displaced.add(weakest.key)
         accepted.append(draft)
-        raised.append(Standing(draft.key, weight(draft)))
+        # The strongest of a scan come first: none of them loses its slot to another.
+        raised.append(Standing(draft.key, weight(draft), displaceable=False))
     held += [(draft, Reason.budget) for draft in accepted if draft.key in displaced]
     kept = tuple(draft for draft in accepted if draft.key not in displaced)
     return Admitted(kept, tuple(held), frozenset(displaced))

@@ -1,39 +1,142 @@
-"""One list of alerts: what several findings tell of one happening spends the session's budget once.
+"""One list of alerts: what several findings tell of one happening is told once, and whole.
 
-* A run of neighbouring strikes of one root and expiry is one story, of either right; so are the same strike in several
-  expiries, and the legs of a spread. The strongest finding is the alert, which names the others' contracts; a ladder
-  takes in its contracts. What several rules say of the very same thing stays, since it is shown together and kept score
-  of rule by rule.
+* The stories of a scan are made before anything is held back (:mod:`scanner.activity.ranking.stories`): neighbouring
+  strikes, the same strike in several expiries, the legs of a spread. One finding tells each of them: that of the
+  highest severity, then of the rule that says most about it. It names the five contracts that are rarest.
+* A story that is being told goes on under the alert that tells it, whichever rule finds it now; a contract that an
+  open alert names is told again only where it has become stronger than that alert ever was. Only findings of calibrated
+  rules are gathered like this; a fixed threshold does what its author wrote.
 * A contract that looks like a leg of a rolled position opens nothing. Only a rule that looks at ``roll_suspect`` itself
   may say something else.
 * What most names show at once is a fact about the market: one alert a rule tells it.
-
-Only findings of calibrated rules are gathered like this; a fixed threshold does what its author wrote.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
-from itertools import groupby
+from typing import Any
 
 import polars as pl
 
-from scanner.activity import selection
 from scanner.alerts.episodes import Draft, Episode
 from scanner.alerts.identity import Key
-from scanner.alerts.model import Alert
+from scanner.alerts.kinds import LEG_LOTS, LEG_TOLERANCE, probably
+from scanner.alerts.model import Kind, plain
 from scanner.alerts.selection import Reason, strongest_first
-from scanner.alerts.surroundings import Frames
+from scanner.alerts.surroundings import Frames, Row
+from scanner.fields import FAMILIES
 
 NARROW = ("contract", "strike", "ladder")
+BUILD_UP = FAMILIES[2]
+NAMED = 5
 _WIDE = ("expiry", "underlying")
 # Fewer names than this are no market.
 LEAST_NAMES = 5
-_CONTRACT = {"underlying", "root", "expiry", "strike", "right", "contract", "volume", "open_interest", "session_date"}
-_CONTRACT |= {"combined_surprise", "volume_expected", "new_strike", "opening_chance"}
-_CONTRACT |= {"volume_surprise", "volume_surprise_3", "volume_surprise_5", "volume_avg_5"}
+_LEAST_LEG = 1.0
+# Sizes within a tenth are "about as much"; of those fewer than so many may be expected to agree by chance.
+_ABOUT, _MOST_BY_CHANCE = 0.1, 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What a scan shows of one happening: its contracts, the rarest first, and all they traded.
+
+    ``once_in_sessions`` is that of the rarest; None while nothing can be said of how often as much comes.
+    """
+
+    name: str
+    once_in_sessions: float | None
+    members: tuple[str, ...]
+    lots: int
+    premium: float | None
+    premium_surprise: float | None
+    kind: Kind
+    may_be: tuple[str, ...]
+
+    @classmethod
+    def of(cls, name: str, rows: Sequence[Row], legs: Sequence[Row]) -> Story:
+        """The story of some contract rows, the rarest first; ``legs`` are others that traded the same size."""
+        premiums = [row["premium"] for row in rows if row.get("premium") is not None]
+        kind, may_be = probably(rows, legs)
+        return cls(
+            name,
+            plain(rows[0].get("once_in_sessions")),
+            tuple(row["contract"] for row in rows[:NAMED]),
+            sum(_lots(row) for row in rows),
+            round(sum(premiums), 2) if premiums else None,
+            plain(rows[0].get("premium_surprise")),
+            kind,
+            may_be,
+        )
+
+
+def _lots(row: Row) -> int:
+    """What a contract's place speaks of: the lots of today, of a build-up those of five sessions."""
+    lots: int = row["volume_5"] if row.get("family") == BUILD_UP else row["volume"]
+    return lots
+
+
+class Stories:
+    """The stories of a scan that some finding touches; empty where the scan's contracts were not ranked."""
+
+    def __init__(self, findings: pl.DataFrame, frames: Frames) -> None:
+        self._stories: dict[int, Story] = {}
+        self._places: dict[tuple[Any, Any], list[tuple[float, str, str, int]]] = {}
+        contracts = frames.get("contract")
+        narrow = findings.filter(pl.col("scope").is_in(NARROW))
+        if contracts is None or "story" not in contracts.columns or narrow.is_empty():
+            return
+        touched = narrow.select("root", "expiry").unique()
+        near = contracts.filter(pl.col("story").is_not_null()).join(touched, on=["root", "expiry"], how="semi")
+        told = contracts.filter(pl.col("story").is_in(near["story"].unique().implode()))
+        rarest = told.sort("once_in_sessions", "combined_surprise", descending=True, nulls_last=True)
+        legs = _Legs(contracts, rarest["underlying"].unique())
+        for (number,), rows in rarest.partition_by("story", as_dict=True, maintain_order=True).items():
+            members = list(rows.iter_rows(named=True))
+            self._stories[number] = Story.of(f"{members[0]['root']} {number}", members, legs.beside(members))
+            for row in members:
+                place = self._places.setdefault((row["root"], row["expiry"]), [])
+                place.append((row["strike"], row["right"], row["contract"], number))
+
+    def of(self, finding: Row, looked: Row) -> Story | None:
+        """The story that a finding is about; of a wider one the rarest in it. None where it is about none."""
+        if finding["scope"] not in NARROW:
+            return None
+        first, last = (looked.get(name, finding["strike"]) for name in ("first_strike", "last_strike"))
+        found = [
+            self._stories[number]
+            for strike, right, contract, number in self._places.get((finding["root"], finding["expiry"]), ())
+            if (finding["contract"] is None or contract == finding["contract"])
+            and (finding["right"] is None or right == finding["right"])
+            and (first is None or last is None or first <= strike <= last)
+        ]
+        return max(found, key=lambda story: story.once_in_sessions or 0.0, default=None)
+
+
+class _Legs:
+    """The contracts of some names that could be another leg: of size, and not usual themselves."""
+
+    def __init__(self, contracts: pl.DataFrame, names: pl.Series) -> None:
+        large = (pl.col("volume") >= LEG_LOTS) & (pl.col("combined_surprise") >= _LEAST_LEG)
+        self._rows: dict[str, list[Row]] = {}
+        for row in contracts.filter(large & pl.col("underlying").is_in(names.implode())).iter_rows(named=True):
+            self._rows.setdefault(row["underlying"], []).append(row)
+
+    def beside(self, members: Sequence[Row]) -> list[Row]:
+        """Those that traded the size of a story's rarest contract and are none of the story's own.
+
+        None where so many traded about as much that some would agree by chance.
+        """
+        lead, own = members[0], {row["contract"] for row in members}
+        others = [row for row in self._rows.get(lead["underlying"], ()) if row["contract"] not in own]
+
+        def within(tolerance: float) -> list[Row]:
+            return [row for row in others if abs(row["volume"] - lead["volume"]) <= tolerance * lead["volume"]]
+
+        by_chance = len(within(_ABOUT)) * LEG_TOLERANCE / _ABOUT
+        return within(LEG_TOLERANCE) if by_chance <= _MOST_BY_CHANCE else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,85 +148,66 @@ class Gathered:
     displaced: frozenset[Key] = field(default=frozenset())
 
 
-class Stories:
-    """Which strikes of a scan are unusual together (:func:`scanner.activity.selection.stories`), by root and expiry."""
-
-    def __init__(self, findings: pl.DataFrame, frames: Frames) -> None:
-        self._strikes: dict[tuple[str, date], list[tuple[float, int]]] = {}
-        contracts, ladders = frames.get("contract"), frames.get("ladder")
-        narrow = findings.filter(pl.col("scope").is_in(NARROW) & pl.col("calibrated"))
-        if contracts is None or ladders is None or narrow.height < 2 or not set(contracts.columns) >= _CONTRACT:
-            return
-        wanted = narrow.select("root", "expiry").unique()
-        near = contracts.join(wanted, on=["root", "expiry"], how="semi", maintain_order="left")
-        told = selection.stories(near, ladders.join(wanted, on=["root", "expiry"], how="semi"))
-        for root, expiry, strike, story in told.select("root", "expiry", "strike", "story").iter_rows():
-            self._strikes.setdefault((root, expiry), []).append((strike, story))
-
-    def named(self, root: str | None, expiry: date | None, first: float | None, last: float | None) -> str | None:
-        """The name of the story that some strikes belong to; None where they stand alone."""
-        if root is None or expiry is None or first is None or last is None:
-            return None
-        for strike, story in self._strikes.get((root, expiry), ()):
-            if first <= strike <= last:
-                return f"{root} {story}"
-        return None
-
-
 def gather(drafts: Sequence[Draft], open_keys: frozenset[Key], episodes: Iterable[Episode], names: int) -> Gathered:
-    """Make one list of a scan's drafts. ``episodes`` are those known, ``names`` counts the underlyings judged.
-
-    An episode that is open already goes on, whatever else is found; a story that a ladder, or a higher severity, tells
-    better ends the narrower one as *displaced*.
-    """
+    """Make one list of a scan's drafts. ``episodes`` are those known, ``names`` counts the underlyings judged."""
     held: list[tuple[Draft, Reason]] = [(draft, Reason.roll) for draft in drafts if draft.roll]
     steady = [draft for draft in drafts if not draft.roll]
-    ladders = [item.alert for item in episodes if item.key in open_keys and item.alert.scope == "ladder"]
+    standing = [item for item in episodes if item.key in open_keys]
+    telling = {item.alert.contract: item.key for item in standing}
     kept, displaced = [], set()
-    for leader, others in _by_story(steady, open_keys):
-        narrower = [draft for draft in others if draft.alert.subject != leader.alert.subject]
-        if leader.key not in open_keys and any(_covers(ladder, leader.alert) for ladder in ladders):
+    for leader, others in _by_story(steady, open_keys, telling):
+        if leader.key not in open_keys and any(_covers(item, leader) for item in standing):
             held += [(draft, Reason.story) for draft in (leader, *others)]
             continue
-        kept += [_naming(leader, narrower), *(draft for draft in others if draft not in narrower)]
-        for draft in narrower:
-            if draft.key in open_keys and leader.key in open_keys:
-                kept.append(draft)
-                continue
-            held.append((draft, Reason.story))
-            displaced |= {draft.key} & open_keys
+        kept.append(_going_on(leader, telling))
+        held += [(draft, Reason.story) for draft in others]
+        displaced |= ({draft.key for draft in others} & open_keys) - {kept[-1].key}
     market = set(_market_wide(kept, open_keys, names))
     held += [(draft, Reason.market) for draft in kept if draft.key in market]
     return Gathered(tuple(draft for draft in kept if draft.key not in market), tuple(held), frozenset(displaced))
 
 
-def _by_story(drafts: Sequence[Draft], open_keys: frozenset[Key]) -> Iterator[tuple[Draft, list[Draft]]]:
-    """The draft that tells each story, and the others of it; a draft without a story stands for itself."""
+def _by_story(
+    drafts: Sequence[Draft], open_keys: frozenset[Key], telling: Mapping[str | None, Key]
+) -> Iterator[tuple[Draft, list[Draft]]]:
+    """The draft that tells each story, and the others of it; a draft without a story stands for itself.
+
+    Of several with one severity a ladder, then the one whose contract is being told already, then that of the rule
+    which finds least in this scan, for it says most, and of its contracts the rarest.
+    """
     yield from ((draft, []) for draft in drafts if draft.story is None)
+    found = Counter(draft.key.rule_id for draft in drafts)
+    told: dict[str, list[Draft]] = {}
+    for draft in strongest_first(drafts):
+        if draft.story is not None:
+            told.setdefault(draft.story.name, []).append(draft)
 
-    def telling(draft: Draft) -> tuple[int, bool, bool]:
-        return -draft.alert.severity.rank, draft.alert.scope != "ladder", draft.key not in open_keys
+    def weakness(draft: Draft) -> tuple[int, bool, bool, int, int]:
+        named = draft.alert.contract
+        going_on = draft.key in open_keys or (named is not None and named in telling)
+        members = () if draft.story is None else draft.story.members
+        place = members.index(named) if named in members else len(members)
+        return -draft.ruled.rank, draft.alert.scope != "ladder", not going_on, found[draft.key.rule_id], place
 
-    told = sorted(strongest_first(draft for draft in drafts if draft.story is not None), key=telling)
-    for _, story in groupby(sorted(told, key=lambda draft: draft.story or ""), key=lambda draft: draft.story):
-        leader, *others = story
+    for of_story in told.values():
+        leader, *others = sorted(of_story, key=weakness)
         yield leader, others
 
 
-def _naming(leader: Draft, others: Sequence[Draft]) -> Draft:
-    """The leader's draft, whose alert names the contracts of the others after its own drivers."""
-    more = [draft.alert.contract for draft in others if draft.alert.contract is not None]
-    drivers = tuple(dict.fromkeys((*leader.alert.drivers, *more)))
-    return leader.changed(alert=leader.alert.changed(drivers=drivers)) if more else leader
+def _going_on(leader: Draft, telling: Mapping[str | None, Key]) -> Draft:
+    """The leader under the key of the alert that tells of its contract already, whichever rule raised that."""
+    key = telling.get(leader.alert.contract)
+    if leader.story is None or leader.alert.contract is None or key is None or key == leader.key:
+        return leader
+    return leader.changed(key=key, alert=leader.alert.changed(rule_id=key.rule_id))
 
 
-def _covers(ladder: Alert, alert: Alert) -> bool:
-    """Whether a ladder's open alert is about a contract too."""
-    first, last = ladder.evidence.get("first_strike"), ladder.evidence.get("last_strike")
-    if alert.contract is None or alert.strike is None or first is None or last is None:
-        return False
-    same = (ladder.underlying, ladder.expiry, ladder.right) == (alert.underlying, alert.expiry, alert.right)
-    return same and first <= alert.strike <= last and alert.severity.rank <= ladder.severity.rank
+def _covers(episode: Episode, leader: Draft) -> bool:
+    """Whether an open alert names a draft's contract already, and the draft is no stronger than it has been."""
+    alert = leader.alert
+    stronger = alert.severity.rank > episode.peak_severity.rank or (alert.stars or 0) > (episode.peak_stars or 0)
+    told = leader.story is not None and alert.contract in episode.alert.drivers
+    return told and not stronger and episode.alert.scope in NARROW
 
 
 def _market_wide(drafts: Sequence[Draft], open_keys: frozenset[Key], names: int) -> Iterator[Key]:

@@ -14,7 +14,7 @@ from scanner.alerts.flagged import flagged_contracts
 from scanner.alerts.identity import Key
 from scanner.alerts.keeping import Keeper
 from scanner.alerts.model import Alert, HeldBack, NotJudged, ScanMeta
-from scanner.alerts.selection import Reason, Standing, Weight, admit, passing
+from scanner.alerts.selection import NO_FLOOR, Floor, Reason, Standing, Weight, admit, large_enough, passing, weighed
 from scanner.alerts.stories import gather
 from scanner.alerts.surroundings import Frames
 from scanner.alerts.terms import RuleBook, RuleTerms
@@ -44,10 +44,11 @@ class AlertUpdate:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How many new alerts a session may raise, and how rare a calibrated finding must be."""
+    """How many new alerts a session may raise, and how large and how rare they must be."""
 
     budget: int
-    false_discovery_rate: float
+    floor: Floor = NO_FLOOR
+    false_discovery_rate: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,22 +78,24 @@ def update(
     *,
     calendar: Calendar,
     budget: int,
-    false_discovery_rate: float,
+    floor: Floor = NO_FLOOR,
+    false_discovery_rate: float | None = None,
     cooldown: int = 1,
     not_judged: Iterable[NotJudged] = (),
 ) -> AlertUpdate:
     """Turn a scan's findings into alerts and store what happened, in one transaction.
 
     ``findings`` and ``frames`` are described in :mod:`scanner.alerts.drafts`; ``calendar`` counts sessions, ``budget``
-    is how many new alerts a session may raise, ``cooldown`` for how many sessions an identity may stay silent where its
-    rule does not say. Without a ``state`` nothing is remembered and every finding is new. Judging a moment again gives
-    the same alerts, not more of them. Where the state fails (a full disk, another writer that does not end) the alerts
-    are told all the same, and the problem with them.
+    is how many new alerts a session may raise, ``floor`` how large they must be, ``false_discovery_rate`` by which they
+    must stand out among all that was looked at (None: they need not), ``cooldown`` for how many sessions an identity
+    may stay silent where its rule does not say. Without a ``state`` nothing is remembered and every finding is new.
+    Judging a moment again gives the same alerts, not more of them. Where the state fails (a full disk, another writer
+    that does not end) the alerts are told all the same, and the problem with them.
     """
     book = RuleBook(rules, Cooldown(cooldown, "session"), calendar)
     made = drafts(findings, book, scan, frames)
     left_out = tuple(not_judged)
-    policy = Policy(budget, false_discovery_rate)
+    policy = Policy(budget, floor, false_discovery_rate)
     judged = Judged(book, frames, left_out)
 
     def step(known: Known) -> Step:
@@ -132,9 +135,10 @@ def decide(
         for episode in known.episodes
         if not episode.closed and not is_over(episode, scan.as_of, scan.session_date, book)
     )
-    rare, common = passing(made, policy.false_discovery_rate)
-    told = gather(rare, open_keys, known.episodes, judged.names)
-    held, waiting, sightings = hold(known.sightings, told.kept, open_keys, scan.as_of, book)
+    told = gather(made, open_keys, known.episodes, judged.names)
+    large, small = large_enough(told.kept, policy.floor)
+    rare, common = passing(large, policy.false_discovery_rate)
+    held, waiting, sightings = hold(known.sightings, rare, open_keys, scan.as_of, book)
     standing = [item for item in _standing(known.episodes, scan) if item.key not in told.displaced]
     admitted = admit(held, open_keys, standing, policy.budget, book.limits())
     episodes, events = advance(
@@ -147,8 +151,9 @@ def decide(
         displaced=admitted.displaced | told.displaced,
     )
     held_back = [
-        *(_held_back(draft, Reason.false_discovery_rate) for draft in common),
         *(_held_back(draft, reason) for draft, reason in told.held_back),
+        *(_held_back(draft, Reason.size) for draft in small),
+        *(_held_back(draft, Reason.false_discovery_rate) for draft in common),
         *(_held_back(draft, Reason.not_yet_held) for draft in waiting),
         *(_held_back(draft, reason) for draft, reason in admitted.held_back),
     ]
@@ -172,8 +177,9 @@ def _standing(episodes: Iterable[Episode], scan: ScanMeta) -> list[Standing]:
 
 
 def _weight(episode: Episode) -> Weight:
+    once = episode.alert.once_in_sessions
     calibrated = not episode.alert.evidence.get("uncalibrated", False)
-    return calibrated, episode.peak_severity.rank, episode.peak_stars or 0
+    return weighed(None if once is None else 1.0 / once, episode.peak_severity, calibrated=calibrated)
 
 
 def _held_back(draft: Draft, reason: Reason) -> HeldBack:

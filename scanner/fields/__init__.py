@@ -19,10 +19,24 @@ from functools import cache
 import polars as pl
 
 from scanner.fields import contract, expiry, ladder, market, strike, underlying
+from scanner.fields.contract import FAMILIES
 from scanner.fields.model import Field, Kind, OnSplit, Rows, Unit
 from scanner.fields.scopes import SCOPES, Scope
 
-__all__ = ["FIELDS", "SCOPES", "Field", "Kind", "OnSplit", "Rows", "Scope", "Unit", "of", "remembered", "schema"]
+__all__ = [
+    "FAMILIES",
+    "FIELDS",
+    "SCOPES",
+    "Field",
+    "Kind",
+    "OnSplit",
+    "Rows",
+    "Scope",
+    "Unit",
+    "of",
+    "remembered",
+    "schema",
+]
 
 FIELDS: tuple[Field, ...] = (
     *contract.ROWS,

@@ -16,6 +16,8 @@ from scanner.fields.model import Field, Rows, Unit
 _chain = Rows("contract", from_chain=True)
 _row = Rows("contract")
 
+# What a contract is ranked as; see scanner.activity.ranking.keys.
+FAMILIES = ("one session", "new strike", "build-up")
 _NO_REASON = "there is one"
 _ONE_CLOSE = "one of the two closes is not known"
 _NO_SPOT = "the source does not give it"
@@ -99,18 +101,23 @@ ROWS: tuple[Field, ...] = (
     # Against the past.
     _row.number("volume_avg_5", Unit.contracts, "mean volume of the last 5 sessions, this one left out", missing.HISTORY, low=0, baseline=True),
     _row.number("volume_avg_20", Unit.contracts, "mean volume of the last 20 sessions, this one left out", missing.HISTORY, low=0, baseline=True),
+    _row.integer("volume_5", Unit.contracts, "volume of this session and the four before", "not known, or less than 10 lots"),
+    _row.number("volume_usual_5", Unit.contracts, "what five sessions brought before those: five times the mean of the 16 before", "volume not known, or less than 10 lots", low=0, baseline=True),
     _row.number("volume_median_20", Unit.contracts, "median volume of the last 20 sessions, this one left out", missing.HISTORY, low=0, baseline=True),
     _row.integer("history_sessions", Unit.sessions, "past good sessions in which the contract was listed"),
     _row.text("baseline_kind", "own: fitted on this history; prior: built in", missing.SCORE, choices=("own", "prior")),
     _row.text("surprise_reason", "why there is no surprise", _NO_REASON),
     _row.number("volume_usual", Unit.contracts, "volume to be expected by now on any day, before it is known how busy this one is", missing.SCORE, low=0, baseline=True),
     _row.number("volume_expected", Unit.contracts, "volume to be expected by now on such a day", missing.SCORE, low=0, baseline=True),
-    _row.ratio("volume_multiple", "observed / expected, shrunk towards 1 where little is expected", missing.SCORE, denominator=("volume",)),
+    _row.ratio("volume_multiple", "volume / volume_expected, of which at least half a lot is taken", missing.SCORE, denominator=("volume",)),
     _row.surprise("volume_surprise", "of at least this volume in one session", missing.SCORE),
     _row.surprise("volume_surprise_3", "of a build-up of at least this size over 3 sessions", missing.SCORE, title="over 3 sessions"),
     _row.surprise("volume_surprise_5", "of a build-up of at least this size over 5 sessions", missing.SCORE, title="over 5 sessions"),
     _row.surprise("combined_surprise", "of the three windows taken together, calibrated as one statement", missing.SCORE),
     _row.false_discovery_rate("volume_q", "false-discovery rate of the scan if this and all rarer are flagged", missing.SCORE),
-    _row.number("priority", Unit.decades, "what the alert budget ranks contracts by: combined_surprise, more for a new strike and for a volume that likely opens", missing.SCORE),
+    _row.number("once_in_sessions", Unit.sessions, "in how many sessions as much comes once on this watchlist, counted over its past; below 1, several times a session", "no rare volume of 10 lots or more, a suspected roll, or fewer than six sessions to count over", low=0),
+    _row.text("family", "what it is ranked as: a volume of one session, a new strike, or a build-up over several", "no rare volume of 10 lots or more, or a suspected roll", choices=FAMILIES),
+    _row.surprise("premium_surprise", "of at least as much premium in one story of the name in a session", missing.SCORE),
     _row.integer("days_to_earnings", Unit.days, "calendar days to the next earnings date", missing.EVENTS),
+    _row.integer("days_to_ex_date", Unit.days, "calendar days to the next ex-dividend date after the session", missing.EVENTS, low=1),
 )  # fmt: skip

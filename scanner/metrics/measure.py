@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import cast
 
 import numpy as np
@@ -15,11 +15,12 @@ import polars as pl
 
 from scanner import activity, fields
 from scanner.activity import VolumeModel, looks, selection
+from scanner.activity.ranking.today import rank
 from scanner.activity.time_of_day import share_of_volume
 from scanner.history.known_before import KnownBefore
 from scanner.history.panel import Panel
 from scanner.market import corporate_events as event_tables
-from scanner.metrics import contract, earnings, expiry, ladder, market, strike, underlying
+from scanner.metrics import contract, dividends, earnings, expiry, ladder, market, strike, underlying
 from scanner.pricing import PricedChain, Pricing
 
 Frames = Mapping[str, pl.DataFrame]
@@ -80,9 +81,10 @@ def measure(chain: pl.DataFrame, known: KnownBefore, now: datetime, methods: Met
     elapsed = calendar.elapsed_fraction(cast("datetime", chain["quote_time"].max()))
     model = methods.fit(panel, events)
     contracts = model.score(contracts, panel, elapsed, events)
-    contracts = contracts.with_columns(selection.roll_suspects(contracts), selection.priority(contracts))
+    contracts = contracts.with_columns(selection.roll_suspects(contracts))
     dates = earnings.next_dates(events, contracts, calendar)
-    contracts = beside(contracts, "underlying", dates.drop("next_earnings", "when"))
+    ex_dates = dividends.next_ex_dates(events, cast("date", chain["session_date"].max()))
+    contracts = beside(contracts, "underlying", dates.drop("next_earnings", "when"), ex_dates)
     strikes = strike.measure(contracts)
     expiries = expiry.measure(contracts, priced.expiries, calendar)
     underlyings = beside(
@@ -104,8 +106,9 @@ def measure(chain: pl.DataFrame, known: KnownBefore, now: datetime, methods: Met
         "market": market.measure(underlyings, panel.underlying_sessions, calendar),
     }
     charged = looks.charged(alone, known.looked, elapsed)
+    ranked = {**charged, "contract": rank(charged["contract"], completed["volume"], panel, model)}
     # What only the steps above needed of one another ends here: a frame has the fields of the dictionary, in its order.
-    frames = {scope: frame.select(*fields.of(scope)) for scope, frame in charged.items()}
+    frames = {scope: frame.select(*fields.of(scope)) for scope, frame in ranked.items()}
     return Measured(frames, alone, priced, model, elapsed, panel)
 
 

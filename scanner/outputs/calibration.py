@@ -6,7 +6,7 @@ import math
 from collections.abc import Collection, Iterator, Sequence
 from itertools import groupby
 
-from scanner.activity.record import MAIN, Level
+from scanner.activity.record import LIST, MAIN, Level
 from scanner.outputs import numbers
 from scanner.outputs.text import printable
 
@@ -29,11 +29,21 @@ def _is_shown(level: Level, channels: Collection[str] | None) -> bool:
 
 def came(level: Level) -> str:
     """``1 in 1,000 came 1 in 870``; what has not come yet says among how many."""
-    stated = numbers.chance(-math.log10(level.nominal))
+    told = stated(level)
     if level.realised <= 0:
-        return f"{stated} never came in {level.count:,}"
+        return f"{told} never came in {level.count:,}"
     drift = f" - {level.ratio:.1f} times as often as stated" if level.drifts else ""
-    return f"{stated} came {numbers.chance(-math.log10(level.realised))}{drift}"
+    return f"{told} came {often(level.channel, level.realised)}{drift}"
+
+
+def stated(level: Level) -> str:
+    """What was stated: a chance, ``1 in 1,000``, or how many stories a session of the whole list, ``5 a session``."""
+    return often(level.channel, level.nominal)
+
+
+def often(channel: str, rate: float) -> str:
+    """A frequency of a channel in its own words."""
+    return f"{rate:.3g} a session" if channel == LIST else numbers.chance(-math.log10(rate))
 
 
 def channels_of(scope: str, names: Collection[str]) -> set[str]:

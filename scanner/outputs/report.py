@@ -6,7 +6,6 @@ they hold numbers. No script runs and nothing is loaded: the page says so to the
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -15,11 +14,12 @@ from typing import Any
 import polars as pl
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
+from scanner import wording
 from scanner.activity.record import MAIN, Level, tier_words
 from scanner.alerts.confirmation import RuleScore
 from scanner.alerts.model import Alert, NotJudged, plain
 from scanner.alerts.stories import NARROW
-from scanner.outputs import charts, numbers, terminal
+from scanner.outputs import calibration, charts, numbers, terminal
 from scanner.outputs.result import ScanResult
 from scanner.outputs.text import printable
 from scanner.severity import Severity
@@ -144,9 +144,10 @@ def _card(alert: Alert, contracts: pl.DataFrame | None) -> dict[str, Any]:
         "confirmation": alert.confirmation.value,
         "facts": list(_facts(evidence)) if alert.scope in NARROW else [],
         "rare": None if surprise is None else numbers.chance(surprise),
+        "once": None if alert.once_in_sessions is None else wording.once(alert.once_in_sessions),
+        "money": None if alert.premium is None else wording.money(alert.premium),
         "drivers": [terminal.contract_words(name) for name in drivers] if len(drivers) > 1 else [],
-        "roll": bool(evidence.get("roll_suspect")),
-        "multi_leg": bool(evidence.get("multi_leg_suspect")),
+        "may_be": printable("; ".join(alert.may_be)),
         "rests_on": terminal.rests_on(alert),
         "seen": f"{terminal.new_york(alert.first_seen)} to {terminal.new_york(alert.last_seen)}",
         "oi_asof": alert.oi_asof,
@@ -161,12 +162,11 @@ def _card(alert: Alert, contracts: pl.DataFrame | None) -> dict[str, Any]:
 
 def _facts(evidence: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """The figures of a card's headline: those of volume, where the alert is about volume."""
-    for name, heading in (("volume", "traded"), ("volume_expected", "expected"), ("volume_multiple", "times")):
-        value = evidence.get(name)
-        if value is not None:
-            yield heading, f"{value:,.1f}×" if name == "volume_multiple" else numbers.number(value)
-    if evidence.get("volume_q") is not None:
-        yield "false-discovery rate", numbers.number(float(evidence["volume_q"]))
+    volume, usual = evidence.get("volume"), evidence.get("volume_expected")
+    if volume is not None:
+        yield "traded", numbers.number(volume)
+    if volume is not None and usual is not None:
+        yield "beside", wording.against(volume, usual)
 
 
 def _not_judged(items: Sequence[NotJudged]) -> Iterator[dict[str, Any]]:
@@ -198,8 +198,8 @@ def _level(level: Level) -> dict[str, Any]:
     return {
         "channel": _channel(level.channel),
         "source": printable(level.source),
-        "stated": numbers.chance(-math.log10(level.nominal)),
-        "came": "never yet" if level.realised <= 0 else numbers.chance(-math.log10(level.realised)),
+        "stated": calibration.stated(level),
+        "came": "never yet" if level.realised <= 0 else calibration.often(level.channel, level.realised),
         "ratio": f"{level.ratio:.2f}",
         "count": f"{level.count:,}",
         "sessions": level.sessions,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
 from scanner.activity.record import Level
-from scanner.alerts.model import Alert, NotJudged, ScanMeta, Status
+from scanner.alerts.model import Alert, HeldBack, NotJudged, ScanMeta, Status
 from scanner.errors import ScanProblem
 from scanner.severity import Severity
 
@@ -21,8 +21,9 @@ class ScanResult:
     """What one scan found, what it could not judge, and what went wrong.
 
     ``alerts`` come strongest first; ``underlyings`` has one row a name with every underlying-scope field; ``held_back``
-    counts the findings that did not become alerts, by reason; ``notes`` are sentences for people; ``calibration`` says
-    how often chances were stated, and how often they came, in the sessions before.
+    counts the findings that did not become alerts, by reason, and ``held_back_items`` are those; ``notes`` are
+    sentences for people; ``calibration`` says how often chances were stated, and how often they came, in the sessions
+    before.
     """
 
     scan: ScanMeta
@@ -31,6 +32,7 @@ class ScanResult:
     underlyings: pl.DataFrame | None = None
     errors: tuple[ScanProblem, ...] = ()
     held_back: Mapping[str, int] = field(default_factory=dict)
+    held_back_items: tuple[HeldBack, ...] = ()
     notes: tuple[str, ...] = ()
     calibration: tuple[Level, ...] = ()
 

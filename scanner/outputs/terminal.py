@@ -21,6 +21,7 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from scanner import wording
 from scanner.alerts.model import Alert, NotJudged, ScanMeta, Status
 from scanner.errors import ScanProblem
 from scanner.market import symbology
@@ -49,7 +50,18 @@ _SURPRISING = 2.0
 _VOLUME = frozenset(
     {"volume", "volume_expected", "volume_multiple", "volume_surprise", "combined_surprise", "volume_q"}
 )
-_BESIDE = frozenset({"dte", "spot", "history_sessions", "first_strike", "last_strike"})
+_BESIDE = frozenset(
+    {
+        "dte",
+        "spot",
+        "history_sessions",
+        "first_strike",
+        "last_strike",
+        "once_in_sessions",
+        "premium",
+        "premium_surprise",
+    }
+)
 
 
 class _SafeConsole(Console):
@@ -232,24 +244,26 @@ def _how_far(alert: Alert) -> Text:
 
 
 def _distances(alert: Alert) -> Iterator[str]:
-    """How far off: volume against what was expected, where the rule looks at volume; and what else it looks at."""
+    """How often as much comes; volume against what is usual, where the rule looks at it; and what else it looks at."""
     evidence = alert.evidence
+    if alert.once_in_sessions is not None:
+        yield f"{wording.once(alert.once_in_sessions)} on this list"
+    if alert.discovery:
+        yield "stands out among all contracts"
+    if alert.premium is not None:
+        yield wording.money(alert.premium)
     looked_at = [name for name, value in evidence.items() if name not in _BESIDE and _is_telling(name, value)]
     leading = looked_at[:_EVIDENCE_SHOWN]
     if _VOLUME.isdisjoint(leading) or evidence.get("volume_expected") is None or evidence.get("volume") is None:
         yield from (_named(alert, name) for name in leading)
         return
-    multiple, surprise, q_value = (evidence.get(name) for name in ("volume_multiple", "combined_surprise", "volume_q"))
+    surprise = evidence.get("combined_surprise")
     if surprise is None:
         surprise = evidence.get("volume_surprise")
     yield f"{evidence['volume']:,.0f} traded"
-    yield f"{numbers.number(evidence['volume_expected'])} expected" + (
-        "" if multiple is None else f" ({multiple:,.1f}x)"
-    )
+    yield wording.against(evidence["volume"], evidence["volume_expected"])
     if surprise is not None:
-        yield numbers.chance(surprise)
-    if q_value is not None:
-        yield f"false-discovery rate {numbers.number(float(q_value))}"
+        yield numbers.chance(surprise) + ("" if surprise < _SURPRISING / 2 else " for the contract")
     yield from (_named(alert, name) for name in leading if name not in _VOLUME)
 
 
@@ -277,12 +291,8 @@ def _why(alert: Alert, others: Sequence[Alert]) -> Text:
         more = len(alert.drivers) - _DRIVERS_SHOWN
         told = "driven by" if alert.contract is None else "together with"
         text.append(f"\n{told} {shown}" + (f" and {more} more" if more > 0 else ""), style="not bold")
-    if alert.evidence.get("multi_leg_suspect"):
-        text.append("\nmay be one leg of a spread: an equal size traded at another strike or expiry", style="not bold")
-    if alert.evidence.get("roll_suspect"):
-        text.append(
-            "\nmay be a roll: about the same size traded at this strike in a nearer or later expiry", style="not bold"
-        )
+    if alert.may_be:
+        text.append(f"\nmight be nothing: {printable('; '.join(alert.may_be))}", style="not bold")
     return text.append(f"\n{rests_on(alert)}", style="not bold dim")
 
 

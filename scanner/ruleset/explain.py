@@ -57,7 +57,11 @@ def in_words(rule: Rule) -> list[str]:
     if rule.limit is not None:
         lines.append(f"It raises at most {rule.limit} alerts a session.")
     if rule.calibrated:
-        lines.append("It rests on a calibrated chance, so its findings must also pass the scan's false-discovery rate.")
+        lines.append(
+            "It rests on a calibrated chance: what it finds is ranked by how seldom as much comes on the list."
+        )
+    if rule.measured:
+        lines.append(f"Measured: {rule.measured}")
     lines += [f"It may be wrong on: {reason}" for reason in rule.false_positives]
     lines += [f"Left out by the filter {item.id}: {item.why}" for item in rule.filters]
     lines += ["", "The fields it looks at:"]

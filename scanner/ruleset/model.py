@@ -64,7 +64,8 @@ class Rule:
 
     ``hold_scans`` is for how many scans in a row it must be true; ``limit`` is how many alerts a session it may raise
     (None: no limit of its own); ``cooldown`` None means that of the configuration. ``only`` and ``excluding`` are the
-    underlyings it applies to, where overrides make several variants of one rule id.
+    underlyings it applies to, where overrides make several variants of one rule id. ``measured`` says how often it
+    fires and what it finds.
     """
 
     id: str
@@ -83,6 +84,7 @@ class Rule:
     rank_by: Node | None = None
     limit: int | None = None
     drivers: Drivers | None = None
+    measured: str = ""
     false_positives: tuple[str, ...] = ()
     replaced_by: str | None = None
     filters: tuple[Filter, ...] = ()

@@ -18,7 +18,8 @@ from scanner.severity import Severity
 
 REQUIRED = ("id", "title", "status", "scope", "severity", "why", "when", "message")
 OPTIONAL = (
-    "needs", "let", "drivers", "for", "cooldown", "identity", "rank_by", "limit", "false_positives", "references",
+    "needs", "let", "drivers", "for", "cooldown", "identity", "rank_by", "limit", "measured", "false_positives",
+    "references",
 )  # fmt: skip
 DEPRECATED = ("id", "status", "replaced_by", "why")
 DEFAULT_IDENTITY: Mapping[str, tuple[str, ...]] = {
@@ -152,6 +153,7 @@ class _Reader:
             "rank_by": self._number_expression("rank_by", names),
             "limit": self._whole("limit", self.table),
             "drivers": self._drivers(scope),
+            "measured": self._text("measured"),
             "false_positives": self._texts("false_positives"),
         }
         required: dict[str, Any] = {

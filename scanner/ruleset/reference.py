@@ -21,10 +21,10 @@ Implied volatility is a decimal fraction per square root of a year (0.42 is 42 %
 fractions of 1. Money is in dollars, instants are UTC. A `*_change` is this session minus the previous one in the field's
 own unit, except `spot_change`, which is a return. A missing value is null, never 0, NaN or infinite: a comparison with it is
 unknown, and a rule that ends unknown is *not judged*. Fields marked *calibrated* are chances that were checked against
-real frequencies; findings of rules that use one must pass the scan's false-discovery rate. Fields marked *as received* come
-with the chain; those marked *remembered* are kept of every session for later ones, and restated after a split. A ratio to
-nearly nothing is large by chance: where a field has a *floor on*, a rule that uses it should ask for a least size of one
-of those.
+real frequencies; what rules that use one find is ranked by `once_in_sessions`, how seldom as much comes on the watchlist.
+Fields marked *as received* come with the chain; those marked *remembered* are kept of every session for later ones, and
+restated after a split. A ratio to nearly nothing is large by chance: where a field has a *floor on*, a rule that uses it
+should ask for a least size of one of those.
 """
 
 _LANGUAGE = """\
@@ -63,9 +63,11 @@ An expression has at most 1,000 characters and 24 levels; a rule file at most 10
 | `for: N scans` | in how many scans in a row it must hold |
 | `cooldown: N sessions` (or minutes, hours) | how long an episode stays quiet once told |
 | `identity` | the fields by which an alert is the same alert in the next scan |
+| `severity` | of a rule that looks at calibrated fields, `notice` and `high` are settled by how rare its finding and the money in it are; `info` and `critical` are kept |
+| `message` | text with fields in braces, `{volume:,}`; `{usual}` says what a contract's volume is held against, `usual 1,115 (86x)` |
 | `rank_by`, `limit` | which findings come first, and how many alerts a session it may raise |
 | `drivers: {where, rank_by, limit, at_least}` | for wider scopes: which contracts did it; with fewer than `at_least` there is no finding |
-| `false_positives`, `references` | for readers |
+| `measured`, `false_positives`, `references` | for readers |
 
 A rule that gave way to another is kept as `id`, `status: deprecated` and `replaced_by`; its id goes on working.
 
@@ -134,9 +136,10 @@ def rules_page(rules: Sequence[Rule]) -> str:
 
 def _rule_section(rule: Rule) -> str:
     looks = ", ".join(f"`{use.column}`" for use in rule.fields)
+    measured = f"Measured: {rule.measured}\n\n" if rule.measured else ""
     wrong = "\n".join(f"- {reason}" for reason in rule.false_positives)
     needs = f" Needs {rule.needs_history} sessions of history." if rule.needs_history else ""
     return (
         f"\n### {rule.id}\n\n**{rule.title}** ({rule.scope}, {rule.severity}). {rule.why}{needs}\n\n"
-        f"Looks at {looks}.\n\nMay be wrong on:\n\n{wrong}\n"
+        f"Looks at {looks}.\n\n{measured}May be wrong on:\n\n{wrong}\n"
     )

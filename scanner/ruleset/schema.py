@@ -49,6 +49,10 @@ def rule_schema() -> dict[str, Any]:
         "rank_by": {"$ref": "#/$defs/expression"},
         "limit": {"type": "integer", "minimum": 1, "description": "alerts a session"},
         "message": {"type": "string", "description": "one sentence; {field} or {field:,.1f} fills in a value"},
+        "measured": {
+            "type": "string",
+            "description": "how often it fires, and what it finds, as a benchmark measured it",
+        },
         "false_positives": texts,
         "references": texts,
     }

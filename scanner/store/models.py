@@ -21,7 +21,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from scanner import activity
-from scanner.activity import VolumeModel, prior
+from scanner.activity import VolumeModel, prior, ranking
+from scanner.activity.ranking.past import Past
 from scanner.errors import StoreError
 from scanner.history.panel import Panel
 from scanner.store.files import write_atomically
@@ -60,17 +61,19 @@ class Models:
         """The model in a file; None where there is none that can be read."""
         try:
             with np.load(path, allow_pickle=False) as kept:
-                learned, base = prior.learned_from({name: kept[name] for name in kept.files})
+                arrays = {name: kept[name] for name in kept.files}
+            learned, base = prior.learned_from(arrays)
+            past = Past.from_arrays(arrays)
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             log.debug("no model taken from %s: %s", path, error)
             return None
-        return VolumeModel.over(panel, events, learned, "own", base)
+        return VolumeModel.over(panel, events, learned, "own", base, past)
 
     def _fitted(self, path: Path, panel: Panel, events: pl.DataFrame | None) -> VolumeModel:
         model = activity.fit(panel, events)
-        if model.kind == "own" and not self._read_only:
+        if model.past is not None and not self._read_only:
             try:
-                _save(path, prior.arrays_of(model.learned, model.base))
+                _save(path, prior.arrays_of(model.learned, model.base) | model.past.arrays())
             except (StoreError, OSError) as error:
                 log.debug("model not kept: %s", error)
         return model
@@ -96,7 +99,8 @@ def _name(panel: Panel, events: pl.DataFrame | None) -> str:
 def _making() -> str:
     """What stands for the way models are made: the modules that make them, and the model that came with the package."""
     digest = hashlib.blake2b(digest_size=16)
-    for item in sorted(resources.files(activity).iterdir(), key=lambda item: item.name):
-        if item.name.endswith((".py", ".npz")):
-            digest.update(item.read_bytes())
+    for package in (activity, ranking):
+        for item in sorted(resources.files(package).iterdir(), key=lambda item: item.name):
+            if item.name.endswith((".py", ".npz")):
+                digest.update(item.read_bytes())
     return digest.hexdigest()

@@ -1,0 +1,48 @@
+"""Which contracts tell one story, found before anything is held back.
+
+One story are neighbouring strikes of one expiry, of either right; the same strike and right in several expiries; and
+equal sizes in one underlying, the legs of a spread. Only what stands out takes part in the linking: linked too, the
+rest would chain most of a busy chain together.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+LEAST_LINKED = 2.0
+LEG_LOTS, LEG_TOLERANCE = 100, 0.005
+
+
+def linked(rows: pl.DataFrame) -> NDArray[np.int32]:
+    """The number of the story of every row: what is linked, directly or through others, is one.
+
+    ``rows`` are contracts of a session with ``underlying root expiry strike right volume place`` and ``links``:
+    ``place`` numbers the listed strikes of all expiries in order, ``links`` says which rows take part.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    numbered = rows.with_row_index("_row").filter("links")
+    links = [
+        _neighbours(numbered.sort("place"), ("root", "expiry"), pl.col("place") <= pl.col("place").shift(1) + 1),
+        _neighbours(numbered.sort("root", "right", "strike", "expiry"), ("root", "right", "strike")),
+        equal_sizes(numbered.filter(pl.col("volume") >= LEG_LOTS), LEG_TOLERANCE),
+    ]
+    first, second = np.concatenate(links, axis=1)
+    graph = coo_array((np.ones(len(first), bool), (first, second)), shape=(rows.height, rows.height))
+    return np.asarray(connected_components(graph, directed=False)[1], np.int32)
+
+
+def equal_sizes(rows: pl.DataFrame, tolerance: float) -> NDArray[np.int64]:
+    """Numbers of the rows of one underlying whose volumes are neighbours within a tolerance, shape (2, pairs)."""
+    close = pl.col("volume") <= pl.col("volume").shift(1) * (1 + tolerance)
+    return _neighbours(rows.sort("underlying", "volume", "_row"), ("underlying",), close)
+
+
+def _neighbours(rows: pl.DataFrame, same: tuple[str, ...], close: pl.Expr | None = None) -> NDArray[np.int64]:
+    """Numbers of the rows that are linked with the one before them in the order given, shape (2, links)."""
+    alike = pl.all_horizontal(pl.col(key) == pl.col(key).shift(1) for key in same)
+    pairs = rows.select("_row", before=pl.col("_row").shift(1), alike=alike if close is None else alike & close)
+    return pairs.filter("alike").select("before", "_row").to_numpy().T.astype(np.int64)

@@ -1,0 +1,125 @@
+"""The sessions of a panel ranked as today is: listings out of the past, their contracts' keys and stories."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from scanner.activity import opening
+from scanner.activity.ranking.keys import Day, Listing, keys
+from scanner.activity.ranking.past import Found, Past
+from scanner.activity.ranking.sizes import SESSIONS, Cells, Sizes, cells_of
+from scanner.activity.ranking.stories import LEAST_LINKED, linked
+from scanner.activity.selection import roll_suspects
+
+if TYPE_CHECKING:
+    from scanner.activity.history import Layout
+
+_USUAL = 20
+_MULTIPLIER = 100.0
+
+
+@dataclass(frozen=True)
+class Scored:
+    """The contracts of one past session as a fit that has not seen it scores them: panel ``rows``, their surprises of
+    one, three and five sessions (3, rows), ``combined``, and ``expected`` lots."""
+
+    session: int
+    rows: NDArray[np.int64]
+    surprises: NDArray[np.float64]
+    combined: NDArray[np.float64]
+    expected: NDArray[np.float64]
+
+
+def usual_volume(layout: Layout, session: int) -> NDArray[np.float64]:
+    """Mean volume of every name over the twenty sessions before one, shape (names,); NaN where it has none."""
+    recent = slice(max(session - _USUAL, 0), session)
+    known = layout.known[:, recent]
+    total = np.where(known, layout.volumes[:, recent], 0.0).sum(axis=1)
+    return np.where(known.any(axis=1), total / np.maximum(known.sum(axis=1), 1), np.nan)
+
+
+def sizes_before(layout: Layout, session: int, more: int = 0) -> Sizes:
+    """The sizes of the fifteen sessions before one, with room for ``more`` names than the panel's."""
+    names, kept = len(layout.panel.underlyings), layout.cells
+    recent = range(max(session - SESSIONS, 0), session)
+    for number in recent:
+        if number not in kept:
+            volume = layout.panel.volume[:, number]
+            days = layout.places.expiry - int(layout.market.day[number])
+            kept[number] = Cells.of(volume, cells_of(layout.places.underlying, days), names)
+    return Sizes.of([kept[number] for number in recent], names + more)
+
+
+def rehearse(layout: Layout, scored: Sequence[Scored], coefficients: NDArray[np.float64]) -> Past:
+    """The stories of the past; ``coefficients`` are those of :mod:`scanner.activity.opening`."""
+    ordered = sorted(scored, key=lambda part: part.session)
+    names = len(layout.panel.underlyings)
+    judged = np.zeros((names, len(ordered)), bool)
+    for number, part in enumerate(ordered):
+        judged[np.unique(layout.places.underlying[part.rows]), number] = True
+    return Past.of(_found(layout, ordered, coefficients), judged, len(layout.panel.contracts))
+
+
+def _found(layout: Layout, scored: Sequence[Scored], coefficients: NDArray[np.float64]) -> Iterator[Found]:
+    panel, places = layout.panel, layout.places
+    for part in scored:
+        session, rows = part.session, part.rows
+        listing = _listing(layout, part)
+        day = Day.of(listing, panel.volume, panel.open_interest, session, usual_volume(layout, session))
+        at = rows[day.at]
+        frame = panel.contracts[at].with_columns(
+            session_date=pl.lit(panel.sessions[session]),
+            place=pl.Series(places.strike_numbers(rows)[day.at]),
+            volume=pl.Series(listing.volume[day.at]).cast(pl.Int64),
+            open_interest=pl.Series(listing.open_interest[day.at]).fill_nan(None),
+            combined_surprise=pl.Series(part.combined[day.at]),
+            volume_expected=pl.Series(part.expected[day.at]),
+        )
+        rolled = roll_suspects(frame).fill_null(value=False).to_numpy()
+        chance = _opening(layout, part, day, coefficients)
+        found = keys(listing, day, sizes_before(layout, session), chance, rolled)
+        told = np.isfinite(found).any(axis=0)
+        frame = frame.filter(pl.Series(told)).with_columns(links=pl.col("combined_surprise") >= LEAST_LINKED)
+        premium = listing.volume[day.at] * panel.mid[at, session] * _MULTIPLIER
+        yield Found(at[told], places.underlying[at[told]], found[:, told], linked(frame), premium[told])
+
+
+def _listing(layout: Layout, part: Scored) -> Listing:
+    panel, places, rows = layout.panel, layout.places, part.rows
+    volume = panel.volume[rows, part.session].astype(np.float64)
+    return Listing(
+        rows,
+        places.underlying[rows].astype(np.int64),
+        places.group[rows].astype(np.int64),
+        places.call[rows],
+        (places.expiry[rows] - int(layout.market.day[part.session])).astype(np.int64),
+        volume,
+        volume,
+        panel.open_interest[rows, part.session].astype(np.float64),
+        part.surprises[0],
+        part.surprises[2],
+    )
+
+
+def _opening(layout: Layout, part: Scored, day: Day, coefficients: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The chance that each volume opens positions; NaN for a small one, on the last day, or without open interest."""
+    panel, at = layout.panel, part.rows[day.at]
+    volume, interest = (field[at, part.session].astype(np.float64) for field in (panel.volume, panel.open_interest))
+    days = layout.places.expiry[at] - int(layout.market.day[part.session])
+    usable = (volume >= opening.LEAST_LOTS) & np.isfinite(interest) & (days >= 1)
+    chance = np.full(len(at), np.nan)
+    rows = opening.design(
+        volume[usable],
+        interest[usable],
+        panel.delta[at, part.session][usable],
+        days[usable],
+        panel.mid[at, part.session][usable],
+    )
+    chance[usable] = opening.opening_chance(rows, coefficients)
+    return chance

@@ -1,0 +1,65 @@
+"""What a user is told, judged over a store of recorded chains: the product's own path, with planted lots."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+import pytest
+from test_evaluate import DAYS, recorded
+
+from benchmarks.detection import product
+from benchmarks.detection.product import Product, Told
+from scanner import pipeline, shipped
+from scanner.app import opening
+from scanner.cli import common
+from scanner.store.store import Store
+
+QUIET = "AAA250918C00110000"
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    """Twenty-four sessions of one name in a store."""
+    settings = common.settings_for(shipped.default_config())
+    rules, _ = opening.usable_rules(settings, strict=True)
+    place: Path = tmp_path_factory.mktemp("store")
+    version = pipeline.CALCULATION_VERSION
+    with Store.open(place, summarise=pipeline.summarise, calculation_version=version) as store:
+        opening.remember(store, recorded().partition_by("session_date", maintain_order=True))
+        yield Product(store, rules, settings)
+
+
+@pytest.fixture(scope="module")
+def planted(told: Product) -> list[Told]:
+    """A session with 4,000 lots in a quiet contract; the name is too small for a model of its own."""
+    lots = pl.DataFrame({"session_date": [DAYS[20]], "contract": [QUIET], "lots": [4000]})
+    return list(told.tell(DAYS[20:21], lots))
+
+
+def test_a_planted_block_is_told_first_by_the_contract_it_was_planted_in(planted: list[Told]) -> None:
+    first = planted[0].alerts[0]
+    assert QUIET in product.named(first)
+    assert first.discovery
+    assert product.lost(planted[0], [QUIET], budget=5) == "found"
+
+
+def test_the_alerts_of_a_session_stand_in_the_order_of_the_budget(planted: list[Told]) -> None:
+    places = [product.told_once(alert) for alert in planted[0].alerts]
+    assert places == sorted(places, reverse=True)
+
+
+def test_an_event_that_nothing_names_is_lost_to_what_stopped_it(planted: list[Told]) -> None:
+    untouched = planted[0].ranked.filter(pl.col("family").is_null())["contract"][0]
+    assert product.lost(planted[0], [untouched], 20) == "no family: too few lots, or may be a roll"
+    assert product.lost(planted[0], ["NOT250918C00110000"], 20) == "not judged"
+
+
+def test_without_planted_lots_the_store_is_told_as_it_is(told: Product) -> None:
+    (natural,) = told.tell(DAYS[20:21])
+    volume = natural.ranked.filter(pl.col("contract") == QUIET)["volume"].item()
+    assert (
+        volume
+        == recorded().filter((pl.col("session_date") == DAYS[20]) & (pl.col("contract") == QUIET))["volume"].item()
+    )
