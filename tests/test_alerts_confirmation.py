@@ -69,30 +69,30 @@ def morning(
 )
 def test_half_of_the_flagged_volume_must_have_been_opened(after, verdict):
     """1,000 flagged on 3,000 open: the bar stands at 3,500."""
-    outcome, opened = judge([flagged()], Published(morning((GOOG_235, THURSDAY, after))), FRIDAY)
+    outcome, opened = judge([flagged()], Published(morning((GOOG_235, THURSDAY, after))), FRIDAY, calendar)
     assert outcome is verdict
     assert opened == {GOOG_235: after - 3000}
 
 
 def test_it_waits_until_the_open_interest_describes_the_flagged_session():
-    outcome, _ = judge([flagged()], Published(morning((GOOG_235, WEDNESDAY, 3000))), FRIDAY)
+    outcome, _ = judge([flagged()], Published(morning((GOOG_235, WEDNESDAY, 3000))), FRIDAY, calendar)
     assert outcome is Confirmation.pending
 
 
 def test_it_waits_where_the_vendor_does_not_say_which_session_until_that_can_no_longer_come():
     unsaid = Published(morning((GOOG_235, None, 3900)))
-    assert judge([flagged()], unsaid, FRIDAY)[0] is Confirmation.pending
-    assert judge([flagged()], unsaid, MONDAY)[0] is Confirmation.unconfirmable
+    assert judge([flagged()], unsaid, FRIDAY, calendar)[0] is Confirmation.pending
+    assert judge([flagged()], unsaid, MONDAY, calendar)[0] is Confirmation.unconfirmable
 
 
 def test_it_waits_while_the_underlying_has_not_been_fetched():
     other = Published(morning((NVDA_130, FRIDAY, 10), underlying="NVDA"))
-    assert judge([flagged()], other, MONDAY)[0] is Confirmation.pending
+    assert judge([flagged()], other, MONDAY, calendar)[0] is Confirmation.pending
 
 
 def test_a_figure_that_was_never_seen_cannot_confirm():
     later = Published(morning((GOOG_235, FRIDAY, 9000)))
-    assert judge([flagged()], later, MONDAY)[0] is Confirmation.unconfirmable
+    assert judge([flagged()], later, MONDAY, calendar)[0] is Confirmation.unconfirmable
 
 
 @pytest.mark.parametrize(
@@ -109,12 +109,12 @@ def test_a_figure_that_was_never_seen_cannot_confirm():
 )
 def test_what_no_open_interest_can_tell_is_unconfirmable(changes):
     published = Published(morning((GOOG_235, THURSDAY, 9000)))
-    assert judge([flagged(**changes)], published, FRIDAY)[0] is Confirmation.unconfirmable
+    assert judge([flagged(**changes)], published, FRIDAY, calendar)[0] is Confirmation.unconfirmable
 
 
 def test_a_contract_that_expires_the_next_day_can_still_be_confirmed():
     published = Published(morning((GOOG_235, THURSDAY, 3800)))
-    assert judge([flagged(expiry=FRIDAY)], published, FRIDAY)[0] is Confirmation.confirmed
+    assert judge([flagged(expiry=FRIDAY)], published, FRIDAY, calendar)[0] is Confirmation.confirmed
 
 
 def test_several_contracts_are_judged_by_their_sums():
@@ -122,7 +122,7 @@ def test_several_contracts_are_judged_by_their_sums():
     second = "GOOG250912C00240000"
     group = [flagged(), flagged(contract=second, volume=3000, open_interest=100)]
     published = Published(morning((GOOG_235, THURSDAY, 4900), (second, THURSDAY, 300)))
-    outcome, opened = judge(group, published, FRIDAY)
+    outcome, opened = judge(group, published, FRIDAY, calendar)
     assert outcome is Confirmation.confirmed
     assert opened == {GOOG_235: 1900, second: 200}
 
@@ -239,7 +239,7 @@ def test_on_real_chains_the_share_that_passes_is_the_one_measured_by_others(real
                 open_interest=int(row.open_interest),
                 oi_asof=calendar.previous_session(day),
             )
-            verdict, _ = judge([item], published, following)
+            verdict, _ = judge([item], published, following, calendar)
             assert verdict is (Confirmation.confirmed if passes else Confirmation.faded)
             verdicts.append(bool(passes))
     assert len(verdicts) > 1000

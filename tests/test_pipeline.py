@@ -170,11 +170,11 @@ def test_a_name_that_another_source_served_never_meets_the_history_of_the_first(
     keep(store, DAYS[:3])
     served = [("DEF", "test"), ("GHI", "test"), ("ABC", "other")]
     chain = pl.concat(built_chain(DAYS[3], underlying=name, source=source) for name, source in served)
-    memory = Memory.of(store, chain.sort("root", "expiry", "strike", "right"))
+    memory = Memory.of(store, chain.sort("root", "expiry", "strike", "right"), calendar)
     assert memory.panel.underlyings == ()
     assert memory.panel.source == "test"
     assert [note for note in memory.notes if note.startswith("ABC: from other")]
-    of_one_source = Memory.of(store, chain.with_columns(source=pl.lit("test")))
+    of_one_source = Memory.of(store, chain.with_columns(source=pl.lit("test")), calendar)
     assert of_one_source.panel.underlyings == ("ABC",)
 
 
@@ -210,7 +210,7 @@ def test_a_chain_of_adjusted_contracts_alone_is_measured_without_ratios(store):
 def test_history_of_another_source_is_named_for_the_names_it_cannot_serve(store):
     keep(store, DAYS[:3])
     chain = pl.concat(built_chain(DAYS[3], underlying=name, source="other") for name in ("ABC", "DEF"))
-    memory = Memory.of(store, chain)
+    memory = Memory.of(store, chain, calendar)
     assert memory.notes == (
         "the store holds 3 sessions of these names from test, but volumes of different vendors do not compare, so none "
         "of them is used: the history of other starts now",
