@@ -137,6 +137,6 @@ def main(arguments: list[str]) -> int:
             print(f"{name:<32} {figure}")
     if options.profile:
         profile = cProfile.Profile()
-        profile.runcall(price_chain, _later(market, 60), sides=sides)
+        profile.runcall(price_chain, _later(market, 60), sides=sides, calendar=Calendar.standard())
         pstats.Stats(profile).sort_stats("tottime").print_stats(25)
     return 0

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 import numpy as np
 import polars as pl
 import pytest
+from standard import calendar
 
 from scanner.activity import opening
 from scanner.activity.geometry import Places
@@ -54,6 +55,7 @@ def panel(seed: int = 5, asof: np.datetime64 | None = None) -> Panel:
         ("ABC",),
         np.full((1, SESSIONS), 100.0),
         told,
+        calendar,
     )
 
 
