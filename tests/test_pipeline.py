@@ -203,6 +203,19 @@ def test_a_chain_holds_each_contract_once_whoever_gives_it_twice_and_it_is_said(
     assert "ABC: test gave it again; the chain it gave first counts" in received.notes
 
 
+def test_of_a_name_in_two_spellings_within_one_answer_the_first_counts_and_it_is_said():
+    now = calendar.session_close(DAYS[0])
+    other = built_chain(DAYS[0], underlying="ABC")
+    first, again = (
+        built_chain(DAYS[0], underlying=name, root="BRKB", strikes=strikes)
+        for name, strikes in (("BRK.B", (90.0, 95.0)), ("BRK/B", (100.0, 105.0)))
+    )
+    received = receive([Repeating("test", one=pl.concat([first, other, again]))], Request(("BRK-B",), None, now, "x"))
+    assert received.chain is not None
+    assert received.chain.equals(pl.concat([other, first]))
+    assert received.notes == ["BRKB: test gave it again; the chain it gave first counts"]
+
+
 def test_a_name_that_came_in_another_spelling_is_not_asked_for_again():
     now = calendar.session_close(DAYS[0])
     served = built_chain(DAYS[0], underlying="BRK.B", root="BRKB")
