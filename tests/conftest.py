@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,6 +35,16 @@ def postgresql_server() -> Iterator[str]:
         pytest.skip(reason)
     with databases.server() as url:
         yield url
+
+
+@pytest.fixture(autouse=True)
+def unconfigured_logging() -> Iterator[None]:
+    """Give back the package's logger as it was: commands that run inside a test's process hand it to stderr."""
+    package = logging.getLogger("scanner")
+    before = package.handlers[:], package.propagate, package.level
+    yield
+    package.handlers, package.propagate = before[0], before[1]
+    package.setLevel(before[2])
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -221,7 +221,7 @@ def first_day(days: tuple[int, ...]) -> pl.DataFrame:
         volume=pl.when(pl.col("strike") == 104.0).then(5000).otherwise(3),
     )  # fmt: skip
     chain = chain.with_columns(contract=symbology.format_osi_column()).sort("root", "expiry", "strike", "right")
-    nothing = Panel.empty()
+    nothing = Panel.empty(calendar=calendar)
     return activity.fit(nothing).score(chain, nothing)
 
 

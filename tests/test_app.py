@@ -10,9 +10,11 @@ import polars as pl
 import pytest
 from built_chains import built_chain
 from polars.testing import assert_frame_equal
+from standard import calendar
 
 from scanner import app, errors
-from scanner.market import calendar, chain
+from scanner.market import chain
+from scanner.market.calendar import NEW_YORK
 
 FRIDAY = date(2026, 8, 7)
 CLOSE = calendar.session_close(FRIDAY)
@@ -130,7 +132,7 @@ def test_a_frame_that_is_no_chain_is_an_error_that_says_why(settings, damage, sa
 
 
 def test_columns_that_may_be_null_may_be_left_out(settings):
-    needed = [column.name for column in chain.COLUMNS if column.required]
+    needed = [column.name for column in chain.COLUMNS if not column.can_be_missing]
     told_by_root = ("contract", "multiplier", "exercise_style", "settlement", "nonstandard")
     bare = built_chain(FRIDAY).select(name for name in needed if name not in told_by_root)
     assert app.scan(chain=app.to_pandas(bare), settings=settings).scan.contracts == 20
@@ -183,5 +185,5 @@ def test_where_nothing_is_stored_the_error_says_so(settings):
 
 def test_a_moment_may_be_text_a_date_or_a_moment_with_its_zone(settings):
     frame = built_chain(FRIDAY)
-    for as_of in ("2026-08-07", FRIDAY, CLOSE, CLOSE.astimezone(calendar.NEW_YORK)):
+    for as_of in ("2026-08-07", FRIDAY, CLOSE, CLOSE.astimezone(NEW_YORK)):
         assert app.chain("ABC", chain=frame, as_of=as_of, settings=settings).moment == CLOSE.astimezone(UTC)

@@ -12,13 +12,14 @@ import polars as pl
 import pytest
 from alert_samples import scan
 from built_chains import built_chain
+from standard import calendar
 
 from scanner import fields, pipeline, ruleset
 from scanner.alerts import drafts
 from scanner.fields import FIELDS, SCOPES, Field, Kind, OnSplit, Rows, Unit
 from scanner.history import panel
 from scanner.history.panel import Panel
-from scanner.market import calendar, chain
+from scanner.market import chain
 from scanner.metrics import underlying
 from scanner.metrics.measure import KnownBefore
 from scanner.outputs import chain_table, document
@@ -162,7 +163,7 @@ def test_a_new_field_is_a_row_and_a_computation(tmp_path: Path) -> None:
     session = date(2026, 7, 23)
     judged = pipeline.judge(
         built_chain(session, volume=[*range(1, 20), 700]),
-        KnownBefore(Panel.empty("test")),
+        KnownBefore(Panel.empty("test", calendar=calendar)),
         calendar.session_close(session),
         loaded.rules,
     )

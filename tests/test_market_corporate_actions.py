@@ -11,7 +11,7 @@ import pytest
 from built_chains import Recorded, built_chain, unpriced_rows
 from standard import open_store
 
-from scanner import pipeline, quality
+from scanner import quality
 from scanner.errors import SourceError
 from scanner.market.corporate_actions import Actions, Rename, Split, read_renames
 from scanner.store.importing import ImportReport, import_chains
@@ -253,10 +253,10 @@ def test_what_a_split_does_to_all_that_is_remembered_of_a_name() -> None:
 
 def test_a_session_before_a_split_whose_source_gave_no_price_is_restated_too(tmp_path: Path) -> None:
     """Its price is the one that calls and puts imply: calls less puts are 100 - strike, a forward of 100."""
-    with Store.open(tmp_path, summarise=pipeline.summarise, calculation_version=pipeline.CALCULATION_VERSION) as opened:
+    with open_store(tmp_path) as opened:
         take(opened, built_chain(date(2026, 7, 1), spot=None))
     (tmp_path / "events.csv").write_text("underlying,date,kind,value,when\nABC,2026-07-02,split,4:1,\n", "utf-8")
-    with Store.open(tmp_path, summarise=pipeline.summarise, calculation_version=pipeline.CALCULATION_VERSION) as opened:
+    with open_store(tmp_path) as opened:
         opened.catch_up()
         panel = opened.history.panel("test", ["ABC"], before=date(2026, 7, 2))
     assert panel.spot[0].tolist() == pytest.approx([25.0], rel=0.02)

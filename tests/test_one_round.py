@@ -11,11 +11,11 @@ from typing import Any
 import polars as pl
 import pytest
 from built_chains import built_chain
+from standard import calendar
 
 from scanner import pipeline, quality, ruleset, shipped
-from scanner.app import configured, opening, reporting, scanning
+from scanner.app import opening, preparing, reporting, scanning
 from scanner.config import PricingSettings, Settings, StoreSettings
-from scanner.market import calendar
 from scanner.metrics import summary
 from scanner.outputs.result import ScanResult
 from scanner.pricing import chain as pricing
@@ -110,7 +110,7 @@ def test_a_replay_and_a_report_measure_each_session_once(tmp_path: Path, counts)
         scan(settings, market(day))
     counts.clear()
     with opening.open_history(settings) as store, opening.forgetful_state() as state:
-        replayed = pipeline.replay(configured.setup(settings, store, state, RULES), None, None, DAYS[0], DAYS[2])
+        replayed = pipeline.replay(preparing.setup(settings, store, state, RULES), None, None, DAYS[0], DAYS[2])
         assert len(list(replayed)) == 3
     assert counts == dict.fromkeys(ONCE, 3)
     counts.clear()
@@ -211,7 +211,7 @@ def test_what_was_measured_beside_a_past_that_has_changed_since_is_derived_anew(
         # Another process imports the session before while this one judges.
         store.snapshots.write(market(DAYS[0]), "import")
         store.catch_up()
-        setup = configured.setup(Settings(), store, None)
+        setup = preparing.setup(Settings(), store, None)
         verdicts = quality.judge(chain, memory.panel, memory.earlier, moment)
         priced = setup.methods.pricing.price(quality.apply(chain, verdicts)[0])
         assert memory.keep("scan", priced, verdicts, moment) == []

@@ -117,7 +117,9 @@ def test_sums_of_an_underlying_can_be_asked_for_by_rules(tmp_path):
     rules = ruleset.load([tmp_path])
     assert rules.problems == ()
     chain = built_chain(DAYS[0], volume=10, open_interest=100)
-    judged = pipeline.judge(chain, KnownBefore(Panel.empty("test")), calendar.session_close(DAYS[0]), rules.rules)
+    judged = pipeline.judge(
+        chain, KnownBefore(Panel.empty("test", calendar=calendar)), calendar.session_close(DAYS[0]), rules.rules
+    )
     assert judged.judgement.findings["message"].unique().sort().to_list() == ["50,000 and 50,000", "curve, mid"]
 
 

@@ -8,9 +8,10 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 from alert_samples import FRIDAY, MONDAY, THURSDAY, THURSDAY_CLOSE, SampleRule, at, finding, findings, frames, scan
@@ -38,13 +39,21 @@ def file_state(tmp_path: Path) -> Iterator[State]:
         yield opened
 
 
-def raise_alert(state: State, moment: datetime = THURSDAY_CLOSE, **changes) -> str:
+# So rare, with so rare money, that an alert may be high.
+RARE = {
+    "once_in_sessions": 60.0, "family": "one session", "combined_surprise": 7.2, "premium_surprise": 2.0, "story": 1,
+}  # fmt: skip
+
+
+def raise_alert(
+    state: State, moment: datetime = THURSDAY_CLOSE, measured: Mapping = MappingProxyType({}), **changes
+) -> str:
     made = update(
         findings(finding(**changes)),
         [SampleRule()],
         state,
         scan(moment, moment.date()),
-        frames(),
+        frames(**measured),
         budget=20,
         false_discovery_rate=0.1,
     )
@@ -85,7 +94,7 @@ def test_an_id_may_be_shortened_while_it_is_unique(state):
 
 
 def test_alerts_come_newest_session_first_and_can_be_narrowed(state):
-    old = raise_alert(state)
+    old = raise_alert(state, measured=RARE)
     new = raise_alert(state, at(MONDAY, 20), severity="notice")
     with state.read() as ledger:
         assert [alert.alert_id for alert in ledger.alerts()] == [new, old]

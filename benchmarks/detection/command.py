@@ -31,10 +31,8 @@ from benchmarks.detection.ablations import ABLATIONS
 from benchmarks.detection.intraday import by_time_of_day
 from benchmarks.detection.published import RULES
 from benchmarks.detection.tape import Tape
-from scanner import shipped
 from scanner.alerts.model import Alert, Status
-from scanner.app import opening
-from scanner.cli import common
+from scanner.app import configuring, opening
 
 LEAST_HISTORY = 12
 PLANTED = 4
@@ -60,7 +58,7 @@ def main(arguments: list[str]) -> int:
     if not models:
         print(f"{options.data}: no session has {LEAST_HISTORY} trusted sessions before it", file=sys.stderr)
         return 2
-    settings = common.settings_for(shipped.default_config())
+    settings = configuring.built_in()
     rules, _ = opening.usable_rules(settings, strict=True)
     with product.imported(options.data, rules, settings) as told:
         result = run(tape, models, told, options)

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import date
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -24,11 +24,14 @@ from scanner import pipeline
 from scanner.activity import VolumeModel
 from scanner.alerts.model import Alert, HeldBack, ScanMeta, Status
 from scanner.alerts.stories import NAMED
+from scanner.app import preparing
 from scanner.config import Settings
+from scanner.history.known_before import KnownBefore
 from scanner.history.panel import Panel
-from scanner.metrics.measure import KnownBefore, Methods
+from scanner.metrics.measure import Methods
 from scanner.ruleset import Rule
 from scanner.sources.files import read_recorded
+from scanner.sources.receiving import newest_quotes
 from scanner.store.importing import ImportReport, import_chains
 from scanner.store.state import FILE_NAME, State
 from scanner.store.store import Store
@@ -82,13 +85,14 @@ class Product:
         if planted is not None:
             chain, panel = _with_lots(chain, planted, session), _with_past_lots(panel, planted)
             model = model.onto(panel, self.store.events)
-        moment = pipeline.newest_quotes(chain)
+        moment = newest_quotes(chain)
         known = KnownBefore(panel, events=self.store.events)
-        methods = Methods(pipeline.configured_pricing(self.settings), lambda panel, events: model)
-        judged = pipeline.judge(chain, known, moment, self.rules, methods)
+        setup = preparing.setup(self.settings, self.store, state, self.rules)
+        setup = replace(setup, methods=Methods(setup.methods.pricing, lambda panel, events: model))
+        judged = pipeline.judge(chain, known, moment, self.rules, setup.methods)
         meta = ScanMeta(f"told-{session}", moment, moment, self.source, simulated=False, calculation_version="",
                         session_date=session)  # fmt: skip
-        result = pipeline.conclude(judged, panel, self.rules, self.settings.alerts, state, meta)
+        result = pipeline.conclude(judged, panel, setup, meta)
         standing = [alert for alert in result.alerts if alert.status is not Status.closed]
         return Told(
             session,
@@ -176,10 +180,10 @@ def lost(told: Told, contracts: Sequence[str], budget: int) -> str:
 @contextmanager
 def imported(folder: Path, rules: Sequence[Rule], settings: Settings) -> Iterator[Product]:
     """Recorded chains of a folder in a store that is gone afterwards."""
-    summarise = partial(pipeline.summarise, curve=pipeline.configured_curve(settings))
+    calendar = settings.exchange_calendar
     with (
         TemporaryDirectory(prefix="scanner-benchmark-") as place,
-        Store.open(Path(place), summarise=summarise, calculation_version=pipeline.CALCULATION_VERSION) as store,
+        Store.open(Path(place), calendar=calendar, pricing=preparing.pricing(settings)) as store,
     ):
-        import_chains(store, read_recorded(folder), ImportReport())
+        import_chains(store, read_recorded(folder, calendar=calendar), ImportReport())
         yield Product(store, rules, settings)

@@ -117,6 +117,7 @@ ROWS: tuple[Field, ...] = (
     _row.false_discovery_rate("volume_q", "false-discovery rate of the scan if this and all rarer are flagged", missing.SCORE),
     _row.number("once_in_sessions", Unit.sessions, "in how many sessions as much comes once on this watchlist, counted over its past; below 1, several times a session", "no rare volume of 10 lots or more, a suspected roll, or fewer than six sessions to count over", low=0),
     _row.text("family", "what it is ranked as: a volume of one session, a new strike, or a build-up over several", "no rare volume of 10 lots or more, or a suspected roll", choices=FAMILIES),
+    _row.integer("story", Unit.counted, "number, within a scan, of what is told together with it", "no rare volume of 10 lots or more, or a suspected roll"),
     _row.surprise("premium_surprise", "of at least as much premium in one story of the name in a session", missing.SCORE),
     _row.integer("days_to_earnings", Unit.days, "calendar days to the next earnings date", missing.EVENTS),
     _row.integer("days_to_ex_date", Unit.days, "calendar days to the next ex-dividend date after the session", missing.EVENTS, low=1),

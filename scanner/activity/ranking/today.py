@@ -95,7 +95,7 @@ def _stories(contracts: pl.DataFrame, few: pl.DataFrame, day: Day, told: NDArray
     rows = few.with_columns(place.alias("place"), links=pl.col("combined_surprise") >= LEAST_LINKED)
     story = np.full(len(told), -1, np.int64)
     story[told] = linked(rows.filter(pl.Series(told)))
-    return pl.Series("story", story).replace(-1, None)
+    return pl.Series("story", story, dtype=pl.Int64).replace(-1, None)
 
 
 def _money(premium: pl.Series, story: pl.Series, name: NDArray[np.int64], past: Past | None) -> pl.Series:

@@ -7,14 +7,12 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from test_evaluate import DAYS, recorded
+from standard import open_store
+from test_benchmarks_detection import DAYS, recorded
 
 from benchmarks.detection import product
 from benchmarks.detection.product import Product, Told
-from scanner import pipeline, shipped
-from scanner.app import opening
-from scanner.cli import common
-from scanner.store.store import Store
+from scanner.app import configuring, opening
 
 QUIET = "AAA250918C00110000"
 
@@ -22,11 +20,10 @@ QUIET = "AAA250918C00110000"
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     """Twenty-four sessions of one name in a store."""
-    settings = common.settings_for(shipped.default_config())
+    settings = configuring.built_in()
     rules, _ = opening.usable_rules(settings, strict=True)
     place: Path = tmp_path_factory.mktemp("store")
-    version = pipeline.CALCULATION_VERSION
-    with Store.open(place, summarise=pipeline.summarise, calculation_version=version) as store:
+    with open_store(place) as store:
         opening.remember(store, recorded().partition_by("session_date", maintain_order=True))
         yield Product(store, rules, settings)
 
