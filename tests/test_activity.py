@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -180,6 +181,30 @@ def test_a_day_busy_in_every_contract_is_a_surprise_of_the_underlying_and_not_of
     assert surprises["AAA"] > 2 > surprises["BBB"]
     mine = scored.filter(pl.col("underlying") == "AAA")
     assert (mine["volume_surprise"] >= 3).sum() <= 2
+
+
+def test_two_underlyings_that_list_one_root_have_strikes_and_expiries_of_their_own() -> None:
+    """One has the calls of a root and the other its puts, so that their rows alternate."""
+    whole = remembered()
+    rights = dict(zip(NAMES, ("C", "P"), strict=True))
+    own = whole.contracts["right"].cast(pl.String) == whole.contracts["underlying"].replace_strict(rights)
+    contracts = whole.contracts.filter(own).with_columns(root=pl.lit("X")).sort("root", "expiry", "strike", "right")
+    contracts = contracts.with_columns(contract=symbology.format_osi_column())
+    volume = np.random.default_rng(1).poisson(5, (len(contracts), SESSIONS)).astype(np.float32)
+    matrices = {name: getattr(whole, name)[: len(contracts)] for name in ("open_interest", "iv", "delta", "mid")}
+    panel = replace(whole, contracts=contracts, volume=volume, **matrices)
+    model = activity.fit(panel)
+    today = np.full(len(contracts), 5.0)
+    block = int(contracts.with_row_index().filter(underlying="AAA", strike=100.0)["index"][0])
+    today[block] = 5000.0
+    scored = model.score(chain_of(panel, today), panel)
+    strikes = activity.strike_surprises(model, scored)
+    expiries = activity.expiry_surprises(model, scored, panel)
+    assert strikes.height == strikes.select("underlying", "expiry", "strike").n_unique() == 2 * 4 * 15
+    assert expiries.height == expiries.select("underlying", "expiry").n_unique() == 2 * 4
+    for found in (strikes, expiries):
+        loud = found.filter(pl.col("volume_surprise") > 3).select("underlying", "expiry")
+        assert loud.rows() == [("AAA", contracts["expiry"][block])]
 
 
 def test_scoring_keeps_rows_order_and_other_columns(model: activity.VolumeModel, panel: Panel) -> None:

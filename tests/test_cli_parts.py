@@ -338,6 +338,33 @@ def test_a_clock_may_be_some_minutes_off(tmp_path: Path, morning: datetime, ahea
     assert len(stored(tmp_path / "store")) == taken
 
 
+@pytest.mark.parametrize(
+    ("now", "quoted", "columns"),
+    [
+        # Half past six in New York, quoted at eight: before the open, when the newest close is Friday's.
+        (datetime(2026, 8, 3, 10, 30, tzinfo=UTC), datetime(2026, 8, 3, 12, 0, tzinfo=UTC), TIMED),
+        # Saturday, quoted on Sunday, with Friday's label beside it and without.
+        (datetime(2026, 8, 1, 12, 0, tzinfo=UTC), datetime(2026, 8, 2, 12, 0, tzinfo=UTC), TIMED),
+        (datetime(2026, 8, 1, 12, 0, tzinfo=UTC), datetime(2026, 8, 2, 12, 0, tzinfo=UTC), ("quote_time", *LABELLED)),
+        # A quarter past four, quoted at eight in the evening.
+        (datetime(2026, 7, 31, 20, 15, tzinfo=UTC), datetime(2026, 8, 1, 0, 0, tzinfo=UTC), TIMED),
+    ],
+)
+def test_a_stated_time_to_come_is_refused_though_the_market_is_shut_at_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, now: datetime, quoted: datetime, columns: tuple[str, ...]
+) -> None:
+    friday = date(2026, 7, 31)
+    monkeypatch.setattr(clock, "right_now", lambda: now)
+    path = tmp_path / "early.csv"
+    write(path, chain(session=friday, quote_time=quoted), columns)
+    ran = run("import", path, "--store", tmp_path / "store")
+    assert f"its quotes are of {quoted:%Y-%m-%d %H:%M} UTC, which has not come yet" in " ".join(ran.stdout.split())
+    assert stored(tmp_path / "store", session=friday) == []
+    monkeypatch.setattr(clock, "right_now", lambda: quoted - timedelta(minutes=4))
+    run("import", path, "--store", tmp_path / "store")
+    assert len(stored(tmp_path / "store", session=friday)) == 1
+
+
 def test_a_time_of_a_file_that_has_not_come_yet_is_not_believed(tmp_path: Path, morning: datetime) -> None:
     path = tmp_path / "ABC_20270803T200000Z.csv"
     yahoo_file(path, chain(session=date(2026, 7, 31)), traded="2026-07-31 19:31:07+00:00")

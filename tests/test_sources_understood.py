@@ -293,6 +293,57 @@ def test_volatility_above_five_that_no_price_explains_is_left_out_and_said(tmp_p
     assert "no prices tell whether in percent" in reasons(recorded)[0][1]
 
 
+def volatilities(folder: Path, given: dict[str, list[str]]) -> list[RecordedChain]:
+    """A chain without prices: for each expiry the volatilities of its calls from the strike of 90 on."""
+    rows = [
+        f"2026-08-20,ACME,{expiry},{90 + number},C,,,10,100,{text},100"
+        for expiry, texts in given.items()
+        for number, text in enumerate(texts)
+    ]
+    return canonical(folder, *rows, header=WITH_IV)
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ({"2026-09-18": ["0.30"] * 4 + ["30"] + ["0.30"] * 5}, [0.3] * 4 + [None] + [0.3] * 5),
+        ({"2026-09-18": ["0.30", "30%", "30", "0.31", "30.00 %"] * 2}, [0.3, 0.3, None, 0.31, 0.3] * 2),
+        ({"2026-09-18": ["30", "0.30"] * 6}, [None, 0.3] * 6),
+        # An expiry of one contract is held against the others.
+        ({"2026-09-18": ["0.30"] * 6, "2026-10-16": ["28"]}, [0.3] * 6 + [None]),
+    ],
+)
+def test_a_bare_percent_among_decimals_is_left_out_and_said(
+    tmp_path: Path, given: dict[str, list[str]], kept: list[float | None]
+) -> None:
+    recorded = volatilities(tmp_path, given)
+    frame = only(recorded).sort("expiry", "strike")
+    assert frame["vendor_iv"].to_list() == kept
+    ((_, reason),) = reasons(recorded)
+    assert "where those around it are near 0.3; left out" in reason
+    assert recorded[0].refusals[0].rows == kept.count(None)
+
+
+def test_a_wing_that_rises_strike_by_strike_is_no_percent(tmp_path: Path) -> None:
+    """From 20 % to 1,000 %, fifty times as much, each strike a quarter above the one before it."""
+    wing = [round(0.2 * 1.25**step, 4) for step in range(18)]
+    recorded = volatilities(tmp_path, {"2026-08-21": [str(value) for value in reversed(wing)]})
+    assert only(recorded)["vendor_iv"].to_list() == wing[::-1]
+    assert reasons(recorded) == []
+
+
+def test_a_decimal_among_percent_is_not_divided_by_a_hundred(tmp_path: Path) -> None:
+    """At 30 % and 29 days call and put at the money cost 6.76 together, as above."""
+    rows = [
+        f"2026-08-20,ACME,2026-09-18,{strike},{right},3.33,3.43,10,100,{iv},100"
+        for strike, iv in ((99, 30), (100, 30), (101, 30), (102, 0.3))
+        for right in ("C", "P")
+    ]
+    recorded = canonical(tmp_path, *rows, header=WITH_IV)
+    assert only(recorded)["vendor_iv"].to_list() == [0.3] * 6 + [None] * 2
+    assert any("where those around it are near 30; left out" in reason for _, reason in reasons(recorded))
+
+
 # Dates that no chain can have
 
 GOOD_OPTION = {

@@ -59,8 +59,8 @@ def maturity_of(days: NDArray[np.integer]) -> NDArray[np.int64]:
 def both_rights(surprise: NDArray[np.float64], strike: NDArray[np.integer]) -> NDArray[np.float64]:
     """Raw surprise of the call and the put of each strike together, by the same law as a run of two.
 
-    ``strike`` numbers the strikes of the rows from 0, ascending; the result has one value a strike. A strike with one
-    listed right has that right's surprise.
+    ``strike`` numbers the strikes of the rows from 0, without gaps; the result has one value a strike. A strike with
+    one listed right has that right's surprise.
     """
     total = np.bincount(strike, np.maximum(surprise, 0.0))
     evidence = total * np.log(10.0)

@@ -62,13 +62,14 @@ def underlying_surprises(model: VolumeModel, contracts: pl.DataFrame, panel: Pan
 def strike_surprises(model: VolumeModel, contracts: pl.DataFrame) -> pl.DataFrame:
     """``underlying root expiry strike volume_surprise`` of a scored chain: both rights together, one session.
 
-    ``contracts`` is sorted by root, expiry, strike and right. Null where neither right has a surprise.
+    Null where neither right has a surprise. Two underlyings may list the same root: each has strikes of its own.
     """
     key = ["underlying", "root", "expiry", "strike"]
-    number = contracts.select(pl.struct("root", "expiry", "strike").rle_id()).to_series().to_numpy()
+    strikes = contracts.group_by(key, maintain_order=True).agg(known=pl.col("volume_surprise").is_not_null().any())
+    numbered = strikes.select(key).with_row_index("number")
+    number = contracts.select(key).join(numbered, on=key, how="left", maintain_order="left")["number"].to_numpy()
     raw = both_rights(contracts["volume_surprise"].fill_null(0.0).to_numpy(), number)
     surprise = model.learned.strike.apply(raw, np.zeros(len(raw), np.int64))
-    strikes = contracts.group_by(key, maintain_order=True).agg(known=pl.col("volume_surprise").is_not_null().any())
     judged = strikes["known"].to_numpy()
     return strikes.select(key).with_columns(_nullable("volume_surprise", surprise, judged))
 
@@ -83,9 +84,12 @@ def expiry_surprises(model: VolumeModel, contracts: pl.DataFrame, panel: Panel) 
     )
     places = model.layout.places
     firsts = np.flatnonzero(np.diff(places.group, prepend=-1))
-    past = panel.contracts[firsts].select(key).with_columns(entity=pl.Series(places.group[firsts]))
+    # Where two underlyings list the same root their rows alternate, and an expiry is in many groups.
+    groups = panel.contracts[firsts].select(key)
+    past = groups.unique(maintain_order=True).with_row_index("entity").cast({"entity": pl.Int32})
+    entity = groups.join(past, on=key, how="left", maintain_order="left")["entity"].to_numpy()[places.group]
     at = today.join(past, on=key, how="left", maintain_order="left")["entity"].fill_null(-1).to_numpy()
-    totals = _totals(model, panel, np.ones(panel.volume.shape, bool), places.group, len(firsts))
+    totals = _totals(model, panel, np.ones(panel.volume.shape, bool), entity, past.height)
     name = panel.underlying_rows(today["underlying"])
     judged = today["known"].to_numpy() & (_at(model.good_sessions, name, 0) >= GOOD_SESSIONS)
     surprise = total_surprise(*totals, today["total"].to_numpy(), today["usual"].to_numpy(), at)

@@ -101,12 +101,13 @@ def build(rows: pl.DataFrame, payload: Payload, findings: Findings) -> Built:
     asof = open_interest_session(known_at, calendar) if known_at else _previous(session, calendar)
     rows = _dated_open_interest(rows, asof)
     notes = [*_assumed_roots(rows, calendar), told.how]
+    stated = quote_time
     if quote_time is None:
         quote_time, how = _quote_time(session, _newest(rows, "last_trade_time"), seen_at, payload)
         notes.append(how)
-    label = _first(rows, "quote_time") is not None
-    quote_time = stamped(quote_time, session, _first(rows, "underlying"), calendar, label=label)
-    early = _not_yet(session, quote_time, payload, timed=timed)
+    quote_time = stamped(quote_time, session, _first(rows, "underlying"), calendar, label=stated is not None)
+    # A time that is stated is held against the clock as it is: before the open it becomes that of a close long past.
+    early = _not_yet(session, stated or quote_time, payload, timed=timed)
     if early:
         findings.add(early, rows["line"][0], rows.height)
         return Built()

@@ -28,6 +28,9 @@ _SELDOM_ABOVE, _NEVER_BELOW_IN_PERCENT, _FEWEST = 3.0, 5.0, 10
 # Percent are a hundred times the decimal; what the straddle tells is right to within a factor of two or three.
 _LIKE_PERCENT = (30.0, 300.0)
 _SHORTEST_DAYS = 5
+# A contract's volatility is of the size of those around it, its expiry's and the nine nearest strikes' among them: by a
+# quarter of them, for half a column may be written in percent. No wing is as steep as thirty times that.
+_BESIDE, _QUARTER, _FEWEST_BESIDE = 9, 0.25, 3
 
 
 def possible(rows: pl.DataFrame, session: date, calendar: Calendar, findings: Findings) -> pl.DataFrame:
@@ -113,18 +116,53 @@ def _vendor_volatility(rows: pl.DataFrame, session: date, findings: Findings) ->
     if "vendor_iv" not in rows.columns:
         return rows
     given = rows["vendor_iv"].drop_nulls()
-    usual = given.quantile(0.25)
+    usual = given.quantile(_QUARTER)
     if usual is None or usual <= _SELDOM_ABOVE:
-        return rows
+        around = _around(rows, _QUARTER).list.max()
+        high = (rows["vendor_iv"] > _NEVER_BELOW_IN_PERCENT) & (rows["vendor_iv"] >= _LIKE_PERCENT[0] * around)
+        return _written_otherwise(rows, high, around, findings)
     ratio = _times_the_straddle(rows, session)
     if ratio is not None and _LIKE_PERCENT[0] <= ratio <= _LIKE_PERCENT[1]:
         findings.add(f"vendor_iv is in percent (three quarters of it above {usual:.4g}): read as such", None, 0)
-        return rows.with_columns(pl.col("vendor_iv") / 100)
+        around = _around(rows, 1 - _QUARTER).list.min()
+        low = (rows["vendor_iv"] < _NEVER_BELOW_IN_PERCENT) & (rows["vendor_iv"] * _LIKE_PERCENT[0] <= around)
+        return _written_otherwise(rows, low, around, findings).with_columns(pl.col("vendor_iv") / 100)
     if ratio is None and usual >= _NEVER_BELOW_IN_PERCENT and len(given) >= _FEWEST:
         reason = f"three quarters of vendor_iv are above {usual:.4g}, and no prices tell whether in percent; left out"
         findings.add(reason, rows["line"][0], len(given))
         return rows.with_columns(vendor_iv=pl.lit(None, dtype=pl.Float64))
     return rows
+
+
+def _around(rows: pl.DataFrame, quantile: float) -> pl.Series:
+    """A quantile of the volatilities of each row's expiry and one of those of the strikes beside it, as a list.
+
+    Where an expiry has too few it is the whole chain's.
+    """
+    value = pl.col("vendor_iv")
+    beside = value.rolling_quantile(quantile, "nearest", window_size=_BESIDE, min_samples=1, center=True)
+    expiry = pl.concat_list(beside.over("expiry"), value.quantile(quantile).over("expiry"))
+    given = rows.select("expiry", "strike", "vendor_iv").with_row_index().drop_nulls("vendor_iv")
+    told = given.sort("expiry", "strike").select(
+        "index",
+        around=pl.when(pl.len().over("expiry") >= _FEWEST_BESIDE)
+        .then(expiry)
+        .otherwise(pl.concat_list(value.quantile(quantile))),
+    )
+    index = rows.select(pl.int_range(pl.len(), dtype=pl.get_index_type()).alias("index"))
+    return index.join(told, on="index", how="left", maintain_order="left")["around"]
+
+
+def _written_otherwise(rows: pl.DataFrame, wrong: pl.Series, around: pl.Series, findings: Findings) -> pl.DataFrame:
+    """Null volatilities that are written in percent among decimals, or as decimals among percent."""
+    wrong = wrong.fill_null(value=False)
+    if not wrong.any():
+        return rows
+    first = int(wrong.arg_max() or 0)
+    contract, value = rows["contract"][first], rows["vendor_iv"][first]
+    reason = f"vendor_iv {value:g} of {contract}, where those around it are near {around[first]:.3g}; left out"
+    findings.add(reason, rows["line"][first], int(wrong.sum()))
+    return rows.with_columns(vendor_iv=rows["vendor_iv"].set(wrong, None))
 
 
 def _times_the_straddle(rows: pl.DataFrame, session: date) -> float | None:

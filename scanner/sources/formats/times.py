@@ -30,6 +30,8 @@ _ZONE_LETTERS = re.compile(r"(?<=[\d .(\[])(?P<letters>[A-Z]{2,5})(?=[)\] ]|$)")
 _CLOCK = re.compile(r"(?<!\d)(\d{1,2})(?: ?[:h] ?|\.)(\d{2})(?:[:.](\d{2})(?:\.\d+)?)?(?![\d.]*\d)")
 _BARE_OFFSET = re.compile(r"(?<=[\d]) ?(?P<sign>[+-])(?P<hours>\d{2}):?(?P<minutes>\d{2})?$")
 _SLASHED = re.compile(r" *(\d{1,2})/(\d{1,2})/\d{4}(?!\d)")
+# RFC 3339 allows both letters of its form in either case.
+_SMALL_LETTERS = re.compile(r"(?<=\d)t(?=\d)|(?<=[\d ])z$")
 _KNOWN = (datetime(FIRST.year, 1, 1, tzinfo=UTC), datetime(LAST.year + 1, 1, 1, tzinfo=UTC))
 NOT_UNDERSTOOD = f"no time from {FIRST.year} to {LAST.year} in a form that is known"
 _LETTERS: dict[str, tzinfo] = {
@@ -120,7 +122,7 @@ def moment(text: str, zone: tzinfo, ambiguous: languages.Order = "slash") -> dat
 
     ``ambiguous`` is as in :func:`scanner.sources.formats.languages.read_date`.
     """
-    text = languages.plain(text)
+    text = _SMALL_LETTERS.sub(lambda found: found[0].upper(), languages.plain(text))
     try:
         if _EPOCH.fullmatch(text):
             return _epoch(text) or _compact(text, zone)
@@ -136,7 +138,7 @@ def day(text: str, ambiguous: languages.Order = "month") -> date | None:
 
     ``8/9/2026`` is August, as Americans write it, unless ``ambiguous`` says otherwise.
     """
-    text = languages.plain(text)
+    text = _SMALL_LETTERS.sub(lambda found: found[0].upper(), languages.plain(text))
     try:
         if _EPOCH.fullmatch(text):
             digits = text.partition(".")[0]
