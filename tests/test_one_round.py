@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 import pytest
 from built_chains import built_chain
-from standard import calendar
+from standard import calendar, open_store
 
 from scanner import pipeline, quality, ruleset, shipped
 from scanner.app import opening, preparing, reporting, scanning
@@ -206,14 +206,14 @@ def test_a_session_judged_as_of_before_its_quotes_is_not_kept_as_it_was_judged(t
 def test_what_was_measured_beside_a_past_that_has_changed_since_is_derived_anew(tmp_path: Path) -> None:
     chain = market(DAYS[1])
     moment = calendar.session_close(DAYS[1])
-    with Store.open(tmp_path) as store:
-        memory = Memory.of(store, chain)
+    with open_store(tmp_path) as store:
+        memory = Memory.of(store, chain, calendar)
         # Another process imports the session before while this one judges.
         store.snapshots.write(market(DAYS[0]), "import")
         store.catch_up()
         setup = preparing.setup(Settings(), store, None)
         verdicts = quality.judge(chain, memory.panel, memory.earlier, moment)
-        priced = setup.methods.pricing.price(quality.apply(chain, verdicts)[0])
+        priced = setup.methods.pricing.price(quality.apply(chain, verdicts)[0], calendar=calendar)
         assert memory.keep("scan", priced, verdicts, moment) == []
         assert store.outdated() == {"test": {DAYS[1]: list(NAMES)}}
 
@@ -249,7 +249,7 @@ def _rule_of_all(folder: Path) -> Path:
 
 def test_of_a_chain_that_nothing_is_known_of_mids_and_sums_are_kept() -> None:
     chain = built_chain(DAYS[0], volume=3)
-    kept = summary.of_session(summary.unpriced(chain), pl.DataFrame(schema=VERDICTS))
+    kept = summary.of_session(summary.unpriced(chain), pl.DataFrame(schema=VERDICTS), calendar)
     assert kept.contracts.select(pl.col("volume", "mid", "iv").count()).rows() == [(20, 20, 0)]
     row = kept.underlyings.row(0, named=True)
     # Ten calls and ten puts of three each; of the mids, built_chain's intrinsic value and 2: (10 + 5 + 5 * 2) x 2
