@@ -77,7 +77,7 @@ def endless(*begin: bytes, then: bytes) -> Iterator[bytes]:
 
 def test_says_honestly_who_asks_and_returns_the_decoded_body(httpserver: HTTPServer, client: PoliteClient) -> None:
     httpserver.expect_request("/a", headers={"User-Agent": USER_AGENT}).respond_with_data(
-        gzip.compress(b'{"x": 1}'), headers={"Content-Encoding": "gzip"}
+        gzip.compress(b'{"x": 1}', mtime=0), headers={"Content-Encoding": "gzip"}
     )
     answer = client.get(httpserver.url_for("/a"))
     assert (answer.status, answer.body) == (200, b'{"x": 1}')
@@ -198,7 +198,7 @@ def test_reads_no_more_than_the_cap_even_when_a_small_body_unpacks_to_a_large_on
     httpserver: HTTPServer, client: PoliteClient, encoding: str
 ) -> None:
     body = b"0" * 100_001
-    sent = gzip.compress(body) if encoding == "gzip" else body
+    sent = gzip.compress(body, mtime=0) if encoding == "gzip" else body
     httpserver.expect_request("/a").respond_with_data(sent, headers={"Content-Encoding": encoding})
     assert failure(client, httpserver.url_for("/a")).code == "too_large"
     assert len(httpserver.log) == 1
@@ -385,11 +385,11 @@ def test_a_redirect_that_names_no_place_is_an_answer(client: PoliteClient) -> No
         (answer(status="103 Early Hints"), "malformed"),
         (answer(status="101 Switching"), "malformed"),
         (answer("Content-Encoding: br", body=b"hello"), "unreadable"),
-        (answer("Content-Encoding: gzip, gzip", body=gzip.compress(gzip.compress(b"hello"))), "unreadable"),
+        (answer("Content-Encoding: gzip, gzip", body=gzip.compress(gzip.compress(b"hello", mtime=0))), "unreadable"),
         (answer("Content-Encoding: \x1b[31m\xff", body=b"hello"), "unreadable"),
         (answer("Content-Encoding: " + "gzip, " * 5000, body=b"hello"), "unreadable"),
         (answer("Transfer-Encoding: gzip, chunked", body=b"5\r\nhello\r\n0\r\n\r\n"), "unreadable"),
-        (answer("Content-Encoding: gzip", body=gzip.compress(b"hello") + b"junk"), "truncated"),
+        (answer("Content-Encoding: gzip", body=gzip.compress(b"hello", mtime=0) + b"junk"), "truncated"),
     ],
 )
 def test_what_is_no_sound_answer_is_an_error_that_says_so(once: PoliteClient, sent: bytes, code: str) -> None:
@@ -410,10 +410,10 @@ def test_what_is_no_sound_answer_is_an_error_that_says_so(once: PoliteClient, se
         answer("Transfer-Encoding: chunked", "Content-Length: 99", body=b"5;a=b\r\nhello\r\n0\r\nX: y\r\n\r\n"),
         answer(status="100 Continue") * 3 + answer("Content-Length: 5", body=b"hello"),
         answer("Content-Encoding: identity", body=b"hello"),
-        answer("Content-Encoding: x-gzip", body=gzip.compress(b"hello")),
+        answer("Content-Encoding: x-gzip", body=gzip.compress(b"hello", mtime=0)),
         answer("Content-Encoding: deflate", body=zlib.compress(b"hello")),
-        answer("Content-Encoding: gzip", body=gzip.compress(b"hel") + gzip.compress(b"") + gzip.compress(b"lo")),
-        answer("Content-Encoding: gzip", body=gzip.compress(b"hello") + bytes(600)),
+        answer("Content-Encoding: gzip", body=gzip.compress(b"hel", mtime=0) + gzip.compress(b"", mtime=0) + gzip.compress(b"lo", mtime=0)),
+        answer("Content-Encoding: gzip", body=gzip.compress(b"hello", mtime=0) + bytes(600)),
         answer("no colon", "\xff: y", ": z", "Content-Length: 5", body=b"hello").replace(b"no colon\r\n", b""),
         answer("Set-Cookie: a=b; expires=Mon, 99 Foo 9999 99:99:99; path=\x00", "Content-Length: 5", body=b"hello"),
     ],
@@ -425,7 +425,7 @@ def test_what_is_odd_and_can_be_understood_is_read_whole(once: PoliteClient, sen
 
 def test_a_gzip_body_of_many_members_is_read_whole_however_it_is_cut(once: PoliteClient) -> None:
     members = [b"%d," % number * (1 + number % 50) for number in range(1000)]
-    sent = b"".join(gzip.compress(member) for member in members)
+    sent = b"".join(gzip.compress(member, mtime=0) for member in members)
     pieces = [b"%x\r\n%b\r\n" % (len(cut), cut) for cut in (sent[at : at + 999] for at in range(0, len(sent), 999))]
     body = b"".join([*pieces, b"0\r\n\r\n"])
     with serving(answer("Content-Encoding: gzip", "Transfer-Encoding: chunked", body=body)) as server:
@@ -444,7 +444,7 @@ def test_a_body_as_large_as_the_cap_is_read(once: PoliteClient) -> None:
         (answer(), b"0"),
         (answer("Transfer-Encoding: chunked"), b"1;" + b"x" * 500 + b"\r\n0\r\n"),
         (answer("Transfer-Encoding: chunked", body=b"0\r\n"), b"Trailer: x\r\n"),
-        (answer("Content-Encoding: gzip"), gzip.compress(b"")),
+        (answer("Content-Encoding: gzip"), gzip.compress(b"", mtime=0)),
     ],
     ids=["interim answers", "body", "chunk extensions", "trailers", "empty gzip members"],
 )
