@@ -69,7 +69,7 @@ def _with_underlying(rows: pl.DataFrame) -> pl.DataFrame:
         rows = rows.with_columns(underlying=pl.lit(None, dtype=pl.String))
     if not rows["underlying"].null_count():
         return rows
-    known = {root: symbology.underlying_of(root) for root in rows["root"].drop_nulls().unique()}
+    known = {root: symbology.ticker(symbology.underlying_of(root)) for root in rows["root"].drop_nulls().unique()}
     own = pl.col("root").replace_strict(known, default=None, return_dtype=pl.String)
     return rows.with_columns(underlying=pl.coalesce("underlying", own))
 
