@@ -204,6 +204,22 @@ def test_a_class_share_asked_for_in_three_spellings_is_scanned_once(tmp_path: Pa
     assert found["scan"]["contracts"] == 30
 
 
+@pytest.mark.parametrize("second", ["BRK/B", "BRK-B", "BRK B", "BRKB"])
+def test_two_halves_of_a_class_share_in_two_spellings_are_one_chain_to_import_scan_and_replay(
+    tmp_path: Path, second: str
+) -> None:
+    whole = chain(underlying="BRK.B", root="BRKB")
+    for number, name in enumerate(("BRK.B", second)):
+        half = whole.filter((pl.col("expiry") == EXPIRIES[0]) == (number == 0))
+        write(tmp_path / "chains" / f"{number}.csv", half.with_columns(underlying=pl.lit(name)), TIMED)
+    assert scanned(tmp_path / "chains", tmp_path / "other")["scan"]["contracts"] == 30
+    assert run("import", tmp_path / "chains", "--store", tmp_path / "store").exit_code == 0
+    assert {item.underlying for item in stored(tmp_path / "store")} == {"BRK.B"}
+    assert kept(tmp_path / "store", "canonical", DAY)["underlying"].to_list() == ["BRK.B"] * 30
+    ran = run("replay", "--from", DAY, "--to", DAY, "--store", tmp_path / "store", "--format", "json")
+    assert json.loads(ran.stdout)["scan"]["symbols"] == {"requested": 1, "scanned": 1, "failed": 0}
+
+
 @pytest.mark.parametrize("spelling", ["^SPX", "$SPX", "_SPX", "spx"])
 def test_an_index_is_found_under_the_mark_of_any_vendor(tmp_path: Path, spelling: str) -> None:
     write(tmp_path / "chains" / "spx.csv", chain(underlying="SPX"))

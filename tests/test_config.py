@@ -37,6 +37,12 @@ def test_an_index_on_a_watchlist_may_carry_its_mark(tmp_path):
     assert settings.watchlists["indices"] == ("SPX", "VIX", "RUT")
 
 
+@pytest.mark.parametrize("spelling", ["BRK B", "brk/b", "BRK-B", "BRKB"])
+def test_a_class_share_on_a_watchlist_is_one_in_every_spelling(tmp_path, spelling):
+    settings = config.load(write(tmp_path, f"watchlists:\n  shares: [{spelling}, BRK.B]\n"), {})
+    assert settings.watchlists["shares"] == ("BRK.B",)
+
+
 def test_durations_and_a_fallback_order_are_read(tmp_path):
     settings = config.load(write(tmp_path, "source: [cboe, files]\nstore: {keep_snapshots: 90d}\n"), {})
     assert settings.source == ("cboe", "files")

@@ -147,7 +147,8 @@ def test_an_index_is_one_in_every_vendors_spelling(text):
 
 @pytest.mark.parametrize("text", ["BRK.B", "BRK-B", "BRK/B", "BRK B", "brk.b", "BRKB"])
 def test_a_class_share_is_one_in_every_vendors_spelling(text):
-    assert symbology.plain_ticker(text) == "BRKB"
+    assert symbology.plain_ticker(text) == symbology.root_of(text) == "BRKB"
+    assert symbology.ticker(text) == "BRK.B"
     assert symbology.share_class(text) == ("BRK", "B")
     assert text.upper() in symbology.spellings("BRK.B")
     assert set(symbology.spellings(text)) == set(symbology.spellings("BRK.B"))

@@ -344,6 +344,19 @@ def test_a_decimal_among_percent_is_not_divided_by_a_hundred(tmp_path: Path) -> 
     assert any("where those around it are near 30; left out" in reason for _, reason in reasons(recorded))
 
 
+# Names that no underlying has
+
+
+@pytest.mark.parametrize("name", ["+A1", "\t=A1", "=A1", "@SUM", "<b>", "\x1b[31mA", "АВС", "A" * 33])
+def test_a_name_that_is_no_ticker_costs_its_row_and_no_other(tmp_path: Path, name: str) -> None:
+    recorded = canonical(tmp_path, ROWS[0].replace("ACME", name), ROWS[1])
+    assert only(recorded)["underlying"].to_list() == ["ACME"]
+    ((line, reason),) = reasons(recorded)
+    assert line == 2
+    assert reason.endswith("is no ticker symbol; row refused")
+    assert reason.isprintable()
+
+
 # Dates that no chain can have
 
 GOOD_OPTION = {

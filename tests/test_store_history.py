@@ -15,6 +15,7 @@ from standard import calendar, open_store
 from scanner import quality
 from scanner.market.calendar import at_new_york
 from scanner.pricing import PricedChain, Pricing
+from scanner.store import maintenance
 from scanner.store.importing import ImportReport, import_chains
 from scanner.store.store import Store
 
@@ -199,3 +200,17 @@ def test_an_import_cut_off_before_it_judged_is_finished_by_the_next(store: Store
     assert (report.stored, report.known) == (0, 1)
     assert [item.session_date for item in report.derived] == DAYS[:3]
     assert store.outdated() == {}
+
+
+def test_a_store_that_holds_another_spelling_reads_as_one_name(tmp_path: Path) -> None:
+    """Chains as an earlier version stored them: as the file spelled them."""
+    days = calendar.sessions_between(date(2026, 8, 3), date(2026, 8, 5))
+    with open_store(tmp_path / "store") as store:
+        for day, name in zip(days, ("BRK/B", "BRK-B", "BRK.B"), strict=True):
+            take(store, built_chain(session=day, underlying=name, root="BRKB"))
+        panel = store.history.panel("test", ["BRK.B"], before=date(2026, 8, 6))
+        assert (panel.underlyings, panel.sessions) == (("BRK.B",), tuple(days))
+        for day in days:
+            assert store.snapshots.newest("test", day, ["BRK.B"])["underlying"].to_list() == ["BRK.B"] * 20
+        assert store.outdated() == {}
+        assert maintenance.verify(store).whole

@@ -173,10 +173,21 @@ def underlying_of(root: str) -> str:
 
 
 def ticker(text: str) -> str:
-    """A ticker in capitals and without an index's marks: ``^SPX``, ``$SPX.X``, ``I:SPX``, ``.SPX``, ``_SPX``: ``SPX``.
+    """A ticker as it is written here: in capitals, no index's marks, a class share's class behind a dot.
 
-    The mark of a share class stays as it is.
+    ``^SPX``, ``$SPX.X``, ``I:SPX``, ``.SPX`` and ``_SPX`` are ``SPX``; ``BRK/B``, ``BRK-B``, ``brk b`` are ``BRK.B``.
     """
+    parts = share_class(text)
+    return _without_index_mark(text) if parts is None else ".".join(parts)
+
+
+def root_of(text: str) -> str:
+    """A root as it stands in symbols: in capitals, without the marks of an index or of a share class."""
+    parts = share_class(text)
+    return _without_index_mark(text) if parts is None else "".join(parts)
+
+
+def _without_index_mark(text: str) -> str:
     plain = _INDEX_MARK.sub("", text.strip().upper())
     stem = plain.removesuffix(".X")
     return stem if products.index_roots(stem) else plain
@@ -184,7 +195,7 @@ def ticker(text: str) -> str:
 
 def plain_ticker(text: str) -> str:
     """A ticker as it is compared, and as it stands in roots: ``BRK.B``, ``BRK-B``, ``BRK/B`` and ``brkb``: ``BRKB``."""
-    return re.sub(r"[^A-Z0-9]", "", ticker(text))
+    return re.sub(r"[^A-Z0-9]", "", _without_index_mark(text))
 
 
 def each_once(symbols: Iterable[str]) -> tuple[str, ...]:
@@ -208,11 +219,24 @@ def share_class(text: str) -> tuple[str, str] | None:
 
     Without a mark a class is told for the best known ones alone: ``BRKB`` is one, ``GOOGL`` is not.
     """
-    match = _CLASS_SHARE.match(ticker(text))
+    match = _CLASS_SHARE.match(_without_index_mark(text))
     if match is not None:
         return match[1], match[2]
     plain = plain_ticker(text)
     return (plain[:-1], plain[-1]) if plain in _CLASS_ROOTS else None
+
+
+def one_spelling(name: str) -> str:
+    """A name that was kept: a class share in the spelling of :func:`ticker`, any other as it is."""
+    parts = share_class(name)
+    return name if parts is None else ".".join(parts)
+
+
+def written_alike(frame: pl.DataFrame) -> pl.DataFrame:
+    """A frame whose ``underlying`` has each class share in one spelling."""
+    names = frame["underlying"].unique().drop_nulls()
+    other = {name: written for name in names if (written := one_spelling(name)) != name}
+    return frame.with_columns(frame["underlying"].replace(other)) if other else frame
 
 
 def parse_osi_column(symbols: pl.Series) -> pl.DataFrame:

@@ -12,7 +12,7 @@ from scanner.errors import ChainError
 from scanner.frames import to_polars
 from scanner.market.calendar import Calendar
 from scanner.market.chain import INSTANT, SCHEMA, conform
-from scanner.market.symbology import plain_ticker
+from scanner.market.symbology import plain_ticker, written_alike
 from scanner.sources.base import Fetched, failed
 from scanner.sources.files import known_at
 from scanner.sources.registry import Vendor
@@ -37,7 +37,7 @@ def chain_from(frame: Frame, calendar: Calendar) -> pl.DataFrame:
         raise ChainError(
             f"moments without a time zone: {', '.join(floating)}; give them one (.dt.tz_localize('UTC') in pandas)"
         )
-    chain = conform(given, calendar)
+    chain = written_alike(conform(given, calendar))
     mixed = chain.group_by("underlying").agg(pl.col("source").unique().sort()).filter(pl.col("source").list.len() > 1)
     if mixed.height:
         name, sources = mixed.sort("underlying").row(0)

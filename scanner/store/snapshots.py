@@ -22,7 +22,7 @@ import polars as pl
 from scanner.errors import StoreDamagedError, StoreError
 from scanner.market import chain as chain_module
 from scanner.market import parts
-from scanner.market.symbology import plain_ticker
+from scanner.market.symbology import one_spelling, plain_ticker, written_alike
 from scanner.store.files import folder_name, from_folder_name, write_parquet
 from scanner.store.fingerprints import KEY, agrees, described, fingerprint, is_earlier
 
@@ -40,6 +40,7 @@ _ROW_GROUP = 131_072
 class StoredChain:
     """One chain inside a snapshot file, as its footer tells it.
 
+    ``underlying`` is the name as it is written everywhere, ``spelled`` as the file has it.
     ``fingerprint`` is a digest of all it says, ``listing`` one of its contracts, ``file_fingerprint`` that of the file.
     ``volume`` is that of all contracts: of two chains of one moment the one with more is the later, for it only grows.
     """
@@ -48,6 +49,7 @@ class StoredChain:
     session_date: date
     scan_id: str
     underlying: str
+    spelled: str
     quote_time: datetime
     rows: int
     fingerprint: str
@@ -269,7 +271,9 @@ class Snapshots:
 
     def joined(self, pulls: Iterable[Pulled]) -> pl.DataFrame:
         """The chains of some pulls, parts joined, sorted as every chain is. Raises StoreError as :meth:`load` does."""
-        chosen = list(pulls)
+        return written_alike(self._joined(list(pulls)))
+
+    def _joined(self, chosen: list[Pulled]) -> pl.DataFrame:
         whole = self.load(pull.parts[0] for pull in chosen if len(pull.parts) == 1)
         made = [parts.join([self.load([item]) for item in pull.parts]) for pull in chosen if len(pull.parts) > 1]
         return pl.concat([whole, *made]).sort(chain_module.SORT_KEY) if made else whole
@@ -312,7 +316,7 @@ def damaged(path: Path, error: Exception) -> StoreError:
 
 def _is_of(item: StoredChain) -> pl.Expr:
     """Whether a row of a file is of a chain in it."""
-    return _is_chain(item.underlying, item.quote_time)
+    return _is_chain(item.spelled, item.quote_time)
 
 
 def _is_chain(underlying: str, quoted: datetime) -> pl.Expr:
@@ -343,7 +347,8 @@ def _stored_chains(path: Path, described: dict[str, Any]) -> Iterator[StoredChai
             source=described["source"],
             session_date=session,
             scan_id=scan_id,
-            underlying=underlying,
+            underlying=one_spelling(underlying),
+            spelled=underlying,
             quote_time=datetime.fromisoformat(quoted),
             rows=rows,
             fingerprint=own,

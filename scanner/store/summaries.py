@@ -16,6 +16,7 @@ from pathlib import Path
 
 import polars as pl
 
+from scanner.market import symbology
 from scanner.market.chain import INSTANT, SORT_KEY
 from scanner.metrics.summary import CONTRACT_ROWS, VERDICT
 from scanner.store.files import folder_name, from_folder_name, write_parquet
@@ -111,7 +112,7 @@ class Summaries:
         if cached is not None and cached[0] == stamp:
             return cached[1]
         try:
-            frame = pl.read_parquet(path)
+            frame = _alike(pl.read_parquet(path), schema)
         except (pl.exceptions.PolarsError, OSError) as error:
             self._damaged.add(path.parent)
             log.warning("left out: %s is damaged (%s); `scanner store verify` mends it", path, _short(error))
@@ -126,7 +127,18 @@ def _short(error: Exception) -> str:
 
 
 def _of(frame: pl.DataFrame, underlyings: Iterable[str] | None) -> pl.DataFrame:
-    return frame if underlyings is None else frame.filter(pl.col("underlying").is_in(list(underlyings)))
+    if underlyings is None:
+        return frame
+    return frame.filter(pl.col("underlying").is_in([symbology.one_spelling(name) for name in underlyings]))
+
+
+def _alike(frame: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
+    """Rows under the names as they are written now; of a name that was kept in two spellings each row once."""
+    alike = symbology.written_alike(frame)
+    if alike is frame:
+        return frame
+    key = "underlying" if schema is UNDERLYING_ROWS else "contract"
+    return alike.unique(key, keep="last", maintain_order=True)
 
 
 def _shaped(frame: pl.DataFrame, schema: pl.Schema, *, extra: bool) -> pl.DataFrame:

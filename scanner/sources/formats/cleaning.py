@@ -69,7 +69,7 @@ def _with_underlying(rows: pl.DataFrame) -> pl.DataFrame:
         rows = rows.with_columns(underlying=pl.lit(None, dtype=pl.String))
     if not rows["underlying"].null_count():
         return rows
-    known = {root: symbology.underlying_of(root) for root in rows["root"].drop_nulls().unique()}
+    known = {root: symbology.ticker(symbology.underlying_of(root)) for root in rows["root"].drop_nulls().unique()}
     own = pl.col("root").replace_strict(known, default=None, return_dtype=pl.String)
     return rows.with_columns(underlying=pl.coalesce("underlying", own))
 
@@ -92,6 +92,8 @@ def _from_symbol(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
 def _identified(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
     """Only the rows whose contract is sure, each with its symbol."""
     rows = _refuse(rows, pl.col("underlying").is_null(), findings, "no underlying")
+    strange = [name for name in rows["underlying"].unique() if not symbology.is_name(name)]
+    rows = _refuse(rows, pl.col("underlying").is_in(strange), findings, "{} is no ticker symbol", "underlying")
     rows = _refuse(rows, ~pl.col("root").str.contains(r"^[0-9A-Z]{1,6}$"), findings, "root {} is no root", "root")
     rows = _refuse(rows, pl.col("right").is_null(), findings, "right is neither a call nor a put")
     rows = _refuse(rows, pl.col("expiry").is_null(), findings, "no expiry date")

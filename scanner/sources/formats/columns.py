@@ -217,7 +217,7 @@ def _strange(given: pl.Series, read: pl.Series) -> pl.Series:
 
 
 def words(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
-    """Right, style and settlement in the project's spelling; tickers in capitals and without index marks."""
+    """Right, style and settlement in the project's spelling; tickers and roots as they are written here."""
     known = (
         ("right", _RIGHTS),
         ("exercise_style", _STYLES),
@@ -233,9 +233,9 @@ def words(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
                     read, _strange(given, read), f"none of {', '.join(fields.of('contract')[name].choices)}"
                 )
             rows = rows.with_columns(read.cast(chain.SCHEMA[name]).alias(name))
-    for name in ("underlying", "root"):
+    for name, written in (("underlying", symbology.ticker), ("root", symbology.root_of)):
         if name in rows.columns:
-            read = times.each(times.as_text(rows[name]), lambda text: symbology.ticker(text) or None, pl.String)
+            read = times.each(times.as_text(rows[name]), lambda text: written(text) or None, pl.String)  # noqa: B023
             rows = rows.with_columns(read.alias(name))
     return rows
 
