@@ -385,7 +385,10 @@ def test_a_redirect_that_names_no_place_is_an_answer(client: PoliteClient) -> No
         (answer(status="103 Early Hints"), "malformed"),
         (answer(status="101 Switching"), "malformed"),
         (answer("Content-Encoding: br", body=b"hello"), "unreadable"),
-        (answer("Content-Encoding: gzip, gzip", body=gzip.compress(gzip.compress(b"hello", mtime=0))), "unreadable"),
+        (
+            answer("Content-Encoding: gzip, gzip", body=gzip.compress(gzip.compress(b"hello", mtime=0), mtime=0)),
+            "unreadable",
+        ),
         (answer("Content-Encoding: \x1b[31m\xff", body=b"hello"), "unreadable"),
         (answer("Content-Encoding: " + "gzip, " * 5000, body=b"hello"), "unreadable"),
         (answer("Transfer-Encoding: gzip, chunked", body=b"5\r\nhello\r\n0\r\n\r\n"), "unreadable"),
@@ -412,7 +415,10 @@ def test_what_is_no_sound_answer_is_an_error_that_says_so(once: PoliteClient, se
         answer("Content-Encoding: identity", body=b"hello"),
         answer("Content-Encoding: x-gzip", body=gzip.compress(b"hello", mtime=0)),
         answer("Content-Encoding: deflate", body=zlib.compress(b"hello")),
-        answer("Content-Encoding: gzip", body=gzip.compress(b"hel", mtime=0) + gzip.compress(b"", mtime=0) + gzip.compress(b"lo", mtime=0)),
+        answer(
+            "Content-Encoding: gzip",
+            body=gzip.compress(b"hel", mtime=0) + gzip.compress(b"", mtime=0) + gzip.compress(b"lo", mtime=0),
+        ),
         answer("Content-Encoding: gzip", body=gzip.compress(b"hello", mtime=0) + bytes(600)),
         answer("no colon", "\xff: y", ": z", "Content-Length: 5", body=b"hello").replace(b"no colon\r\n", b""),
         answer("Set-Cookie: a=b; expires=Mon, 99 Foo 9999 99:99:99; path=\x00", "Content-Length: 5", body=b"hello"),
