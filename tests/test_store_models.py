@@ -28,8 +28,8 @@ def chain(day: date) -> pl.DataFrame:
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(models, "_last", {})
-    with open_store(tmp_path / "store") as store:
-        import_chains(store, [Recorded(chain(day)) for day in DAYS[:26]], ImportReport())
+    store = open_store(tmp_path / "store")
+    import_chains(store, [Recorded(chain(day)) for day in DAYS[:26]], ImportReport())
     return tmp_path / "store"
 
 
@@ -50,12 +50,12 @@ def fits(monkeypatch: pytest.MonkeyPatch) -> list[date]:
 def scored(folder: Path, *, read_only: bool = False, events: pl.DataFrame | None = None) -> pl.DataFrame:
     """A scan's contracts, as a process of its own would score them."""
     models._last.clear()
-    with open_store(folder, read_only=read_only) as store:
-        panel = store.history.panel("test", ["ABC"], TODAY)
-        moment = calendar.session_close(TODAY)
-        return measure(chain(TODAY), KnownBefore(panel, events=events), moment, Methods(fit=store.models.fit)).frames[
-            "contract"
-        ]
+    store = open_store(folder, read_only=read_only)
+    panel = store.history.panel("test", ["ABC"], TODAY)
+    moment = calendar.session_close(TODAY)
+    return measure(chain(TODAY), KnownBefore(panel, events=events), moment, Methods(fit=store.models.fit)).frames[
+        "contract"
+    ]
 
 
 def test_the_second_scan_of_a_session_takes_the_model_of_the_first_and_scores_the_same(folder, fits):
@@ -66,19 +66,19 @@ def test_the_second_scan_of_a_session_takes_the_model_of_the_first_and_scores_th
 
 
 def test_within_one_process_the_model_is_not_even_read_again(folder, fits):
-    with open_store(folder) as store:
-        panel = store.history.panel("test", ["ABC"], TODAY)
-        assert store.models.fit(panel) is store.models.fit(panel)
+    store = open_store(folder)
+    panel = store.history.panel("test", ["ABC"], TODAY)
+    assert store.models.fit(panel) is store.models.fit(panel)
 
 
 def test_another_newest_session_other_events_or_a_session_summarised_anew_is_fitted_again(folder, fits):
     scored(folder)
     earnings = {"underlying": ["ABC"], "date": [DAYS[20]], "kind": ["earnings"], "value": [None], "when": [None]}
     scored(folder, events=pl.DataFrame(earnings))
-    with open_store(folder) as store:
-        store.models.fit(store.history.panel("test", ["ABC"], DAYS[25]))
-        store.snapshots.write(built_chain(DAYS[24], strikes=STRIKES, volume=77), "later pull")
-        store.catch_up()
+    store = open_store(folder)
+    store.models.fit(store.history.panel("test", ["ABC"], DAYS[25]))
+    store.snapshots.write(built_chain(DAYS[24], strikes=STRIKES, volume=77), "later pull")
+    store.catch_up()
     scored(folder)
     assert fits == [DAYS[25], DAYS[25], DAYS[24], DAYS[25]]
 
@@ -101,7 +101,7 @@ def test_a_damaged_model_is_fitted_again(folder, fits):
 
 def test_only_the_models_used_last_stay_on_disk(folder, monkeypatch):
     monkeypatch.setattr(models, "MOST_KEPT", 2)
-    with open_store(folder) as store:
-        for day in DAYS[23:27]:
-            store.models.fit(store.history.panel("test", ["ABC"], day))
+    store = open_store(folder)
+    for day in DAYS[23:27]:
+        store.models.fit(store.history.panel("test", ["ABC"], day))
     assert len(list((folder / "models").iterdir())) == 2
