@@ -117,9 +117,9 @@ def chain_of(name: str, day: date, quoted: datetime | None = None, surge: int = 
 
 def history(folder: Path, say: Connection) -> None:
     """All sessions but the last, in one piece."""
-    with opening.open_store(settings_of(folder)) as store:
-        recorded = [Recorded(chain_of(name, day)) for day in DAYS[:-1] for name in NAMES]
-        import_chains(store, recorded, ImportReport())
+    store = opening.open_store(settings_of(folder))
+    recorded = [Recorded(chain_of(name, day)) for day in DAYS[:-1] for name in NAMES]
+    import_chains(store, recorded, ImportReport())
     say.send("ready")
 
 
@@ -147,8 +147,8 @@ def import_parts(folder: Path, say: Connection, rights: str) -> None:
         for right in rights
         for expiry in EXPIRIES
     ]
-    with opening.open_store(settings_of(folder)) as store:
-        import_chains(store, parts, ImportReport(), lambda item: say.send(f"part {_key(item.chain)}"))
+    store = opening.open_store(settings_of(folder))
+    import_chains(store, parts, ImportReport(), lambda item: say.send(f"part {_key(item.chain)}"))
 
 
 def _key(chain: pl.DataFrame) -> str:

@@ -91,10 +91,8 @@ def test_of_two_scans_of_a_session_the_one_that_judged_more_is_kept(tmp_path):
 def replayed(tmp_path_factory) -> tuple[Path, list[dict]]:
     """A store of 26 sessions, the last six of them judged in order with one state beside it."""
     folder = tmp_path_factory.mktemp("store")
-    with (
-        open_store(folder) as store,
-        State.open(folder / FILE_NAME) as state,
-    ):
+    store = open_store(folder)
+    with State.open(folder / FILE_NAME) as state:
         for day in DAYS[:26]:
             store.snapshots.write(built_chain(day, strikes=STRIKES), f"test-{day}")
         store.catch_up()

@@ -14,7 +14,7 @@ from standard import calendar, conform
 from benchmarks.detection import decoys, injections, measures, walk
 from benchmarks.detection.injections import Injection
 from benchmarks.detection.published import RULES, Session
-from benchmarks.detection.tape import Tape
+from benchmarks.detection.recording import Recording
 from scanner.metrics import matching
 
 DAYS = calendar.sessions_between(date(2025, 6, 2), date(2025, 7, 3))
@@ -55,89 +55,93 @@ def recorded(seed: int = 1) -> pl.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def tape() -> Tape:
-    return Tape.of(recorded())
+def recording() -> Recording:
+    return Recording.of(recorded())
 
 
 @pytest.fixture(scope="module")
-def models(tape: Tape) -> walk.Models:
-    return walk.fit_models(tape, range(18, 22))
+def models(recording: Recording) -> walk.Models:
+    return walk.fit_models(recording, range(18, 22))
 
 
-def test_a_tape_gives_back_the_chains_it_was_made_of(tape: Tape) -> None:
+def test_a_recording_gives_back_the_chains_it_was_made_of(recording: Recording) -> None:
     day = recorded().filter(pl.col("session_date") == DAYS[5])
     columns = ["contract", "volume", "open_interest", "spot"]
-    assert tape.chain(5).select(columns).equals(day.select(columns))
+    assert recording.chain(5).select(columns).equals(day.select(columns))
 
 
-def test_a_panel_of_a_tape_holds_only_the_sessions_before(tape: Tape) -> None:
-    panel = tape.panel(10, 4)
+def test_a_panel_of_a_recording_holds_only_the_sessions_before(recording: Recording) -> None:
+    panel = recording.panel(10, 4)
     assert panel.sessions == tuple(DAYS[6:10])
     assert panel.volume.shape == (120, 4)
 
 
-def test_a_session_served_twice_is_left_out_of_a_tape_with_its_reason() -> None:
+def test_a_session_served_twice_is_left_out_of_a_recording_with_its_reason() -> None:
     chains = recorded()
     copied = chains.filter(pl.col("session_date") == DAYS[8]).with_columns(
         session_date=pl.lit(DAYS[9]), quote_time=pl.lit(calendar.session_close(DAYS[9]))
     )
     dirty = pl.concat([chains.filter(pl.col("session_date") != DAYS[9]), copied])
-    tape = Tape.of(dirty).trusted(dirty)
-    assert not len(tape.rows(9))
-    assert len(tape.rows(8)) == len(tape.rows(10)) == 120
-    assert any(str(DAYS[9]) in sentence for sentence in tape.excluded)
+    recording = Recording.of(dirty).trusted(dirty)
+    assert not len(recording.rows(9))
+    assert len(recording.rows(8)) == len(recording.rows(10)) == 120
+    assert any(str(DAYS[9]) in sentence for sentence in recording.excluded)
 
 
-def test_planted_lots_are_the_only_difference_to_the_tape(tape: Tape) -> None:
-    changed, planted = injections.plant(tape, range(16, 19), 2, np.random.default_rng(3))
-    added = np.nan_to_num(changed.volume - tape.volume)
+def test_planted_lots_are_the_only_difference_to_the_recording(recording: Recording) -> None:
+    changed, planted = injections.plant(recording, range(16, 19), 2, np.random.default_rng(3))
+    added = np.nan_to_num(changed.volume - recording.volume)
     assert added.sum() == sum(int(item.lots.sum()) for item in planted)
     assert {item.kind for item in planted} == set(injections.KINDS)
     assert all(injections.SMALLEST <= item.lots.sum() <= injections.LARGEST for item in planted)
     assert all(item.session == NEW_FROM for item in planted if item.kind == "new strike")
-    ladders = [tape.contracts[item.rows] for item in planted if item.kind == "ladder"]
+    ladders = [recording.contracts[item.rows] for item in planted if item.kind == "ladder"]
     assert all(
         ladder.select("expiry", "right").n_unique() == 1 and ladder["strike"].diff()[1:].to_list() == [2.0, 2.0]
         for ladder in ladders
     )
 
 
-def test_what_is_planted_stands_in_the_open_interest_of_the_mornings_after(tape: Tape) -> None:
-    changed, planted = injections.plant(tape, range(16, 17), 1, np.random.default_rng(3))
+def test_what_is_planted_stands_in_the_open_interest_of_the_mornings_after(recording: Recording) -> None:
+    changed, planted = injections.plant(recording, range(16, 17), 1, np.random.default_rng(3))
     drip = next(item for item in planted if item.kind == "drip")
-    added = (changed.open_interest - tape.open_interest)[drip.rows[0], drip.session : drip.session + 6]
+    added = (changed.open_interest - recording.open_interest)[drip.rows[0], drip.session : drip.session + 6]
     assert added.tolist() == [0, *np.cumsum(drip.lots[0]).tolist()]
 
 
-def test_harder_places_are_where_people_trade(tape: Tape) -> None:
-    delta = tape.delta.copy()
+def test_harder_places_are_where_people_trade(recording: Recording) -> None:
+    delta = recording.delta.copy()
     delta[::2] = 0.9
-    _, planted = injections.plant(replace(tape, delta=delta), range(16, 19), 2, np.random.default_rng(3), harder=True)
+    _, planted = injections.plant(
+        replace(recording, delta=delta), range(16, 19), 2, np.random.default_rng(3), harder=True
+    )
     first = [item.rows[0] for item in planted]
     assert len(first) >= 12
     assert all(row % 2 == 1 for row in first)
-    assert all(5 <= tape.days_to_expiry(item.session)[item.rows[0]] <= 200 for item in planted)
+    assert all(5 <= recording.days_to_expiry(item.session)[item.rows[0]] <= 200 for item in planted)
 
 
-def test_the_same_seed_plants_the_same_events(tape: Tape) -> None:
-    first, second = (injections.plant(tape, range(16, 19), 1, np.random.default_rng(9))[0] for _ in range(2))
+def test_the_same_seed_plants_the_same_events(recording: Recording) -> None:
+    first, second = (injections.plant(recording, range(16, 19), 1, np.random.default_rng(9))[0] for _ in range(2))
     np.testing.assert_array_equal(first.volume, second.volume)
 
 
-def test_a_model_of_a_session_does_not_change_with_what_comes_after(tape: Tape, models: walk.Models) -> None:
-    later = tape.volume.copy()
+def test_a_model_of_a_session_does_not_change_with_what_comes_after(recording: Recording, models: walk.Models) -> None:
+    later = recording.volume.copy()
     later[:, 20:] *= 7
-    again = walk.fit_models(tape.with_volume(later), range(18, 19))[18]
-    assert walk.score(tape, 18, again).equals(walk.score(tape, 18, models[18]))
+    again = walk.fit_models(recording.with_volume(later), range(18, 19))[18]
+    assert walk.score(recording, 18, again).equals(walk.score(recording, 18, models[18]))
 
 
-def test_a_planted_block_of_thousands_is_at_the_top_of_our_list(tape: Tape, models: walk.Models) -> None:
+def test_a_planted_block_of_thousands_is_at_the_top_of_our_list(recording: Recording, models: walk.Models) -> None:
     row = 9
     block = Injection("block", 19, np.array([row]), np.array([[4000]]))
-    volume = tape.volume.copy()
+    volume = recording.volume.copy()
     volume[row, 19] += 4000
     ours = [
-        item for item in walk.lists(tape.with_volume(volume), {19: models[19]}, [block]) if item.detector == walk.OURS
+        item
+        for item in walk.lists(recording.with_volume(volume), {19: models[19]}, [block])
+        if item.detector == walk.OURS
     ]
     assert ours[0].hits[5] == frozenset({0})
 
@@ -240,9 +244,9 @@ def test_false_alarms_are_realised_over_nominal() -> None:
 
 
 def test_a_repeated_a_holiday_and_a_half_empty_chain_raise_nothing_and_a_busy_day_is_not_refused(
-    tape: Tape, models: walk.Models
+    recording: Recording, models: walk.Models
 ) -> None:
-    table = decoys.judge_decoys(tape, models, np.random.default_rng(2))
+    table = decoys.judge_decoys(recording, models, np.random.default_rng(2))
     rows = {row["decoy"]: row for row in table.iter_rows(named=True)}
     for name in ("repeated chain", "holiday served as a session", "half of the chain missing"):
         assert (rows[name]["decoyed"], rows[name]["refused"]) == (0.0, 1.0)
@@ -251,24 +255,24 @@ def test_a_repeated_a_holiday_and_a_half_empty_chain_raise_nothing_and_a_busy_da
 
 
 @pytest.mark.realdata
-def test_every_label_that_is_no_session_is_left_out_of_the_real_tape(real_data: Path) -> None:
-    tape = Tape.read(real_data / "eod-volume-oi", ("AAPL",))
-    assert {date(2026, 5, 25), date(2026, 6, 19), date(2026, 7, 3)}.isdisjoint(tape.sessions)
-    assert len(tape.sessions) == 62
-    assert sum("not a session" in sentence for sentence in tape.excluded) == 3
+def test_every_label_that_is_no_session_is_left_out_of_the_real_recording(real_data: Path) -> None:
+    recording = Recording.read(real_data / "eod-volume-oi", ("AAPL",))
+    assert {date(2026, 5, 25), date(2026, 6, 19), date(2026, 7, 3)}.isdisjoint(recording.sessions)
+    assert len(recording.sessions) == 62
+    assert sum("not a session" in sentence for sentence in recording.excluded) == 3
 
 
 @pytest.mark.realdata
 def test_stated_chances_come_as_often_as_stated_on_real_sessions(real_data: Path) -> None:
-    tape = Tape.read(real_data / "eod-volume-oi", ("AAPL",))
-    models = walk.fit_models(tape, range(40, 60, 4))
-    scored = [walk.score(tape, session, model) for session, model in models.items()]
+    recording = Recording.read(real_data / "eod-volume-oi", ("AAPL",))
+    models = walk.fit_models(recording, range(40, 60, 4))
+    scored = [walk.score(recording, session, model) for session, model in models.items()]
     table = measures.false_alarms(scored, "combined_surprise", np.random.default_rng(1))
     ratios = dict(table.filter(pl.col("by") == "all").select("nominal", "ratio").iter_rows())
     assert 0.5 < ratios[1e-2] < 2.0
     assert 0.3 < ratios[1e-3] < 3.0
 
 
-def test_days_between_expiry_and_session_are_calendar_days(tape: Tape) -> None:
-    assert tape.contracts["expiry"][0] == date(2025, 7, 18)
-    assert tape.days_to_expiry(0)[0] == 46
+def test_days_between_expiry_and_session_are_calendar_days(recording: Recording) -> None:
+    assert recording.contracts["expiry"][0] == date(2025, 7, 18)
+    assert recording.days_to_expiry(0)[0] == 46

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
@@ -18,14 +17,14 @@ QUIET = "AAA250918C00110000"
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+def told(tmp_path_factory: pytest.TempPathFactory) -> Product:
     """Twenty-four sessions of one name in a store."""
     settings = configuring.built_in()
     rules, _ = opening.usable_rules(settings, strict=True)
     place: Path = tmp_path_factory.mktemp("store")
-    with open_store(place) as store:
-        opening.remember(store, recorded().partition_by("session_date", maintain_order=True))
-        yield Product(store, rules, settings)
+    store = open_store(place)
+    opening.remember(store, recorded().partition_by("session_date", maintain_order=True))
+    return Product(store, rules, settings)
 
 
 @pytest.fixture(scope="module")

@@ -66,8 +66,8 @@ def test_a_folder_is_taken_once_and_known_the_second_time(folder: Path, tmp_path
     }
     assert document(again)["import"]["chains_known"] == 4
     assert document(again)["import"]["sessions_summarised"] == 0
-    with open_store(tmp_path / "store", read_only=True) as store:
-        assert store.snapshots.sessions("canonical") == DAYS
+    store = open_store(tmp_path / "store", read_only=True)
+    assert store.snapshots.sessions("canonical") == DAYS
 
 
 def test_a_glob_and_a_file_are_taken_like_a_folder(folder: Path, tmp_path: Path) -> None:
@@ -125,10 +125,10 @@ def test_events_and_renames_are_kept_and_apply_to_every_later_panel(folder: Path
     result = run("import", folder, "--store", tmp_path / "store", "--format", "json")
     assert result.exit_code == 0
     assert document(result)["import"]["events"] == 2
-    with open_store(tmp_path / "store", read_only=True) as store:
-        panel = store.history.panel("canonical", ["ABC"], before=DAYS[3])
-        assert panel.spot.tolist() == [[50.0, 50.0, 50.0]]
-        assert store.history.panel("canonical", ["NEW"], before=date(2026, 8, 10)).sessions == tuple(DAYS)
+    store = open_store(tmp_path / "store", read_only=True)
+    panel = store.history.panel("canonical", ["ABC"], before=DAYS[3])
+    assert panel.spot.tolist() == [[50.0, 50.0, 50.0]]
+    assert store.history.panel("canonical", ["NEW"], before=date(2026, 8, 10)).sessions == tuple(DAYS)
 
 
 def test_a_wrong_line_of_events_is_refused_by_line(folder: Path, tmp_path: Path) -> None:

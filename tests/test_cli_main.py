@@ -135,7 +135,7 @@ def test_a_fault_of_the_program_is_shown_as_text_and_is_no_success(scanner, monk
 
 def test_tables_show_controls_of_file_names_as_text(scanner, tmp_path):
     folder = tmp_path / HOSTILE
-    open_store(folder).close()
+    open_store(folder)
     ran = scanner("store", "info", "--store", folder)
     assert ran.code == 0
     assert ran.out.replace("\n", "").isprintable()

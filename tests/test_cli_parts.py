@@ -59,13 +59,13 @@ def by_right(folder: Path, frame: pl.DataFrame) -> list[Path]:
 
 
 def stored(folder: Path, source: str = "canonical", session: date = DAY) -> list[StoredChain]:
-    with open_store(folder, read_only=True) as store:
-        return store.snapshots.chains(source, session)
+    store = open_store(folder, read_only=True)
+    return store.snapshots.chains(source, session)
 
 
 def kept(folder: Path, source: str = "canonical", session: date = DAY) -> pl.DataFrame:
-    with open_store(folder, read_only=True) as store:
-        return store.snapshots.newest(source, session)
+    store = open_store(folder, read_only=True)
+    return store.snapshots.newest(source, session)
 
 
 def scanned(path: Path, store: Path, *more: object) -> dict[str, Any]:
@@ -111,8 +111,8 @@ def test_a_part_that_arrives_later_completes_the_stored_session(tmp_path: Path) 
         assert run("import", path, "--store", tmp_path / "store").exit_code == 0
         heights.append(kept(tmp_path / "store").height)
     assert heights == [10, 20, 30]
-    with open_store(tmp_path / "store", read_only=True) as store:
-        assert store.summaries.contracts("canonical", DAY)["volume"].sum() == whole["volume"].sum()
+    store = open_store(tmp_path / "store", read_only=True)
+    assert store.summaries.contracts("canonical", DAY)["volume"].sum() == whole["volume"].sum()
     replayed = run("replay", "--from", DAY, "--to", DAY, "--store", tmp_path / "store", "--format", "json", "-q")
     assert json.loads(replayed.stdout)["scan"]["contracts"] == 30
 
@@ -191,10 +191,10 @@ def test_a_name_that_stands_twice_in_a_watchlist_is_scanned_once(tmp_path: Path,
         "schedule: [{name: x, watchlist: w, every: 15m}]\n"
     )
     assert run("run", "--once", "x", "--config", config, "--quiet").exit_code == 0
-    with open_store(tmp_path / "store", read_only=True) as store:
-        (session,) = store.snapshots.sessions("simulated")
-        assert len(store.snapshots.chains("simulated", session)) == 1
-        assert not store.snapshots.newest("simulated", session)["contract"].is_duplicated().any()
+    store = open_store(tmp_path / "store", read_only=True)
+    (session,) = store.snapshots.sessions("simulated")
+    assert len(store.snapshots.chains("simulated", session)) == 1
+    assert not store.snapshots.newest("simulated", session)["contract"].is_duplicated().any()
 
 
 def test_a_class_share_asked_for_in_three_spellings_is_scanned_once(tmp_path: Path) -> None:
@@ -253,8 +253,8 @@ def test_a_session_is_what_the_trades_say_not_the_expiry_in_a_files_name(tmp_pat
     for expiry in EXPIRIES:
         yahoo_file(tmp_path / "chains" / name.format(expiry), chain().filter(pl.col("expiry") == expiry))
     assert run("import", tmp_path / "chains", "--store", tmp_path / "store").exit_code == 0
-    with open_store(tmp_path / "store", read_only=True) as store:
-        assert store.snapshots.sessions("yahoo") == [DAY]
+    store = open_store(tmp_path / "store", read_only=True)
+    assert store.snapshots.sessions("yahoo") == [DAY]
     assert kept(tmp_path / "store", "yahoo").height == 30
 
 
@@ -262,8 +262,8 @@ def test_a_session_is_what_the_trades_say_not_the_expiry_in_a_files_name(tmp_pat
 def test_an_expiry_in_any_spelling_is_no_session(tmp_path: Path, name: str) -> None:
     yahoo_file(tmp_path / name, chain().filter(pl.col("expiry") == EXPIRIES[0]))
     run("import", tmp_path / name, "--store", tmp_path / "store")
-    with open_store(tmp_path / "store", read_only=True) as store:
-        assert store.snapshots.sessions("yahoo") == [DAY]
+    store = open_store(tmp_path / "store", read_only=True)
+    assert store.snapshots.sessions("yahoo") == [DAY]
 
 
 def test_a_time_in_a_files_name_that_is_before_its_trades_is_not_believed(tmp_path: Path) -> None:
@@ -298,8 +298,8 @@ def test_a_part_in_which_nothing_traded_is_of_the_session_of_its_other_parts(tmp
         part = chain(volume=4).filter(pl.col("expiry") == expiry)
         yahoo_file(tmp_path / "chains" / name.format(expiry), part, traded)
     run("import", tmp_path / "chains", "--store", tmp_path / "store")
-    with open_store(tmp_path / "store", read_only=True) as store:
-        assert store.snapshots.sessions("yahoo") == [DAY]
+    store = open_store(tmp_path / "store", read_only=True)
+    assert store.snapshots.sessions("yahoo") == [DAY]
     rows = kept(tmp_path / "store", "yahoo")
     assert dict(rows.group_by("expiry").agg(pl.col("volume").sum()).iter_rows()) == dict(
         zip(EXPIRIES, (0, 40, 0), strict=True)

@@ -26,8 +26,8 @@ DAYS = calendar.sessions_between(date(2026, 8, 3), date(2026, 8, 5))
 
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
-    with open_store(tmp_path / "store") as opened:
-        import_chains(opened, [Recorded(built_chain(day)) for day in DAYS], ImportReport())
+    opened = open_store(tmp_path / "store")
+    import_chains(opened, [Recorded(built_chain(day)) for day in DAYS], ImportReport())
     return tmp_path / "store"
 
 
@@ -56,7 +56,7 @@ def test_info_tells_sources_sessions_and_sizes(store: Path) -> None:
 
 
 def test_info_of_an_empty_store_says_how_to_fill_it(tmp_path: Path) -> None:
-    open_store(tmp_path).close()
+    open_store(tmp_path)
     assert "Nothing is stored yet; `scanner import PATH`" in run("store", "info", "--store", tmp_path).stdout
 
 
@@ -95,8 +95,8 @@ def test_rebuild_makes_everything_derived_anew(store: Path) -> None:
 def test_prune_takes_an_age(store: Path) -> None:
     result = run("store", "prune", "--keep", "1d", "--store", store)
     assert (result.exit_code, result.stdout) == (0, "Deleted 3 snapshot files older than 1 day.\n")
-    with open_store(store, read_only=True) as opened:
-        assert len(opened.history.panel("test", ["ABC"], before=date(2026, 8, 31)).sessions) == 3
+    opened = open_store(store, read_only=True)
+    assert len(opened.history.panel("test", ["ABC"], before=date(2026, 8, 31)).sessions) == 3
 
 
 @pytest.mark.parametrize(
@@ -150,8 +150,8 @@ def test_what_cannot_be_read_is_not_set_aside_as_damaged(store: Path, monkeypatc
 
     with monkeypatch.context() as patched:
         patched.setattr(Path, "read_bytes", refuse)
-        with open_store(store) as opened:
-            found = maintenance.verify(opened)
+        opened = open_store(store)
+        found = maintenance.verify(opened)
     assert found.damaged == [f"{torn} cannot be read: Permission denied; left as it is"]
     assert torn.exists()
 

@@ -25,7 +25,7 @@ OLD_STRIKES, NEW_STRIKES = (630.0, 645.0, 650.0, 700.0), (90.0, 92.14, 92.86, 10
 
 
 def store_told_of(folder: Path, events: str = "", renames: str = "") -> Store:
-    open_store(folder).close()
+    open_store(folder)
     (folder / "events.csv").write_text("underlying,date,kind,value,when\n" + events, "utf-8")
     if renames:
         (folder / "renames.csv").write_text("old,new,date\n" + renames, "utf-8")
@@ -253,12 +253,12 @@ def test_what_a_split_does_to_all_that_is_remembered_of_a_name() -> None:
 
 def test_a_session_before_a_split_whose_source_gave_no_price_is_restated_too(tmp_path: Path) -> None:
     """Its price is the one that calls and puts imply: calls less puts are 100 - strike, a forward of 100."""
-    with open_store(tmp_path) as opened:
-        take(opened, built_chain(date(2026, 7, 1), spot=None))
+    opened = open_store(tmp_path)
+    take(opened, built_chain(date(2026, 7, 1), spot=None))
     (tmp_path / "events.csv").write_text("underlying,date,kind,value,when\nABC,2026-07-02,split,4:1,\n", "utf-8")
-    with open_store(tmp_path) as opened:
-        opened.catch_up()
-        panel = opened.history.panel("test", ["ABC"], before=date(2026, 7, 2))
+    opened = open_store(tmp_path)
+    opened.catch_up()
+    panel = opened.history.panel("test", ["ABC"], before=date(2026, 7, 2))
     assert panel.spot[0].tolist() == pytest.approx([25.0], rel=0.02)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -29,9 +28,8 @@ CHANGES = {
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with open_store(tmp_path / "store") as opened:
-        yield opened
+def store(tmp_path: Path) -> Store:
+    return open_store(tmp_path / "store")
 
 
 def keep(store: Store, days: list[date], name: str = "ABC") -> None:

@@ -109,7 +109,8 @@ def test_a_replay_and_a_report_measure_each_session_once(tmp_path: Path, counts)
     for day in DAYS[:3]:
         scan(settings, market(day))
     counts.clear()
-    with opening.open_history(settings) as store, opening.forgetful_state() as state:
+    store = opening.open_history(settings)
+    with opening.forgetful_state() as state:
         replayed = pipeline.replay(preparing.setup(settings, store, state, RULES), None, None, DAYS[0], DAYS[2])
         assert len(list(replayed)) == 3
     assert counts == dict.fromkeys(ONCE, 3)
@@ -139,16 +140,16 @@ def test_a_rebuild_gives_the_summaries_that_scanning_gave(tmp_path: Path, counts
     scan(settings, market(DAYS[5], spot=None))
     scan(settings, market(DAYS[6]), as_of=calendar.session_close(DAYS[6]) + timedelta(hours=9))
     assert counts["derive"] == 0
-    with opening.open_store(settings) as store:
-        assert store.outdated() == {}
-        scanned = held(store)
-        assert len(scanned) == 14
-        checks = [row["check"] for row in scanned[9]["verdicts"].explode().struct.unnest().iter_rows(named=True)]
-        assert "repeated" in checks
-        vendors = scanned[0].filter(pl.col("contract").str.ends_with("C00105000"))["iv"]
-        assert vendors.to_list() == [0.4 if use_vendor_iv else None] * 6
-        maintenance.rebuild(store)
-        rebuilt = held(store)
+    store = opening.open_store(settings)
+    assert store.outdated() == {}
+    scanned = held(store)
+    assert len(scanned) == 14
+    checks = [row["check"] for row in scanned[9]["verdicts"].explode().struct.unnest().iter_rows(named=True)]
+    assert "repeated" in checks
+    vendors = scanned[0].filter(pl.col("contract").str.ends_with("C00105000"))["iv"]
+    assert vendors.to_list() == [0.4 if use_vendor_iv else None] * 6
+    maintenance.rebuild(store)
+    rebuilt = held(store)
     assert [one.equals(other) for one, other in zip(scanned, rebuilt, strict=True)] == [True] * 14
 
 
@@ -156,18 +157,18 @@ def test_a_session_is_summarised_when_it_is_over_or_a_later_one_asks(tmp_path: P
     settings = settings_of(tmp_path)
     for hour in (15, 17):
         scan(settings, market(DAYS[0], at(DAYS[0], hour)))
-    with opening.open_store(settings) as store:
-        assert store.summaries.sessions("test") == []
-        assert maintenance.verify(store).whole
+    store = opening.open_store(settings)
+    assert store.summaries.sessions("test") == []
+    assert maintenance.verify(store).whole
     assert counts["derive"] == 0
     scan(settings, market(DAYS[1], at(DAYS[1], 15)))
     assert counts["derive"] == 1
-    with opening.open_store(settings) as store:
-        assert store.summaries.sessions("test") == [DAYS[0]]
-        # Nobody saw its close: what it had traded by then is not its volume, what it was quoted at counts.
-        rows = store.summaries.contracts("test", DAYS[0])
-        assert rows.select(pl.col("volume", "iv").count()).rows() == [(0, 54)]
-        assert store.summaries.underlyings("test", DAYS[0])["final"].to_list() == [False, False]
+    store = opening.open_store(settings)
+    assert store.summaries.sessions("test") == [DAYS[0]]
+    # Nobody saw its close: what it had traded by then is not its volume, what it was quoted at counts.
+    rows = store.summaries.contracts("test", DAYS[0])
+    assert rows.select(pl.col("volume", "iv").count()).rows() == [(0, 54)]
+    assert store.summaries.underlyings("test", DAYS[0])["final"].to_list() == [False, False]
 
 
 def test_a_later_scan_of_the_same_session_takes_the_place_of_the_summary_of_an_earlier_one(tmp_path: Path) -> None:
@@ -175,9 +176,9 @@ def test_a_later_scan_of_the_same_session_takes_the_place_of_the_summary_of_an_e
     close = calendar.session_close(DAYS[0])
     scan(settings, market(DAYS[0], close, volume=10))
     scan(settings, market(DAYS[0], close + timedelta(minutes=15), volume=12))
-    with opening.open_store(settings) as store:
-        assert store.outdated() == {}
-        assert store.summaries.contracts("test", DAYS[0])["volume"].unique().to_list() == [12]
+    store = opening.open_store(settings)
+    assert store.outdated() == {}
+    assert store.summaries.contracts("test", DAYS[0])["volume"].unique().to_list() == [12]
 
 
 def test_a_chain_that_is_part_of_a_larger_one_is_left_to_be_derived_with_the_rest(tmp_path: Path) -> None:
@@ -186,10 +187,10 @@ def test_a_chain_that_is_part_of_a_larger_one_is_left_to_be_derived_with_the_res
     for minutes, right in enumerate("CP"):
         part = market(DAYS[0], close + timedelta(minutes=minutes), volume=10).filter(pl.col("right") == right)
         scan(settings, part)
-    with opening.open_store(settings) as store:
-        assert store.outdated() == {"test": {DAYS[0]: list(NAMES)}}
-        store.catch_up()
-        assert store.summaries.contracts("test", DAYS[0]).height == 60
+    store = opening.open_store(settings)
+    assert store.outdated() == {"test": {DAYS[0]: list(NAMES)}}
+    store.catch_up()
+    assert store.summaries.contracts("test", DAYS[0]).height == 60
 
 
 def test_a_session_judged_as_of_before_its_quotes_is_not_kept_as_it_was_judged(tmp_path: Path) -> None:
@@ -197,30 +198,30 @@ def test_a_session_judged_as_of_before_its_quotes_is_not_kept_as_it_was_judged(t
     early = calendar.session_open(DAYS[0]) - timedelta(hours=1)
     result = scan(settings, market(DAYS[0]), as_of=early)
     assert any("before session" in note for note in result.notes)
-    with opening.open_store(settings) as store:
-        assert store.outdated() == {"test": {DAYS[0]: list(NAMES)}}
-        store.catch_up()
-        assert store.summaries.underlyings("test", DAYS[0])["verdicts"].to_list() == [[], []]
+    store = opening.open_store(settings)
+    assert store.outdated() == {"test": {DAYS[0]: list(NAMES)}}
+    store.catch_up()
+    assert store.summaries.underlyings("test", DAYS[0])["verdicts"].to_list() == [[], []]
 
 
 def test_what_was_measured_beside_a_past_that_has_changed_since_is_derived_anew(tmp_path: Path) -> None:
     chain = market(DAYS[1])
     moment = calendar.session_close(DAYS[1])
-    with open_store(tmp_path) as store:
-        memory = Memory.of(store, chain, calendar)
-        # Another process imports the session before while this one judges.
-        store.snapshots.write(market(DAYS[0]), "import")
-        store.catch_up()
-        setup = preparing.setup(Settings(), store, None)
-        verdicts = quality.judge(chain, memory.panel, memory.earlier, moment)
-        priced = setup.methods.pricing.price(quality.apply(chain, verdicts)[0], calendar=calendar)
-        assert memory.keep("scan", priced, verdicts, moment) == []
-        assert store.outdated() == {"test": {DAYS[1]: list(NAMES)}}
+    store = open_store(tmp_path)
+    memory = Memory.of(store, chain, calendar)
+    # Another process imports the session before while this one judges.
+    store.snapshots.write(market(DAYS[0]), "import")
+    store.catch_up()
+    setup = preparing.setup(Settings(), store, None)
+    verdicts = quality.judge(chain, memory.panel, memory.earlier, moment)
+    priced = setup.methods.pricing.price(quality.apply(chain, verdicts)[0], calendar=calendar)
+    assert memory.keep("scan", priced, verdicts, moment) == []
+    assert store.outdated() == {"test": {DAYS[1]: list(NAMES)}}
 
 
 def test_alerts_are_out_where_the_chain_cannot_be_stored(tmp_path: Path) -> None:
     settings = settings_of(tmp_path)
-    opening.open_store(settings).close()
+    opening.open_store(settings)
     # A file where the folder of the source would be.
     (settings.store.path / "snapshots").mkdir()
     (settings.store.path / "snapshots" / "test").write_text("in the way")

@@ -33,8 +33,7 @@ RULES = list(ruleset.load([shipped.shipped_rules()]).stable())
 
 @pytest.fixture
 def store(tmp_path):
-    with open_store(tmp_path / "store") as opened:
-        yield opened
+    return open_store(tmp_path / "store")
 
 
 def keep(store: Store, days: list[date]) -> None:

@@ -20,9 +20,9 @@ DAYS = calendar.sessions_between(date(2026, 8, 3), date(2026, 8, 14))
 
 
 def panel_of(folder: Path, *chains: pl.DataFrame) -> Panel:
-    with open_store(folder) as store:
-        import_chains(store, [Recorded(chain) for chain in chains], ImportReport())
-        return store.history.panel("test", ["ABC"], before=date(2026, 8, 31))
+    store = open_store(folder)
+    import_chains(store, [Recorded(chain) for chain in chains], ImportReport())
+    return store.history.panel("test", ["ABC"], before=date(2026, 8, 31))
 
 
 def judge(chain: pl.DataFrame, panel: Panel | None = None, **options: Any) -> set[tuple[str, str]]:

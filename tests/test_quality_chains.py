@@ -81,22 +81,22 @@ def test_what_is_not_trusted_is_unknown_to_later_sessions_and_the_rest_is_known(
 def test_a_volume_carried_over_from_an_earlier_day_is_remembered_as_the_zero_it_stands_for(
     tmp_path: Path,
 ) -> None:
-    with open_store(tmp_path) as store:
-        import_chains(store, read_recorded(CHAINS / "quality_volume_carried_over"), ImportReport())
-        newest = store.snapshots.sessions("canonical")[-1]
-        raw, kept = store.snapshots.newest("canonical", newest), store.summaries.contracts("canonical", newest)
+    store = open_store(tmp_path)
+    import_chains(store, read_recorded(CHAINS / "quality_volume_carried_over"), ImportReport())
+    newest = store.snapshots.sessions("canonical")[-1]
+    raw, kept = store.snapshots.newest("canonical", newest), store.summaries.contracts("canonical", newest)
     assert (raw["volume"] > 0).all()
     assert kept["volume"].to_list() == [0 if row % 2 == 0 else volume for row, volume in enumerate(raw["volume"])]
 
 
 def test_volumes_of_two_vendors_never_meet(tmp_path: Path) -> None:
-    with open_store(tmp_path) as store:
-        import_chains(store, read_recorded(CHAINS / "quality_repeated" / "2026-08-04.csv"), ImportReport())
-        chain = store.snapshots.newest("canonical", store.snapshots.sessions("canonical")[0])
-        other = chain.with_columns(source=pl.lit("other"))
-        store.snapshots.write(other, "scan")
-        store.catch_up()
-        # The same numbers from another vendor are neither a repeat nor part of the first one's baseline.
-        assert store.summaries.underlyings("other", other["session_date"][0])["verdicts"].to_list() == [[]]
-        panel = store.history.panel("other", ["ABC"], before=other["session_date"][0])
-        assert panel.sessions == ()
+    store = open_store(tmp_path)
+    import_chains(store, read_recorded(CHAINS / "quality_repeated" / "2026-08-04.csv"), ImportReport())
+    chain = store.snapshots.newest("canonical", store.snapshots.sessions("canonical")[0])
+    other = chain.with_columns(source=pl.lit("other"))
+    store.snapshots.write(other, "scan")
+    store.catch_up()
+    # The same numbers from another vendor are neither a repeat nor part of the first one's baseline.
+    assert store.summaries.underlyings("other", other["session_date"][0])["verdicts"].to_list() == [[]]
+    panel = store.history.panel("other", ["ABC"], before=other["session_date"][0])
+    assert panel.sessions == ()

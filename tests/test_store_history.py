@@ -111,22 +111,22 @@ def test_a_session_of_which_the_calendar_says_something_else_by_now_is_summarise
     at_one = at_new_york(DAYS[0], time(13, 0))
     take(store, built_chain(DAYS[0], quote_time=at_one, volume=7), built_chain(DAYS[1], volume=9))
     amended = calendar.amended({DAYS[0]: (time(9, 30), time(13, 0))})
-    with Store.open(store.path, calendar=amended) as other:
-        assert [*other.outdated()["test"]] == DAYS[:2]
-        other.catch_up()
-        panel = other.history.panel("test", ["ABC"], before=DAYS[2])
-        assert panel.volume.tolist() == [[7.0, 9.0]] * 20
-    with open_store(store.path) as again:
-        assert [*again.outdated()["test"]] == DAYS[:2]
+    other = Store.open(store.path, calendar=amended)
+    assert [*other.outdated()["test"]] == DAYS[:2]
+    other.catch_up()
+    panel = other.history.panel("test", ["ABC"], before=DAYS[2])
+    assert panel.volume.tolist() == [[7.0, 9.0]] * 20
+    again = open_store(store.path)
+    assert [*again.outdated()["test"]] == DAYS[:2]
 
 
 def test_panels_of_two_calendars_are_never_taken_for_one_another(store: Store) -> None:
     take(store, *[built_chain(day) for day in DAYS[:4]])
-    with Store.open(store.path, calendar=calendar.amended({DAYS[1]: None})) as other:
-        one, another = (opened.history.panel("test", ["ABC"], before=DAYS[4]) for opened in (store, other))
+    other = Store.open(store.path, calendar=calendar.amended({DAYS[1]: None}))
+    one, another = (opened.history.panel("test", ["ABC"], before=DAYS[4]) for opened in (store, other))
     assert (one.sessions, another.sessions) == (tuple(DAYS[:4]), (DAYS[0], *DAYS[2:4]))
-    with Store.open(store.path, calendar=calendar.amended({date(2026, 12, 1): None})) as other:
-        later = other.history.panel("test", ["ABC"], before=DAYS[4])
+    other = Store.open(store.path, calendar=calendar.amended({date(2026, 12, 1): None}))
+    later = other.history.panel("test", ["ABC"], before=DAYS[4])
     assert later.sessions == one.sessions
     assert later.fingerprint != one.fingerprint
 

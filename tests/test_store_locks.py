@@ -70,7 +70,7 @@ def test_a_patient_writer_gets_the_lock_when_the_other_ends(tmp_path: Path) -> N
 
 
 def test_a_store_opened_for_reading_refuses_to_be_written(tmp_path: Path) -> None:
-    open_store(tmp_path).close()
+    open_store(tmp_path)
     with pytest.raises(StoreError, match="opened for reading only"):
         open_store(tmp_path, read_only=True).writing().__enter__()
 

@@ -24,14 +24,14 @@ def chains(days: list[date]) -> list[pl.DataFrame]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    with open_store(tmp_path / "store") as store:
-        import_chains(store, [Recorded(chain) for chain in chains(DAYS[:10])], ImportReport())
+    store = open_store(tmp_path / "store")
+    import_chains(store, [Recorded(chain) for chain in chains(DAYS[:10])], ImportReport())
     return tmp_path / "store"
 
 
 def panel(folder: Path, before: date, *, read_only: bool = False) -> Panel:
-    with open_store(folder, read_only=read_only) as store:
-        return store.history.panel("test", ["ABC"], before=before, depth=8)
+    store = open_store(folder, read_only=read_only)
+    return store.history.panel("test", ["ABC"], before=before, depth=8)
 
 
 def assert_same(one: Panel, other: Panel) -> None:
@@ -59,8 +59,8 @@ def test_the_next_process_takes_the_baseline_from_disk_and_sees_the_same(folder:
 def test_a_new_session_adds_its_own_file_and_lets_the_oldest_go(folder: Path) -> None:
     panel(folder, DAYS[10])
     before = {path: path.stat().st_mtime_ns for path in (folder / "baselines").rglob("*.f32")}
-    with open_store(folder) as store:
-        import_chains(store, [Recorded(chain) for chain in chains(DAYS[10:12])], ImportReport())
+    store = open_store(folder)
+    import_chains(store, [Recorded(chain) for chain in chains(DAYS[10:12])], ImportReport())
     moved = panel(folder, DAYS[12])
     assert kept(folder) == [f"{day}.f32" for day in DAYS[4:12]]
     untouched = [path for path, stamp in before.items() if path.exists() and path.stat().st_mtime_ns == stamp]
@@ -70,9 +70,9 @@ def test_a_new_session_adds_its_own_file_and_lets_the_oldest_go(folder: Path) ->
 
 def test_a_session_summarised_anew_is_not_taken_from_the_old_baseline(folder: Path) -> None:
     panel(folder, DAYS[10])
-    with open_store(folder) as store:
-        store.snapshots.write(built_chain(DAYS[7], volume=77), "later pull")
-        store.catch_up()
+    store = open_store(folder)
+    store.snapshots.write(built_chain(DAYS[7], volume=77), "later pull")
+    store.catch_up()
     assert_same(panel(folder, DAYS[10]), panel(folder, DAYS[10], read_only=True))
 
 
@@ -91,7 +91,7 @@ def test_a_store_opened_for_reading_keeps_nothing(folder: Path) -> None:
 
 
 def test_only_the_sets_of_names_asked_for_last_are_kept(folder: Path) -> None:
-    with open_store(folder) as store:
-        for depth in range(5, 20):
-            store.history.panel("test", ["ABC"], before=DAYS[10], depth=depth)
+    store = open_store(folder)
+    for depth in range(5, 20):
+        store.history.panel("test", ["ABC"], before=DAYS[10], depth=depth)
     assert len(list((folder / "baselines").rglob("state.json"))) == MOST_KEPT

@@ -111,14 +111,14 @@ def test_chains_that_an_earlier_version_wrote_are_known_again_and_verified(
         chains = [[*entry[:3], earlier_fingerprint(part), "0" * 32, entry[5]] for entry, part in entries]
         return written(chain) | {"fingerprint": earlier_fingerprint(chain), "chains": chains}
 
-    with open_store(tmp_path) as store:
-        monkeypatch.setattr(stored, "_described", as_before)
-        store.snapshots.write(pl.concat(names), "before")
-        monkeypatch.undo()
-        changed = built_chain(day, underlying="XYZ", volume=99)
-        assert store.snapshots.unheld(pl.concat([names[0], changed])).equals(changed)
-        store.catch_up()
-        assert maintenance.verify(store).whole
+    store = open_store(tmp_path)
+    monkeypatch.setattr(stored, "_described", as_before)
+    store.snapshots.write(pl.concat(names), "before")
+    monkeypatch.undo()
+    changed = built_chain(day, underlying="XYZ", volume=99)
+    assert store.snapshots.unheld(pl.concat([names[0], changed])).equals(changed)
+    store.catch_up()
+    assert maintenance.verify(store).whole
 
 
 def test_the_earlier_chain_is_the_pull_before_and_never_a_part_of_the_same(snapshots: Snapshots) -> None:

@@ -30,7 +30,7 @@ from benchmarks.detection import decoys, injections, measures, openings, product
 from benchmarks.detection.ablations import ABLATIONS
 from benchmarks.detection.intraday import by_time_of_day
 from benchmarks.detection.published import RULES
-from benchmarks.detection.tape import Tape
+from benchmarks.detection.recording import Recording
 from scanner.alerts.model import Alert, Status
 from scanner.app import configuring, opening
 
@@ -48,12 +48,12 @@ def main(arguments: list[str]) -> int:
     options = _parse(arguments)
     started = time.perf_counter()
     try:
-        tape = Tape.read(options.data, tuple(options.symbols.split(",")) if options.symbols else None)
+        recording = Recording.read(options.data, tuple(options.symbols.split(",")) if options.symbols else None)
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
-    judged = _judged_sessions(tape, options.sessions)
-    models = walk.fit_models(tape, judged)
+    judged = _judged_sessions(recording, options.sessions)
+    models = walk.fit_models(recording, judged)
     models = {session: model for session, model in models.items() if model.kind == "own"}
     if not models:
         print(f"{options.data}: no session has {LEAST_HISTORY} trusted sessions before it", file=sys.stderr)
@@ -61,10 +61,10 @@ def main(arguments: list[str]) -> int:
     settings = configuring.built_in()
     rules, _ = opening.usable_rules(settings, strict=True)
     with product.imported(options.data, rules, settings) as told:
-        result = run(tape, models, told, options)
+        result = run(recording, models, told, options)
     if options.intraday.is_dir():
         result["false alarms by time of day"] = by_time_of_day(options.intraday).to_dicts()
-    result["about"] = _about(tape, models, options) | {"seconds": round(time.perf_counter() - started, 1)}
+    result["about"] = _about(recording, models, options) | {"seconds": round(time.perf_counter() - started, 1)}
     print(json.dumps(result, indent=1, default=str) if options.json else _text(result))
     return 0
 
@@ -87,23 +87,25 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _judged_sessions(tape: Tape, count: int) -> range:
+def _judged_sessions(recording: Recording, count: int) -> range:
     """The last sessions, each with enough trusted sessions of every name before it."""
+    known, names = np.isfinite(recording.volume), recording.underlying_numbers
     enough = [
-        int(np.flatnonzero(np.isfinite(tape.volume[tape.underlying_numbers == name]).any(axis=0))[:LEAST_HISTORY][-1])
-        + 1
-        for name in range(len(tape.underlyings))
+        int(np.flatnonzero(known[names == name].any(axis=0))[:LEAST_HISTORY][-1]) + 1
+        for name in range(len(recording.underlyings))
     ]
-    return range(max(min(enough), len(tape.sessions) - count), len(tape.sessions))
+    return range(max(min(enough), len(recording.sessions) - count), len(recording.sessions))
 
 
-def run(tape: Tape, models: walk.Models, told: product.Product, options: argparse.Namespace) -> dict[str, object]:
+def run(
+    recording: Recording, models: walk.Models, told: product.Product, options: argparse.Namespace
+) -> dict[str, object]:
     """Every table of the benchmark, as lists of rows."""
     random = np.random.default_rng(options.seed)
     own = (walk.OURS, *ABLATIONS) if options.parts else (walk.OURS,)
-    days = [tape.sessions[session] for session in models]
+    days = [recording.sessions[session] for session in models]
     natural = list(told.tell(days))
-    lists = [*_told_lists(tape, models, natural, []), *walk.lists(tape, models, [])]
+    lists = [*_told_lists(recording, models, natural, []), *walk.lists(recording, models, [])]
     tables: dict[str, object] = {
         "alerts a session": _alerts_a_session(natural),
         "stated and realised": _stated(natural),
@@ -112,16 +114,16 @@ def run(tape: Tape, models: walk.Models, told: product.Product, options: argpars
         outcomes, where_lost = [], Counter[str]()
         for _ in range(options.rounds):
             changed, planted = injections.plant(
-                tape, range(min(models), max(models) + 1), PLANTED, random, harder=harder
+                recording, range(min(models), max(models) + 1), PLANTED, random, harder=harder
             )
-            seen = list(_roomy(told).tell(days, product.lots_of(tape, planted)))
+            seen = list(_roomy(told).tell(days, product.lots_of(recording, planted)))
             variants = ABLATIONS if options.parts and not harder else {}
             found = [
-                *_told_lists(tape, models, seen, planted),
+                *_told_lists(recording, models, seen, planted),
                 *walk.lists(changed, models, planted, variants),
             ]
             outcomes.append(measures.recall(found, planted))
-            where_lost += _where_lost(tape, models, seen, planted)
+            where_lost += _where_lost(recording, models, seen, planted)
         recall = measures.recall_table(pl.concat(outcomes), random)
         for detector in (PRODUCT, *own[:1]):
             best = measures.best_published(recall, detector, tuple(RULES))
@@ -129,15 +131,15 @@ def run(tape: Tape, models: walk.Models, told: product.Product, options: argpars
         tables[f"where planted events stood, {where}, budget {walk.BUDGETS[1]}"] = [
             {"where": name, "events": count} for name, count in where_lost.most_common()
         ]
-        tables[f"each rule, {where}"] = _by_rule(tape, natural, seen, planted)
+        tables[f"each rule, {where}"] = _by_rule(recording, natural, seen, planted)
         tables[f"recall, {where}"] = recall.to_dicts()
-    clean = [walk.score(tape, session, model) for session, model in models.items()]
+    clean = [walk.score(recording, session, model) for session, model in models.items()]
     alarms = [measures.false_alarms(clean, column, random).with_columns(score=pl.lit(column)) for column in SURPRISES]
     return tables | {
-        "real openings named": openings.named(lists, openings.real_openings(tape, list(models))).to_dicts(),
-        "confirmed next morning": measures.confirmation(tape, lists, random).to_dicts(),
+        "real openings named": openings.named(lists, openings.real_openings(recording, list(models))).to_dicts(),
+        "confirmed next morning": measures.confirmation(recording, lists, random).to_dicts(),
         "false alarms": pl.concat(alarms).to_dicts(),
-        "decoys": decoys.judge_decoys(tape, models, random).to_dicts(),
+        "decoys": decoys.judge_decoys(recording, models, random).to_dicts(),
     }
 
 
@@ -148,25 +150,25 @@ def _roomy(told: product.Product) -> product.Product:
 
 
 def _told_lists(
-    tape: Tape, models: walk.Models, seen: list[product.Told], planted: list[injections.Injection]
+    recording: Recording, models: walk.Models, seen: list[product.Told], planted: list[injections.Injection]
 ) -> list[walk.Listed]:
     """What was told as lists that budgets are spent on."""
-    numbers = dict(zip(tape.contracts["contract"], range(tape.contracts.height), strict=True))
+    numbers = dict(zip(recording.contracts["contract"], range(recording.contracts.height), strict=True))
     of_session = {told.session: product.entries(told, numbers) for told in seen}
-    listed = {session: of_session.get(tape.sessions[session], []) for session in models}
-    return list(walk.spend(PRODUCT, listed, planted, len(tape.volume)))
+    listed = {session: of_session.get(recording.sessions[session], []) for session in models}
+    return list(walk.spend(PRODUCT, listed, planted, len(recording.volume)))
 
 
 def _where_lost(
-    tape: Tape, models: walk.Models, seen: list[product.Told], planted: list[injections.Injection]
+    recording: Recording, models: walk.Models, seen: list[product.Told], planted: list[injections.Injection]
 ) -> Counter[str]:
     """Where planted events stood in the session that served them best."""
     told = {item.session: item for item in seen}
     counts = Counter[str]()
     for item in planted:
-        contracts = [tape.contracts["contract"][int(row)] for row in item.rows]
+        contracts = [recording.contracts["contract"][int(row)] for row in item.rows]
         span = range(item.session, item.session + item.lots.shape[1])
-        days = [told[tape.sessions[number]] for number in span if tape.sessions[number] in told]
+        days = [told[recording.sessions[number]] for number in span if recording.sessions[number] in told]
         if days:
             places = [product.lost(day, contracts, walk.BUDGETS[1]) for day in days]
             counts[min(places, key=_order)] += 1
@@ -174,7 +176,7 @@ def _where_lost(
 
 
 def _by_rule(
-    tape: Tape, natural: list[product.Told], seen: list[product.Told], planted: list[injections.Injection]
+    recording: Recording, natural: list[product.Told], seen: list[product.Told], planted: list[injections.Injection]
 ) -> list[dict[str, object]]:
     """What each rule finds and tells in a session, and the share of planted events of each kind that it finds.
 
@@ -184,10 +186,10 @@ def _by_rule(
     found: dict[str, dict[str, list[int]]] = {}
     count = Counter(item.kind for item in planted)
     for item in planted:
-        contracts = {tape.contracts["contract"][int(row)] for row in item.rows}
+        contracts = {recording.contracts["contract"][int(row)] for row in item.rows}
         first: dict[str, int] = {}
         for day in range(item.lots.shape[1]):
-            told = day_of.get(tape.sessions[item.session + day])
+            told = day_of.get(recording.sessions[item.session + day])
             for rule_id in () if told is None else _finding(told, contracts):
                 first.setdefault(rule_id, day + 1)
         for rule_id, day in first.items():
@@ -248,18 +250,18 @@ def _stated(natural: list[product.Told]) -> list[dict[str, object]]:
     return rows
 
 
-def _about(tape: Tape, models: walk.Models, options: argparse.Namespace) -> dict[str, object]:
-    listed = [len(tape.rows(session)) for session in models]
+def _about(recording: Recording, models: walk.Models, options: argparse.Namespace) -> dict[str, object]:
+    listed = [len(recording.rows(session)) for session in models]
     return {
         "version": scanner.__version__,
         "data": options.data.name,
-        "underlyings": list(tape.underlyings),
-        "sessions": f"{tape.sessions[min(models)]} to {tape.sessions[max(models)]}, {len(models)}",
+        "underlyings": list(recording.underlyings),
+        "sessions": f"{recording.sessions[min(models)]} to {recording.sessions[max(models)]}, {len(models)}",
         "contracts a session": int(np.mean(listed)),
         "universe": "every listed contract; planted in any with a day or more to live, or where people trade",
         "rounds": options.rounds,
         "seed": options.seed,
-        "excluded": list(tape.excluded),
+        "excluded": list(recording.excluded),
     }
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from benchmarks.detection.tape import Tape
+from benchmarks.detection.recording import Recording
 from benchmarks.detection.walk import DEPTH, Models, raised, ranked
 from scanner import activity, quality
 from scanner.market.calendar import Calendar
@@ -21,29 +21,29 @@ from scanner.market.chain import conform
 
 # Stories rarer than once in a session are counted.
 ALERT_RANK = 1.0
-_Change = Callable[[Tape, int, np.random.Generator], pl.DataFrame]
+_Change = Callable[[Recording, int, np.random.Generator], pl.DataFrame]
 
 
-def busy_market(tape: Tape, session: int, random: np.random.Generator) -> pl.DataFrame:
+def busy_market(recording: Recording, session: int, random: np.random.Generator) -> pl.DataFrame:
     """Three times the volume in everything, give or take a quarter."""
-    chain = tape.chain(session)
-    return _with_volume(chain, _busier(tape, session, 3.0, random))
+    chain = recording.chain(session)
+    return _with_volume(chain, _busier(recording, session, 3.0, random))
 
 
-def _busier(tape: Tape, session: int, times: float, random: np.random.Generator) -> NDArray[np.float64]:
+def _busier(recording: Recording, session: int, times: float, random: np.random.Generator) -> NDArray[np.float64]:
     """A session's volumes as many times as large; what did not trade now trades as it did lately."""
-    rows = tape.rows(session)
-    volume = tape.volume[rows, session].astype(np.float64)
-    recent = np.nan_to_num(tape.volume[rows, max(session - 5, 0) : session]).mean(axis=1)
+    rows = recording.rows(session)
+    volume = recording.volume[rows, session].astype(np.float64)
+    recent = np.nan_to_num(recording.volume[rows, max(session - 5, 0) : session]).mean(axis=1)
     factor = times * np.exp(random.normal(0, 0.25, len(rows)))
     instead = random.poisson((times - 1.0) * np.minimum(recent, 50.0))
     return np.asarray(np.where(volume > 0, volume * factor, instead), np.float64)
 
 
-def roll_to_the_next_month(tape: Tape, session: int, random: np.random.Generator) -> pl.DataFrame:
+def roll_to_the_next_month(recording: Recording, session: int, random: np.random.Generator) -> pl.DataFrame:
     """A third of the open interest of each name's thirty largest expiring contracts moves to a later expiry."""
     del random
-    chain = tape.chain(session).with_row_index("_row")
+    chain = recording.chain(session).with_row_index("_row")
     near = chain.filter(pl.col("dte").is_between(0, 9) & (pl.col("open_interest") >= 300))
     near = near.sort("open_interest", descending=True, maintain_order=True).group_by("underlying").head(30)
     later = chain.filter(pl.col("dte").is_between(20, 50)).sort("expiry", maintain_order=True)
@@ -56,32 +56,34 @@ def roll_to_the_next_month(tape: Tape, session: int, random: np.random.Generator
     return _with_volume(chain.drop("_row"), volume)
 
 
-def before_earnings(tape: Tape, session: int, random: np.random.Generator) -> pl.DataFrame:
+def before_earnings(recording: Recording, session: int, random: np.random.Generator) -> pl.DataFrame:
     """Two and a half times the volume in everything that expires within ten days, volatilities up by a fifth."""
-    chain = tape.chain(session)
+    chain = recording.chain(session)
     near = (chain["dte"] <= 10).to_numpy()
-    volume = np.where(near, _busier(tape, session, 2.5, random), chain["volume"].to_numpy())
+    volume = np.where(near, _busier(recording, session, 2.5, random), chain["volume"].to_numpy())
     lifted = pl.when(pl.col("dte") <= 10).then(pl.col("iv") * 1.2).otherwise(pl.col("iv"))
     return _with_volume(chain, volume).with_columns(iv=lifted)
 
 
-def repeated(tape: Tape, session: int, random: np.random.Generator) -> pl.DataFrame:
+def repeated(recording: Recording, session: int, random: np.random.Generator) -> pl.DataFrame:
     """The previous session's volumes served again under the new date."""
     del random
-    chain, before = tape.chain(session), tape.chain(session - 1).select("contract", old="volume")
+    chain, before = recording.chain(session), recording.chain(session - 1).select("contract", old="volume")
     return chain.join(before, on="contract", how="inner", maintain_order="left").with_columns(volume="old").drop("old")
 
 
-def holiday(tape: Tape, session: int, random: np.random.Generator) -> pl.DataFrame:
+def holiday(recording: Recording, session: int, random: np.random.Generator) -> pl.DataFrame:
     """The session served again on the Saturday after it."""
     del random
-    day = tape.sessions[session]
-    return tape.chain(session).with_columns(session_date=pl.lit(day + timedelta(days=(5 - day.weekday()) % 7 or 7)))
+    day = recording.sessions[session]
+    return recording.chain(session).with_columns(
+        session_date=pl.lit(day + timedelta(days=(5 - day.weekday()) % 7 or 7))
+    )
 
 
-def half_missing(tape: Tape, session: int, random: np.random.Generator) -> pl.DataFrame:
+def half_missing(recording: Recording, session: int, random: np.random.Generator) -> pl.DataFrame:
     """Half of the contracts, drawn at random, are not in the answer."""
-    chain = tape.chain(session)
+    chain = recording.chain(session)
     return chain.filter(pl.Series(random.random(chain.height) < 0.5))
 
 
@@ -95,7 +97,7 @@ DECOYS: dict[str, _Change] = {
 }
 
 
-def judge_decoys(tape: Tape, models: Models, random: np.random.Generator) -> pl.DataFrame:
+def judge_decoys(recording: Recording, models: Models, random: np.random.Generator) -> pl.DataFrame:
     """Stories that come less than once a session, on each decoy and on the ordinary session.
 
     Columns ``decoy sessions ordinary decoyed refused``, means over sessions; ``refused`` is the share that the quality
@@ -103,9 +105,9 @@ def judge_decoys(tape: Tape, models: Models, random: np.random.Generator) -> pl.
     """
     counts: dict[str, list[tuple[int, int, bool]]] = {}
     for session, model in models.items():
-        ordinary = _alerts(tape, session, model, tape.chain(session))[0]
+        ordinary = _alerts(recording, session, model, recording.chain(session))[0]
         for name, change in DECOYS.items():
-            alerts, refused = _alerts(tape, session, model, change(tape, session, random))
+            alerts, refused = _alerts(recording, session, model, change(recording, session, random))
             counts.setdefault(name, []).append((ordinary, alerts, refused))
     rows = [
         (name, len(found), *np.mean(np.array(found, np.float64), axis=0).tolist()) for name, found in counts.items()
@@ -113,12 +115,12 @@ def judge_decoys(tape: Tape, models: Models, random: np.random.Generator) -> pl.
     return pl.DataFrame(rows, schema=["decoy", "sessions", "ordinary", "decoyed", "refused"], orient="row")
 
 
-def _alerts(tape: Tape, session: int, model: activity.VolumeModel, chain: pl.DataFrame) -> tuple[int, bool]:
+def _alerts(recording: Recording, session: int, model: activity.VolumeModel, chain: pl.DataFrame) -> tuple[int, bool]:
     """How many alerts a chain raises after the quality gate, and whether the gate switched off all of it."""
-    panel = tape.panel(session, DEPTH)
-    close = Calendar.standard().session_close(tape.sessions[session])
+    panel = recording.panel(session, DEPTH)
+    close = Calendar.standard().session_close(recording.sessions[session])
     received = conform(
-        chain.with_columns(source=pl.lit(tape.source), simulated=pl.lit(value=False), quote_time=pl.lit(close)),
+        chain.with_columns(source=pl.lit(recording.source), simulated=pl.lit(value=False), quote_time=pl.lit(close)),
         Calendar.standard(),
     )
     verdicts = quality.judge(received, panel, None, close + timedelta(days=7))
@@ -126,7 +128,7 @@ def _alerts(tape: Tape, session: int, model: activity.VolumeModel, chain: pl.Dat
     fit = chain.filter(~pl.col("underlying").is_in(off.implode()))
     if fit.is_empty():
         return 0, True
-    return int((raised(ranked(tape, session, model, fit))["rank"] >= ALERT_RANK).sum()), False
+    return int((raised(ranked(recording, session, model, fit))["rank"] >= ALERT_RANK).sum()), False
 
 
 def _with_volume(chain: pl.DataFrame, volume: NDArray[np.float64]) -> pl.DataFrame:

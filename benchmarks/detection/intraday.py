@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from benchmarks.detection.measures import NOMINAL
-from benchmarks.detection.tape import Tape
+from benchmarks.detection.recording import Recording
 from benchmarks.detection.walk import DEPTH
 from scanner import activity
 from scanner.market.calendar import Calendar
@@ -30,9 +30,9 @@ def by_time_of_day(folder: Path) -> pl.DataFrame:
     and ``contracts`` what was judged in them (contract-sessions for "any look"). The sessions before are remembered as
     they closed. Raises ValueError where nothing readable is found.
     """
-    tape = Tape.read(folder)
-    looks_at = _looks(folder, tape)
-    scored = [part for number in range(1, len(tape.sessions)) for part in _session(tape, number, looks_at)]
+    recording = Recording.read(folder)
+    looks_at = _looks(folder, recording)
+    scored = [part for number in range(1, len(recording.sessions)) for part in _session(recording, number, looks_at)]
     if not scored:
         raise ValueError(f"no session of {folder} has another before it")
     looks = pl.concat(scored)
@@ -41,9 +41,9 @@ def by_time_of_day(folder: Path) -> pl.DataFrame:
     return pl.concat(parts)
 
 
-def _looks(folder: Path, tape: Tape) -> dict[date, list[pl.DataFrame]]:
-    """The recorded chains of every session of a tape, in the order of their quotes."""
-    found: dict[date, list[pl.DataFrame]] = {day: [] for day in tape.sessions}
+def _looks(folder: Path, recording: Recording) -> dict[date, list[pl.DataFrame]]:
+    """The recorded chains of every session of a recording, in the order of their quotes."""
+    found: dict[date, list[pl.DataFrame]] = {day: [] for day in recording.sessions}
     for recorded in read_recorded(folder, calendar=Calendar.standard()):
         chain = recorded.chain
         if chain is not None and not chain.is_empty() and chain["session_date"][0] in found:
@@ -56,14 +56,14 @@ def _moment(chain: pl.DataFrame) -> datetime:
     return cast("datetime", chain["quote_time"].max())
 
 
-def _session(tape: Tape, number: int, looks: dict[date, list[pl.DataFrame]]) -> list[pl.DataFrame]:
+def _session(recording: Recording, number: int, looks: dict[date, list[pl.DataFrame]]) -> list[pl.DataFrame]:
     """Every look at a session, scored by what was known before it."""
-    panel = tape.panel(number, DEPTH)
+    panel = recording.panel(number, DEPTH)
     if not len(panel.contracts):
         return []
     model = activity.fit(panel)
     parts = []
-    for look, chain in enumerate(looks[tape.sessions[number]]):
+    for look, chain in enumerate(looks[recording.sessions[number]]):
         elapsed = Calendar.standard().elapsed_fraction(_moment(chain))
         result = model.score(_as_measured(chain), panel, elapsed)
         when = "at the close" if elapsed >= 1 else f"up to {BANDS[int(np.searchsorted(BANDS, elapsed))]:.0%}"

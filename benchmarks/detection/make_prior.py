@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from benchmarks.detection.tape import Tape
+from benchmarks.detection.recording import Recording
 from scanner.activity import features, fitting, prior
 from scanner.activity.history import Layout
 from scanner.history.panel import Panel
@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     default = Path(prior.__file__).with_name("prior.npz")
     parser.add_argument("--output", type=Path, default=default)
     options = parser.parse_args(arguments)
-    pieces = [piece for folder in options.folders for piece in cut(Tape.read(folder))]
+    pieces = [piece for folder in options.folders for piece in cut(Recording.read(folder))]
     layout = Layout.of(join(pieces), None)
     base = features.base_table(layout.panel.volume, layout.cell, np.zeros(len(layout.panel.volume), np.int32), names=1)
     every_name = np.repeat(base[-1:], len(layout.panel.underlyings) + 1, axis=0)
@@ -45,35 +45,35 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def cut(tape: Tape) -> Iterator[Panel]:
-    """Pieces of ten sessions of each name, the sessions renamed to the first ten of the tape."""
-    for name in tape.underlyings:
-        mine = (tape.contracts["underlying"] == name).to_numpy()
-        good = np.flatnonzero(np.isfinite(tape.volume[mine]).any(axis=0))
+def cut(recording: Recording) -> Iterator[Panel]:
+    """Pieces of ten sessions of each name, the sessions renamed to the first ten of the recording."""
+    for name in recording.underlyings:
+        mine = (recording.contracts["underlying"] == name).to_numpy()
+        good = np.flatnonzero(np.isfinite(recording.volume[mine]).any(axis=0))
         for number, start in enumerate(range(0, len(good) - PIECE + 1, PIECE)):
-            yield _piece(tape, name, good[start : start + PIECE], f"{name}{number}", mine)
+            yield _piece(recording, name, good[start : start + PIECE], f"{name}{number}", mine)
 
 
-def _piece(tape: Tape, name: str, columns: NDArray[np.int64], label: str, mine: NDArray[np.bool_]) -> Panel:
+def _piece(recording: Recording, name: str, columns: NDArray[np.int64], label: str, mine: NDArray[np.bool_]) -> Panel:
     """One piece as a panel of its own, its expiries moved with its sessions."""
-    rows = np.flatnonzero(mine & np.isfinite(tape.volume[:, columns]).any(axis=1))
-    moved = (tape.sessions[0] - tape.sessions[columns[0]]).days
-    contracts = tape.contracts[rows].with_columns(
+    rows = np.flatnonzero(mine & np.isfinite(recording.volume[:, columns]).any(axis=1))
+    moved = (recording.sessions[0] - recording.sessions[columns[0]]).days
+    contracts = recording.contracts[rows].with_columns(
         underlying=pl.lit(label), root=pl.lit(label), expiry=pl.col("expiry").dt.offset_by(f"{moved}d")
     )
     at = np.ix_(rows, columns)
-    number = tape.underlyings.index(name)
+    number = recording.underlyings.index(name)
     return Panel(
-        tape.source,
-        tape.sessions[:PIECE],
+        recording.source,
+        recording.sessions[:PIECE],
         contracts,
-        volume=tape.volume[at],
-        open_interest=tape.open_interest[at],
-        iv=tape.iv[at],
-        delta=tape.delta[at],
-        mid=tape.price[at],
+        volume=recording.volume[at],
+        open_interest=recording.open_interest[at],
+        iv=recording.iv[at],
+        delta=recording.delta[at],
+        mid=recording.price[at],
         underlyings=(label,),
-        spot=tape.spot[number : number + 1, columns],
+        spot=recording.spot[number : number + 1, columns],
         oi_asof=np.full((1, PIECE), np.datetime64("NaT"), "datetime64[D]"),
         calendar=Calendar.standard(),
     )

@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from benchmarks.detection.injections import KINDS, Injection
-from benchmarks.detection.tape import Tape
+from benchmarks.detection.recording import Recording
 from benchmarks.detection.walk import BUDGETS, Listed
 from scanner.activity.calibration import TIER_EDGES
 from scanner.metrics.matching import NEIGHBOURS, confirmed, matched_random
@@ -136,7 +136,7 @@ def _band(value: pl.Expr, edges: list[float]) -> pl.Expr:
     return band
 
 
-def confirmation(tape: Tape, listed: Iterable[Listed], random: np.random.Generator) -> pl.DataFrame:
+def confirmation(recording: Recording, listed: Iterable[Listed], random: np.random.Generator) -> pl.DataFrame:
     """Share of each detector's alerts that the next morning's open interest confirms, beside matched random contracts.
 
     The lead contract of every paid alert counts. Columns ``detector budget alerts confirmed low high matched
@@ -144,9 +144,9 @@ def confirmation(tape: Tape, listed: Iterable[Listed], random: np.random.Generat
     """
     outcomes: dict[tuple[str, int], list[tuple[float, float, int]]] = {}
     for item in listed:
-        if item.session + 1 >= len(tape.sessions):
+        if item.session + 1 >= len(recording.sessions):
             continue
-        features, label, rows = _matching(tape, item.session)
+        features, label, rows = _matching(recording, item.session)
         for budget in BUDGETS:
             leads = np.array([item.entries[place].rows[0] for place in item.paid[budget]], np.int64)
             chosen = np.searchsorted(rows, leads)
@@ -171,18 +171,20 @@ def confirmation(tape: Tape, listed: Iterable[Listed], random: np.random.Generat
     return pl.DataFrame(rows_out, schema=names, orient="row")
 
 
-def _matching(tape: Tape, session: int) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
-    """What contracts are matched on, their label, and their tape rows, for one session; contracts without volume have
-    no label."""
-    rows = tape.rows(session)
-    volume = tape.volume[rows, session].astype(np.float64)
-    interest = tape.open_interest[rows, session].astype(np.float64)
-    label = confirmed(volume, interest, tape.open_interest[rows, session + 1].astype(np.float64))
+def _matching(recording: Recording, session: int) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+    """What contracts are matched on, their label, and their rows in the recording, for one session.
+
+    Contracts without volume have no label.
+    """
+    rows = recording.rows(session)
+    volume = recording.volume[rows, session].astype(np.float64)
+    interest = recording.open_interest[rows, session].astype(np.float64)
+    label = confirmed(volume, interest, recording.open_interest[rows, session + 1].astype(np.float64))
     features = np.column_stack(
         [
             np.log1p(volume),
-            np.log1p(np.maximum(tape.days_to_expiry(session)[rows], 0)),
-            np.nan_to_num(np.abs(tape.delta[rows, session]), nan=0.5),
+            np.log1p(np.maximum(recording.days_to_expiry(session)[rows], 0)),
+            np.nan_to_num(np.abs(recording.delta[rows, session]), nan=0.5),
             np.log((volume + 1) / (np.nan_to_num(interest) + 1)),
         ]
     )

@@ -12,28 +12,28 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from benchmarks.detection.tape import Tape
+from benchmarks.detection.recording import Recording
 from benchmarks.detection.walk import BUDGETS, Listed
 
 _LEAST_LOTS, _TIMES_MEAN, _TIMES_OPEN, _LEAST_DAYS, _LEAST_SESSIONS = 1000, 50, 5, 5, 5
 _OPENED = (0.8, 1.05)
 
 
-def real_openings(tape: Tape, sessions: Sequence[int]) -> dict[int, list[int]]:
-    """The tape rows of the real openings of each session that has a morning after it."""
+def real_openings(recording: Recording, sessions: Sequence[int]) -> dict[int, list[int]]:
+    """The rows of the real openings of each session that has a morning after it."""
     result = {}
     for session in sessions:
-        if session + 1 >= len(tape.sessions):
+        if session + 1 >= len(recording.sessions):
             continue
-        volume, interest = (field[:, session].astype(float) for field in (tape.volume, tape.open_interest))
-        recent = tape.volume[:, max(session - 5, 0) : session]
+        volume, interest = (field[:, session].astype(float) for field in (recording.volume, recording.open_interest))
+        recent = recording.volume[:, max(session - 5, 0) : session]
         mean = np.nan_to_num(recent).sum(axis=1) / np.maximum(np.isfinite(recent).sum(axis=1), 1)
-        known = np.isfinite(tape.volume[:, :session]).sum(axis=1) >= _LEAST_SESSIONS
-        risen = (tape.open_interest[:, session + 1] - interest) / np.maximum(volume, 1.0)
+        known = np.isfinite(recording.volume[:, :session]).sum(axis=1) >= _LEAST_SESSIONS
+        risen = (recording.open_interest[:, session + 1] - interest) / np.maximum(volume, 1.0)
         opened = (risen >= _OPENED[0]) & (risen <= _OPENED[1])
         large = (volume >= _LEAST_LOTS) & (volume >= _TIMES_MEAN * mean) & (volume >= _TIMES_OPEN * interest)
-        rows = np.flatnonzero(large & opened & known & (tape.days_to_expiry(session) >= _LEAST_DAYS))
-        names = tape.underlying_numbers[rows]
+        rows = np.flatnonzero(large & opened & known & (recording.days_to_expiry(session) >= _LEAST_DAYS))
+        names = recording.underlying_numbers[rows]
         result[session] = [int(max(rows[names == name], key=lambda row: volume[row])) for name in np.unique(names)]
     return result
 

@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 import polars as pl
 
 from benchmarks.detection.injections import Injection
-from benchmarks.detection.tape import Tape
+from benchmarks.detection.recording import Recording
 from benchmarks.detection.walk import Entry
 from scanner import pipeline
 from scanner.activity import VolumeModel
@@ -133,10 +133,10 @@ def _with_past_lots(panel: Panel, planted: pl.DataFrame) -> Panel:
     return Panel(**(kept | {"volume": volume, "open_interest": interest, "fingerprint": ""}))
 
 
-def lots_of(tape: Tape, planted: Sequence[Injection]) -> pl.DataFrame:
+def lots_of(recording: Recording, planted: Sequence[Injection]) -> pl.DataFrame:
     """Planted events as ``session_date contract lots``."""
     rows = [
-        (tape.sessions[item.session + day], tape.contracts["contract"][int(row)], int(item.lots[at, day]))
+        (recording.sessions[item.session + day], recording.contracts["contract"][int(row)], int(item.lots[at, day]))
         for item in planted
         for at, row in enumerate(item.rows)
         for day in range(item.lots.shape[1])
@@ -181,9 +181,7 @@ def lost(told: Told, contracts: Sequence[str], budget: int) -> str:
 def imported(folder: Path, rules: Sequence[Rule], settings: Settings) -> Iterator[Product]:
     """Recorded chains of a folder in a store that is gone afterwards."""
     calendar = settings.exchange_calendar
-    with (
-        TemporaryDirectory(prefix="scanner-benchmark-") as place,
-        Store.open(Path(place), calendar=calendar, pricing=preparing.pricing(settings)) as store,
-    ):
+    with TemporaryDirectory(prefix="scanner-benchmark-") as place:
+        store = Store.open(Path(place), calendar=calendar, pricing=preparing.pricing(settings))
         import_chains(store, read_recorded(folder, calendar=calendar), ImportReport())
         yield Product(store, rules, settings)

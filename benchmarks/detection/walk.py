@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from benchmarks.detection.injections import Injection
 from benchmarks.detection.published import RULES, Session
-from benchmarks.detection.tape import Tape
+from benchmarks.detection.recording import Recording
 from scanner import activity
 from scanner.activity import selection
 from scanner.activity.ranking.today import rank
@@ -34,7 +34,7 @@ Rescore = Callable[[pl.DataFrame, activity.VolumeModel], pl.DataFrame]
 
 @dataclass(frozen=True)
 class Entry:
-    """One alert of a list: its rank (higher is rarer) and the tape rows of the contracts it names, the lead first."""
+    """One alert of a list: its rank (higher is rarer) and the rows of the contracts it names, the lead first."""
 
     rank: float
     rows: tuple[int, ...]
@@ -51,42 +51,44 @@ class Listed:
     hits: dict[int, frozenset[int]]
 
 
-def fit_models(tape: Tape, sessions: range) -> Models:
+def fit_models(recording: Recording, sessions: range) -> Models:
     """One model a session, fitted on up to 40 sessions before it; none where the history is too short."""
-    fitted = {session: activity.fit(tape.panel(session, DEPTH)) for session in sessions}
+    fitted = {session: activity.fit(recording.panel(session, DEPTH)) for session in sessions}
     return {session: model for session, model in fitted.items() if model is not None}
 
 
-def score(tape: Tape, session: int, model: activity.VolumeModel) -> pl.DataFrame:
-    """A session's chain scored with the coefficients of a model and the tape's own past, one row a listed contract."""
-    panel = tape.panel(session, DEPTH)
-    return model.onto(panel).score(tape.chain(session), panel)
+def score(recording: Recording, session: int, model: activity.VolumeModel) -> pl.DataFrame:
+    """A session's chain scored with a model's coefficients and the recording's own past, one row a listed contract."""
+    panel = recording.panel(session, DEPTH)
+    return model.onto(panel).score(recording.chain(session), panel)
 
 
-def ranked(tape: Tape, session: int, model: activity.VolumeModel, chain: pl.DataFrame | None = None) -> pl.DataFrame:
+def ranked(
+    recording: Recording, session: int, model: activity.VolumeModel, chain: pl.DataFrame | None = None
+) -> pl.DataFrame:
     """A session's chain (or another in its place) scored and ranked among the stories of the model's past."""
-    panel = tape.panel(session, DEPTH)
+    panel = recording.panel(session, DEPTH)
     laid = model.onto(panel)
-    scored = laid.score(tape.chain(session) if chain is None else chain, panel)
+    scored = laid.score(recording.chain(session) if chain is None else chain, panel)
     premium = pl.col("volume") * pl.col("mid") * _MULTIPLIER
     tagged = scored.with_columns(selection.roll_suspects(scored), premium=premium)
     return rank(tagged, tagged["volume"], panel, laid)
 
 
 def lists(
-    tape: Tape, models: Models, planted: list[Injection], variants: dict[str, Rescore] | None = None
+    recording: Recording, models: Models, planted: list[Injection], variants: dict[str, Rescore] | None = None
 ) -> Iterator[Listed]:
-    """The lists of every detector, session by session. ``tape`` holds the planted events already.
+    """The lists of every detector, session by session. ``recording`` holds the planted events already.
 
     ``variants`` are further readings of our own score by name: each takes the scored chain and gives it back with
     another ``combined_surprise``.
     """
     by_detector: dict[str, dict[int, list[Entry]]] = {}
     for session, model in models.items():
-        for detector, entries in _session_lists(tape, session, model, variants or {}):
+        for detector, entries in _session_lists(recording, session, model, variants or {}):
             by_detector.setdefault(detector, {})[session] = entries
     for detector, listed in by_detector.items():
-        yield from spend(detector, listed, planted, len(tape.volume))
+        yield from spend(detector, listed, planted, len(recording.volume))
 
 
 def spend(
@@ -105,10 +107,10 @@ def spend(
 
 
 def _session_lists(
-    tape: Tape, session: int, model: activity.VolumeModel, variants: dict[str, Rescore]
+    recording: Recording, session: int, model: activity.VolumeModel, variants: dict[str, Rescore]
 ) -> Iterator[tuple[str, list[Entry]]]:
     """Each detector's entries of a session, best first."""
-    found, rows = ranked(tape, session, model), tape.rows(session)
+    found, rows = ranked(recording, session, model), recording.rows(session)
     numbers = dict(zip(found["contract"], rows.tolist(), strict=True))
     ordered = {OURS: raised(found)}
     ordered |= {name: raised(rescore(found, model), "combined_surprise") for name, rescore in variants.items()}
@@ -120,7 +122,7 @@ def _session_lists(
                 for rank, members in alerts.select("rank", "members").head(_DEEPEST).iter_rows()
             ],
         )
-    seen = published_session(tape, session)
+    seen = published_session(recording, session)
     for name, rule in RULES.items():
         values = np.nan_to_num(rule(seen))
         order = np.argsort(-values, kind="stable")[:_DEEPEST]
@@ -165,22 +167,22 @@ def _spend(
     return Listed(session, detector, tuple(entries), paid, hits)
 
 
-def published_session(tape: Tape, session: int) -> Session:
+def published_session(recording: Recording, session: int) -> Session:
     """What the published rules see of a session."""
-    rows = tape.rows(session)
-    name = tape.underlying_numbers[rows]
-    spot = _last_known(tape.spot, session)[name]
-    call = (tape.contracts["right"][rows] == "C").to_numpy()
-    distance = tape.contracts["strike"][rows].to_numpy() / spot - 1
+    rows = recording.rows(session)
+    name = recording.underlying_numbers[rows]
+    spot = _last_known(recording.spot, session)[name]
+    call = (recording.contracts["right"][rows] == "C").to_numpy()
+    distance = recording.contracts["strike"][rows].to_numpy() / spot - 1
     return Session(
-        volume=tape.volume[rows, session].astype(np.float64),
-        open_interest=np.nan_to_num(tape.open_interest[rows, session]).astype(np.float64),
-        price=tape.price[rows, session].astype(np.float64),
-        days=tape.days_to_expiry(session)[rows],
+        volume=recording.volume[rows, session].astype(np.float64),
+        open_interest=np.nan_to_num(recording.open_interest[rows, session]).astype(np.float64),
+        price=recording.price[rows, session].astype(np.float64),
+        days=recording.days_to_expiry(session)[rows],
         otm_pct=np.where(call, distance, -distance),
         call=call,
         underlying=name,
-        past=tape.volume[rows, max(session - 90, 0) : session],
+        past=recording.volume[rows, max(session - 90, 0) : session],
     )
 
 

@@ -47,7 +47,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """One story: its alert, the session it began in, the strongest it has been, and when it was last news.
+    """One story: its alert, the session it began in, and the strongest it has been.
 
     ``displaced`` says that it closed because a stronger finding took its place in the session's budget.
     """
@@ -58,7 +58,6 @@ class Episode:
     alert: Alert
     peak_severity: Severity
     peak_stars: int | None
-    sent_at: datetime
     displaced: bool = False
 
     @property
@@ -201,7 +200,7 @@ def _begin(draft: Draft, now: datetime, session: date, ordinal: int) -> Episode:
     alert = draft.alert.changed(
         alert_id=alert_id(draft.key, session, ordinal), status=Status.new, first_seen=now, last_seen=now
     )
-    return Episode(draft.key, session, ordinal, alert, alert.severity, alert.stars, now)
+    return Episode(draft.key, session, ordinal, alert, alert.severity, alert.stars)
 
 
 def _again(episode: Episode, draft: Draft, now: datetime) -> tuple[Episode, EventKind]:
@@ -221,6 +220,5 @@ def _again(episode: Episode, draft: Draft, now: datetime) -> tuple[Episode, Even
         alert=alert,
         peak_severity=max(episode.peak_severity, fresh.severity, key=lambda severity: severity.rank),
         peak_stars=max(episode.peak_stars or 0, fresh.stars) if fresh.stars is not None else episode.peak_stars,
-        sent_at=now if escalated else episode.sent_at,
     )
     return stronger, kind

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from scanner.app import clock, confirming, scanning
@@ -20,19 +20,30 @@ if TYPE_CHECKING:
     from scanner.outputs.result import ScanResult
     from scanner.ruleset import Rule
     from scanner.sources.base import Source
+    from scanner.store.models import LastModel
 
 log = logging.getLogger(__name__)
 
 
+def _no_model_yet() -> LastModel:
+    from scanner.store.models import LastModel
+
+    return LastModel()
+
+
 @dataclass(frozen=True)
 class Worker:
-    """Runs jobs with what was opened when the schedule began; ``show`` hands a scan's result to whoever looks."""
+    """Runs jobs with what was opened when the schedule began; ``show`` hands a scan's result to whoever looks.
+
+    ``last_model`` goes from one scan to the next, which need not even read the model where it is of the same names.
+    """
 
     settings: Settings
     sources: Sequence[Source]
     rules: Sequence[Rule]
     problems: Sequence[ScanProblem]
     show: Callable[[ScanResult], object]
+    last_model: LastModel = field(default_factory=_no_model_yet)
 
     def run(self, job: Job) -> ScanResult | Confirmed:
         """One run; shows what a scan found, logs what a confirmation has to say, and returns it."""
@@ -41,7 +52,9 @@ class Worker:
         with self._recorded(job.name):
             if job.task == "confirm":
                 return self._confirm(symbols)
-            result = scanning.scan_once(self.settings, self.sources, self.rules, symbols, None, self.problems)
+            result = scanning.scan_once(
+                self.settings, self.sources, self.rules, symbols, None, self.problems, self.last_model
+            )
             self._show(job, result)
             return result
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from scanner.errors import ConfigError, SourceError
@@ -18,22 +19,30 @@ if TYPE_CHECKING:
 
     from scanner.config import Settings
     from scanner.ruleset import Rule
+    from scanner.store.models import LastModel
     from scanner.store.state import State
     from scanner.store.store import Store
 
 log = logging.getLogger(__name__)
 
 
-def setup(settings: Settings, store: Store | None, state: State | None, rules: Sequence[Rule] = ()) -> Setup:
+def setup(
+    settings: Settings,
+    store: Store | None,
+    state: State | None,
+    rules: Sequence[Rule] = (),
+    last_model: LastModel | None = None,
+) -> Setup:
     """What a scan by these settings works with, beside what is open of the past.
 
     Whoever judges and whoever shows asks here: with a store, a chain is priced as the store summarises it, beside the
-    same events. Raises PricingError where the configured curve cannot be read, ConfigError where the events cannot.
+    same events. ``last_model`` holds what a scan before this one fitted or read. Raises PricingError where the
+    configured curve cannot be read, ConfigError where the events cannot.
     """
     if store is None:
         methods, events = Methods(pricing(settings)), events_table(settings)
     else:
-        methods, events = Methods(store.pricing, store.models.fit), store.events
+        methods, events = Methods(store.pricing, partial(store.models.fit, last=last_model)), store.events
     return Setup(rules, settings.alerts, methods, events, settings.exchange_calendar, store, state)
 
 

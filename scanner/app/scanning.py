@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from scanner.outputs.result import ScanResult
     from scanner.ruleset import Rule
     from scanner.sources.base import Source
+    from scanner.store.models import LastModel
     from scanner.store.state import State
 
 log = logging.getLogger(__name__)
@@ -75,8 +76,12 @@ def scan_once(
     symbols: tuple[str, ...],
     as_of: datetime | None,
     problems: Sequence[ScanProblem] = (),
+    last_model: LastModel | None = None,
 ) -> ScanResult:
-    """One scan with what was opened before; ``problems`` are those met until here, and are reported with its own."""
+    """One scan with what was opened before; ``problems`` are those met until here, and are reported with its own.
+
+    ``last_model`` holds the volume model for the next scan that is given it.
+    """
     from scanner import pipeline
     from scanner.app import preparing
     from scanner.sources.receiving import Request
@@ -84,7 +89,7 @@ def scan_once(
     now = clock.right_now()
     request = Request(symbols, as_of, now, f"{now:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}")
     with opening.open_memory_if_possible(settings) as memory:
-        setup = preparing.setup(settings, memory.store, memory.state, rules)
+        setup = preparing.setup(settings, memory.store, memory.state, rules, last_model)
         result = pipeline.scan(request, sources, setup, clock=clock.right_now)
         written = _write_outputs(result, settings, memory.state)
         result = replace(result, errors=(*problems, *memory.problems, *result.errors, *written))

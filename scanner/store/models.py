@@ -11,6 +11,7 @@ import hashlib
 import io
 import logging
 import zipfile
+from collections.abc import Callable
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -32,8 +33,18 @@ MOST_KEPT = 8
 
 log = logging.getLogger(__name__)
 
-# The model last used by this process, under the name of its file.
-_last: dict[Path, VolumeModel] = {}
+
+class LastModel:
+    """The model used last, under the name of its file: what a schedule hands from one scan to the next."""
+
+    def __init__(self) -> None:
+        self._used: tuple[Path, VolumeModel] | None = None
+
+    def take(self, path: Path, make: Callable[[], VolumeModel]) -> VolumeModel:
+        """The model of a file: the last one where it is that, else the one made now, which is the last from here on."""
+        if self._used is None or self._used[0] != path:
+            self._used = path, make()
+        return self._used[1]
 
 
 class Models:
@@ -46,16 +57,16 @@ class Models:
         self._folder = folder
         self._read_only = read_only
 
-    def fit(self, panel: Panel, events: pl.DataFrame | None = None) -> VolumeModel:
-        """The model for the session after a panel, as :func:`scanner.activity.fit` makes it."""
+    def fit(self, panel: Panel, events: pl.DataFrame | None = None, last: LastModel | None = None) -> VolumeModel:
+        """The model for the session after a panel, as :func:`scanner.activity.fit` makes it.
+
+        ``last`` is held by whoever scans again and again: a model in it is not even read.
+        """
         if self._folder is None or not panel.fingerprint:
             return activity.fit(panel, events)
         path = self._folder / f"{_name(panel, events)}.npz"
-        if path not in _last:
-            model = self._load(path, panel, events) or self._fitted(path, panel, events)
-            _last.clear()
-            _last[path] = model
-        return _last[path]
+        last = LastModel() if last is None else last
+        return last.take(path, lambda: self._load(path, panel, events) or self._fitted(path, panel, events))
 
     def _load(self, path: Path, panel: Panel, events: pl.DataFrame | None) -> VolumeModel | None:
         """The model in a file; None where there is none that can be read."""

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from types import TracebackType
 
 import polars as pl
 
@@ -176,19 +175,6 @@ class Store:
                         on_session(derived)
                         done.append(derived)
         return done
-
-    def close(self) -> None:
-        """Let go of everything held."""
-
-    def __enter__(self) -> Store:
-        """The store itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close it."""
-        self.close()
 
 
 def _is_unfinished(marker: Path) -> bool:

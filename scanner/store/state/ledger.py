@@ -338,7 +338,6 @@ def _episode_document(episode: Episode) -> dict[str, Any]:
         "ordinal": episode.ordinal,
         "peak_severity": episode.peak_severity.value,
         "peak_stars": episode.peak_stars,
-        "sent_at": iso(episode.sent_at),
         "displaced": episode.displaced,
     }
 
@@ -352,6 +351,5 @@ def _episode(alert: AlertRow, update: AlertUpdateRow) -> Episode:
         alert=Alert.from_dict(update.document),
         peak_severity=Severity(kept["peak_severity"]),
         peak_stars=kept["peak_stars"],
-        sent_at=datetime.fromisoformat(kept["sent_at"]),
         displaced=kept["displaced"],
     )

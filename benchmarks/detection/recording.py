@@ -18,7 +18,7 @@ _KEY = ["root", "expiry", "strike", "right"]
 
 
 @dataclass(frozen=True)
-class Tape:
+class Recording:
     """Every trusted session of one source: arrays of shape (contracts, sessions), NaN where unknown or not trusted.
 
     ``price`` is the mid, else the last trade. ``excluded`` holds a sentence for each underlying and session left out.
@@ -37,7 +37,7 @@ class Tape:
     excluded: tuple[str, ...] = ()
 
     @classmethod
-    def read(cls, folder: Path, symbols: tuple[str, ...] | None = None) -> Tape:
+    def read(cls, folder: Path, symbols: tuple[str, ...] | None = None) -> Recording:
         """Read recorded chains, the last of each session, and leave out what the quality gate does not trust.
 
         Raises ValueError where nothing readable is found.
@@ -63,7 +63,7 @@ class Tape:
         return cls.of(chains, tuple(excluded)).trusted(chains)
 
     @classmethod
-    def of(cls, chains: pl.DataFrame, excluded: tuple[str, ...] = ()) -> Tape:
+    def of(cls, chains: pl.DataFrame, excluded: tuple[str, ...] = ()) -> Recording:
         """Lay out chain frames of one source; no contract twice in a session."""
         days = chains["session_date"].unique().sort()
         contracts = chains.select("underlying", "root", "contract", "expiry", "strike", "right")
@@ -101,18 +101,18 @@ class Tape:
             excluded,
         )
 
-    def trusted(self, chains: pl.DataFrame) -> Tape:
+    def trusted(self, chains: pl.DataFrame) -> Recording:
         """The same without the volumes that the quality gate switches off, session by session; ``chains`` made it."""
         volume, excluded = self.volume.copy(), list(self.excluded)
-        tape = replace(self, volume=volume)
+        judged = replace(self, volume=volume)
         for number, session in enumerate(self.sessions):
             chain = chains.filter(pl.col("session_date") == session)
-            verdicts = quality.judge(chain, tape.panel(number, 5), None, Calendar.standard().session_close(session))
+            verdicts = quality.judge(chain, judged.panel(number, 5), None, Calendar.standard().session_close(session))
             untrusted = verdicts.filter(pl.col("switches_off").is_in(["all", "volume"]))
             for name, reason in untrusted.select("underlying", "reason").iter_rows():
                 excluded.append(f"{name} {session}: {reason}")
                 volume[(self.contracts["underlying"] == name).to_numpy(), number] = np.nan
-        return replace(tape, excluded=tuple(excluded))
+        return replace(judged, excluded=tuple(excluded))
 
     def panel(self, session: int, depth: int = 60) -> Panel:
         """What is remembered before a session."""
@@ -133,8 +133,8 @@ class Tape:
             calendar=Calendar.standard(),
         )
 
-    def with_volume(self, volume: NDArray[np.float32]) -> Tape:
-        """The same tape with another volume."""
+    def with_volume(self, volume: NDArray[np.float32]) -> Recording:
+        """The same recording with another volume."""
         return replace(self, volume=volume)
 
     def days_to_expiry(self, session: int) -> NDArray[np.int32]:
