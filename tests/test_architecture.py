@@ -161,7 +161,8 @@ def canonical(name: str) -> str:
 
 def outsiders(path: Path) -> set[str]:
     """The packages a test module imports that are neither of the standard library nor of this repository."""
-    own = {"scanner", "benchmarks", *(module.stem for module in TESTS.glob("*.py"))}
+    beside = [*TESTS.glob("*.py"), *(TESTS.parent / "tools").glob("*.py")]
+    own = {"scanner", "benchmarks", *(module.stem for module in beside)}
     names = {name.partition(".")[0] for _, name in imports(path)}
     return names - own - sys.stdlib_module_names - SPARED.get(path.name, set())
 
