@@ -8,6 +8,9 @@ become the new normal.
 
 from __future__ import annotations
 
+from enum import IntEnum
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,42 +19,93 @@ from scanner.kernels.compile import kernel
 from scanner.kernels.vector_math import exp, inlined, log, vectorised
 
 WINDOWS = (1, 3, 5)
-OWN_SHORT, OWN_LONG, LAST, LOG_MEAN, TRADED, SESSIONS, PEAK = range(7)
-STATES = 7
-FEATURES = (
-    "constant",
-    "base",
-    "base_squared",
-    "own_short",
-    "own_long",
-    "last_session",
-    "log_mean_volume",
-    "share_of_sessions_traded",
-    "log_open_interest",
-    "new_strike",
-    "young",
-    "underlying_activity",
-    "expiry_activity",
-    "absolute_return",
-    "return_towards_the_right",
-    "return_times_distance",
-    "expires_today",
-    "expires_within_two_days",
-    "log_days",
-    "moneyness",
-    "moneyness_squared",
-    "far_from_the_money",
-    "open_interest_times_base",
-    "own_times_base",
-    "expires_today_near_the_money",
-    "earnings_near",
-    "log_price",
-    "log_price_squared",
-    "log_peak_volume",
-    "neighbours_lately",
-)
-COUNT = len(FEATURES)
-UNDERLYING_ACTIVITY, EXPIRY_ACTIVITY = FEATURES.index("underlying_activity"), FEATURES.index("expiry_activity")
+
+
+class State(IntEnum):
+    """What is remembered of a contract before a session, as the columns of ``states``."""
+
+    OWN_SHORT = 0
+    OWN_LONG = 1
+    LAST = 2
+    LOG_MEAN = 3
+    TRADED = 4
+    SESSIONS = 5
+    LOG_PEAK = 6
+
+
+class Feature(IntEnum):
+    """The regression's columns: what filling a row writes is what the coefficients are fitted to."""
+
+    CONSTANT = 0
+    BASE = 1
+    BASE_SQUARED = 2
+    OWN_SHORT = 3
+    OWN_LONG = 4
+    LAST_SESSION = 5
+    LOG_MEAN_VOLUME = 6
+    SHARE_OF_SESSIONS_TRADED = 7
+    LOG_OPEN_INTEREST = 8
+    NEW_STRIKE = 9
+    YOUNG = 10
+    UNDERLYING_ACTIVITY = 11
+    EXPIRY_ACTIVITY = 12
+    ABSOLUTE_RETURN = 13
+    RETURN_TOWARDS_THE_RIGHT = 14
+    RETURN_TIMES_DISTANCE = 15
+    EXPIRES_TODAY = 16
+    EXPIRES_WITHIN_TWO_DAYS = 17
+    LOG_DAYS = 18
+    MONEYNESS = 19
+    MONEYNESS_SQUARED = 20
+    FAR_FROM_THE_MONEY = 21
+    OPEN_INTEREST_TIMES_BASE = 22
+    OWN_TIMES_BASE = 23
+    EXPIRES_TODAY_NEAR_THE_MONEY = 24
+    EARNINGS_NEAR = 25
+    LOG_PRICE = 26
+    LOG_PRICE_SQUARED = 27
+    LOG_PEAK_VOLUME = 28
+    NEIGHBOURS_LATELY = 29
+
+
+COUNT = len(Feature)
+
+
+class Contracts(NamedTuple):
+    """What one session makes known of contracts, arrays of one length; ``underlying`` counts the names.
+
+    ``base`` is the log volume of the bucket, ``of_name of_expiry beside`` are what :func:`activity` gives.
+    """
+
+    underlying: NDArray[np.int32]
+    expiry: NDArray[np.int32]
+    call: NDArray[np.bool_]
+    moneyness: NDArray[np.float32]
+    log_price: NDArray[np.float32]
+    log_open_interest: NDArray[np.float32]
+    base: NDArray[np.float32]
+    of_name: NDArray[np.float32]
+    of_expiry: NDArray[np.float32]
+    beside: NDArray[np.float32]
+
+
+class Known(NamedTuple):
+    """What goes into those features of one contract that today has a part in."""
+
+    base: float
+    own_long: float
+    log_open_interest: float
+    of_name: float
+    of_expiry: float
+    move: float
+    days: int
+    moneyness: float
+    call: bool
+    earnings: float
+    log_price: float
+    beside: float
+
+
 _SHORT, _LONG, _MEAN, _RATE = 0.5 ** (1 / 2.5), 0.5 ** (1 / 15), 0.5 ** (1 / 8), 0.5 ** (1 / 10)
 _PEAK = 0.5 ** (1 / 8)
 _CAP = 3.0
@@ -72,7 +126,7 @@ def remember(
 ) -> None:  # pragma: no cover - compiled
     """Run through the past of every contract once.
 
-    ``states`` (rows, sessions + 1, 7) gets what was known *before* each session, the last one before today;
+    ``states`` (rows, sessions + 1, len(State)) gets what was known *before* each session, the last one before today;
     ``predicted`` (rows, sessions) the log volume that base and own long average expected of each session.
     """
     rows, sessions = volume.shape
@@ -81,13 +135,13 @@ def remember(
         known, peak = 0, 0.0
         for t in range(sessions + 1):
             own = long / (long_weight + 2.0)
-            states[i, t, 0] = short / (short_weight + 0.7)
-            states[i, t, 1] = own
-            states[i, t, 2] = min(max(last, -4.0), 6.0)
-            states[i, t, 3] = np.log1p(mean / (mean_weight + 0.5))
-            states[i, t, 4] = rate / (rate_weight + 1.0)
-            states[i, t, 5] = known
-            states[i, t, 6] = np.log1p(peak)
+            states[i, t, State.OWN_SHORT] = short / (short_weight + 0.7)
+            states[i, t, State.OWN_LONG] = own
+            states[i, t, State.LAST] = min(max(last, -4.0), 6.0)
+            states[i, t, State.LOG_MEAN] = np.log1p(mean / (mean_weight + 0.5))
+            states[i, t, State.TRADED] = rate / (rate_weight + 1.0)
+            states[i, t, State.SESSIONS] = known
+            states[i, t, State.LOG_PEAK] = np.log1p(peak)
             if t == sessions:
                 break
             level = base[underlying[i], cell[i, t]]
@@ -241,108 +295,86 @@ def fill_past(
 
     They go to the flat ``x``, from ``start`` on, ``step`` apart: so that rows may lie one after the other, as fitting
     wants them, or side by side, as the compiler makes vectors of them. ``states`` has shape (contracts, windows,
-    STATES). What is filled here is left alone by :func:`fill_today`, and the other way round: the linear part of a
+    len(State)). What is filled here is left alone by :func:`fill_today`, and the other way round: the linear part of a
     regression is the sum of both parts', and this one can be summed beforehand.
     """
-    sessions = states[row, window, SESSIONS]
-    x[start] = 1.0
-    x[start + 3 * step] = states[row, window, OWN_SHORT]
-    x[start + 4 * step] = states[row, window, OWN_LONG]
-    x[start + 5 * step] = states[row, window, LAST]
-    x[start + 6 * step] = states[row, window, LOG_MEAN]
-    x[start + 7 * step] = states[row, window, TRADED]
-    x[start + 9 * step] = 1.0 if sessions == 0 else 0.0
-    x[start + 10 * step] = _YOUNG[min(int(sessions), len(_YOUNG) - 1)]
-    x[start + 28 * step] = states[row, window, PEAK]
+    sessions = states[row, window, State.SESSIONS]
+    x[start + Feature.CONSTANT * step] = 1.0
+    x[start + Feature.OWN_SHORT * step] = states[row, window, State.OWN_SHORT]
+    x[start + Feature.OWN_LONG * step] = states[row, window, State.OWN_LONG]
+    x[start + Feature.LAST_SESSION * step] = states[row, window, State.LAST]
+    x[start + Feature.LOG_MEAN_VOLUME * step] = states[row, window, State.LOG_MEAN]
+    x[start + Feature.SHARE_OF_SESSIONS_TRADED * step] = states[row, window, State.TRADED]
+    x[start + Feature.NEW_STRIKE * step] = 1.0 if sessions == 0 else 0.0
+    x[start + Feature.YOUNG * step] = _YOUNG[min(int(sessions), len(_YOUNG) - 1)]
+    x[start + Feature.LOG_PEAK_VOLUME * step] = states[row, window, State.LOG_PEAK]
 
 
 @inlined
-def fill_today(
-    x: NDArray[np.float32],
-    start: int,
-    step: int,
-    base: float,
-    own_long: float,
-    log_open_interest: float,
-    of_name: float,
-    of_expiry: float,
-    move: float,
-    days: int,
-    moneyness: float,
-    call: bool,
-    earnings: float,
-    log_price: float,
-    beside: float,
-) -> None:  # pragma: no cover - compiled
+def fill_today(x: NDArray[np.float32], start: int, step: int, known: Known) -> None:  # pragma: no cover - compiled
     """Fill the features of one row that today has a part in; see :func:`fill_past`."""
-    bounded = min(max(moneyness, -4.0), 4.0)
-    toward = min(max(move, -4.0), 4.0) * (1.0 if call else -1.0)
+    bounded = min(max(known.moneyness, -4.0), 4.0)
+    toward = min(max(known.move, -4.0), 4.0) * (1.0 if known.call else -1.0)
+    log_open_interest = known.log_open_interest
     if not abs(log_open_interest) < np.inf:
-        log_open_interest = 1.0 + base
-    x[start + step] = base
-    x[start + 2 * step] = base * base / 10.0
-    x[start + 8 * step] = log_open_interest
-    x[start + 11 * step] = of_name
-    x[start + 12 * step] = of_expiry
-    x[start + 13 * step] = min(abs(move), 4.0)
-    x[start + 14 * step] = toward
-    x[start + 15 * step] = toward * min(abs(bounded), 3.0)
-    x[start + 16 * step] = 1.0 if days <= 0 else 0.0
-    x[start + 17 * step] = 1.0 if days <= 2 else 0.0
-    x[start + 18 * step] = _LOG_DAYS[min(max(days, 0), len(_LOG_DAYS) - 1)]
-    x[start + 19 * step] = bounded
-    x[start + 20 * step] = bounded * bounded / 4.0
-    x[start + 21 * step] = min(max(abs(moneyness) - 2.5, 0.0), 4.0)
-    x[start + 22 * step] = log_open_interest * base / 5.0
-    x[start + 23 * step] = own_long * base / 5.0
-    x[start + 24 * step] = exp(-abs(bounded)) if days <= 0 else 0.0
-    x[start + 25 * step] = earnings
-    x[start + 26 * step] = log_price
-    x[start + 27 * step] = log_price * log_price / 5.0
-    x[start + 29 * step] = beside
+        log_open_interest = 1.0 + known.base
+    x[start + Feature.BASE * step] = known.base
+    x[start + Feature.BASE_SQUARED * step] = known.base * known.base / 10.0
+    x[start + Feature.LOG_OPEN_INTEREST * step] = log_open_interest
+    x[start + Feature.UNDERLYING_ACTIVITY * step] = known.of_name
+    x[start + Feature.EXPIRY_ACTIVITY * step] = known.of_expiry
+    x[start + Feature.ABSOLUTE_RETURN * step] = min(abs(known.move), 4.0)
+    x[start + Feature.RETURN_TOWARDS_THE_RIGHT * step] = toward
+    x[start + Feature.RETURN_TIMES_DISTANCE * step] = toward * min(abs(bounded), 3.0)
+    x[start + Feature.EXPIRES_TODAY * step] = 1.0 if known.days <= 0 else 0.0
+    x[start + Feature.EXPIRES_WITHIN_TWO_DAYS * step] = 1.0 if known.days <= 2 else 0.0
+    x[start + Feature.LOG_DAYS * step] = _LOG_DAYS[min(max(known.days, 0), len(_LOG_DAYS) - 1)]
+    x[start + Feature.MONEYNESS * step] = bounded
+    x[start + Feature.MONEYNESS_SQUARED * step] = bounded * bounded / 4.0
+    x[start + Feature.FAR_FROM_THE_MONEY * step] = min(max(abs(known.moneyness) - 2.5, 0.0), 4.0)
+    x[start + Feature.OPEN_INTEREST_TIMES_BASE * step] = log_open_interest * known.base / 5.0
+    x[start + Feature.OWN_TIMES_BASE * step] = known.own_long * known.base / 5.0
+    x[start + Feature.EXPIRES_TODAY_NEAR_THE_MONEY * step] = exp(-abs(bounded)) if known.days <= 0 else 0.0
+    x[start + Feature.EARNINGS_NEAR * step] = known.earnings
+    x[start + Feature.LOG_PRICE * step] = known.log_price
+    x[start + Feature.LOG_PRICE_SQUARED * step] = known.log_price * known.log_price / 5.0
+    x[start + Feature.NEIGHBOURS_LATELY * step] = known.beside
 
 
 @kernel
 def design(
     rows: NDArray[np.int64],
     x: NDArray[np.float32],
-    base: NDArray[np.float32],
+    contracts: Contracts,
     states: NDArray[np.float32],
-    log_open_interest: NDArray[np.float32],
-    of_name: NDArray[np.float32],
-    of_expiry: NDArray[np.float32],
     move: NDArray[np.float64],
-    underlying: NDArray[np.int32],
-    expiry: NDArray[np.int32],
-    day: int,
-    moneyness: NDArray[np.float32],
-    call: NDArray[np.bool_],
     earnings: NDArray[np.float32],
-    log_price: NDArray[np.float32],
-    beside: NDArray[np.float32],
+    day: int,
 ) -> None:  # pragma: no cover - compiled
-    """Fill ``x`` (len(rows), COUNT) with the features of the given rows of one session; ``states`` (rows, 1, 7)."""
+    """Fill ``x`` (len(rows), COUNT) with the features of the given rows of one session.
+
+    ``states`` has shape (contracts, 1, len(State)); ``move`` and ``earnings`` are of the underlyings.
+    """
     flat = x.reshape(-1)
     for k in range(len(rows)):
         i = rows[k]
+        name = contracts.underlying[i]
         fill_past(flat, k * COUNT, 1, states, i, 0)
-        fill_today(
-            flat,
-            k * COUNT,
-            1,
-            base[i],
-            states[i, 0, OWN_LONG],
-            log_open_interest[i],
-            of_name[i],
-            of_expiry[i],
-            move[underlying[i]],
-            expiry[i] - day,
-            moneyness[i],
-            call[i],
-            earnings[underlying[i]],
-            log_price[i],
-            beside[i],
+        known = Known(
+            base=contracts.base[i],
+            own_long=states[i, 0, State.OWN_LONG],
+            log_open_interest=contracts.log_open_interest[i],
+            of_name=contracts.of_name[i],
+            of_expiry=contracts.of_expiry[i],
+            move=move[name],
+            days=contracts.expiry[i] - day,
+            moneyness=contracts.moneyness[i],
+            call=contracts.call[i],
+            earnings=earnings[name],
+            log_price=contracts.log_price[i],
+            beside=contracts.beside[i],
         )
+        fill_today(flat, k * COUNT, 1, known)
 
 
 @kernel
@@ -374,5 +406,5 @@ def times_busier_at(linear: float) -> float:  # pragma: no cover - compiled
 
 def times_busier(x: NDArray[np.float32], coefficients: NDArray[np.float64]) -> NDArray[np.float64]:
     """:func:`times_busier_at` for the rows of a design matrix (rows, COUNT)."""
-    active = [UNDERLYING_ACTIVITY, EXPIRY_ACTIVITY]
+    active = [Feature.UNDERLYING_ACTIVITY, Feature.EXPIRY_ACTIVITY]
     return np.asarray(np.exp(np.clip(x[:, active] @ coefficients[active], 0.0, _BUSIEST)), np.float64)

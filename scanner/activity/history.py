@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import IntEnum
 from functools import cached_property
 from typing import Any
 
@@ -11,6 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from scanner.activity import features
+from scanner.activity.features import Contracts, State
 from scanner.activity.geometry import Market, Places, locate
 from scanner.activity.ranking.sizes import Cells
 from scanner.history.panel import Panel
@@ -166,7 +168,8 @@ def near_earnings(panel: Panel, market: Market, events: pl.DataFrame | None) -> 
 class Memory:
     """What a base table makes of a layout: states before each session, expected logs, and how busy sessions were.
 
-    ``states`` (contracts, sessions + 1, 7), ``predicted`` (contracts, sessions), ``activity`` (underlyings, sessions).
+    ``states`` (contracts, sessions + 1, len(State)), ``predicted`` (contracts, sessions), ``activity`` (underlyings,
+    sessions).
     """
 
     base: NDArray[np.float32]
@@ -204,7 +207,7 @@ def recall(layout: Layout, base: NDArray[np.float32]) -> Memory:
     volume, places = layout.panel.volume, layout.places
     rows, sessions = volume.shape
     names = len(layout.panel.underlyings)
-    states = np.empty((rows, sessions + 1, features.STATES), np.float32)
+    states = np.empty((rows, sessions + 1, len(State)), np.float32)
     predicted = np.empty((rows, sessions), np.float32)
     features.remember(volume, layout.cell, places.underlying, base, states, predicted)
     of_name, of_expiry, beside = (np.zeros((sessions, rows), np.float32) for _ in range(3))
@@ -216,24 +219,32 @@ def recall(layout: Layout, base: NDArray[np.float32]) -> Memory:
             places.underlying,
             np.ascontiguousarray(predicted[:, session]),
             np.log1p(volume[:, session]),
-            np.ascontiguousarray(states[:, session, features.OWN_SHORT]),
+            np.ascontiguousarray(states[:, session, State.OWN_SHORT]),
             names,
         )
         activity[:, session] = busy[:names]
     return Memory(base, states, predicted, of_name, of_expiry, beside, activity)
 
 
-# Columns of Recent.past after features.OWN_SHORT and features.OWN_LONG.
-LOG_INTEREST, SUMS = 2, 3
+class PastColumn(IntEnum):
+    """The columns of :attr:`Recent.past`.
+
+    The open interest is NaN for the window of today alone; from ``SUMS`` on there is a column for what the past gives
+    each linear part of the regressions.
+    """
+
+    OWN_SHORT = 0
+    OWN_LONG = 1
+    LOG_OPEN_INTEREST = 2
+    SUMS = 3
 
 
 @dataclass(frozen=True)
 class Recent:
     """What scoring needs of the past of every contract, shape (contracts + 1, ...); the last for one never seen.
 
-    The last row is what row -1 of :meth:`scanner.history.panel.Panel.rows_of` finds. ``past`` (w, contracts + 1, 3 +
-    parts) holds, as each window begins, the own short and long average, the log open interest (NaN for the window of
-    today alone), and what the past gives each linear part of the regressions. ``volume`` are the last four sessions
+    The last row is what row -1 of :meth:`scanner.history.panel.Panel.rows_of` finds. ``past`` (w, contracts + 1,
+    SUMS + parts) holds the columns of :class:`PastColumn` as each window begins. ``volume`` are the last four sessions
     (newest last, 0 unknown), ``averages`` of 5 and 20 sessions and the median of 20, ``sessions`` known, ``listed`` in
     the last session.
     """
@@ -251,12 +262,14 @@ class Recent:
         rows, sessions = volume.shape
         anchors = [max(sessions - window + 1, 0) for window in features.WINDOWS]
         states = _with_unseen(memory.states[:, anchors], 0.0)
-        past = np.full((len(anchors), rows + 1, SUMS + linear.shape[1]), np.nan, np.float32)
+        past = np.full((len(anchors), rows + 1, PastColumn.SUMS + linear.shape[1]), np.nan, np.float32)
         for number, anchor in enumerate(anchors):
-            past[number, :, :LOG_INTEREST] = states[:, number, [features.OWN_SHORT, features.OWN_LONG]]
+            past[number, :, PastColumn.OWN_SHORT] = states[:, number, State.OWN_SHORT]
+            past[number, :, PastColumn.OWN_LONG] = states[:, number, State.OWN_LONG]
             if anchor < sessions:
-                past[number, :-1, LOG_INTEREST] = np.log1p(interest[:, anchor])
-        in_parts(lambda part: features.sum_past(states[part], linear, past[:, part, SUMS:]), rows + 1)
+                past[number, :-1, PastColumn.LOG_OPEN_INTEREST] = np.log1p(interest[:, anchor])
+        sums = past[:, :, PastColumn.SUMS :]
+        in_parts(lambda part: features.sum_past(states[part], linear, sums[:, part]), rows + 1)
         last = np.zeros((rows + 1, 4), np.float32)
         last[:-1, 4 - min(sessions, 4) :] = np.nan_to_num(volume[:, max(sessions - 4, 0) :], nan=0.0)
         known = np.isfinite(volume)
@@ -323,22 +336,20 @@ def design_of(
     places = layout.places
     anchor = max(session - window + 1, 0)
     x = np.empty((len(rows), features.COUNT), np.float32)
-    features.design(
-        rows,
-        x,
-        memory.base[places.underlying, layout.cell[:, session]],
-        memory.states[:, anchor : anchor + 1],
-        log_open_interest(layout.panel.open_interest[:, anchor], layout.panel.open_interest[:, session]),
-        window_activity(memory.of_name[session], memory.activity, places.underlying, session, window),
-        memory.of_expiry[session],
-        layout.move(session, window),
-        places.underlying,
-        places.expiry,
-        int(layout.market.day[session]),
-        np.ascontiguousarray(layout.moneyness[:, session]),
-        places.call,
-        layout.earnings[:, session],
-        layout.log_price[:, session],
-        memory.beside[session],
+    contracts = Contracts(
+        underlying=places.underlying,
+        expiry=places.expiry,
+        call=places.call,
+        moneyness=np.ascontiguousarray(layout.moneyness[:, session]),
+        log_price=layout.log_price[:, session],
+        log_open_interest=log_open_interest(
+            layout.panel.open_interest[:, anchor], layout.panel.open_interest[:, session]
+        ),
+        base=memory.base[places.underlying, layout.cell[:, session]],
+        of_name=window_activity(memory.of_name[session], memory.activity, places.underlying, session, window),
+        of_expiry=memory.of_expiry[session],
+        beside=memory.beside[session],
     )
+    states, day = memory.states[:, anchor : anchor + 1], int(layout.market.day[session])
+    features.design(rows, x, contracts, states, layout.move(session, window), layout.earnings[:, session], day)
     return x

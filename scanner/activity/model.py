@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -47,9 +48,12 @@ class Learned:
     realised: pl.DataFrame
 
 
-@dataclass(frozen=True)
-class Tables:
-    """What was learnt as arrays over the windows; see :func:`scanner.activity.kernel.judge` for the shapes."""
+class Tables(NamedTuple):
+    """What was learnt as arrays over the w windows.
+
+    ``linear`` (w, 3, features) are the coefficients of the expectation and of the two chances of the tail; ``tails``
+    (w, means, counts); ``starts`` (w, 2); ``knots`` and ``calibrated`` (w + 1, tiers, knots), the combination last.
+    """
 
     linear: NDArray[np.float32]
     tails: NDArray[np.float32]

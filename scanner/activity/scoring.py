@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from scanner.activity import features, kernel, opening
 from scanner.activity.geometry import groups_of, locate
-from scanner.activity.history import Recent
+from scanner.activity.history import PastColumn, Recent
 from scanner.activity.selection import benjamini_hochberg, multi_leg_suspects
 from scanner.activity.time_of_day import share_of_volume
 from scanner.activity.today import Today, numbers
@@ -98,7 +98,6 @@ def _judged(model: VolumeModel, today: Today, share: NDArray[np.float64], earnin
     """Expectations and surprises of every row; what lies in between is made for one part of the rows at a time."""
     result, recent, tables = _Judged.empty(len(today.rows)), model.recent, model.tables
     moves, earlier = today.moves(model), today.earlier_activity(model)
-    windows = np.array(features.WINDOWS)
 
     def judge(part: slice) -> None:
         rows, underlying = today.rows[part], today.underlying[part]
@@ -122,35 +121,26 @@ def _judged(model: VolumeModel, today: Today, share: NDArray[np.float64], earnin
         # against the whole session: how rare is it that a session brings as much? As volume only grows, the largest
         # surprise of all the looks at a session is then the last one's, however many there are.
         mean = result.mean[part]
-        kernel.judge(
-            rows,
-            volume,
-            features.log_counts(today.open_interest[part]),
-            recent.past,
-            recent.volume,
-            base,
-            _by_now(of_name, share),
-            earlier,
-            _by_now(of_expiry, share),
-            beside,
-            moves,
-            _CHARGE_OF_BUSY * model.memory.beyond_usual(busy),
-            underlying,
-            expiry,
-            day,
-            moneyness,
-            call,
-            earnings,
-            log_price,
-            windows,
-            tables.linear,
-            tables.tails,
-            tables.starts,
-            tables.knots,
-            tables.calibrated,
-            mean,
-            result.surprises[:, part],
+        contracts = features.Contracts(
+            underlying=underlying,
+            expiry=expiry,
+            call=call,
+            moneyness=moneyness,
+            log_price=log_price,
+            log_open_interest=features.log_counts(today.open_interest[part]),
+            base=base,
+            of_name=_by_now(of_name, share),
+            of_expiry=_by_now(of_expiry, share),
+            beside=beside,
         )
+        underlyings = kernel.Underlyings(
+            earlier_activity=earlier,
+            move=moves,
+            earnings=earnings,
+            charge=_CHARGE_OF_BUSY * model.memory.beyond_usual(busy),
+        )
+        surprises = result.surprises[:, part]
+        kernel.judge(rows, volume, contracts, day, recent.past, recent.volume, underlyings, tables, mean, surprises)
         if share[0] < 1.0:
             mean *= np.where(expiry <= day, share[1], share[0])
         result.usual[part] = np.expm1(np.maximum(predicted, 0.0))
@@ -172,7 +162,7 @@ def _own(
     """The own short and long average of every row as of today."""
     short, long = np.empty(len(rows), np.float32), np.empty(len(rows), np.float32)
     for i in range(len(rows)):
-        short[i], long[i] = past[0, rows[i], features.OWN_SHORT], past[0, rows[i], features.OWN_LONG]
+        short[i], long[i] = past[0, rows[i], PastColumn.OWN_SHORT], past[0, rows[i], PastColumn.OWN_LONG]
     return short, long
 
 
