@@ -205,12 +205,12 @@ def test_an_import_cut_off_before_it_judged_is_finished_by_the_next(store: Store
 def test_a_store_that_holds_another_spelling_reads_as_one_name(tmp_path: Path) -> None:
     """Chains as an earlier version stored them: as the file spelled them."""
     days = calendar.sessions_between(date(2026, 8, 3), date(2026, 8, 5))
-    with open_store(tmp_path / "store") as store:
-        for day, name in zip(days, ("BRK/B", "BRK-B", "BRK.B"), strict=True):
-            take(store, built_chain(session=day, underlying=name, root="BRKB"))
-        panel = store.history.panel("test", ["BRK.B"], before=date(2026, 8, 6))
-        assert (panel.underlyings, panel.sessions) == (("BRK.B",), tuple(days))
-        for day in days:
-            assert store.snapshots.newest("test", day, ["BRK.B"])["underlying"].to_list() == ["BRK.B"] * 20
-        assert store.outdated() == {}
-        assert maintenance.verify(store).whole
+    store = open_store(tmp_path / "store")
+    for day, name in zip(days, ("BRK/B", "BRK-B", "BRK.B"), strict=True):
+        take(store, built_chain(session=day, underlying=name, root="BRKB"))
+    panel = store.history.panel("test", ["BRK.B"], before=date(2026, 8, 6))
+    assert (panel.underlyings, panel.sessions) == (("BRK.B",), tuple(days))
+    for day in days:
+        assert store.snapshots.newest("test", day, ["BRK.B"])["underlying"].to_list() == ["BRK.B"] * 20
+    assert store.outdated() == {}
+    assert maintenance.verify(store).whole
