@@ -9,13 +9,13 @@ is kept of it for later sessions comes from what was measured. Clocks, networks 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from scanner import quality, ruleset
+from scanner import activity, quality, ruleset
 from scanner.activity import record
 from scanner.activity.looks import look_at
 from scanner.activity.ranking.today import unranked
@@ -27,10 +27,11 @@ from scanner.errors import ScanProblem, StoreError
 from scanner.history.known_before import KnownBefore, Looks
 from scanner.history.panel import Panel
 from scanner.market.calendar import Calendar
-from scanner.metrics.measure import STANDARD, Measured, Methods, measure
+from scanner.metrics.measure import Fit, Measured, measure
 from scanner.metrics.summary import CALCULATION_VERSION
 from scanner.outputs import notes
 from scanner.outputs.result import ScanResult
+from scanner.pricing import Pricing
 from scanner.sources.receiving import Request, newest_quotes, receive_as_of
 from scanner.store.recall import Memory
 
@@ -40,6 +41,18 @@ if TYPE_CHECKING:
     from scanner.sources.base import Source
     from scanner.store.state import State
     from scanner.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Methods:
+    """How a chain is priced, and how the model is fitted by which its volume is scored."""
+
+    pricing: Pricing = field(default_factory=Pricing)
+    fit: Fit = activity.fit
+
+
+STANDARD = Methods()
+"""Priced by the built-in curve, and fitted anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +155,8 @@ def judge(
     verdicts = quality.judge(chain, known.panel, known.earlier, now)
     trusted, reasons = quality.apply(chain, verdicts)
     reasons = pl.concat([reasons, quality.unusable(known.panel.underlying_sessions)])
-    measured = measure(trusted, known, now, methods)
+    priced = methods.pricing.price(trusted, known.panel.calendar, known.events)
+    measured = measure(priced, known, now, methods.fit)
     why = unranked(measured.model, chain["underlying"].unique()), without_baseline(measured.frames["contract"])
     reasons = pl.concat([reasons, *why])
     return Judged(measured, ruleset.judge(rules, measured.frames, reasons), verdicts)

@@ -7,13 +7,13 @@ from datetime import date
 import polars as pl
 import pytest
 from built_chains import built_chain
-from standard import calendar, conform, price_chain
+from standard import calendar, conform, measure, price_chain
 
 from scanner.errors import ChainError
+from scanner.history.known_before import KnownBefore
 from scanner.history.panel import Panel
 from scanner.market.calendar import FIRST
 from scanner.market.calendar import LAST as LAST_DAY
-from scanner.metrics.measure import KnownBefore, measure
 
 LAST = calendar.session_on_or_before(LAST_DAY)
 BEYOND = (date(2033, 1, 21), date(2034, 6, 16), date(2035, 1, 20))

@@ -18,10 +18,10 @@ from scanner import fields, pipeline, ruleset
 from scanner.alerts import drafts
 from scanner.fields import FIELDS, SCOPES, Field, Kind, OnSplit, Rows, Unit
 from scanner.history import panel
+from scanner.history.known_before import KnownBefore
 from scanner.history.panel import Panel
 from scanner.market import chain
 from scanner.metrics import underlying
-from scanner.metrics.measure import KnownBefore
 from scanner.outputs import chain_table, document
 from scanner.outputs.result import ScanResult
 from scanner.quality import gate

@@ -298,7 +298,7 @@ from scanner.app import opening
 from scanner.sources.receiving import newest_quotes
 from scanner.history.known_before import KnownBefore
 from scanner.market.calendar import Calendar
-from scanner.metrics.measure import measure
+from scanner.pipeline import judge
 from scanner.pricing import price_chain
 from scanner.sources import simulated
 
@@ -312,7 +312,7 @@ def scoring():
     with opening.temporary_memory() as memory:
         opening.remember(memory.store, history)
         panel = memory.store.history.panel("simulated", ["AAPL", "SPY"], last["session_date"][0])
-        return list(measure(last, KnownBefore(panel), newest_quotes(last)).frames.values())
+        return list(judge(last, KnownBefore(panel), newest_quotes(last), []).frames.values())
 
 for stage in sys.argv[1:]:
     text = "".join(frame.write_json() for frame in globals()[stage]())

@@ -10,10 +10,11 @@ import polars as pl
 import pytest
 from built_chains import built_chain
 from quoted_chains import FUTURES, FUTURES_STRIKES, FUTURES_VOLATILITY, RATE, volatility_chain, years_of_future
-from standard import calendar, conform
+from standard import calendar, conform, measure
 
+from scanner.history.known_before import KnownBefore
 from scanner.history.panel import Panel
-from scanner.metrics.measure import Frames, KnownBefore, measure
+from scanner.metrics.measure import Frames
 
 
 def measured(frame: pl.DataFrame) -> Frames:

@@ -10,13 +10,12 @@ import numpy as np
 import polars as pl
 import pytest
 from built_chains import built_chain
-from standard import calendar, open_store
+from standard import calendar, measure, open_store
 
 from scanner.activity import iv30_change_surprise
 from scanner.history.known_before import KnownBefore
 from scanner.history.panel import Panel
 from scanner.metrics import earnings, underlying
-from scanner.metrics.measure import measure
 from scanner.store.store import Store
 
 DAYS = calendar.sessions_between(date(2026, 5, 1), date(2026, 7, 31))

@@ -11,11 +11,11 @@ import pytest
 from built_chains import built_chain
 from scipy.optimize import brentq
 from scipy.stats import norm
-from standard import calendar, conform
+from standard import calendar, conform, measure
 
+from scanner.history.known_before import KnownBefore
 from scanner.history.panel import Panel
 from scanner.metrics import earnings, positioning
-from scanner.metrics.measure import KnownBefore, measure
 
 OPEX = date(2026, 7, 17)  # a third Friday
 WEEKLY, MONTHLY = date(2026, 7, 24), date(2026, 8, 21)

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 import polars as pl
 import pytest
 from built_chains import built_chain
-from standard import calendar, open_store
+from standard import calendar, measure, open_store
 
 from scanner import activity, fields, pipeline, ruleset, shipped
 from scanner.app import preparing
@@ -17,7 +17,7 @@ from scanner.config import Settings
 from scanner.history.known_before import KnownBefore
 from scanner.history.panel import Panel
 from scanner.metrics import summary
-from scanner.metrics.measure import Measured, measure
+from scanner.metrics.measure import Measured
 from scanner.outputs import document
 from scanner.sources.base import Fetched, failed
 from scanner.sources.receiving import Request, receive

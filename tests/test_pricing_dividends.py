@@ -11,12 +11,12 @@ import polars as pl
 import pytest
 import QuantLib as ql  # noqa: N813 - the library's own usage
 from quoted_chains import EXPIRIES, QUOTE_TIME, RATE, SESSION, SPOT, quoted_chain
-from standard import calendar, price_chain
+from standard import calendar, measure, price_chain
 
 from scanner.history.known_before import KnownBefore
 from scanner.history.panel import Panel
 from scanner.market import corporate_events
-from scanner.metrics.measure import Methods, measure
+from scanner.pipeline import Methods
 from scanner.pricing import Pricing, american, status
 from scanner.pricing.american import Dividends
 from scanner.pricing.curve import flat

@@ -11,13 +11,13 @@ from pathlib import Path
 import polars as pl
 import pytest
 from built_chains import Recorded, built_chain
-from standard import calendar, open_store
+from standard import calendar, measure, open_store
 
 from scanner import activity
 from scanner.app import clock, jobs, opening
 from scanner.config import Job, Settings, StoreSettings
 from scanner.history.known_before import KnownBefore
-from scanner.metrics.measure import Methods, measure
+from scanner.pipeline import Methods
 from scanner.sources.base import Fetched
 from scanner.sources.registry import Vendor
 from scanner.store import models

@@ -28,7 +28,6 @@ from scanner.app import preparing
 from scanner.config import Settings
 from scanner.history.known_before import KnownBefore
 from scanner.history.panel import Panel
-from scanner.metrics.measure import Methods
 from scanner.ruleset import Rule
 from scanner.sources.files import read_recorded
 from scanner.sources.receiving import newest_quotes
@@ -88,7 +87,7 @@ class Product:
         moment = newest_quotes(chain)
         known = KnownBefore(panel, events=self.store.events)
         setup = preparing.setup(self.settings, self.store, state, self.rules)
-        setup = replace(setup, methods=Methods(setup.methods.pricing, lambda panel, events: model))
+        setup = replace(setup, methods=pipeline.Methods(setup.methods.pricing, lambda panel, events: model))
         judged = pipeline.judge(chain, known, moment, self.rules, setup.methods)
         meta = ScanMeta(f"told-{session}", moment, moment, self.source, simulated=False, calculation_version="",
                         session_date=session)  # fmt: skip

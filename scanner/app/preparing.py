@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 from scanner.errors import ConfigError, SourceError
 from scanner.market import corporate_events
-from scanner.metrics.measure import Methods
-from scanner.pipeline import Setup
+from scanner.pipeline import Methods, Setup
 from scanner.pricing import Curve, Pricing
 from scanner.pricing.curve import built_in, refreshed
 

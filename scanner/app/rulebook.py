@@ -201,7 +201,7 @@ def _chosen(loaded: Loaded, ids: Sequence[str]) -> list[Rule]:
 def _sample_frames() -> dict[str, pl.DataFrame]:
     """Metric frames of a small simulated market with some weeks of history."""
     from scanner.history.known_before import KnownBefore
-    from scanner.metrics.measure import measure
+    from scanner.pipeline import judge
     from scanner.sources import simulated
     from scanner.sources.receiving import newest_quotes
 
@@ -211,7 +211,7 @@ def _sample_frames() -> dict[str, pl.DataFrame]:
         assert memory.store is not None
         opening.remember(memory.store, history)
         panel = memory.store.history.panel("simulated", names, last["session_date"][0])
-        return dict(measure(last, KnownBefore(panel), newest_quotes(last)).frames)
+        return dict(judge(last, KnownBefore(panel), newest_quotes(last), []).frames)
 
 
 def _frames_of(

@@ -1,12 +1,12 @@
-"""One session's chains measured: priced, scored, and gathered into the metric frames of every scope.
+"""One session's priced chains measured: scored, and gathered into the metric frames of every scope.
 
-Pure: a chain, what was known before it, and the methods to price and to score go in; frames come out.
+Pure: a priced chain, what was known before it, and the method to fit by go in; frames come out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import cast
 
@@ -21,7 +21,7 @@ from scanner.history.known_before import KnownBefore
 from scanner.history.panel import Panel
 from scanner.market import corporate_events as event_tables
 from scanner.metrics import contract, dividends, earnings, expiry, ladder, market, strike, underlying
-from scanner.pricing import PricedChain, Pricing
+from scanner.pricing import PricedChain
 
 Frames = Mapping[str, pl.DataFrame]
 # A panel and the events beside it -> the volume model of the session after; a store keeps those it has fitted.
@@ -29,18 +29,6 @@ Fit = Callable[[Panel, pl.DataFrame | None], VolumeModel]
 
 # Of how many names it is said that chances rest on them, before the rest is counted.
 _NAMED = 6
-
-
-@dataclass(frozen=True, slots=True)
-class Methods:
-    """How a chain is priced, and how the model is fitted by which its volume is scored."""
-
-    pricing: Pricing = field(default_factory=Pricing)
-    fit: Fit = activity.fit
-
-
-STANDARD = Methods()
-"""Priced by the built-in curve, and fitted anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +60,20 @@ class Measured:
         return f"chances rest on {names}, {len(self.panel.sessions)} sessions"
 
 
-def measure(chain: pl.DataFrame, known: KnownBefore, now: datetime, methods: Methods = STANDARD) -> Measured:
-    """Measure a chain beside what was known before it; the frames have the very columns of the field dictionary."""
+def measure(priced: PricedChain, known: KnownBefore, now: datetime, fit: Fit = activity.fit) -> Measured:
+    """Measure priced chains of one session beside what was known before them.
+
+    The frames have the very columns of the field dictionary. ``fit`` gives the model by which volume is scored.
+    """
     panel, calendar = known.panel, known.panel.calendar
-    events = event_tables.spelled_as(known.events, chain["underlying"].unique())
-    priced = methods.pricing.price(chain, calendar, event_tables.dividends(events))
+    events = event_tables.spelled_as(known.events, priced.contracts["underlying"].unique())
     contracts = contract.measure(priced.contracts, panel, now, known.earlier)
-    elapsed = calendar.elapsed_fraction(cast("datetime", chain["quote_time"].max()))
-    model = methods.fit(panel, events)
+    elapsed = calendar.elapsed_fraction(cast("datetime", contracts["quote_time"].max()))
+    model = fit(panel, events)
     contracts = model.score(contracts, panel, elapsed, events)
     contracts = contracts.with_columns(selection.roll_suspects(contracts))
     dates = earnings.next_dates(events, contracts, calendar)
-    ex_dates = dividends.next_ex_dates(events, cast("date", chain["session_date"].max()))
+    ex_dates = dividends.next_ex_dates(events, cast("date", contracts["session_date"].max()))
     contracts = beside(contracts, "underlying", dates.drop("next_earnings", "when"), ex_dates)
     strikes = strike.measure(contracts)
     expiries = expiry.measure(contracts, priced.expiries, calendar)

@@ -15,6 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from scanner.errors import PricingError
+from scanner.market import corporate_events as event_tables
 from scanner.market.calendar import Calendar
 from scanner.market.chain import SORT_KEY
 from scanner.pricing import forward, implied_rate, smile, volatility
@@ -52,10 +53,11 @@ class Pricing:
         self,
         chain: pl.DataFrame,
         calendar: Calendar,
-        dividends: pl.DataFrame | None = None,
+        events: pl.DataFrame | None = None,
         sides: Sequence[Side] = _SIDES,
     ) -> PricedChain:
-        """Price a chain, as :func:`price_chain` does."""
+        """Price a chain, as :func:`price_chain` does, knowing the dividends of a table of corporate events."""
+        dividends = event_tables.dividends(event_tables.spelled_as(events, chain["underlying"].unique()))
         return price_chain(chain, self.curve, dividends, self.use_vendor_iv, sides, calendar=calendar)
 
 

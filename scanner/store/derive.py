@@ -17,7 +17,6 @@ import polars as pl
 
 from scanner import quality
 from scanner.errors import StoreError
-from scanner.market import corporate_events as event_tables
 from scanner.market.calendar import Calendar
 from scanner.market.corporate_actions import Actions
 from scanner.metrics import summary
@@ -108,9 +107,8 @@ class Deriver:
     def _priced(self, chain: pl.DataFrame) -> PricedChain:
         """A chain priced; a name that cannot be priced is kept without volatilities, and costs no other."""
         names = chain["underlying"].unique().sort()
-        dividends = event_tables.dividends(event_tables.spelled_as(self.events, names))
         try:
-            return self.pricing.price(chain, self.calendar, dividends, sides=("mid",))
+            return self.pricing.price(chain, self.calendar, self.events, sides=("mid",))
         except Exception as error:
             if len(names) == 1:
                 session = chain["session_date"][0]
