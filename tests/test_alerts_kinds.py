@@ -75,6 +75,14 @@ def test_pennies_far_away_on_the_last_day_might_be_nothing() -> None:
     assert probably([row(days_to_earnings=20)], [])[1] == ("earnings before it expires",)
 
 
+def test_what_might_be_nothing_is_said_where_it_is_true_of_every_contract_of_the_story() -> None:
+    today, later = row(mid=0.01, dte=0), row(mid=0.03, dte=3, volume=3000)
+    assert probably([today, later], [])[1] == ("1 to 3 cents each",)
+    assert probably([today, row(mid=2.0, dte=0, volume=3000)], [])[1] == ("expires today",)
+    far, farther = row(otm_pct=0.4), row(otm_pct=0.8, volume=3000, days_to_earnings=20)
+    assert probably([farther, far], [])[1] == ("at least 40% out of the money",)
+
+
 def test_sizes_are_equal_within_half_a_percent_and_from_a_hundred_lots_on() -> None:
     assert equal(1000, 1005)
     assert not equal(1000, 1006)

@@ -7,7 +7,7 @@ to be.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from scanner.alerts.model import Kind
 from scanner.alerts.surroundings import Row
@@ -32,7 +32,7 @@ def probably(members: Sequence[Row], legs: Sequence[Row]) -> tuple[Kind, tuple[s
     lead = members[0]
     reasons = list(_structure(lead, members, legs))
     kind = reasons[0][0] if reasons else _direction(lead)
-    return kind, (*(text for _, text in reasons), *_plain_reasons(lead))
+    return kind, (*(text for _, text in reasons), *_plain_reasons(members))
 
 
 def _structure(lead: Row, members: Sequence[Row], legs: Sequence[Row]) -> Iterator[tuple[Kind, str]]:
@@ -78,17 +78,35 @@ def _direction(lead: Row) -> Kind:
     return Kind.opening if beyond or (chance is not None and chance >= _LIKELY) else Kind.unknown
 
 
-def _plain_reasons(lead: Row) -> Iterator[str]:
-    price, days, distance = lead.get("mid") or lead.get("last"), lead.get("dte"), lead.get("otm_pct")
-    if price is not None and price <= _PENNIES:
-        yield f"{price * 100:.0f} cent{'' if round(price * 100) == 1 else 's'} each"
-    if distance is not None and distance >= _FAR:
-        yield f"{distance:.0%} out of the money"
-    if days is not None and days <= 1:
-        yield "expires today" if days <= 0 else "expires tomorrow"
-    earnings = lead.get("days_to_earnings")
-    if earnings is not None and days is not None and 0 <= earnings <= days:
+def _plain_reasons(members: Sequence[Row]) -> Iterator[str]:
+    """What is true of every contract of the story: a ladder of two expiries does not expire today."""
+    prices = _all(row.get("mid") or row.get("last") for row in members)
+    distances = _all(row.get("otm_pct") for row in members)
+    days = [row.get("dte") for row in members]
+    if prices and prices[-1] <= _PENNIES:
+        low, high = f"{prices[0] * 100:.0f}", f"{prices[-1] * 100:.0f}"
+        yield f"{high} cent{'' if high == '1' else 's'} each" if low == high else f"{low} to {high} cents each"
+    if distances and distances[0] >= _FAR:
+        low, high = f"{distances[0]:.0%}", f"{distances[-1]:.0%}"
+        yield f"{low} out of the money" if low == high else f"at least {low} out of the money"
+    if all(left is not None and left <= 0 for left in days):
+        yield "expires today"
+    elif all(left == 1 for left in days):
+        yield "expires tomorrow"
+    if all(_earnings_before_expiry(row) for row in members):
         yield "earnings before it expires"
+
+
+def _all(values: Iterable[float | None]) -> list[float]:
+    """The values from the smallest on; none at all where one is missing, for nothing is known of them all then."""
+    listed = list(values)
+    known = sorted(value for value in listed if value is not None)
+    return known if len(known) == len(listed) else []
+
+
+def _earnings_before_expiry(row: Row) -> bool:
+    days, earnings = row.get("dte"), row.get("days_to_earnings")
+    return earnings is not None and days is not None and 0 <= earnings <= days
 
 
 def _same(first: Row, second: Row, *names: str) -> bool:
