@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -59,8 +61,8 @@ def test_a_signal_stops_the_schedule_cleanly(tmp_path, number, code):
         assert process.stderr is not None
         rest = process.stderr.read()
         assert process.wait(timeout=60) == code, "".join(lines) + rest
-    assert [line.split(":")[0] for line in lines[:2]] == ["job intraday", "job close"]
-    assert all("New York" in line for line in lines[:2])
+    timed = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d E[SD]T INFO job (\w+): first run at .* New York\n"
+    assert [re.fullmatch(timed, line)[1] for line in lines[:2]] == ["intraday", "close"]
 
 
 def test_one_job_can_be_run_now(monkeypatch, capsys, tmp_path):
@@ -70,7 +72,9 @@ def test_one_job_can_be_run_now(monkeypatch, capsys, tmp_path):
     ran = scanner("run", "--once", "intraday", "--no-color")
     assert ran.code == 0, ran.err
     assert "SIMULATED" in ran.out
-    assert "2 of 2 symbols" in " ".join(ran.out.split())
+    assert "2 names" in ran.out
+    again = scanner("run", "--once", "intraday", "--no-color", "--quiet", "--all")
+    assert "2 of 2 symbols" in " ".join(again.out.split())
     unknown = scanner("run", "--once", "hourly")
     assert unknown.code == 2
     assert "the schedule has: intraday, close" in unknown.err
@@ -120,3 +124,19 @@ def test_output_that_nobody_reads_any_more_stops_nothing(monkeypatch, tmp_path, 
         (job,) = ledger.jobs()
         assert len(ledger.runs()) == 1
     assert (job.name, job.outcome) == ("intraday", "done")
+
+
+def test_logs_go_to_a_file_as_json_and_failures_to_stderr_too(monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "config.yaml").write_text(CONFIG.replace("[GOOG, KO]", "[GOOG, NOSUCH]"), "utf-8")
+    scanner = Commands(monkeypatch, capsys)
+    ran = scanner("run", "--once", "intraday", "--log-format", "json", "--log-file", "logs/scanner.log")
+    assert ran.code == 1
+    (failed,) = [json.loads(line) for line in ran.err.splitlines()]
+    assert (failed["level"], "NOSUCH" in failed["message"]) == ("warning", True)
+    kept = [json.loads(line) for line in (tmp_path / "logs" / "scanner.log").read_text("utf-8").splitlines()]
+    assert failed in kept
+    assert any(item["message"].startswith("job intraday: scan of two") for item in kept)
+    refused = scanner("run", "--once", "intraday", "--log-file", "config.yaml/log")
+    assert refused.code == 2
+    assert "--log-file config.yaml/log: cannot be written" in refused.err

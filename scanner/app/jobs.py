@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_PROBLEMS_SAID = 20
+
 
 def _no_model_yet() -> LastModel:
     from scanner.store.models import LastModel
@@ -51,11 +53,14 @@ class Worker:
         symbols = self.settings.watchlists[job.watchlist]
         with self._recorded(job.name):
             if job.task == "confirm":
-                return self._confirm(symbols)
+                confirmed = self._confirm(symbols)
+                self._warn(job, confirmed.problems)
+                return confirmed
             result = scanning.scan_once(
                 self.settings, self.sources, self.rules, symbols, None, self.problems, self.last_model
             )
             self._show(job, result)
+            self._warn(job, result.errors)
             return result
 
     def _show(self, job: Job, result: ScanResult) -> None:
@@ -64,6 +69,14 @@ class Worker:
             self.show(result)
         except OSError as error:
             log.warning("job %s: what it found cannot be printed (%s)", job.name, error.strerror or error)
+
+    @staticmethod
+    def _warn(job: Job, problems: Sequence[ScanProblem]) -> None:
+        """Say on the log what failed, of many alike the first few."""
+        for problem in problems[:_PROBLEMS_SAID]:
+            log.warning("job %s: left out: %s", job.name, problem.message)
+        if len(problems) > _PROBLEMS_SAID:
+            log.warning("job %s: left out: %d more", job.name, len(problems) - _PROBLEMS_SAID)
 
     def last_runs(self) -> dict[str, datetime]:
         """When each job last began, as far as the state knows."""
@@ -104,6 +117,4 @@ class Worker:
         outcome = confirming.confirm_once(self.settings, self.sources, symbols)
         for line in outcome.sentences:
             log.info("%s", line)
-        for problem in outcome.problems:
-            log.warning("left out: %s", problem.message)
         return outcome

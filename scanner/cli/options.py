@@ -19,6 +19,13 @@ class OutputFormat(StrEnum):
     csv = "csv"
 
 
+class LogFormat(StrEnum):
+    """What ``--log-format`` takes."""
+
+    text = "text"
+    json = "json"
+
+
 Symbols = Annotated[list[str] | None, typer.Argument(metavar="SYMBOL", help="Underlyings, such as GOOG NVDA.")]
 Config = Annotated[
     Path | None, typer.Option("--config", metavar="FILE", help="Configuration; else ./config.yaml, else the default.")
@@ -49,3 +56,7 @@ Strict = Annotated[bool, typer.Option("--strict", help="A broken rule stops ever
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes on stderr.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say more on stderr.")]
 NoColor = Annotated[bool, typer.Option("--no-color", help="No colours (NO_COLOR does the same).")]
+LogForm = Annotated[LogFormat, typer.Option("--log-format", help="Logs as text with times, or as JSON lines.")]
+LogFile = Annotated[
+    Path | None, typer.Option("--log-file", metavar="FILE", help="Logs go here, rotated; failures to stderr too.")
+]

@@ -12,6 +12,7 @@ from scanner.app import Severity
 from scanner.cli import options
 
 if TYPE_CHECKING:
+    from scanner.outputs.news import News
     from scanner.outputs.result import ScanResult
 
 
@@ -21,6 +22,7 @@ class Printing:
 
     ``terminal_severity`` is the configuration's, for tables where the command line does not say; ``lines`` puts each
     JSON document on a line of its own, however few there are; ``kept`` tells whether the alerts are in a store.
+    ``news`` is who tells people only what changed since the scan before; without it they are told everything.
     """
 
     format: options.OutputFormat = options.OutputFormat.table
@@ -31,6 +33,7 @@ class Printing:
     terminal_severity: Severity = Severity.info
     lines: bool = False
     kept: bool = True
+    news: News | None = None
 
     def show(self, results: Sequence[ScanResult]) -> None:
         """A table each for people, one JSON document each (a line each where there are many), or one CSV watchlist."""
@@ -54,7 +57,10 @@ class Printing:
         least = self.min_severity or self.terminal_severity
         with terminal.printing(self.output, no_color=self.no_color) as console:
             for result in results:
-                terminal.print_result(result, console, min_severity=least, limit=self.limit, kept=self.kept)
+                if self.news is None:
+                    terminal.print_result(result, console, min_severity=least, limit=self.limit, kept=self.kept)
+                else:
+                    self.news.print(result, console, min_severity=least, limit=self.limit)
 
     def _narrowed(self, result: ScanResult) -> ScanResult:
         """The same result with the alerts that were asked for."""

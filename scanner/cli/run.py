@@ -22,6 +22,11 @@ def command(
     min_severity: options.MinSeverity = None,
     fail_on: options.FailOn = None,
     accept_terms: options.AcceptTerms = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Print every alert of every scan, not what is new alone.")
+    ] = False,
+    log_format: options.LogForm = options.LogFormat.text,
+    log_file: options.LogFile = None,
     strict: options.Strict = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -34,8 +39,9 @@ def command(
     from scanner.cli import common, printing
     from scanner.cli.scan import exit_code
     from scanner.errors import CalendarError, UsageError
+    from scanner.outputs.news import News
 
-    common.configure_logging(quiet=quiet, verbose=verbose)
+    common.configure_logging(quiet=quiet, verbose=verbose, form=log_format.value, file=log_file)
     settings = app.settings(
         config, store=store, source=source, path=path, accept_terms=accept_terms or (), rules=rules or ()
     )
@@ -44,7 +50,10 @@ def command(
     sources = opening.open_sources(settings)
     usable, problems = opening.usable_rules(settings, strict=strict)
     shown = printing.Printing(
-        min_severity=min_severity, no_color=no_color, terminal_severity=settings.outputs.terminal.min_severity
+        min_severity=min_severity,
+        no_color=no_color,
+        terminal_severity=settings.outputs.terminal.min_severity,
+        news=None if everything else News(),
     )
     worker = jobs.Worker(settings, sources, usable, problems, lambda result: shown.show([result]))
     if once is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -28,6 +28,9 @@ def command(
     limit: options.Limit = None,
     fail_on: options.FailOn = None,
     accept_terms: options.AcceptTerms = None,
+    new: Annotated[
+        bool, typer.Option("--new", help="Print what is new, stronger or over since the scan before; count the rest.")
+    ] = False,
     strict: options.Strict = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -36,6 +39,7 @@ def command(
     """Scan once, now: print the alerts, store the snapshot, write the outputs that the configuration names."""
     from scanner import app
     from scanner.cli import common, printing
+    from scanner.outputs.news import News
 
     common.configure_logging(quiet=quiet, verbose=verbose)
     settings = app.settings(
@@ -43,7 +47,8 @@ def command(
     )
     result = app.scan(symbols or (), settings=settings, watchlist=watchlist, as_of=as_of, strict=strict)
     severity = settings.outputs.terminal.min_severity
-    printing.Printing(format, output, min_severity, limit, no_color, severity).show([result])
+    news = News() if new else None
+    printing.Printing(format, output, min_severity, limit, no_color, severity, news=news).show([result])
     raise typer.Exit(exit_code(result, fail_on))
 
 

@@ -319,7 +319,17 @@ def _summary(result: ScanResult, shown: int, min_severity: Severity) -> Iterator
         yield Text(held_back_sentence(result.held_back))
     yield from _not_judged(result.not_judged)
     yield from (_problem(problem) for problem in result.errors)
-    yield from (Text(printable(note)) for note in result.notes)
+    yield from _notes(result)
+
+
+def reservations(result: ScanResult) -> Iterator[Text]:
+    """What limits a scan's word, in sentences: what was not judged and why, and what is noted."""
+    yield from _not_judged(result.not_judged)
+    yield from _notes(result)
+
+
+def _notes(result: ScanResult) -> Iterator[Text]:
+    return (Text(printable(note)) for note in result.notes)
 
 
 def _by_severity(alerts: Sequence[Alert]) -> str:
