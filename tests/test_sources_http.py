@@ -5,12 +5,14 @@ from __future__ import annotations
 import gzip
 import logging
 import socket
+import threading
 import time
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from typing import Any
 
 import hostile_answers
 import pytest
@@ -517,6 +519,31 @@ def test_a_host_of_many_dead_addresses_does_not_outlast_the_deadline(monkeypatch
         began = time.monotonic()
         assert failure(client, f"http://many.example:{full.getsockname()[1]}/a").code == "timeout"
         assert time.monotonic() - began < 2.0
+
+
+def test_a_search_for_the_hosts_name_that_does_not_end_does_not_outlast_the_deadline(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """When the address is known in the end, nobody connects to it any more."""
+    known, threads = threading.Event(), set(threading.enumerate())
+    search = socket.getaddrinfo
+
+    def slow(*args: Any, **options: Any) -> Any:
+        known.wait(20.0)
+        return search(*args, **options)
+
+    client = PoliteClient(Limits(connect_timeout=0.3, whole_timeout=0.4, attempts=1))
+    with serving(answer("Content-Length: 0")) as server:
+        threads |= set(threading.enumerate())
+        monkeypatch.setattr(socket, "getaddrinfo", slow)
+        began = time.monotonic()
+        assert "longer than 0.4 seconds" in str(failure(client, server.url()))
+        assert time.monotonic() - began < 2.0
+        (searching,) = set(threading.enumerate()) - threads
+        known.set()
+        searching.join(10.0)
+        assert not searching.is_alive()
+        assert not server.requests
 
 
 def test_callers_with_different_keys_do_not_share_an_answer(client: PoliteClient) -> None:

@@ -69,10 +69,9 @@ class Answer:
 class Limits:
     """How long to wait and how much to read. Times in seconds, sizes in bytes.
 
-    ``whole_timeout`` is for one answer, from the first byte sent to the last one read, with every redirect on the way
-    to it; nothing outlasts it but the system's own search for a host's name. ``patience`` is for all attempts at one
-    address: none begins after it. ``largest_body`` is for one body unpacked; an answer takes a megabyte more at most
-    for everything but its body.
+    ``whole_timeout`` is for one answer, from the search for the host's name to the last byte read, with every redirect
+    on the way to it; nothing outlasts it. ``patience`` is for all attempts at one address: none begins after it.
+    ``largest_body`` is for one body unpacked; an answer takes a megabyte more at most for everything but its body.
     """
 
     connect_timeout: float = 5.0

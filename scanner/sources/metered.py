@@ -2,6 +2,7 @@
 
 The time-outs of the libraries below begin anew with every packet, and nothing there counts headers: a server that sends
 a byte a second is never late, and one that sends headers, chunk sizes or interim answers without end never too long.
+Nor has the system's search for a host's name an end that could be set.
 Here every byte of an answer, from the status line on, comes through one reader, which draws on the allowance of the
 request in hand and gives no more than is left of it.
 """
@@ -11,7 +12,9 @@ from __future__ import annotations
 import http.client
 import io
 import socket
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -146,9 +149,13 @@ class _Connection(HTTPConnection):
     response_class = _Response
 
     def _new_conn(self) -> socket.socket:
-        """Connect in the time that is left: the addresses of a host are tried in turn, each for its share of it."""
+        """Connect in the time that is left; the search for the host's addresses is in it, and has no end of its own."""
+        return _before_it_ends(_IN_HAND.get(), self._connected)
+
+    def _connected(self, allowance: Allowance) -> socket.socket:
+        """The addresses of a host are tried in turn, each for its share of the time that is left."""
         addresses = _count_addresses(self._dns_host, self.port)
-        self.timeout = min(cast("float", self.timeout), _IN_HAND.get().seconds() / addresses)
+        self.timeout = min(cast("float", self.timeout), allowance.seconds() / addresses)
         return super()._new_conn()
 
 
@@ -165,6 +172,32 @@ class _SecurePool(HTTPSConnectionPool):
 
 
 _POOLS = {"http": _Pool, "https": _SecurePool}
+
+
+def _before_it_ends(allowance: Allowance, connect: Callable[[Allowance], socket.socket]) -> socket.socket:
+    """What ``connect`` comes to. Raises OutOfTimeError where it is not there in time, and what it raises itself.
+
+    The system's search for a name cannot be broken off. It is left behind in a thread of its own, which keeps no
+    program from ending, and a connection that comes too late is closed.
+    """
+    coming: Future[socket.socket] = Future()
+
+    def run() -> None:
+        try:
+            coming.set_result(connect(allowance))
+        except BaseException as error:
+            coming.set_exception(error)
+
+    threading.Thread(target=run, name="connecting", daemon=True).start()
+    if not wait([coming], allowance.seconds()).done:
+        coming.add_done_callback(_closed)
+        raise OutOfTimeError
+    return coming.result()
+
+
+def _closed(late: Future[socket.socket]) -> None:
+    if late.exception() is None:
+        late.result().close()
 
 
 def _count_addresses(host: str, port: int | None) -> int:
