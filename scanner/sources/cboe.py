@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import polars as pl
 
-from scanner.errors import ScannerError
+from scanner.errors import CalendarError
 from scanner.market import products, symbology
 from scanner.market.calendar import Calendar
 from scanner.market.symbology import plain_ticker
@@ -31,7 +31,6 @@ BASE_URL = "https://cdn.cboe.com"
 _CHAIN = "/api/global/delayed_quotes/options/{}.json"
 _QUOTE = "/api/global/delayed_quotes/quotes/{}.json"
 _CANARY = "SPY"
-_CLOCKS_APART = timedelta(hours=1)
 _ENDS_THE_ASKING = {
     "blocked": "the site refuses to answer",
     "rate_limited": "the site asks for fewer requests",
@@ -39,16 +38,6 @@ _ENDS_THE_ASKING = {
 }
 _TICKER = re.compile(r"^[A-Z0-9]{1,8}([.\-/][A-Z]{1,2})?$")
 _FORMAT = CboeJson()
-# What a body of any shape may come to: a date before the first year, a number beyond the last, a list for a name.
-_NO_CHAIN = (
-    ScannerError,
-    pl.exceptions.PolarsError,
-    pl.exceptions.PanicException,
-    ArithmeticError,
-    LookupError,
-    TypeError,
-    ValueError,
-)
 
 
 def open_source(settings: SourceSettings, calendar: Calendar, clock: Clock | None) -> CboeSource:
@@ -130,11 +119,14 @@ def _read(symbol: str, answer: Answer, calendar: Calendar, now: datetime) -> Fet
         rows = rows.with_columns(fetched_at=pl.lit(now))
         if rows["seen_at"].null_count():
             rows = rows.with_columns(seen_at=pl.lit(now))
-        if rows.height and rows["seen_at"][0] > now + _CLOCKS_APART:
-            raise UnreadableError(f"it is stamped {rows['seen_at'][0]:%Y-%m-%d %H:%M} UTC, which is still to come")
+        if rows.height and building.still_to_come(rows["seen_at"][0], now):
+            stamp, clock = (f"{moment:%Y-%m-%d %H:%M} UTC" for moment in (rows["seen_at"][0], now))
+            raise UnreadableError(
+                f"it is stamped {stamp}, which is still to come: it is {clock} by this machine's clock"
+            )
         payload = building.Payload(_FORMAT.source, calendar, _FORMAT.delay, now=now)
         built = building.build(rows, payload, findings)
-    except (UnreadableError, *_NO_CHAIN) as error:
+    except (UnreadableError, CalendarError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         return failed(symbol, "unreadable", f"{symbol}: cboe's answer cannot be understood: {error}")
     refusals = tuple(str(refusal) for refusal in findings.take())
     if built.chain is None:

@@ -181,10 +181,15 @@ def _once_each(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
 def _seen_in_the_past(rows: pl.DataFrame, payload: Payload, findings: Findings) -> pl.DataFrame:
     """Null the time a payload gives itself where it has not come yet."""
     seen_at = _first(rows, "seen_at")
-    if seen_at is None or payload.now is None or seen_at <= payload.now + CLOCK_SKEW:
+    if seen_at is None or not still_to_come(seen_at, payload.now):
         return rows
     findings.add(f"its time, {seen_at:%Y-%m-%d %H:%M} UTC, has not come yet; not believed", None, 0)
     return rows.with_columns(seen_at=pl.lit(None, dtype=chain.INSTANT))
+
+
+def still_to_come(moment: datetime, now: datetime | None) -> bool:
+    """Whether a moment is later than the clock says, by more than clocks differ; never so where there is no clock."""
+    return now is not None and moment > now + CLOCK_SKEW
 
 
 def trades_before_seen(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
@@ -350,20 +355,19 @@ def _not_yet(session: date, quote_time: datetime, payload: Payload, *, timed: bo
     now, calendar = payload.now, payload.calendar
     if now is None or not calendar.is_covered(session):
         return ""
-    latest = now + CLOCK_SKEW
-    local = latest.astimezone(NEW_YORK)
+    local = (now + CLOCK_SKEW).astimezone(NEW_YORK)
     # A session's index options trade from the evening before.
     overnight = local.time() >= _NEXT_SESSION_FROM
     day = _next(local.date(), calendar) if overnight else local.date()
     clock = f"it is {now:%Y-%m-%d %H:%M} UTC by this machine's clock"
     if session > day:
         return f"of {session}, a session that has not come yet ({clock}); refused"
-    if quote_time > latest and not timed:
+    if still_to_come(quote_time, now) and not timed:
         return (
             f"its session {session} has not closed yet ({clock}) and nothing in it says when its quotes are from: "
             "refused; give their time, or wait for the close"
         )
-    if quote_time > latest:
+    if still_to_come(quote_time, now):
         return f"its quotes are of {quote_time:%Y-%m-%d %H:%M} UTC, which has not come yet ({clock}); refused"
     return ""
 
