@@ -11,6 +11,7 @@ NAMES = {
     "market": "pricing two million contracts of a whole market at once",
     "history": "reading, joining and summarising sessions of the whole market",
     "rules": "judging the shipped rules over the whole market",
+    "scan": "whole scans of a generated market, step by step, beside scripts of pandas and polars",
     "scoring": "scoring two million contracts of a whole market",
     "detection": "finding injected anomalies, and false alarms on quiet sessions",
 }

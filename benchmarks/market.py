@@ -35,7 +35,7 @@ def _name(number: int) -> str:
     return "".join(letters[number // 26**place % 26] for place in (3, 2, 1, 0))
 
 
-def _listing(names: int, contracts: int, random: np.random.Generator) -> pl.DataFrame:
+def listing(names: int, contracts: int, random: np.random.Generator) -> pl.DataFrame:
     """Rows of name, expiry, strike and right: how many a name has is log-normal, as many as are asked for in all."""
     wanted = np.sort(random.lognormal(0.0, 1.2, names))[::-1]
     wanted *= contracts / wanted.sum()
@@ -58,7 +58,7 @@ def _listing(names: int, contracts: int, random: np.random.Generator) -> pl.Data
 def generate(names: int, contracts: int, seed: int = 11) -> pl.DataFrame:
     """A chain of the whole market at one moment of a session."""
     random = np.random.default_rng(seed)
-    rows = _listing(names, contracts, random)
+    rows = listing(names, contracts, random)
     number, spot, strike = (rows[name].to_numpy() for name in ("number", "spot", "strike"))
     sign = np.where(rows["right"].to_physical().to_numpy() == 0, 1, -1).astype(np.int8)
     years = (rows["expiry"] - SESSION).dt.total_days().to_numpy() / 365 + 1 / (24 * 365)

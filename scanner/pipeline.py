@@ -33,6 +33,7 @@ from scanner.outputs import notes
 from scanner.outputs.result import ScanResult
 from scanner.pricing import Pricing
 from scanner.sources.receiving import Request, newest_quotes, receive_as_of
+from scanner.steps import step
 from scanner.store.recall import Memory
 
 if TYPE_CHECKING:
@@ -93,7 +94,8 @@ def scan(request: Request, sources: Sequence[Source], setup: Setup, clock: Calla
     ``sources`` are tried in order, symbol by symbol. ``clock`` tells when the scan was done. The alerts are out before
     the store is written: a chain that cannot be stored is a problem in the result.
     """
-    received, moment = receive_as_of(sources, request, setup.calendar)
+    with step("receive"):
+        received, moment = receive_as_of(sources, request, setup.calendar)
     meta = ScanMeta(
         id=request.scan_id,
         as_of=moment,
@@ -110,8 +112,10 @@ def scan(request: Request, sources: Sequence[Source], setup: Setup, clock: Calla
         return ScanResult(replace(meta, finished_at=clock()), errors=tuple(received.problems))
     memory, known = know(received.chain, setup)
     judged = judge(received.chain, known, moment, setup.rules, setup.methods)
-    result = conclude(judged, known.panel, setup, meta)
-    unkept = memory.keep(request.scan_id, judged.measured.priced, judged.verdicts, moment)
+    with step("conclude"):
+        result = conclude(judged, known.panel, setup, meta)
+    with step("keep"):
+        unkept = memory.keep(request.scan_id, judged.measured.priced, judged.verdicts, moment)
     return replace(
         result,
         scan=replace(result.scan, finished_at=clock()),
@@ -122,8 +126,9 @@ def scan(request: Request, sources: Sequence[Source], setup: Setup, clock: Calla
 
 def know(chain: pl.DataFrame, setup: Setup) -> tuple[Memory, KnownBefore]:
     """What was known before a chain, put together in this one place for whoever judges or shows."""
-    memory = Memory.of(setup.store, chain, setup.calendar)
-    return memory, KnownBefore(memory.panel, memory.earlier, setup.events, earlier_looks(setup.state, chain))
+    with step("know"):
+        memory = Memory.of(setup.store, chain, setup.calendar)
+        return memory, KnownBefore(memory.panel, memory.earlier, setup.events, earlier_looks(setup.state, chain))
 
 
 def look(chain: pl.DataFrame, moment: datetime, setup: Setup) -> Measured:
@@ -152,14 +157,18 @@ def judge(
 
     ``chain`` may hold many underlyings of one source and session.
     """
-    verdicts = quality.judge(chain, known.panel, known.earlier, now)
-    trusted, reasons = quality.apply(chain, verdicts)
-    reasons = pl.concat([reasons, quality.unusable(known.panel.underlying_sessions)])
-    priced = methods.pricing.price(trusted, known.panel.calendar, known.events)
-    measured = measure(priced, known, now, methods.fit)
-    why = unranked(measured.model, chain["underlying"].unique()), without_baseline(measured.frames["contract"])
-    reasons = pl.concat([reasons, *why])
-    return Judged(measured, ruleset.judge(rules, measured.frames, reasons), verdicts)
+    with step("gate"):
+        verdicts = quality.judge(chain, known.panel, known.earlier, now)
+        trusted, reasons = quality.apply(chain, verdicts)
+        reasons = pl.concat([reasons, quality.unusable(known.panel.underlying_sessions)])
+    with step("price"):
+        priced = methods.pricing.price(trusted, known.panel.calendar, known.events)
+    with step("measure"):
+        measured = measure(priced, known, now, methods.fit)
+    with step("judge"):
+        why = unranked(measured.model, chain["underlying"].unique()), without_baseline(measured.frames["contract"])
+        reasons = pl.concat([reasons, *why])
+        return Judged(measured, ruleset.judge(rules, measured.frames, reasons), verdicts)
 
 
 def conclude(judged: Judged, panel: Panel, setup: Setup, meta: ScanMeta) -> ScanResult:

@@ -23,7 +23,7 @@ TERMINAL = {"typer", "click", "rich"}
 CLOCKS = {"now", "utcnow", "today", "time", "time_ns", "monotonic", "perf_counter"}
 # The rooms of the house, lowest first: each may import what stands before it, and nothing that stands after it.
 ROOMS = (
-    "errors", "severity", "wording", "shipped", "document", "frames", "fields", "kernels", "market", "history",
+    "errors", "severity", "wording", "steps", "shipped", "document", "frames", "fields", "kernels", "market", "history",
     "pricing", "quality", "activity", "metrics", "ruleset", "alerts", "store", "outputs", "sources", "config",
     "pipeline", "app", "cli", "__main__",
 )  # fmt: skip

@@ -22,6 +22,7 @@ from scanner.history.panel import Panel
 from scanner.market import corporate_events as event_tables
 from scanner.metrics import contract, dividends, earnings, expiry, ladder, market, strike, underlying
 from scanner.pricing import PricedChain
+from scanner.steps import step
 
 Frames = Mapping[str, pl.DataFrame]
 # A panel and the events beside it -> the volume model of the session after; a store keeps those it has fitted.
@@ -69,8 +70,10 @@ def measure(priced: PricedChain, known: KnownBefore, now: datetime, fit: Fit = a
     events = event_tables.spelled_as(known.events, priced.contracts["underlying"].unique())
     contracts = contract.measure(priced.contracts, panel, now, known.earlier)
     elapsed = calendar.elapsed_fraction(cast("datetime", contracts["quote_time"].max()))
-    model = fit(panel, events)
-    contracts = model.score(contracts, panel, elapsed, events)
+    with step("fit"):
+        model = fit(panel, events)
+    with step("score"):
+        contracts = model.score(contracts, panel, elapsed, events)
     contracts = contracts.with_columns(selection.roll_suspects(contracts))
     dates = earnings.next_dates(events, contracts, calendar)
     ex_dates = dividends.next_ex_dates(events, cast("date", contracts["session_date"].max()))
