@@ -3,9 +3,9 @@
 Two million contracts of 5,500 names beside a panel that holds three million by 20 sessions, the others having expired
 meanwhile, generated from a seed: a few names list most contracts, a quarter trades in a session, volumes are
 heavy-tailed and those that trade a lot go on doing so. The model is the one that came with the package, laid over the
-panel, or with ``--fit`` fitted to it. Prints the time of ``model.score`` warm, where it goes, and the peak memory; and
-beside it, over the same chain, what is published instead: the ratio of the volume to its mean of 20 sessions and the
-z-score, in polars and in pandas, each with that mean and deviation ready, beside the chain and to be joined to it.
+panel, or with ``--fit`` fitted to it. Prints the time of ``activity.score`` warm, where it goes, and the peak memory;
+and beside it, over the same chain, what is published instead: the ratio of the volume to its mean of 20 sessions and
+the z-score, in polars and in pandas, each with that mean and deviation ready, beside the chain and to be joined to it.
 """
 
 from __future__ import annotations
@@ -176,10 +176,10 @@ def main(arguments: list[str]) -> int:
     began = time.perf_counter()
     model = activity.fit(panel) if options.fit else model_over(panel)
     fitted = time.perf_counter() - began
-    first = _seconds(lambda: model.score(today, panel, options.elapsed))
+    first = _seconds(lambda: activity.score(model, today, panel, options.elapsed))
     before = _peak_megabytes()
-    seconds = timed(options.rounds, lambda: model.score(today, panel, options.elapsed))
-    processor = timed(options.rounds, lambda: model.score(today, panel, options.elapsed), time.process_time)
+    seconds = timed(options.rounds, lambda: activity.score(model, today, panel, options.elapsed))
+    processor = timed(options.rounds, lambda: activity.score(model, today, panel, options.elapsed), time.process_time)
     after = _peak_megabytes()
     others = {name: timed(3, work) for name, work in peers(today, panel).items()}
     result = {
@@ -208,7 +208,7 @@ def main(arguments: list[str]) -> int:
             print(f"{name.replace('_', ' '):<36}{shown:>14}")
     if options.profile:
         profile = cProfile.Profile()
-        profile.runcall(model.score, today, panel, options.elapsed)
+        profile.runcall(activity.score, model, today, panel, options.elapsed)
         pstats.Stats(profile).sort_stats("tottime").print_stats(25)
     return 0
 

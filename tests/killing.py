@@ -41,8 +41,7 @@ from standard import calendar
 from scanner import ruleset, shipped
 from scanner.app import configuring, opening, scanning
 from scanner.config import Settings
-from scanner.sources.base import Fetched
-from scanner.sources.registry import Vendor
+from scanner.sources.base import Fetched, Vendor
 from scanner.store import maintenance
 from scanner.store.importing import ImportReport, import_chains
 

@@ -103,7 +103,7 @@ def model(panel: Panel) -> activity.VolumeModel:
 
 def test_expected_volume_is_the_laws_mean_within_a_third(model: activity.VolumeModel, panel: Panel) -> None:
     law = mean_volume(panel.contracts)
-    scored = model.score(chain_of(panel, draw(np.random.default_rng(1), law)), panel)
+    scored = activity.score(model, chain_of(panel, draw(np.random.default_rng(1), law)), panel)
     off = np.abs(np.log(scored["volume_expected"].to_numpy() / law))
     assert np.median(off) < 0.33
 
@@ -112,10 +112,10 @@ def test_contracts_in_many_parts_and_two_threads_are_scored_as_all_at_once(
     model: activity.VolumeModel, panel: Panel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chain = chain_of(panel, draw(np.random.default_rng(5), mean_volume(panel.contracts)))
-    whole = model.score(chain, panel, elapsed=0.4)
+    whole = activity.score(model, chain, panel, elapsed=0.4)
     monkeypatch.setattr("scanner.activity.parts._ROWS_A_PART", 50)
     monkeypatch.setattr("scanner.kernels.threads._ROWS_A_THREAD", 1)
-    assert_frame_equal(model.score(chain, panel, elapsed=0.4), whole, check_exact=True)
+    assert_frame_equal(activity.score(model, chain, panel, elapsed=0.4), whole, check_exact=True)
 
 
 def test_a_contract_of_no_known_volume_takes_no_other_contracts_number(
@@ -123,7 +123,7 @@ def test_a_contract_of_no_known_volume_takes_no_other_contracts_number(
 ) -> None:
     chain = chain_of(panel, draw(np.random.default_rng(6), mean_volume(panel.contracts)))
     unknown = pl.Series(np.arange(chain.height) % 7 == 0)
-    scored = model.score(chain.with_columns(volume=pl.when(~unknown).then("volume")), panel)
+    scored = activity.score(model, chain.with_columns(volume=pl.when(~unknown).then("volume")), panel)
     for name in ("volume_multiple", "volume_surprise", "combined_surprise", "volume_q", "multi_leg_suspect"):
         assert scored[name].is_null().equals(unknown.alias(name))
     assert scored["volume_expected"].null_count() == scored["volume_usual"].null_count() == 0
@@ -132,7 +132,7 @@ def test_a_contract_of_no_known_volume_takes_no_other_contracts_number(
 def test_sessions_of_the_same_law_alarm_as_often_as_they_say(model: activity.VolumeModel, panel: Panel) -> None:
     random, law = np.random.default_rng(2), mean_volume(panel.contracts)
     days = [draw(random, law * day_level(random, panel.contracts)) for _ in range(120)]
-    scored = [model.score(chain_of(panel, day), panel)["volume_surprise"] for day in days]
+    scored = [activity.score(model, chain_of(panel, day), panel)["volume_surprise"] for day in days]
     surprises = np.concatenate([column.to_numpy() for column in scored])
     for nominal in (1e-2, 1e-3):
         assert 0.5 < (surprises >= -np.log10(nominal)).mean() / nominal < 2.0
@@ -143,7 +143,7 @@ def test_a_block_of_two_thousand_lots_is_the_rarest_row_and_passes_the_false_dis
 ) -> None:
     volume = draw(np.random.default_rng(3), mean_volume(panel.contracts))
     volume[7] = 2000
-    scored = model.score(chain_of(panel, volume), panel)
+    scored = activity.score(model, chain_of(panel, volume), panel)
     assert scored["combined_surprise"].arg_max() == 7
     assert scored["volume_q"][7] < 0.1
     assert scored["volume_multiple"][7] > 20
@@ -156,14 +156,14 @@ def test_a_drip_is_seen_by_the_five_session_build_up_and_not_by_its_last_day() -
     fitted = activity.fit(quiet)
     volume = draw(np.random.default_rng(4), mean_volume(quiet.contracts))
     volume[row] = 60
-    scored = fitted.score(chain_of(quiet, volume), quiet)
+    scored = activity.score(fitted, chain_of(quiet, volume), quiet)
     assert scored["volume_surprise_5"][row] > scored["volume_surprise"][row] + 1
 
 
 def test_unknown_volume_is_not_judged_and_says_so(model: activity.VolumeModel, panel: Panel) -> None:
     volume = draw(np.random.default_rng(6), mean_volume(panel.contracts))
     volume[0] = np.nan
-    scored = model.score(chain_of(panel, volume), panel)
+    scored = activity.score(model, chain_of(panel, volume), panel)
     assert scored.row(0, named=True)["volume_surprise"] is None
     assert scored.row(0, named=True)["volume_q"] is None
     assert scored["surprise_reason"][0] == "volume not known"
@@ -175,7 +175,7 @@ def test_a_day_busy_in_every_contract_is_a_surprise_of_the_underlying_and_not_of
 ) -> None:
     law = mean_volume(panel.contracts)
     busy = np.where((panel.contracts["underlying"] == "AAA").to_numpy(), 5 * law, law)
-    scored = model.score(chain_of(panel, draw(np.random.default_rng(8), busy)), panel)
+    scored = activity.score(model, chain_of(panel, draw(np.random.default_rng(8), busy)), panel)
     wide = activity.underlying_surprises(model, scored, panel)
     surprises = dict(wide.select("underlying", "volume_surprise").iter_rows())
     assert surprises["AAA"] > 2 > surprises["BBB"]
@@ -197,7 +197,7 @@ def test_two_underlyings_that_list_one_root_have_strikes_and_expiries_of_their_o
     today = np.full(len(contracts), 5.0)
     block = int(contracts.with_row_index().filter(underlying="AAA", strike=100.0)["index"][0])
     today[block] = 5000.0
-    scored = model.score(chain_of(panel, today), panel)
+    scored = activity.score(model, chain_of(panel, today), panel)
     strikes = activity.strike_surprises(model, scored)
     expiries = activity.expiry_surprises(model, scored, panel)
     assert strikes.height == strikes.select("underlying", "expiry", "strike").n_unique() == 2 * 4 * 15
@@ -209,14 +209,14 @@ def test_two_underlyings_that_list_one_root_have_strikes_and_expiries_of_their_o
 
 def test_scoring_keeps_rows_order_and_other_columns(model: activity.VolumeModel, panel: Panel) -> None:
     chain = chain_of(panel, mean_volume(panel.contracts).round())
-    assert model.score(chain, panel).select(chain.columns).equals(chain)
+    assert activity.score(model, chain, panel).select(chain.columns).equals(chain)
 
 
 def test_without_any_history_the_built_in_prior_judges_and_says_so(panel: Panel) -> None:
     volume = mean_volume(panel.contracts).round()
     volume[7] = 4000
     nothing = Panel.empty(calendar=calendar)
-    scored = activity.fit(nothing).score(chain_of(panel, volume), nothing)
+    scored = activity.score(activity.fit(nothing), chain_of(panel, volume), nothing)
     assert scored["baseline_kind"].unique().to_list() == ["prior"]
     assert scored["combined_surprise"].arg_max() == 7
     assert scored["volume_surprise"][7] > 2
@@ -226,14 +226,14 @@ def test_without_any_history_the_built_in_prior_judges_and_says_so(panel: Panel)
 def test_a_name_with_nine_sessions_is_judged_by_the_prior_and_with_ten_more_by_its_own_history() -> None:
     for sessions, kind in ((9, "prior"), (SESSIONS, "own")):
         short = remembered(sessions=sessions)
-        scored = activity.fit(short).score(chain_of(short, mean_volume(short.contracts).round()), short)
+        scored = activity.score(activity.fit(short), chain_of(short, mean_volume(short.contracts).round()), short)
         assert scored["baseline_kind"].unique().to_list() == [kind]
 
 
 def test_the_same_panel_gives_the_same_surprises(panel: Panel, model: activity.VolumeModel) -> None:
     again = activity.fit(panel)
     chain = chain_of(panel, draw(np.random.default_rng(9), mean_volume(panel.contracts)))
-    assert again.score(chain, panel).equals(model.score(chain, panel))
+    assert activity.score(again, chain, panel).equals(activity.score(model, chain, panel))
 
 
 def first_day(days: tuple[int, ...]) -> pl.DataFrame:
@@ -247,7 +247,7 @@ def first_day(days: tuple[int, ...]) -> pl.DataFrame:
     )  # fmt: skip
     chain = chain.with_columns(contract=symbology.format_osi_column()).sort("root", "expiry", "strike", "right")
     nothing = Panel.empty(calendar=calendar)
-    return activity.fit(nothing).score(chain, nothing)
+    return activity.score(activity.fit(nothing), chain, nothing)
 
 
 def test_the_built_in_baseline_judges_nothing_on_its_last_day() -> None:

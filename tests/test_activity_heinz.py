@@ -80,7 +80,7 @@ def heinz(seed: int) -> tuple[Panel, pl.DataFrame, int]:
 def test_the_june_65_calls_of_heinz_stand_out_and_come_less_than_once_in_twenty_sessions(seed: int) -> None:
     panel, chain, row = heinz(seed)
     model = activity.fit(panel)
-    scored = model.score(chain.with_columns(premium=pl.col("volume") * 35.0), panel)
+    scored = activity.score(model, chain.with_columns(premium=pl.col("volume") * 35.0), panel)
     ranked = rank(scored.with_columns(selection.roll_suspects(scored)), scored["volume"], panel, model)
     found = ranked.row(row, named=True)
     assert found["baseline_kind"] == "own"
@@ -94,7 +94,7 @@ def test_the_june_65_calls_of_heinz_stand_out_and_come_less_than_once_in_twenty_
 def test_without_a_history_the_prior_flags_them_too_with_fewer_stars() -> None:
     _, chain, row = heinz(1)
     nothing = Panel.empty(calendar=calendar)
-    scored = activity.fit(nothing).score(chain, nothing)
+    scored = activity.score(activity.fit(nothing), chain, nothing)
     assert scored["combined_surprise"].arg_max() == row
     assert scored["baseline_kind"][row] == "prior"
     assert 2.5 < scored["combined_surprise"][row] < 5

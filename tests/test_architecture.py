@@ -50,13 +50,9 @@ def modules(part: str = "") -> list[Path]:
     return sorted(place.rglob("*.py")) if place.is_dir() else [place.with_suffix(".py")]
 
 
-def imports(path: Path, *, typing: bool = True) -> Iterator[tuple[int, str]]:
-    """Line and full name of everything a module imports, inside functions too and, with ``typing``, for the checker."""
-    tree = ast.parse(path.read_text("utf-8"))
-    for node in list(ast.walk(tree)):
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING" and not typing:
-            node.body.clear()
-    for node in ast.walk(tree):
+def imports(path: Path) -> Iterator[tuple[int, str]]:
+    """Line and full name of everything a module imports, inside functions too and for the type checker alone."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, name.name) for name in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -64,12 +60,12 @@ def imports(path: Path, *, typing: bool = True) -> Iterator[tuple[int, str]]:
             yield from ((node.lineno, f"{node.module}.{name.name}") for name in node.names)
 
 
-def imported_modules(*, typing: bool) -> dict[str, set[str]]:
+def imported_modules() -> dict[str, set[str]]:
     """Each module of the package with the others that it imports; what a package's file gives is that package's."""
     names = {name_of(path): path for path in modules()}
     found: dict[str, set[str]] = {}
     for module, path in names.items():
-        wanted = (name for _, name in imports(path, typing=typing) if name.split(".")[0] == "scanner")
+        wanted = (name for _, name in imports(path) if name.split(".")[0] == "scanner")
         owners = {name if name in names else name.rpartition(".")[0] for name in wanted}
         found[module] = owners - {module}
     return found
@@ -133,8 +129,8 @@ def test_no_import_runs_upward():
 
 
 def test_no_modules_import_each_other_in_a_circle():
-    """While the program runs, that is: two halves of one idea may name each other's types."""
-    assert circle(imported_modules(typing=False)) == []
+    """Nor name each other's types in one: whoever reads the one would have to read the other first, and so round."""
+    assert circle(imported_modules()) == []
 
 
 def test_a_circle_is_seen_and_so_is_its_absence():
@@ -149,9 +145,7 @@ def test_the_wall_sees_an_import_inside_a_function_and_under_every_spelling(tmp_
         "import a.b as c\nif TYPE_CHECKING:\n    from t import T\n"
         "def f():\n    from scanner import config\n    from scanner.store.files import x\n"
     )
-    always = {"a.b", "scanner.config", "scanner.store.files.x"}
-    assert {name for _, name in imports(path)} == always | {"t.T"}
-    assert {name for _, name in imports(path, typing=False)} == always
+    assert {name for _, name in imports(path)} == {"a.b", "t.T", "scanner.config", "scanner.store.files.x"}
 
 
 def canonical(name: str) -> str:

@@ -14,8 +14,7 @@ from standard import update
 from scanner.alerts.confirmation import scoreboard
 from scanner.app import clock, configuring, confirming, opening
 from scanner.config import Settings
-from scanner.sources.base import Fetched
-from scanner.sources.registry import Vendor
+from scanner.sources.base import Fetched, Vendor
 
 THURSDAY, FRIDAY = date(2026, 8, 6), date(2026, 8, 7)
 FLAGGED = 4

@@ -20,8 +20,7 @@ from scanner.metrics import summary
 from scanner.outputs.result import ScanResult
 from scanner.pricing import chain as pricing
 from scanner.quality.gate import VERDICTS
-from scanner.sources.base import Fetched
-from scanner.sources.registry import Vendor
+from scanner.sources.base import Fetched, Vendor
 from scanner.store import maintenance
 from scanner.store.derive import Deriver
 from scanner.store.history import History

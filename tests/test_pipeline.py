@@ -19,9 +19,8 @@ from scanner.history.panel import Panel
 from scanner.metrics import summary
 from scanner.metrics.measure import Measured
 from scanner.outputs import document
-from scanner.sources.base import Fetched, failed
+from scanner.sources.base import Fetched, Vendor, failed
 from scanner.sources.receiving import Request, receive
-from scanner.sources.registry import Vendor
 from scanner.store.recall import Memory
 from scanner.store.state import State
 from scanner.store.store import Store

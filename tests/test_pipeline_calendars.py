@@ -15,9 +15,8 @@ from scanner import pipeline
 from scanner.app import preparing
 from scanner.config import Settings
 from scanner.outputs.result import ScanResult
-from scanner.sources.base import Fetched
+from scanner.sources.base import Fetched, Vendor
 from scanner.sources.receiving import Request
-from scanner.sources.registry import Vendor
 
 DAY, BEFORE = date(2026, 8, 5), date(2026, 8, 4)
 CLOSE = calendar.session_close(DAY)

@@ -15,9 +15,8 @@ from scanner.app import opening, preparing
 from scanner.config import AlertSettings, Settings, StoreSettings
 from scanner.history.known_before import Looks
 from scanner.sources import simulated
-from scanner.sources.base import Fetched
+from scanner.sources.base import Fetched, Vendor
 from scanner.sources.receiving import Request
-from scanner.sources.registry import Vendor
 from scanner.store.state import State
 from scanner.store.store import Store
 

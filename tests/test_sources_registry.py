@@ -13,8 +13,8 @@ from commands import Commands
 
 from scanner.errors import UsageError
 from scanner.sources import registry
-from scanner.sources.base import Fetched, failed
-from scanner.sources.registry import VENDORS, Vendor
+from scanner.sources.base import Fetched, Vendor, failed
+from scanner.sources.registry import VENDORS
 from scanner.sources.simulated import SimulatedSource
 
 TOY = """\

@@ -18,8 +18,7 @@ from scanner.app import clock, jobs, opening
 from scanner.config import Job, Settings, StoreSettings
 from scanner.history.known_before import KnownBefore
 from scanner.pipeline import Methods
-from scanner.sources.base import Fetched
-from scanner.sources.registry import Vendor
+from scanner.sources.base import Fetched, Vendor
 from scanner.store import models
 from scanner.store.importing import ImportReport, import_chains
 from scanner.store.models import LastModel

@@ -65,7 +65,7 @@ def _session(recording: Recording, number: int, looks: dict[date, list[pl.DataFr
     parts = []
     for look, chain in enumerate(looks[recording.sessions[number]]):
         elapsed = Calendar.standard().elapsed_fraction(_moment(chain))
-        result = model.score(_as_measured(chain), panel, elapsed)
+        result = activity.score(model, _as_measured(chain), panel, elapsed)
         when = "at the close" if elapsed >= 1 else f"up to {BANDS[int(np.searchsorted(BANDS, elapsed))]:.0%}"
         parts.append(
             result.select(

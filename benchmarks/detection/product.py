@@ -23,7 +23,7 @@ from benchmarks.detection.walk import Entry
 from scanner import pipeline
 from scanner.activity import VolumeModel
 from scanner.alerts.model import Alert, HeldBack, ScanMeta, Status
-from scanner.alerts.stories import NAMED
+from scanner.alerts.story import NAMED
 from scanner.app import preparing
 from scanner.config import Settings
 from scanner.history.known_before import KnownBefore

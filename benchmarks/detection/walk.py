@@ -60,7 +60,7 @@ def fit_models(recording: Recording, sessions: range) -> Models:
 def score(recording: Recording, session: int, model: activity.VolumeModel) -> pl.DataFrame:
     """A session's chain scored with a model's coefficients and the recording's own past, one row a listed contract."""
     panel = recording.panel(session, DEPTH)
-    return model.onto(panel).score(recording.chain(session), panel)
+    return activity.score(model.onto(panel), recording.chain(session), panel)
 
 
 def ranked(
@@ -69,7 +69,7 @@ def ranked(
     """A session's chain (or another in its place) scored and ranked among the stories of the model's past."""
     panel = recording.panel(session, DEPTH)
     laid = model.onto(panel)
-    scored = laid.score(recording.chain(session) if chain is None else chain, panel)
+    scored = activity.score(laid, recording.chain(session) if chain is None else chain, panel)
     premium = pl.col("volume") * pl.col("mid") * _MULTIPLIER
     tagged = scored.with_columns(selection.roll_suspects(scored), premium=premium)
     return rank(tagged, tagged["volume"], panel, laid)

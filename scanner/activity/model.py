@@ -15,7 +15,6 @@ from scanner.activity.features import WINDOWS
 from scanner.activity.history import Layout, Memory, Recent, recall
 from scanner.activity.ranking.past import Past
 from scanner.activity.regression import TailShape
-from scanner.activity.scoring import score
 from scanner.history.panel import Panel
 
 
@@ -138,16 +137,3 @@ class VolumeModel:
     def onto(self, panel: Panel, events: pl.DataFrame | None = None) -> VolumeModel:
         """The same coefficients and calibration with another panel's past of the same underlyings."""
         return VolumeModel.over(panel, events, self.learned, self.kind, self.base, self.past)
-
-    def score(
-        self, contracts: pl.DataFrame, panel: Panel, elapsed: float = 1.0, events: pl.DataFrame | None = None
-    ) -> pl.DataFrame:
-        """Add the surprise columns to a chain sorted by root, expiry, strike and right.
-
-        ``elapsed`` is the share of the session that is over. Adds ``volume_expected volume_usual`` (before it is known
-        how busy the day is) ``volume_multiple volume_surprise volume_surprise_3 volume_surprise_5 combined_surprise``
-        (the three windows as one calibrated statement) ``volume_q baseline_kind surprise_reason history_sessions
-        volume_avg_5 volume_avg_20 volume_median_20 new_strike multi_leg_suspect opening_chance``. Null, with the
-        reason, where the volume is not known.
-        """
-        return score(self, contracts, panel, elapsed, events)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -13,15 +13,13 @@ from numpy.typing import NDArray
 from scanner.activity import features, kernel, opening
 from scanner.activity.geometry import groups_of, locate
 from scanner.activity.history import PastColumn, Recent
+from scanner.activity.model import VolumeModel
 from scanner.activity.selection import benjamini_hochberg, multi_leg_suspects
 from scanner.activity.time_of_day import share_of_volume
 from scanner.activity.today import Today, numbers
 from scanner.history.panel import Panel
 from scanner.kernels.compile import kernel as compiled
 from scanner.kernels.threads import at_once, in_parts, in_pieces
-
-if TYPE_CHECKING:
-    from scanner.activity.model import VolumeModel
 
 GOOD_SESSIONS = 10
 # A multiple of less than half a lot is no multiple of anything.
@@ -70,9 +68,20 @@ class _Judged:
 
 
 def score(
-    model: VolumeModel, contracts: pl.DataFrame, panel: Panel, elapsed: float, events: pl.DataFrame | None
+    model: VolumeModel,
+    contracts: pl.DataFrame,
+    panel: Panel,
+    elapsed: float = 1.0,
+    events: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
-    """Add the surprise columns to a chain; rows and order stay. See :meth:`VolumeModel.score`."""
+    """Add the surprise columns to a chain sorted by root, expiry, strike and right; rows and order stay.
+
+    ``elapsed`` is the share of the session that is over. Adds ``volume_expected volume_usual`` (before it is known
+    how busy the day is) ``volume_multiple volume_surprise volume_surprise_3 volume_surprise_5 combined_surprise``
+    (the three windows as one calibrated statement) ``volume_q baseline_kind surprise_reason history_sessions
+    volume_avg_5 volume_avg_20 volume_median_20 new_strike multi_leg_suspect opening_chance``. Null, with the
+    reason, where the volume is not known.
+    """
     if contracts.is_empty():
         return contracts.with_columns(pl.lit(None, dtype).alias(name) for name, dtype in _SCHEMA.items())
     today = Today.of(model, contracts, panel)

@@ -22,7 +22,8 @@ from scanner.alerts.identity import Key
 from scanner.alerts.model import MARKET, Alert, Baseline, Confirmation, Kind, ScanMeta, Status, plain
 from scanner.alerts.rarity import Looked, Rarity, rarities
 from scanner.alerts.selection import DISCOVERY
-from scanner.alerts.stories import Stories, Story
+from scanner.alerts.stories import Stories
+from scanner.alerts.story import Story
 from scanner.alerts.surroundings import Frames, Row, Surroundings, evidence_of
 from scanner.alerts.terms import RuleBook, RuleTerms
 from scanner.severity import Severity

@@ -12,16 +12,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from scanner.alerts.identity import Key, alert_id
 from scanner.alerts.model import Alert, Status
+from scanner.alerts.story import Story
 from scanner.alerts.terms import RuleBook, Silence
 from scanner.market.calendar import Calendar
 from scanner.severity import Severity
-
-if TYPE_CHECKING:
-    from scanner.alerts.stories import Story
 
 
 class EventKind(StrEnum):

@@ -25,7 +25,7 @@ from scanner.alerts.model import plain
 from scanner.alerts.surroundings import Frames, Row
 
 if TYPE_CHECKING:
-    from scanner.alerts.stories import Story
+    from scanner.alerts.story import Story
 
 _SURPRISE, _Q = "_surprise", "_q"
 # The windows of a contract's volume are judged together: one calibrated statement, whose q-value is volume_q.

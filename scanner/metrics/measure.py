@@ -73,7 +73,7 @@ def measure(priced: PricedChain, known: KnownBefore, now: datetime, fit: Fit = a
     with step("fit"):
         model = fit(panel, events)
     with step("score"):
-        contracts = model.score(contracts, panel, elapsed, events)
+        contracts = activity.score(model, contracts, panel, elapsed, events)
     contracts = contracts.with_columns(selection.roll_suspects(contracts))
     dates = earnings.next_dates(events, contracts, calendar)
     ex_dates = dividends.next_ex_dates(events, cast("date", contracts["session_date"].max()))

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -18,11 +19,40 @@ from scanner.errors import ScanProblem
 if TYPE_CHECKING:
     import polars as pl
 
-    from scanner.sources.registry import Vendor
-
 STAGE = "source"
 # Tells the time, UTC.
 Clock = Callable[[], datetime]
+
+
+class Gives(StrEnum):
+    """A kind of data that a vendor has."""
+
+    chains = "chains"
+    trades = "trades"
+    events = "events"
+
+
+@dataclass(frozen=True, slots=True)
+class Vendor:
+    """One vendor, or one other place that chains come from.
+
+    ``says`` is what it is, in a few words; ``module`` the module that opens it. A ``recorded`` vendor holds chains of
+    the past and is judged as of their own quotes; a ``live`` one has the chains of now alone; a simulated one is
+    neither. ``delay`` is how far its quotes are behind the market. ``terms`` names the site whose terms restrict
+    automated or non-personal use and have to be accepted first, ``key`` the environment variable that holds the
+    credential; both are empty where there is none.
+    """
+
+    name: str
+    says: str
+    module: str
+    live: bool = False
+    recorded: bool = False
+    simulated: bool = False
+    delay: timedelta = timedelta()
+    terms: str = ""
+    key: str = ""
+    gives: frozenset[Gives] = frozenset({Gives.chains})
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,8 @@ from scanner.frames import to_polars
 from scanner.market.calendar import Calendar
 from scanner.market.chain import INSTANT, SCHEMA, conform
 from scanner.market.symbology import plain_ticker, written_alike
-from scanner.sources.base import Fetched, failed
+from scanner.sources.base import Fetched, Vendor, failed
 from scanner.sources.files import known_at
-from scanner.sources.registry import Vendor
 
 if TYPE_CHECKING:
     from scanner.frames import Frame

@@ -9,49 +9,17 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
 from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 
 from scanner.errors import TermsError, UsageError
+from scanner.sources.base import Vendor
 
 if TYPE_CHECKING:
     from scanner.market.calendar import Calendar
     from scanner.sources.base import Clock, Source, SourceSettings
-
-
-class Gives(StrEnum):
-    """A kind of data that a vendor has."""
-
-    chains = "chains"
-    trades = "trades"
-    events = "events"
-
-
-@dataclass(frozen=True, slots=True)
-class Vendor:
-    """One vendor, or one other place that chains come from.
-
-    ``says`` is what it is, in a few words; ``module`` the module that opens it. A ``recorded`` vendor holds chains of
-    the past and is judged as of their own quotes; a ``live`` one has the chains of now alone; a simulated one is
-    neither. ``delay`` is how far its quotes are behind the market. ``terms`` names the site whose terms restrict
-    automated or non-personal use and have to be accepted first, ``key`` the environment variable that holds the
-    credential; both are empty where there is none.
-    """
-
-    name: str
-    says: str
-    module: str
-    live: bool = False
-    recorded: bool = False
-    simulated: bool = False
-    delay: timedelta = timedelta()
-    terms: str = ""
-    key: str = ""
-    gives: frozenset[Gives] = frozenset({Gives.chains})
 
 
 _ROWS = (

@@ -1,0 +1,53 @@
+"""What a scan shows of one happening: the contracts that are told together, and what they probably are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from scanner.alerts.kinds import probably
+from scanner.alerts.model import Kind, plain
+from scanner.alerts.surroundings import Row
+from scanner.fields import FAMILIES
+
+BUILD_UP = FAMILIES[2]
+NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What a scan shows of one happening: its contracts, the rarest first, and all they traded.
+
+    ``once_in_sessions`` is that of the rarest; None while nothing can be said of how often as much comes.
+    """
+
+    name: str
+    once_in_sessions: float | None
+    members: tuple[str, ...]
+    lots: int
+    premium: float | None
+    premium_surprise: float | None
+    kind: Kind
+    may_be: tuple[str, ...]
+
+    @classmethod
+    def of(cls, name: str, rows: Sequence[Row], legs: Sequence[Row]) -> Story:
+        """The story of some contract rows, the rarest first; ``legs`` are others that traded the same size."""
+        premiums = [row["premium"] for row in rows if row.get("premium") is not None]
+        kind, may_be = probably(rows, legs)
+        return cls(
+            name,
+            plain(rows[0].get("once_in_sessions")),
+            tuple(row["contract"] for row in rows[:NAMED]),
+            sum(_lots(row) for row in rows),
+            round(sum(premiums), 2) if premiums else None,
+            plain(rows[0].get("premium_surprise")),
+            kind,
+            may_be,
+        )
+
+
+def _lots(row: Row) -> int:
+    """What a contract's place speaks of: the lots of today, of a build-up those of five sessions."""
+    lots: int = row["volume_5"] if row.get("family") == BUILD_UP else row["volume"]
+    return lots
