@@ -34,6 +34,7 @@ from scanner.document import DocumentError, EmptyError, Listing, Scalar, Table, 
 from scanner.errors import ConfigError, UsageError
 from scanner.market import symbology
 from scanner.market.calendar import Calendar, known_day
+from scanner.outputs.exports.registry import GENERIC, export_of
 from scanner.outputs.text import printable
 from scanner.severity import Severity
 from scanner.sources.registry import vendor_of
@@ -146,6 +147,23 @@ def _source(value: object) -> object:
         raise ValueError(str(error)) from error
 
 
+def _exported(dialect: object = GENERIC, form: object = None) -> None:
+    try:
+        export_of(str(dialect)[:_LONGEST_SHOWN], None if form is None else str(form)[:_LONGEST_SHOWN])
+    except UsageError as error:
+        raise ValueError(str(error)) from error
+
+
+def _dialect(value: object) -> object:
+    _exported(value)
+    return value
+
+
+def _format(value: object) -> object:
+    _exported(form=value)
+    return value
+
+
 def _cooldown(value: object) -> object:
     match = _COOLDOWN.match(value.strip()) if isinstance(value, str) else None
     if match is None:
@@ -169,6 +187,8 @@ Day = Annotated[date, BeforeValidator(_day)]
 UsablePath = Annotated[Path, AfterValidator(_usable_path)]
 Hours = Annotated[tuple[time, time] | None, BeforeValidator(_hours)]
 Amount = Annotated[float, BeforeValidator(_amount)]
+DialectName = Annotated[str, BeforeValidator(_dialect)]
+FormatName = Annotated[str, BeforeValidator(_format)]
 SourceName = Annotated[str, BeforeValidator(_source)]
 
 
@@ -237,10 +257,16 @@ class TerminalOutput(_Section):
 
 
 class WatchlistOutput(_Section):
-    """The CSV watchlist that each scan writes."""
+    """The watchlist that each scan writes."""
 
     path: UsablePath = Path("watchlists")
-    dialect: Literal["generic", "tradingview", "thinkorswim", "ibkr"] = "generic"
+    dialect: DialectName = GENERIC
+    format: FormatName | None = None
+
+    @model_validator(mode="after")
+    def _together(self) -> WatchlistOutput:
+        _exported(self.dialect, self.format)
+        return self
 
 
 class Outputs(_Section):

@@ -163,7 +163,10 @@ def test_frames_are_imported_as_history_once(settings):
         (lambda s: app.replay("2026-08-07", "2026-08-03", settings=s), "--from 2026-08-07 is after --to 2026-08-03"),
         (lambda s: app.replay("friday", FRIDAY, settings=s), "--from friday: expected a date"),
         (lambda s: app.alerts(min_severity="loud", settings=s), "--min-severity loud: there are info, notice, high"),
-        (lambda s: app.watchlist(dialect="excel", settings=s), "--dialect excel: there are generic, tradingview"),
+        (
+            lambda s: app.watchlist(dialect="excel", settings=s),
+            "there is no dialect 'excel'; there are generic",
+        ),
         (lambda s: app.report(week=FRIDAY, as_of=FRIDAY, settings=s), "--week and --as-of: give one of them"),
         (lambda s: app.explain("no-such-rule", settings=s), "there is no rule 'no-such-rule'"),
         (lambda _: app.fields("galaxy"), "--scope galaxy: there are "),

@@ -11,9 +11,12 @@ import pytest
 from alert_samples import FRIDAY, MONDAY, alert, at, put_call_alert
 from standard import calendar
 
+from scanner.alerts.model import Alert
 from scanner.errors import StoreError
 from scanner.outputs.delimited import cell
-from scanner.outputs.watchlist import Dialect, generic, left_out, render, write
+from scanner.outputs.exports.registry import EXPORTS, dialects
+from scanner.outputs.exports.subjects import subjects
+from scanner.outputs.watchlist import generic, write
 from scanner.severity import Severity
 
 HEADER = (
@@ -21,6 +24,15 @@ HEADER = (
     "last,bid,ask,volume,open_interest,volume_expected,volume_multiple,volume_surprise,volume_q,premium,iv,iv_change,"
     "delta,dte,put_call_volume,message,source,simulated"
 )
+
+
+def render(alerts: list[Alert], export: str) -> str:
+    """The list in a format that is text."""
+    return EXPORTS[export].write(subjects(alerts), calendar).content.decode()
+
+
+def left_out(alerts: list[Alert], export: str) -> list[str]:
+    return list(EXPORTS[export].write(subjects(alerts), calendar).left_out)
 
 
 def rows(text: str) -> list[dict[str, str]]:
@@ -122,13 +134,13 @@ HOSTILE_NAMES = [
 
 
 @pytest.mark.parametrize("name", HOSTILE_NAMES)
-@pytest.mark.parametrize("dialect", Dialect)
+@pytest.mark.parametrize("dialect", ["csv", *dialects()[1:]])
 def test_a_name_that_is_no_ticker_is_one_harmless_cell_or_is_left_out_and_said(dialect, name):
     """However a spreadsheet parts the cells: at commas or at semicolons. No platform could look such a name up."""
     hostile = put_call_alert(underlying=name, drivers=(name,), message=name, rule_id=name)
-    text = render([hostile], dialect, calendar)
+    text = render([hostile], dialect)
     lines = text.splitlines()
-    listed = dialect is Dialect.generic
+    listed = dialect == "csv"
     assert len(lines) == (2 if listed else 0)
     assert len(left_out([hostile], dialect)) == (0 if listed else 1)
     assert text.replace("\r\n", "").replace("\n", "").isprintable()
@@ -170,17 +182,17 @@ FRACTIONAL = {"contract": "SPXW250912P06437500", "underlying": "SPX", "strike": 
 
 
 def test_tradingview_lists_options_with_their_exchange_and_a_decimal_strike():
-    text = render([alert(), alert(**FRACTIONAL), put_call_alert(drivers=())], Dialect.tradingview, calendar)
+    text = render([alert(), alert(**FRACTIONAL), put_call_alert(drivers=())], "tradingview")
     assert set(text.splitlines()) == {"OPRA:GOOG250912C235.0", "OPRA:SPXW250912P6437.5", "NVDA"}
 
 
 def test_thinkorswim_options_begin_with_a_dot():
-    text = render([alert(), alert(**FRACTIONAL)], Dialect.thinkorswim, calendar)
+    text = render([alert(), alert(**FRACTIONAL)], "thinkorswim")
     assert set(text.splitlines()) == {".GOOG250912C235", ".SPXW250912P6437.5"}
 
 
 def test_ibkr_lines_follow_trader_workstations_import():
-    text = render([alert(), alert(**FRACTIONAL), put_call_alert(drivers=())], Dialect.ibkr, calendar)
+    text = render([alert(), alert(**FRACTIONAL), put_call_alert(drivers=())], "ibkr")
     assert set(text.splitlines()) == {
         "DES,GOOG,OPT,SMART,20250912,235,CALL,100",
         "DES,SPX,OPT,SMART,20250912,6437.5,PUT,100",
@@ -188,21 +200,21 @@ def test_ibkr_lines_follow_trader_workstations_import():
     }
 
 
-def listed(dialect: Dialect, **changes: object) -> list[str]:
-    return render([alert(**changes)], dialect, calendar).splitlines()
+def listed(dialect: str, **changes: object) -> list[str]:
+    return render([alert(**changes)], dialect).splitlines()
 
 
-def underlying_listed(dialect: Dialect, name: str) -> list[str]:
-    return render([put_call_alert(underlying=name, drivers=())], dialect, calendar).splitlines()
+def underlying_listed(dialect: str, name: str) -> list[str]:
+    return render([put_call_alert(underlying=name, drivers=())], dialect).splitlines()
 
 
 @pytest.mark.parametrize("vendors", ["BRK.B", "BRK-B", "BRK/B", "BRK B", "BRKB"])
 @pytest.mark.parametrize(
     ("dialect", "share", "option"),
     [
-        (Dialect.ibkr, "DES,BRK B,STK,SMART,,,,", "DES,BRK B,OPT,SMART,20260918,482.5,CALL,100"),
-        (Dialect.thinkorswim, "BRK/B", ".BRKB260918C482.5"),
-        (Dialect.tradingview, "BRK.B", "OPRA:BRKB260918C482.5"),
+        ("ibkr", "DES,BRK B,STK,SMART,,,,", "DES,BRK B,OPT,SMART,20260918,482.5,CALL,100"),
+        ("thinkorswim", "BRK/B", ".BRKB260918C482.5"),
+        ("tradingview", "BRK.B", "OPRA:BRKB260918C482.5"),
     ],
 )
 def test_a_platform_has_one_spelling_of_a_class_share_whatever_the_vendors(vendors, dialect, share, option):
@@ -213,8 +225,8 @@ def test_a_platform_has_one_spelling_of_a_class_share_whatever_the_vendors(vendo
 @pytest.mark.parametrize("vendors", ["ABC.D", "ABC-D"])
 def test_a_class_that_is_in_no_table_is_told_by_its_mark(vendors):
     option = "DES,ABC D,OPT,SMART,20260918,50,PUT,100"
-    assert listed(Dialect.ibkr, contract="ABCD260918P00050000", underlying=vendors) == [option]
-    assert underlying_listed(Dialect.thinkorswim, vendors) == ["ABC/D"]
+    assert listed("ibkr", contract="ABCD260918P00050000", underlying=vendors) == [option]
+    assert underlying_listed("thinkorswim", vendors) == ["ABC/D"]
 
 
 @pytest.mark.parametrize(
@@ -229,7 +241,7 @@ def test_a_class_that_is_in_no_table_is_told_by_its_mark(vendors):
     ],
 )
 def test_ibkr_finds_an_index_at_its_exchange(name, line):
-    assert underlying_listed(Dialect.ibkr, name) == [line]
+    assert underlying_listed("ibkr", name) == [line]
 
 
 TWINS = ("SPX260918C06500000", "SPXW260918C06500000")  # a third Friday: settled at the open, and at the close
@@ -238,19 +250,19 @@ TWINS = ("SPX260918C06500000", "SPXW260918C06500000")  # a third Friday: settled
 @pytest.mark.parametrize(
     ("dialect", "lines"),
     [
-        (Dialect.ibkr, {"SYM,SPX   260918C06500000,SMART", "SYM,SPXW  260918C06500000,SMART"}),
-        (Dialect.thinkorswim, {".SPX260918C6500", ".SPXW260918C6500"}),
-        (Dialect.tradingview, {"OPRA:SPX260918C6500.0", "OPRA:SPXW260918C6500.0"}),
+        ("ibkr", {"SYM,SPX   260918C06500000,SMART", "SYM,SPXW  260918C06500000,SMART"}),
+        ("thinkorswim", {".SPX260918C6500", ".SPXW260918C6500"}),
+        ("tradingview", {"OPRA:SPX260918C6500.0", "OPRA:SPXW260918C6500.0"}),
     ],
 )
 def test_an_indexs_contracts_of_either_settlement_stay_two(dialect, lines):
     twins = [alert(contract=symbol, underlying="SPX") for symbol in TWINS]
-    assert set(render(twins, dialect, calendar).splitlines()) == lines
+    assert set(render(twins, dialect).splitlines()) == lines
 
 
 def test_ibkr_knows_the_european_twin_of_an_index_by_its_own_name():
     twins = [alert(contract=f"{root}260918C03100000", underlying="OEX") for root in ("OEX", "XEO")]
-    assert set(render(twins, Dialect.ibkr, calendar).splitlines()) == {
+    assert set(render(twins, "ibkr").splitlines()) == {
         "DES,OEX,OPT,SMART,20260918,3100,CALL,100",
         "DES,XEO,OPT,SMART,20260918,3100,CALL,100",
     }
@@ -258,7 +270,7 @@ def test_ibkr_knows_the_european_twin_of_an_index_by_its_own_name():
 
 def test_ibkr_names_weekly_options_on_volatility_by_the_index():
     line = "DES,VIX,OPT,SMART,20260826,22.5,PUT,100"
-    assert listed(Dialect.ibkr, contract="VIXW260826P00022500", underlying="VIX") == [line]
+    assert listed("ibkr", contract="VIXW260826P00022500", underlying="VIX") == [line]
 
 
 @pytest.mark.parametrize(
@@ -267,51 +279,62 @@ def test_ibkr_names_weekly_options_on_volatility_by_the_index():
 )
 def test_a_fraction_of_a_strike_is_written_in_full(strike, option):
     contract = f"F260918C{strike}"
-    assert listed(Dialect.tradingview, contract=contract, underlying="F") == [f"OPRA:F260918C{option}"]
-    assert listed(Dialect.thinkorswim, contract=contract, underlying="F") == [f".F260918C{option}"]
-    assert listed(Dialect.ibkr, contract=contract, underlying="F") == [f"DES,F,OPT,SMART,20260918,{option},CALL,100"]
+    assert listed("tradingview", contract=contract, underlying="F") == [f"OPRA:F260918C{option}"]
+    assert listed("thinkorswim", contract=contract, underlying="F") == [f".F260918C{option}"]
+    assert listed("ibkr", contract=contract, underlying="F") == [f"DES,F,OPT,SMART,20260918,{option},CALL,100"]
 
 
-@pytest.mark.parametrize("dialect", [Dialect.tradingview, Dialect.thinkorswim, Dialect.ibkr])
+@pytest.mark.parametrize("dialect", ["tradingview", "thinkorswim", "ibkr"])
 @pytest.mark.parametrize("symbol", ["ACME1260918C00110000", "2ACME260918C00110000", "ACME7260918C00110000"])
 def test_what_a_platform_cannot_name_is_left_out_and_said(dialect, symbol):
     standard = alert(contract="ACME260918C00110000", underlying="ACME")
     adjusted = alert(contract=symbol, underlying="ACME")
-    assert render([adjusted, standard], dialect, calendar) == render([standard], dialect, calendar)
+    assert render([adjusted, standard], dialect) == render([standard], dialect)
     assert left_out([standard], dialect) == []
-    said = f"{dialect.value} watchlist, in which adjusted, FLEX and mini contracts cannot be named: {symbol}"
+    said = f"{dialect} watchlist, in which adjusted, FLEX and mini contracts cannot be named: {symbol}"
     assert left_out([adjusted, standard], dialect) == [f"left out of the {said}"]
-    assert left_out([adjusted], Dialect.generic) == []
+    assert left_out([adjusted], "csv") == []
     assert symbol in generic([adjusted])
 
 
-@pytest.mark.parametrize("dialect", [Dialect.tradingview, Dialect.thinkorswim, Dialect.ibkr])
+@pytest.mark.parametrize("dialect", ["tradingview", "thinkorswim", "ibkr"])
 @pytest.mark.parametrize("name", ["=CMD|' /C CALC'!A0", "@SUM(1)", "+1-2", "A,B", "A;B", "", "\x1b[31mA"])
 def test_a_name_that_is_no_ticker_is_in_no_platforms_list(dialect, name):
     wider = put_call_alert(underlying=name, drivers=())
-    assert render([wider], dialect, calendar) == ""
+    assert render([wider], dialect) == ""
     (said,) = left_out([wider], dialect)
     assert "what is no ticker symbol" in said
     assert "\x1b" not in said
 
 
 def test_a_wider_alert_lists_the_contracts_that_drove_it_and_each_once():
-    text = render([put_call_alert(), put_call_alert(rule_id="other")], Dialect.thinkorswim, calendar)
+    text = render([put_call_alert(), put_call_alert(rule_id="other")], "thinkorswim")
     assert text.splitlines() == [".NVDA250919P130", ".NVDA250919P135", "NVDA"]
 
 
 def test_the_file_is_written_whole_under_a_safe_name(tmp_path):
-    path = write([alert()], tmp_path / "lists", "../mega cap", Dialect.generic, calendar)
-    assert path == tmp_path / "lists" / "mega-cap.csv"
+    assert write([alert()], tmp_path / "lists", "../mega cap", EXPORTS["csv"], calendar) == []
+    path = tmp_path / "lists" / "mega-cap.csv"
     assert path.read_bytes().decode() == generic([alert()])
     assert list(path.parent.iterdir()) == [path]
 
 
 def test_a_simulated_list_says_so_in_its_name(tmp_path):
-    assert write([alert(simulated=True)], tmp_path, "demo", Dialect.ibkr, calendar).name == "SIMULATED-demo.csv"
+    write([alert(simulated=True)], tmp_path, "demo", EXPORTS["ibkr"], calendar)
+    assert [path.name for path in tmp_path.iterdir()] == ["SIMULATED-demo.csv"]
 
 
 def test_a_list_that_cannot_be_written_is_a_clear_error(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(StoreError, match=r"cannot write .*file/list\.csv.*name another place"):
-        write([alert()], tmp_path / "file", "list", Dialect.generic, calendar)
+        write([alert()], tmp_path / "file", "list", EXPORTS["csv"], calendar)
+
+
+def test_while_a_spreadsheet_has_the_list_open_it_is_written_beside_it_and_said(tmp_path):
+    path = tmp_path / "list.csv"
+    write([], tmp_path, "list", EXPORTS["csv"], calendar)
+    (tmp_path / ".~lock.list.csv#").write_text("as LibreOffice leaves it")
+    (said,) = write([alert()], tmp_path, "list", EXPORTS["csv"], calendar)
+    assert said == f"{path} is open in another program; the watchlist is in {tmp_path / 'list-new.csv'}"
+    assert len(rows(path.read_text("utf-8"))) == 0
+    assert len(rows((tmp_path / "list-new.csv").read_text("utf-8"))) == 1

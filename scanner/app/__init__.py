@@ -23,7 +23,7 @@ from scanner.app.reporting import report
 from scanner.app.rulebook import check_rules, explain, fields, load_rules, new_rule, prove_rules
 from scanner.app.scanning import scan
 from scanner.app.simulating import simulate
-from scanner.app.stored import alert, alerts, scoreboard, watchlist
+from scanner.app.stored import alert, alerts, exported, scoreboard, watchlist
 from scanner.app.storing import prune_store, rebuild_store, store_info, verify_store
 from scanner.frames import to_pandas, to_polars
 from scanner.severity import Severity
@@ -37,6 +37,7 @@ __all__ = [
     "confirm",
     "curve",
     "explain",
+    "exported",
     "fields",
     "import_chains",
     "load_rules",

@@ -115,6 +115,7 @@ def _write_outputs(result: ScanResult, settings: Settings, state: State | None) 
     """
     from scanner.alerts.model import Status
     from scanner.outputs import watchlist
+    from scanner.outputs.exports.registry import export_of
 
     wanted = settings.outputs.watchlist
     if wanted is None:
@@ -124,9 +125,8 @@ def _write_outputs(result: ScanResult, settings: Settings, state: State | None) 
         listed |= {alert.alert_id: alert for alert in result.alerts}
         current = [alert for alert in listed.values() if alert.status is not Status.closed]
         name = f"watchlist-{result.scan.session_date}"
-        dialect = watchlist.Dialect(wanted.dialect)
-        watchlist.write(current, wanted.path, name, dialect, settings.exchange_calendar)
-        for sentence in watchlist.left_out(current, dialect):
+        export = export_of(wanted.dialect, wanted.format)
+        for sentence in watchlist.write(current, wanted.path, name, export, settings.exchange_calendar):
             log.warning("%s", sentence)
     except ScannerError as error:
         return [ScanProblem("", "outputs", "not_written", str(error))]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, overload
 
 from scanner.app import configuring
@@ -55,11 +56,16 @@ class Alerts(Sequence["Alert"]):
 
 @dataclass(frozen=True, slots=True)
 class Watchlist:
-    """Alerts that still stand, the list of them as ``text`` in a dialect, and what that dialect cannot name."""
+    """Alerts that still stand, the list of them in the format asked for, and what that format cannot name."""
 
     alerts: Alerts
-    text: str
+    content: bytes
     left_out: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """``content`` of a format that is text."""
+        return self.content.decode()
 
 
 def alerts(
@@ -112,28 +118,53 @@ def scoreboard(*, settings: Settings | Place | None = None, store: Place | None 
 def watchlist(
     *,
     dialect: str = "generic",
+    format: str | None = None,  # noqa: A002
     sessions: int = 5,
+    since: str | date | None = None,
+    top: int | None = None,
+    group_by: str | None = None,
     min_severity: str | None = None,
     limit: int | None = None,
     settings: Settings | Place | None = None,
     store: Place | None = None,
 ) -> Watchlist:
-    """The alerts of the newest ``sessions`` that have any and are not closed, as a list for a platform.
+    """The alerts of the newest ``sessions`` that have any and are not closed, as a list to take along.
 
-    ``dialect`` is ``generic`` (CSV with all figures), ``tradingview``, ``thinkorswim`` or ``ibkr``. Raises UsageError
-    for another one, StoreError where nothing is stored.
+    ``since`` takes all sessions from a day on instead. ``limit`` is how many alerts at most, ``top`` how many lines,
+    the strongest; ``group_by="underlying"`` makes one line a name of them. ``dialect`` is ``generic`` (all figures, in
+    a ``format``: csv, xlsx, jsonl or parquet) or a platform's (:mod:`scanner.outputs.exports.registry` has them all).
+    Raises UsageError for another one and where a format needs what is not installed, StoreError where nothing is
+    stored.
     """
     from scanner.alerts.model import Status
-    from scanner.outputs import watchlist as lists
+    from scanner.outputs.exports.registry import export_of
+    from scanner.outputs.exports.subjects import subjects
 
-    try:
-        spelling = lists.Dialect(dialect)
-    except ValueError:
-        raise UsageError(f"--dialect {dialect}: there are {', '.join(lists.Dialect)}") from None
-    found = alerts(min_severity=min_severity, newest_sessions=sessions, settings=settings, store=store)
-    current = Alerts([alert for alert in found if alert.status is not Status.closed][:limit])
+    export = export_of(dialect, format)
+    if group_by not in (None, "underlying"):
+        raise UsageError(f"--group-by {group_by}: lines can be grouped by underlying")
+    first = None if since is None else configuring.day_for("--since", since)
+    found = alerts(
+        min_severity=min_severity, newest_sessions=sessions if first is None else None, settings=settings, store=store
+    )
+    current = [alert for alert in found if alert.status is not Status.closed]
+    current = [alert for alert in current if first is None or alert.session_date >= first][:limit]
+    listed = subjects(current, by_name=group_by is not None, top=top)
+    written = export.write(listed, configuring.settings(settings, store=store).exchange_calendar)
+    kept = {alert.alert_id for subject in listed for alert in subject.alerts}
+    standing = Alerts([alert for alert in current if top is None or alert.alert_id in kept])
+    return Watchlist(standing, written.content, written.left_out)
+
+
+def exported(
+    alerts: Sequence[Alert], form: str, *, settings: Settings | Place | None = None, store: Place | None = None
+) -> bytes:
+    """Alerts in one of the formats that watchlists are exported in. Raises UsageError as :func:`watchlist` does."""
+    from scanner.outputs.exports.registry import export_of
+    from scanner.outputs.exports.subjects import subjects
+
     calendar = configuring.settings(settings, store=store).exchange_calendar
-    return Watchlist(current, lists.render(current, spelling, calendar), tuple(lists.left_out(current, spelling)))
+    return export_of(form=form).write(subjects(alerts), calendar).content
 
 
 def calibration_record(settings: Settings | Place | None, store: Place | None) -> list[Level]:

@@ -7,6 +7,9 @@ from typing import Annotated
 import typer
 
 from scanner.cli import options
+from scanner.outputs.exports.registry import EXPORTS, formats
+
+_FORMATS = ["table", "json", *formats()]
 
 app = typer.Typer(help="The stored alerts, newest session and strongest first.", rich_markup_mode=None)
 
@@ -16,7 +19,12 @@ def command(
     context: typer.Context,
     config: options.Config = None,
     store: options.StoreFolder = None,
-    format: options.Format = options.OutputFormat.table,
+    format: Annotated[
+        str,
+        typer.Option(
+            "--format", metavar="|".join(_FORMATS), callback=options.one_of(_FORMATS), help="How they are printed."
+        ),
+    ] = "table",
     output: options.Output = None,
     min_severity: options.MinSeverity = None,
     limit: options.Limit = None,
@@ -29,11 +37,14 @@ def command(
     from scanner.outputs import files, stored, terminal
 
     found = application.alerts(min_severity=min_severity, limit=limit, settings=config, store=store)
-    if format is not options.OutputFormat.table:
-        files.hand_out(stored.list_text(found, format.value), output)
-        return
-    with terminal.printing(output, no_color=no_color) as console:
-        stored.print_list(found, console)
+    if format == "json":
+        files.hand_out(stored.list_text(found), output)
+    elif format == "table":
+        with terminal.printing(output, no_color=no_color) as console:
+            stored.print_list(found, console)
+    else:
+        content = application.exported(found, format, settings=config, store=store)
+        files.hand_out(content if EXPORTS[format].binary else content.decode(), output)
 
 
 @app.command("show")
@@ -47,12 +58,12 @@ def show(
 ) -> None:
     """One alert with its evidence, its history and what became of it."""
     from scanner import app as application
-    from scanner.outputs import files, stored, terminal
+    from scanner.outputs import files, stored, terminal, watchlist
 
     told = application.alert(alert_id, settings=config, store=store)
     if format is not options.OutputFormat.table:
         as_json = format is options.OutputFormat.json
-        files.hand_out(stored.story_text(told) if as_json else stored.list_text([told.alert], "csv"), output)
+        files.hand_out(stored.story_text(told) if as_json else watchlist.generic([told.alert]), output)
         return
     with terminal.printing(output, no_color=no_color) as console:
         stored.print_story(told, console)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -24,6 +25,17 @@ class LogFormat(StrEnum):
 
     text = "text"
     json = "json"
+
+
+def one_of(names: Sequence[str]) -> Callable[[str | None], str | None]:
+    """Refuses what is none of some names that a register knows; of those declared here an enumeration does."""
+
+    def check(given: str | None) -> str | None:
+        if given is not None and given not in names:
+            raise typer.BadParameter(f"{given!r} is not one of {', '.join(names)}.")
+        return given
+
+    return check
 
 
 Symbols = Annotated[list[str] | None, typer.Argument(metavar="SYMBOL", help="Underlyings, such as GOOG NVDA.")]

@@ -14,7 +14,7 @@ from scanner.activity.record import Level
 from scanner.alerts.confirmation import RuleScore
 from scanner.alerts.flagged import Flagged
 from scanner.alerts.model import Alert, plain
-from scanner.outputs import calibration, numbers, terminal, watchlist
+from scanner.outputs import calibration, numbers, terminal
 from scanner.outputs.delimited import csv_document
 from scanner.outputs.document import SCHEMA, to_json
 from scanner.outputs.text import printable
@@ -42,10 +42,8 @@ class Story:
         return [level for level in self.record if level.channel in wanted]
 
 
-def list_text(alerts: Sequence[Alert], form: str) -> str:
-    """Stored alerts as ``json`` (schema and alerts) or ``csv`` (the generic watchlist's columns)."""
-    if form == "csv":
-        return watchlist.generic(alerts)
+def list_text(alerts: Sequence[Alert]) -> str:
+    """Stored alerts as JSON: schema and alerts."""
     return to_json({"schema": SCHEMA, "alerts": [alert.as_dict() for alert in alerts]}) + "\n"
 
 

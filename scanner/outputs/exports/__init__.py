@@ -1,0 +1,1 @@
+"""The formats that alerts are exported in: a register, and one file each."""
