@@ -111,7 +111,7 @@ def scan(request: Request, sources: Sequence[Source], setup: Setup, clock: Calla
     if received.chain is None:
         return ScanResult(replace(meta, finished_at=clock()), errors=tuple(received.problems))
     memory, known = know(received.chain, setup)
-    judged = judge(received.chain, known, moment, setup.rules, setup.methods)
+    judged = judge(memory.chain, known, moment, setup.rules, setup.methods)
     with step("conclude"):
         result = conclude(judged, known.panel, setup, meta)
     with step("keep"):
@@ -128,13 +128,14 @@ def know(chain: pl.DataFrame, setup: Setup) -> tuple[Memory, KnownBefore]:
     """What was known before a chain, put together in this one place for whoever judges or shows."""
     with step("know"):
         memory = Memory.of(setup.store, chain, setup.calendar)
-        return memory, KnownBefore(memory.panel, memory.earlier, setup.events, earlier_looks(setup.state, chain))
+        looked = earlier_looks(setup.state, memory.chain)
+        return memory, KnownBefore(memory.panel, memory.earlier, setup.events, looked)
 
 
 def look(chain: pl.DataFrame, moment: datetime, setup: Setup) -> Measured:
     """A chain measured as a scan at that moment would measure it; keeps nothing."""
-    _, known = know(chain, setup)
-    return judge(chain, known, moment, [], setup.methods).measured
+    memory, known = know(chain, setup)
+    return judge(memory.chain, known, moment, [], setup.methods).measured
 
 
 def earlier_looks(state: State | None, chain: pl.DataFrame) -> Looks:
@@ -274,5 +275,5 @@ def _replayed(chain: pl.DataFrame, setup: Setup) -> ScanResult:
         rules=len(setup.rules),
     )
     memory, known = know(chain, setup)
-    result = conclude(judge(chain, known, moment, setup.rules, setup.methods), known.panel, setup, meta)
+    result = conclude(judge(memory.chain, known, moment, setup.rules, setup.methods), known.panel, setup, meta)
     return replace(result, errors=(*memory.problems, *result.errors), notes=(*memory.notes, *result.notes))

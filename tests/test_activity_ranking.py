@@ -129,6 +129,18 @@ def test_a_build_up_is_what_two_mornings_running_showed_to_have_been_opened() ->
     assert np.isnan(not_built[BUILD_UP])
 
 
+def test_what_was_open_before_a_session_that_nobody_kept_is_not_taken_for_nothing() -> None:
+    """Four mornings ago the contract was not listed, its name was not looked at, or it is a name of today."""
+    chain = listing(open_interest=np.array([10.0, 10.0, 160.0, 10.0, 10.0]))
+    volume, interest = np.zeros((5, 6), np.float32), np.full((5, 6), 40.0, np.float32)
+    volume[2, 2] = interest[2, 2] = np.nan
+    assert Day.of(chain, volume, interest, 6, np.array([1000.0])).gained == pytest.approx([160.0])
+    volume[:, 2] = interest[:, 2] = np.nan
+    assert np.isnan(Day.of(chain, volume, interest, 6, np.array([1000.0])).gained).all()
+    unseen = listing(row=np.full(5, -1))
+    assert np.isnan(Day.of(unseen, volume[:, :2], interest[:, :2], 2, np.array([1000.0])).gained).all()
+
+
 def test_few_lots_a_suspected_roll_and_an_unknown_surprise_take_no_place() -> None:
     chain = listing(volume=np.array([0.0, 0.0, 49.0, 0.0, 0.0]))
     assert np.isnan(keys_of(chain, day_of(chain, [5.0] * 20, [10.0] * 20))).all()

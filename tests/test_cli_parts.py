@@ -220,6 +220,30 @@ def test_two_halves_of_a_class_share_in_two_spellings_are_one_chain_to_import_sc
     assert json.loads(ran.stdout)["scan"]["symbols"] == {"requested": 1, "scanned": 1, "failed": 0}
 
 
+@pytest.mark.parametrize(("first", "second"), [("XYZA", "XYZ/A"), ("xyz-a", "XYZA"), ("XYZ.A", "XYZ A")])
+def test_a_class_share_that_only_its_mark_tells_keeps_the_spelling_it_was_first_met_in(
+    tmp_path: Path, first: str, second: str
+) -> None:
+    days = calendar.sessions_between(date(2026, 7, 1), DAY)[-6:]
+    for number, day in enumerate(days):
+        name = first if number < 3 else second
+        part = chain(session=day, underlying="XYZA").with_columns(underlying=pl.lit(name))
+        write(tmp_path / "files" / f"{number}.csv", part)
+    store, known = tmp_path / "store", "XYZA" if first == "XYZA" else "XYZ.A"
+    for number in range(5):
+        assert run("import", tmp_path / "files" / f"{number}.csv", "--store", store).exit_code == 0
+    found = scanned(tmp_path / "files" / "5.csv", store)
+    assert [row["underlying"] for row in found["underlyings"]] == [known]
+    assert found["underlyings"][0]["history_sessions"] == 5
+    # The whole market again, in the spelling of the first files: nothing of it is new.
+    for path in (tmp_path / "files").iterdir():
+        path.write_text(path.read_text().replace(second, first))
+    assert run("import", tmp_path / "files", "--store", store).exit_code == 0
+    assert [[item.underlying for item in stored(store, session=day)] for day in days] == [[known]] * 6
+    ran = run("replay", "XYZ-A", "--from", days[-1], "--to", days[-1], "--store", store, "--format", "json")
+    assert json.loads(ran.stdout)["scan"]["symbols"] == {"requested": 1, "scanned": 1, "failed": 0}
+
+
 @pytest.mark.parametrize("spelling", ["^SPX", "$SPX", "_SPX", "spx"])
 def test_an_index_is_found_under_the_mark_of_any_vendor(tmp_path: Path, spelling: str) -> None:
     write(tmp_path / "chains" / "spx.csv", chain(underlying="SPX"))

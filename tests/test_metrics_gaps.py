@@ -135,6 +135,52 @@ def test_a_mean_of_sessions_reaches_back_by_the_calendar_and_forgives_single_gap
     assert ratios(remembered(month_missing), today) == (None, None)
 
 
+def grown(store: Store, days: list[date], today: date, volume: int) -> pl.DataFrame:
+    """The contracts of a session; in each session from May 2026 on they traded a lot more, and ``days`` are kept."""
+    for day in days:
+        chain = built_chain(day, expiries=EXPIRIES, volume=DAYS.index(day))
+        store.snapshots.write(chain, f"{day}")
+    store.catch_up()
+    panel = store.history.panel("test", ["ABC"], today)
+    chain = built_chain(today, expiries=EXPIRIES, volume=volume)
+    return measure(chain, KnownBefore(panel), calendar.session_close(today)).frames["contract"]
+
+
+COUNTED_BACK = ("volume_avg_5", "volume_avg_20", "volume_median_20", "volume_5", "volume_usual_5", "new_strike")
+
+
+@pytest.mark.parametrize(
+    ("missing", "told"),
+    [
+        # Sessions 6 to 10 are the five before session 11; its week begins with session 7.
+        ([], (8.0, 5.0, 5.0, 30 + 34, 15.0, False)),
+        ([8, 9, 10], (6.5, 3.5, 3.5, 30 + 7, 15.0, None)),
+        ([8, 9], (23 / 3, 38 / 9, 4.0, 30 + 17, 15.0, False)),
+        ([*range(6, 11)], (None, 2.5, 2.5, 30, 12.5, None)),
+    ],
+)
+def test_what_counts_back_from_today_counts_sessions_of_the_exchange(
+    store: Store, missing: list[int], told: tuple[float | None, ...]
+) -> None:
+    kept = [day for number, day in enumerate(DAYS[:11]) if number not in missing]
+    rows = grown(store, kept, DAYS[11], 30).select(COUNTED_BACK).unique()
+    assert rows.height == 1
+    assert rows.row(0) == pytest.approx(told)
+
+
+def test_a_panel_without_gaps_is_left_as_it_is(store: Store) -> None:
+    keep(store, DAYS[:8])
+    panel = store.history.panel("test", ["ABC"], DAYS[8])
+    assert panel.by_calendar(DAYS[8]) is panel
+    placed = panel.by_calendar(DAYS[10])
+    assert placed.sessions == tuple(DAYS[:10])
+    assert np.isnan(placed.volume[:, 8:]).all()
+    assert np.array_equal(placed.volume[:, :8], panel.volume)
+    assert np.isnan(placed.spot[:, 8:]).all()
+    assert placed.fingerprint not in ("", panel.fingerprint)
+    assert len(panel.by_calendar(DAYS[50]).sessions) == 28
+
+
 def prices(days: list[date], missing: set[date], jump: float = 1.22) -> Panel:
     """A price that goes up and down by 1 % in turn, and by more over what is missing."""
     spot, level = [], 100.0

@@ -39,7 +39,7 @@ from scanner.store.history import DEPTH
 _BEGIN = date(2026, 3, 2)
 _EVERY = timedelta(minutes=15)
 _JOB = Job(name="intraday", watchlist="small", every="15m")
-_TIMES_SAID = 20
+_TIMES_SAID, _TIMES_COMPARED = 20, 4
 
 
 def moments(after: date) -> Iterator[datetime]:
@@ -98,6 +98,12 @@ def held() -> str:
     return f"{resident_megabytes():8.1f} MB {counted}"
 
 
+def say(line: str) -> None:
+    """Print a line at once: whoever redirects it waits for a quarter of an hour."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
 def new_process(folder: Path, names: list[str], after: date) -> str:
     """What a process holds that scans the session after a date first of all, on a copy of the store."""
     with TemporaryDirectory() as copy:
@@ -114,7 +120,7 @@ def next_session(folder: Path, names: list[str], after: date) -> None:
         if moment.date() > Calendar.standard().next_session(after):
             break
         daemon.scan(moment)
-    sys.stdout.write(f"{resident_megabytes():8.1f} MB")
+    say(f"{resident_megabytes():.1f} MB")
 
 
 def watch(scans: int, names: list[str]) -> None:
@@ -125,14 +131,14 @@ def watch(scans: int, names: list[str]) -> None:
         filled = list(closes())
         for moment in filled:
             daemon.scan(moment)
-        sys.stdout.write(f"{DEPTH} closes {held()}\n")
+        say(f"{DEPTH} closes {held()}")
         for number, moment in zip(range(1, scans + 1), moments(filled[-1].date()), strict=False):
             daemon.scan(moment)
             if number % max(1, scans // _TIMES_SAID) == 0:
-                other = new_process(folder, names, moment.date())
-                seconds = time.monotonic() - began
-                sys.stdout.write(f"{number:>6} scans {held()}, a new process {other} {seconds:7.0f} s\n")
-                sys.stdout.flush()
+                said = f"{number:>6} scans {held()} {time.monotonic() - began:7.0f} s"
+                if number % max(1, scans // _TIMES_COMPARED) == 0:
+                    said += f", a new process {new_process(folder, names, moment.date())}"
+                say(said)
 
 
 def main() -> None:

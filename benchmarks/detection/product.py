@@ -77,7 +77,8 @@ class Product:
 
     def _session(self, session: date, planted: pl.DataFrame | None, state: State) -> Told:
         chain = self.store.snapshots.newest(self.source, session)
-        panel = self.store.history.panel(self.source, chain["underlying"].unique().to_list(), session)
+        names = chain["underlying"].unique().to_list()
+        panel = self.store.history.panel(self.source, names, session).by_calendar(session)
         if session not in self.models:
             self.models[session] = self.store.models.fit(panel, self.store.events)
         model = self.models[session]

@@ -81,11 +81,13 @@ def groups_of(
 class Market:
     """What the underlyings did, per underlying and session: log spot and at-the-money volatility, gaps carried forward.
 
-    ``day`` holds the sessions in days since 1970. Spot is NaN only before the first known one.
+    ``day`` holds the sessions in days since 1970. Spot is NaN only before the first known one; ``told`` says where it
+    is a session's own.
     """
 
     day: NDArray[np.int32]
     log_spot: NDArray[np.float64]
+    told: NDArray[np.bool_]
     volatility: NDArray[np.float64]
 
     @classmethod
@@ -103,7 +105,8 @@ class Market:
                 panel.delta[:, session],
                 places.expiry - day[session],
             )
-        log_spot = carry_forward(np.log(np.where(spot > 0, spot, np.nan)))
+        told = np.log(np.where(spot > 0, spot, np.nan))
+        log_spot = carry_forward(told)
         volatility = np.full(log_spot.shape, np.nan)
         for session in range(len(day)):
             volatility[:, session] = at_the_money(
@@ -113,8 +116,12 @@ class Market:
                 np.ascontiguousarray(log_spot[:, session]),
                 places.expiry - day[session],
             )
-        realised = _realised_volatility(log_spot)
-        return cls(day, log_spot, fill_volatility(volatility, realised))
+        realised = _realised_volatility(told)
+        return cls(day, log_spot, np.isfinite(told), fill_volatility(volatility, realised))
+
+    def spot_of(self, session: int) -> NDArray[np.float64]:
+        """The log spot of a session, NaN where it is not that session's own: no move can be taken from it."""
+        return np.where(self.told[:, session], self.log_spot[:, session], np.nan)
 
     def today(
         self,

@@ -105,7 +105,7 @@ class Layout:
         before = session - window
         if before < 0:
             return np.zeros(len(self.panel.underlyings))
-        log_return = self.market.log_spot[:, session] - self.market.log_spot[:, before]
+        log_return = self.market.spot_of(session) - self.market.spot_of(before)
         return standardised_move(log_return, self.market.volatility[:, session], window)
 
 

@@ -72,12 +72,12 @@ class Today:
 
     def moves(self, model: VolumeModel) -> NDArray[np.float64]:
         """Return of every underlying over each window that ends now, in standard deviations, (windows, names)."""
-        past = model.layout.market.log_spot
+        past = model.layout.market
         result = []
         for window in features.WINDOWS:
             before = np.full(len(self.names), np.nan)
-            if past.shape[1] >= window:
-                before[: len(past)] = past[:, -window]
+            if len(past.day) >= window:
+                before[: len(past.told)] = past.spot_of(-window)
             result.append(standardised_move(self.log_spot - before, self.volatility, window))
         return np.stack(result)
 

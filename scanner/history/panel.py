@@ -8,8 +8,10 @@ field. A listed contract without a trade has volume 0.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from dataclasses import fields as members
 from datetime import date
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +29,8 @@ CONTRACT_SCHEMA = pl.Schema(
 UNDERLYING_SCHEMA = pl.Schema({"session_date": pl.Date, "underlying": pl.String})
 
 Matrix = npt.NDArray[np.float32]
+# Sessions that whatever counts back from today looks at: means, build-ups, what was listed before.
+_COUNTED_BACK = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +78,28 @@ class Panel:
             oi_asof=np.empty((0, 0), "datetime64[D]"),
             calendar=calendar,
         )
+
+    def by_calendar(self, today: date) -> Panel:
+        """The panel with a column of NaN for each session that is missing among the twenty before a day.
+
+        What counts columns back from today - a mean of five sessions, a build-up over three - counts the exchange's
+        sessions in it, and what was not kept is not known. Before the first session nothing is missing.
+        """
+        recent = self.calendar.sessions_before(today, _COUNTED_BACK) if self.sessions else []
+        missing = [day for day in recent if day > self.sessions[0] and day not in self.sessions]
+        if not missing:
+            return self
+        places = np.searchsorted(np.array(self.sessions, "datetime64[D]"), np.array(missing, "datetime64[D]"))
+
+        def spread(values: npt.NDArray[Any], unknown: Any) -> npt.NDArray[Any]:
+            return np.insert(values, places, unknown, axis=1)
+
+        spread_out = {name: spread(getattr(self, name), np.nan) for name in (*FIELDS, "spot")}
+        known = {member.name: getattr(self, member.name) for member in members(Panel)} | spread_out
+        known["sessions"] = tuple(sorted((*self.sessions, *missing)))
+        known["oi_asof"] = spread(self.oi_asof, np.datetime64("NaT"))
+        known["fingerprint"] = self.fingerprint and f"{self.fingerprint}, without {', '.join(map(str, missing))}"
+        return Panel(**known)
 
     def rows_of(self, chain: pl.DataFrame) -> npt.NDArray[np.int32]:
         """The dense id of every row of a frame with ``root expiry strike right``; -1 where it is not in the panel."""

@@ -66,7 +66,8 @@ def measure(priced: PricedChain, known: KnownBefore, now: datetime, fit: Fit = a
 
     The frames have the very columns of the field dictionary. ``fit`` gives the model by which volume is scored.
     """
-    panel, calendar = known.panel, known.panel.calendar
+    today = cast("date", priced.contracts["session_date"].max())
+    panel, calendar = known.panel.by_calendar(today), known.panel.calendar
     events = event_tables.spelled_as(known.events, priced.contracts["underlying"].unique())
     contracts = contract.measure(priced.contracts, panel, now, known.earlier)
     elapsed = calendar.elapsed_fraction(cast("datetime", contracts["quote_time"].max()))
@@ -76,7 +77,7 @@ def measure(priced: PricedChain, known: KnownBefore, now: datetime, fit: Fit = a
         contracts = activity.score(model, contracts, panel, elapsed, events)
     contracts = contracts.with_columns(selection.roll_suspects(contracts))
     dates = earnings.next_dates(events, contracts, calendar)
-    ex_dates = dividends.next_ex_dates(events, cast("date", contracts["session_date"].max()))
+    ex_dates = dividends.next_ex_dates(events, today)
     contracts = beside(contracts, "underlying", dates.drop("next_earnings", "when"), ex_dates)
     strikes = strike.measure(contracts)
     expiries = expiry.measure(contracts, priced.expiries, calendar)
@@ -102,7 +103,7 @@ def measure(priced: PricedChain, known: KnownBefore, now: datetime, fit: Fit = a
     ranked = {**charged, "contract": rank(charged["contract"], completed["volume"], panel, model)}
     # What only the steps above needed of one another ends here: a frame has the fields of the dictionary, in its order.
     frames = {scope: frame.select(*fields.of(scope)) for scope, frame in ranked.items()}
-    return Measured(frames, alone, priced, model, elapsed, panel)
+    return Measured(frames, alone, priced, model, elapsed, known.panel)
 
 
 def whole_session(contracts: pl.DataFrame, elapsed: float) -> pl.DataFrame:

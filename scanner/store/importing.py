@@ -129,9 +129,10 @@ def import_chains(
             report.refused += [str(refusal) for refusal in item.refusals]
             report.notes.update(item.notes)
             if item.chain is not None:
+                chain = store.spellings.of(item.chain)
                 taken.add(item.path)
-                files.setdefault(_whose(item.chain), set()).add(item.path)
-                _take(store, item.chain, report)
+                files.setdefault(_whose(chain), set()).add(item.path)
+                _take(store, chain, report)
             elif item.path not in taken:
                 report.refused_files.append(item.path)
             on_chain(item)

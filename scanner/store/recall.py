@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 class Memory:
     """The store as one scan uses it. What cannot be read or stored is a problem; the scan goes on without.
 
+    ``chain`` has its names as the store spells them.
     ``lineages`` tell what was stored of the names whose close the chain saw, when the store was asked.
     """
 
@@ -43,11 +44,12 @@ class Memory:
         One source's volumes never meet another's: where several sources served a scan, the history is that of the one
         which served most names, and the names of the others have none.
         """
+        chain, misspelled = _spelled_alike(store, chain)
         (source, names), *others = _served(chain)
         if store is None:
             return cls(None, chain, Panel.empty(source, calendar=calendar))
         session = cast("date", chain["session_date"].max())
-        problems = brought_up_to_date(store, session)
+        problems = (*misspelled, *brought_up_to_date(store, session))
         try:
             closed = summary.closed(chain.filter(_of_panel(chain, source)), calendar)
             lineages = store.lineages(source, session, closed) if len(closed) else {}
@@ -56,7 +58,7 @@ class Memory:
             notes = (*_foreign_history(store, panel, source, names, session), *_without_history(source, others))
         except (StoreError, OSError) as error:
             message = f"{error}; judged without history"
-            problems += (ScanProblem("", "store", "not_read", message),)
+            problems = (*problems, ScanProblem("", "store", "not_read", message))
             return cls(store, chain, Panel.empty(source, calendar=calendar), problems=problems)
         return cls(store, chain, panel, earlier, notes, problems, lineages)
 
@@ -93,6 +95,14 @@ class Memory:
             return {}
         now = self.store.lineages(self.panel.source, chain["session_date"][0], self.lineages)
         return {name: lineage for name, lineage in self.lineages.items() if now[name] == lineage}
+
+
+def _spelled_alike(store: Store | None, chain: pl.DataFrame) -> tuple[pl.DataFrame, tuple[ScanProblem, ...]]:
+    """A chain with its names as the store spells them; where it cannot keep a new spelling, that is a problem."""
+    try:
+        return (chain if store is None else store.spellings.of(chain)), ()
+    except StoreError as error:
+        return chain, (ScanProblem("", "store", "not_stored", str(error)),)
 
 
 def _of_panel(chain: pl.DataFrame, source: str) -> pl.Expr:

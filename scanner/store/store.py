@@ -23,6 +23,7 @@ from scanner.store.locks import WriteLock
 from scanner.store.models import Models
 from scanner.store.resident import BaselineFiles
 from scanner.store.snapshots import Snapshots
+from scanner.store.spellings import Spellings
 from scanner.store.summaries import Summaries
 
 LAYOUT = 1
@@ -31,6 +32,7 @@ EVENTS_FILE = "events.csv"
 RENAMES_FILE = "renames.csv"
 BASELINES_FOLDER = "baselines"
 MODELS_FOLDER = "models"
+SPELLINGS_FILE = "spellings.json"
 # What the file that makes a folder a store holds.
 _MARK = json.dumps({"layout": LAYOUT}).encode()
 # Seconds a writer waits for another one. A scan's write takes well under a second; an import may take minutes.
@@ -55,6 +57,7 @@ class Store:
         self.read_only = read_only
         self.snapshots = Snapshots(path / "snapshots")
         self.summaries = Summaries(path / "summaries")
+        self.spellings = Spellings(path / SPELLINGS_FILE, self.snapshots, read_only=read_only)
         self.models = Models(path / MODELS_FOLDER, read_only=read_only)
         self.pricing = pricing
         self._version = calculation_version

@@ -90,8 +90,11 @@ class Day:
         opened = _before(open_interest, row, session, 4)
         mornings = np.column_stack([opened, listing.open_interest[at]])
         shares = np.diff(mornings[:, 2:], axis=1) / np.maximum(past[:, -2:], 1.0)
-        # A contract that was not listed then had nothing open.
-        first = np.where(np.isfinite(past[:, -4]), mornings[:, 0], 0.0)
+        # A contract that was not listed then had nothing open; of a name that was not looked at then, nobody knows.
+        known = (listing.row >= 0) & np.isfinite(volume[listing.row, session - 4]) if session >= 4 else listing.row < -1
+        looked_at = np.bincount(listing.name, known, minlength=len(usual)) > 0
+        unlisted = np.where(looked_at, 0.0, np.nan)[listing.name[at]]
+        first = np.where(np.isfinite(past[:, -4]), mornings[:, 0], unlisted)
         return cls(
             at,
             np.asarray(total[side[at]], np.float64),
