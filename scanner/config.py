@@ -37,11 +37,14 @@ from scanner.market.calendar import Calendar, known_day
 from scanner.outputs.exports.registry import GENERIC, export_of
 from scanner.outputs.text import printable
 from scanner.severity import Severity
+from scanner.sources.base import SourceSettings, VendorOptions
 from scanner.sources.registry import vendor_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+# Beside the store: how often each vendor was asked.
+PACE_FILE = "vendors.sqlite"
 _DURATION = re.compile(r"^(\d{1,9})\s*(s|m|h|d)$")
 _LONGEST_DURATION = timedelta(days=99_999)
 _COOLDOWN = re.compile(r"^(\d{1,4})\s+sessions?$")
@@ -277,11 +280,24 @@ class Outputs(_Section):
     notify: tuple[SecretStr, ...] = ()
 
 
+class VendorSettings(_Section):
+    """What the user says of one vendor, in place of what the register of vendors says."""
+
+    url: str | None = Field(default=None, max_length=500)
+    feed: Literal["indicative", "opra", "delayed", "realtime"] | None = None
+    calls_per_minute: int | None = Field(default=None, ge=1, le=1_000_000)
+    calls_per_day: int | None = Field(default=None, ge=1, le=1_000_000_000)
+    at_once: int | None = Field(default=None, ge=1, le=64)
+    delay: Duration | None = None
+    longest_scan: Duration = timedelta(minutes=10)
+
+
 class Settings(_Section):
     """The whole configuration."""
 
     source: Annotated[tuple[SourceName, ...], BeforeValidator(_listed), Field(min_length=1)] = ("cboe",)
     accept_terms: tuple[SourceName, ...] = ()
+    vendors: dict[SourceName, VendorSettings] = {}
     path: UsablePath | None = None
     watchlists: dict[str, Symbols] = {}
     store: StoreSettings = StoreSettings()
@@ -292,6 +308,11 @@ class Settings(_Section):
     events: UsablePath | None = None
     calendar: dict[Day, Hours] = {}
     outputs: Outputs = Outputs()
+
+    def for_sources(self, record_to: Path | None = None) -> SourceSettings:
+        """What opening a source needs to know of all this; bodies are kept verbatim in ``record_to``."""
+        told = {name: VendorOptions(**dict(vendor)) for name, vendor in self.vendors.items()}
+        return SourceSettings(self.path, told, self.store.path / PACE_FILE, record_to)
 
     @property
     def exchange_calendar(self) -> Calendar:

@@ -37,7 +37,7 @@ WALLS = {
     "cli": NETWORK | {f"scanner.{room}" for room in ROOMS if room not in ("cli", "app", "outputs", "errors")},
 }
 # The ends, where time is read: the application's clock, the schedule, the waiting for a lock and for a polite turn.
-READS_THE_CLOCK = {"app/clock.py", "app/schedule.py", "store/locks.py", "sources/http.py"}
+READS_THE_CLOCK = {"app/clock.py", "app/schedule.py", "store/locks.py", "sources/http.py", "sources/pace.py"}
 HEAVY = {
     "apscheduler", "exchange_calendars", "jinja2", "numba", "numpy", "pandas", "polars", "pyarrow", "pydantic",
     "requests", "ruamel.yaml", "scipy", "sqlalchemy",

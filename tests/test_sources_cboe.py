@@ -16,9 +16,11 @@ from standard import calendar
 
 from scanner.errors import TermsError
 from scanner.market import chain
+from scanner.sources.access import Access
+from scanner.sources.base import SourceSettings, VendorOptions
 from scanner.sources.cboe import CboeSource
 from scanner.sources.http import Limits, PoliteClient
-from scanner.sources.registry import open_source, require_terms
+from scanner.sources.registry import VENDORS, open_source, require_terms
 
 CHAINS = Path(__file__).parent / "chains"
 NOW = datetime(2026, 7, 25, 14, 0, tzinfo=UTC)
@@ -44,7 +46,11 @@ def source(server: HTTPServer, **limits: float) -> CboeSource:
         clock=lambda: 0.0,
         sleep=lambda _: None,
     )
-    return CboeSource(client, calendar, server.url_for("/"))
+    return at(client, server.url_for("/"))
+
+
+def at(client: PoliteClient, url: str) -> CboeSource:
+    return CboeSource(Access(VENDORS["cboe"], client, VendorOptions(url=url)), calendar)
 
 
 def asked(server: HTTPServer) -> list[str]:
@@ -119,7 +125,7 @@ def test_too_many_requests_ends_the_asking(httpserver: HTTPServer) -> None:
 
 def test_a_dead_network_is_one_clear_message_for_each_symbol() -> None:
     client = PoliteClient(Limits(connect_timeout=0.2), clock=lambda: 0.0, sleep=lambda _: None)
-    first, second = CboeSource(client, calendar, "http://127.0.0.1:9").chains(["AAA", "BBB"], NOW)
+    first, second = at(client, "http://127.0.0.1:9").chains(["AAA", "BBB"], NOW)
     assert first.error is not None
     assert second.error is not None
     assert (first.error.code, second.error.code) == ("unreachable", "not_asked")
@@ -140,7 +146,7 @@ def test_an_answer_that_is_no_http_costs_its_symbol_alone(sent: bytes, code: str
     sound = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%b" % (len(chain), chain)
     with serving(lambda request: [sound if b"XYZ.json" in request else sent]) as server:
         client = PoliteClient(Limits(attempts=2), clock=lambda: 0.0, sleep=lambda _: None)
-        first, second = CboeSource(client, calendar, server.url("")).chains(["AAA", "XYZ"], NOW)
+        first, second = at(client, server.url("")).chains(["AAA", "XYZ"], NOW)
     assert first.error is not None
     assert first.error.code == code
     assert second.chain is not None
@@ -234,7 +240,7 @@ def test_json_of_any_shape_is_a_chain_or_an_error() -> None:
         body = json.dumps(payload).encode()
         sent[0] = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%b" % (len(body), body)
         client = PoliteClient(Limits(read_timeout=5.0), sleep=lambda _: None)
-        (fetched,) = CboeSource(client, calendar, server.url("")).chains(["XYZ"], NOW)
+        (fetched,) = at(client, server.url("")).chains(["XYZ"], NOW)
         assert (fetched.chain is None) == (fetched.error is not None)
 
     with serving(lambda _: [sent[0]]) as server:
@@ -328,9 +334,6 @@ def is_refused(name: str, accepted: list[str]) -> bool:
 
 
 def test_the_cboe_source_opens_without_asking_anything() -> None:
-    class Nothing:
-        path = None
-
-    opened = open_source("cboe", Nothing(), calendar)
+    opened = open_source("cboe", SourceSettings(), calendar)
     vendor = opened.vendor
     assert (vendor.name, vendor.live, vendor.simulated, vendor.delay) == ("cboe", True, False, timedelta(minutes=15))

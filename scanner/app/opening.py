@@ -178,11 +178,15 @@ def _stored_chain(settings: Settings, symbols: Sequence[str], as_of: datetime) -
     return max((chain for chain in found if not chain.is_empty()), key=newest_quotes, default=None)
 
 
-def open_sources(settings: Settings, as_of: datetime | None = None) -> list[Source]:
+def open_sources(settings: Settings, as_of: datetime | None = None, record_to: Path | None = None) -> list[Source]:
     """The configured sources, in fallback order. Raises TermsError or UsageError before anything is fetched.
+
+    ``record_to`` is a folder that vendors' verbatim bodies are kept in.
 
     A live source has no past: with ``as_of`` it would be judged as what it is not.
     """
+    from scanner.sources.access import MissingKeyError
+    from scanner.sources.base import ClosedSource
     from scanner.sources.registry import open_source, require_terms, vendor_of
 
     live = [name for name in settings.source if vendor_of(name).live]
@@ -193,17 +197,30 @@ def open_sources(settings: Settings, as_of: datetime | None = None) -> list[Sour
         )
     for name in settings.source:
         require_terms(name, settings.accept_terms)
-    calendar = settings.exchange_calendar
-    return [open_source(name, settings, calendar, clock.right_now) for name in settings.source]
+    calendar, told = settings.exchange_calendar, settings.for_sources(record_to)
+    opened: list[Source] = []
+    for name in settings.source:
+        try:
+            opened.append(open_source(name, told, calendar, clock.right_now))
+        except MissingKeyError as error:
+            # In a fallback order one vendor without its credential costs itself alone.
+            if len(settings.source) == 1:
+                raise
+            opened.append(ClosedSource(vendor_of(name), "no_credential", str(error)))
+    if all(isinstance(source, ClosedSource) for source in opened):
+        raise UsageError(*(source.why for source in opened if isinstance(source, ClosedSource)))
+    return opened
 
 
-def sources_for(settings: Settings, as_of: datetime | None, handed_in: Frame | None) -> list[Source]:
+def sources_for(
+    settings: Settings, as_of: datetime | None, handed_in: Frame | None, record_to: Path | None = None
+) -> list[Source]:
     """The chain that a caller hands in as the one source, else the configured ones. Raises as both ways do.
 
     ChainError says what is wrong with a frame that is no chain.
     """
     if handed_in is None:
-        return open_sources(settings, as_of)
+        return open_sources(settings, as_of, record_to)
     from scanner.sources.frames import FrameSource, chain_from
 
     calendar = settings.exchange_calendar

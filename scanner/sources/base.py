@@ -7,9 +7,9 @@ with the chains.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, time, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -30,6 +30,27 @@ class Gives(StrEnum):
     chains = "chains"
     trades = "trades"
     events = "events"
+    history = "history"
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """What a vendor allows: ``calls`` in ``seconds``, ``a_day`` in a day that begins at ``day_begins`` in New York."""
+
+    calls: int = 60
+    seconds: float = 60.0
+    a_day: int | None = None
+    day_begins: time = time(0, 0)
+
+    @property
+    def burst(self) -> int:
+        """How many calls may follow each other at once."""
+        return max(1, self.calls // 10)
+
+    @property
+    def interval(self) -> float:
+        """Seconds between calls after the burst."""
+        return self.seconds / (self.calls - self.burst + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +60,13 @@ class Vendor:
     ``says`` is what it is, in a few words; ``module`` the module that opens it. A ``recorded`` vendor holds chains of
     the past and is judged as of their own quotes; a ``live`` one has the chains of now alone; a simulated one is
     neither. ``delay`` is how far its quotes are behind the market. ``terms`` names the site whose terms restrict
-    automated or non-personal use and have to be accepted first, ``key`` the environment variable that holds the
-    credential; both are empty where there is none.
+    automated or non-personal use and have to be accepted first, and is empty where there is none.
+
+    ``site`` is where it is asked. ``keys`` are the environment variables of its credential: any one set of them, whole,
+    is one. ``rate`` is what the vendor states, of the smallest plan that has chains; ``at_once`` how many requests may
+    be under way; ``calls_a_chain`` about how many a chain takes, and ``price`` what one costs. ``lacks`` are the
+    columns of a chain that it never gives, and ``warns`` what every scan with it says. ``dates_open_interest`` tells
+    that it says of which session its open interest is.
     """
 
     name: str
@@ -51,8 +77,21 @@ class Vendor:
     simulated: bool = False
     delay: timedelta = timedelta()
     terms: str = ""
-    key: str = ""
+    site: str = ""
+    keys: tuple[tuple[str, ...], ...] = ()
     gives: frozenset[Gives] = frozenset({Gives.chains})
+    rate: Rate = Rate()
+    at_once: int = 1
+    calls_a_chain: int = 1
+    price: str = "no charge for a call"
+    lacks: frozenset[str] = frozenset()
+    dates_open_interest: bool = False
+    warns: str = ""
+
+    @property
+    def credential(self) -> str:
+        """The environment variables of its credential in words: ``A``, ``A and B``, ``A, or B and C``."""
+        return ", or ".join(" and ".join(names) for names in self.keys)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +119,53 @@ class Source(Protocol):
         ...
 
 
-class SourceSettings(Protocol):
-    """What opening a source needs to know; the configuration's settings have this shape."""
+@dataclass(slots=True)
+class ClosedSource:
+    """A source of a fallback order that could not be opened: it has no chain of anything, and says ``why``."""
 
-    @property
-    def path(self) -> Path | None:
-        """The file, folder or glob of recorded chains."""
-        ...
+    vendor: Vendor
+    code: str
+    why: str
+
+    def chains(self, symbols: Iterable[str], now: datetime) -> Iterator[Fetched]:
+        """The same answer for every symbol."""
+        del now
+        for symbol in symbols:
+            yield failed(symbol, self.code, f"{symbol}: {self.why}")
+
+
+@dataclass(frozen=True, slots=True)
+class VendorOptions:
+    """What the user says of one vendor, in place of what the register says.
+
+    ``url`` is where it is asked, a server of the user's own or a vendor's other host; ``feed`` which of its feeds;
+    ``calls_per_minute``, ``calls_per_day`` and ``at_once`` what the user's plan allows; ``delay`` how far its quotes
+    are behind the market; ``longest_scan`` how long the calls of one scan may take.
+    """
+
+    url: str | None = None
+    feed: str | None = None
+    calls_per_minute: int | None = None
+    calls_per_day: int | None = None
+    at_once: int | None = None
+    delay: timedelta | None = None
+    longest_scan: timedelta = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSettings:
+    """What opening a source needs to know.
+
+    ``path`` is the file, folder or glob of recorded chains; ``vendors`` what the user says of each vendor;
+    ``pace_file`` where it is kept how often vendors were asked (None: nowhere); ``record_to`` the folder that verbatim
+    bodies are kept in (None: they are not kept).
+    """
+
+    path: Path | None = None
+    vendors: Mapping[str, VendorOptions] = field(default_factory=dict)
+    pace_file: Path | None = None
+    record_to: Path | None = None
+
+    def vendor_options(self, name: str) -> VendorOptions:
+        """What the user says of a vendor."""
+        return self.vendors.get(name, VendorOptions())

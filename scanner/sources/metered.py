@@ -95,10 +95,10 @@ class MeteredSession(Session):
     The base class looks where an answer redirects even when told not to follow, and reads and unpacks the whole of it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, at_once: int = 1) -> None:
         super().__init__()
         for scheme in _POOLS:
-            self.mount(f"{scheme}://", _Adapter())
+            self.mount(f"{scheme}://", _Adapter(pool_maxsize=at_once))
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
 
     def get_redirect_target(self, resp: Response) -> str | None:

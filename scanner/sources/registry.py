@@ -9,27 +9,162 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
+from datetime import time, timedelta
 from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING, cast
 
 from scanner.errors import TermsError, UsageError
-from scanner.sources.base import Vendor
+from scanner.sources.base import Gives, Rate, Vendor
 
 if TYPE_CHECKING:
     from scanner.market.calendar import Calendar
     from scanner.sources.base import Clock, Source, SourceSettings
 
-
+_QUARTER_HOUR = timedelta(minutes=15)
 _ROWS = (
     Vendor(
         "cboe",
         "delayed quotes",
         "scanner.sources.cboe",
         live=True,
-        delay=timedelta(minutes=15),
+        delay=_QUARTER_HOUR,
         terms="cboe.com",
+        site="https://cdn.cboe.com",
+        rate=Rate(1, 1.0),
+    ),
+    Vendor(
+        "tradier",
+        "a broker's chains, with an account",
+        "scanner.sources.tradier",
+        live=True,
+        site="https://api.tradier.com/v1",
+        keys=(("TRADIER_TOKEN",),),
+        rate=Rate(60),
+        at_once=2,
+        calls_a_chain=20,
+    ),
+    Vendor(
+        "massive",
+        "formerly Polygon; snapshots on paid plans",
+        "scanner.sources.massive",
+        live=True,
+        delay=_QUARTER_HOUR,
+        site="https://api.massive.com",
+        keys=(("MASSIVE_API_KEY",), ("POLYGON_API_KEY",)),
+        gives=frozenset({Gives.chains, Gives.trades, Gives.events, Gives.history}),
+        rate=Rate(300),
+        at_once=4,
+        calls_a_chain=12,
+        price="by the month",
+    ),
+    Vendor(
+        "marketdata",
+        "MarketData.app, paid by the contract",
+        "scanner.sources.marketdata",
+        live=True,
+        delay=_QUARTER_HOUR,
+        site="https://api.marketdata.app",
+        keys=(("MARKETDATA_TOKEN",),),
+        gives=frozenset({Gives.chains, Gives.history}),
+        rate=Rate(60, day_begins=time(9, 30)),
+        price="one credit for each contract; a whole chain takes thousands",
+        lacks=frozenset({"last_trade_time"}),
+    ),
+    Vendor(
+        "alpaca",
+        "a broker's snapshots, with an account",
+        "scanner.sources.alpaca",
+        live=True,
+        delay=_QUARTER_HOUR,
+        site="https://data.alpaca.markets",
+        keys=(("APCA_API_KEY_ID", "APCA_API_SECRET_KEY"),),
+        gives=frozenset({Gives.chains, Gives.trades, Gives.history}),
+        rate=Rate(200),
+        at_once=4,
+        calls_a_chain=7,
+        dates_open_interest=True,
+    ),
+    Vendor(
+        "schwab",
+        "a broker's chains, with an account",
+        "scanner.sources.schwab",
+        live=True,
+        site="https://api.schwabapi.com",
+        keys=(("SCHWAB_ACCESS_TOKEN",), ("SCHWAB_APP_KEY", "SCHWAB_APP_SECRET", "SCHWAB_REFRESH_TOKEN")),
+        rate=Rate(120),
+        at_once=2,
+        calls_a_chain=4,
+    ),
+    Vendor(
+        "yahoo",
+        "an unofficial site, to check other sources by",
+        "scanner.sources.yahoo",
+        live=True,
+        delay=_QUARTER_HOUR,
+        terms="yahoo.com",
+        site="https://query2.finance.yahoo.com",
+        rate=Rate(30),
+        calls_a_chain=20,
+        lacks=frozenset({"bid_size", "ask_size", "vendor_delta"}),
+        warns=(
+            "yahoo is for checking other sources by: it has spells without open interest, volumes of earlier days, and "
+            "quotes of 0 outside the session"
+        ),
+    ),
+    Vendor(
+        "thetadata",
+        "the vendor's terminal on this machine",
+        "scanner.sources.thetadata",
+        live=True,
+        site="http://127.0.0.1:25503",
+        gives=frozenset({Gives.chains, Gives.trades, Gives.history}),
+        rate=Rate(20),
+        calls_a_chain=4,
+        price="by the month; the terminal has the account",
+        dates_open_interest=True,
+        lacks=frozenset({"last_trade_time"}),
+    ),
+    Vendor(
+        "unusualwhales",
+        "option contracts and flow alerts on paid plans",
+        "scanner.sources.unusual_whales",
+        live=True,
+        site="https://api.unusualwhales.com",
+        keys=(("UNUSUAL_WHALES_API_KEY",),),
+        gives=frozenset({Gives.chains, Gives.trades, Gives.events}),
+        rate=Rate(120, a_day=15_000, day_begins=time(20, 0)),
+        at_once=2,
+        calls_a_chain=8,
+        price="by the month",
+        lacks=frozenset({"bid_size", "ask_size", "last_trade_time", "spot", "vendor_delta"}),
+    ),
+    Vendor(
+        "intrinio",
+        "real-time or delayed chains on paid plans",
+        "scanner.sources.intrinio",
+        live=True,
+        delay=_QUARTER_HOUR,
+        site="https://api-v2.intrinio.com",
+        keys=(("INTRINIO_API_KEY",),),
+        gives=frozenset({Gives.chains, Gives.events, Gives.history}),
+        rate=Rate(300),
+        at_once=2,
+        calls_a_chain=20,
+        price="by the month",
+    ),
+    Vendor(
+        "alphavantage",
+        "chains of closed sessions",
+        "scanner.sources.alphavantage",
+        live=True,
+        delay=timedelta(hours=12),
+        site="https://www.alphavantage.co",
+        keys=(("ALPHAVANTAGE_API_KEY",),),
+        gives=frozenset({Gives.chains, Gives.history}),
+        rate=Rate(1, 1.0, a_day=25),
+        price="25 calls a day without charge",
+        lacks=frozenset({"last_trade_time", "spot"}),
     ),
     Vendor(
         "files",
@@ -59,7 +194,9 @@ def require_terms(name: str, accepted: Iterable[str]) -> None:
     site = vendor_of(name).terms
     if not site or name in set(accepted):
         return
-    free = " and ".join(f"{vendor.name} ({vendor.says})" for vendor in VENDORS.values() if not vendor.terms)
+    free = " and ".join(
+        f"{vendor.name} ({vendor.says})" for vendor in VENDORS.values() if not vendor.terms and not vendor.live
+    )
     raise TermsError(
         f"{name}: the terms of {site} restrict automated and non-personal use; once you have read and accepted them, "
         f"give `--accept-terms {name}` or write `accept_terms: [{name}]` in config.yaml",

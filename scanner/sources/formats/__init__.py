@@ -5,16 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from scanner.sources.formats.alpaca import AlpacaJson
+from scanner.sources.formats.alphavantage import AlphaVantageJson
 from scanner.sources.formats.base import JsonFormat, TextFormat, UnreadableError, lower, split_fields
 from scanner.sources.formats.canonical import Canonical
 from scanner.sources.formats.cboe_flat import CboeFlat
 from scanner.sources.formats.cboe_json import CboeJson
 from scanner.sources.formats.cboe_quotedata import CboeQuotedata
 from scanner.sources.formats.datashop import DataShop
+from scanner.sources.formats.intrinio import IntrinioJson
 from scanner.sources.formats.ivolatility import IVolatility
+from scanner.sources.formats.marketdata import MarketDataJson
+from scanner.sources.formats.massive import MassiveJson
 from scanner.sources.formats.optionsdx import OptionsDx
 from scanner.sources.formats.schwab import SchwabJson
+from scanner.sources.formats.tradier import TradierJson
+from scanner.sources.formats.unusual_whales import UnusualWhalesJson
 from scanner.sources.formats.yahoo import Yahoo
+from scanner.sources.formats.yahoo_json import YahooJson
 
 TEXT: tuple[TextFormat, ...] = (
     Canonical(),
@@ -25,7 +33,18 @@ TEXT: tuple[TextFormat, ...] = (
     OptionsDx(),
     DataShop(),
 )
-JSON: tuple[JsonFormat, ...] = (CboeJson(), SchwabJson())
+JSON: tuple[JsonFormat, ...] = (
+    CboeJson(),
+    SchwabJson(),
+    TradierJson(),
+    MassiveJson(),
+    AlpacaJson(),
+    MarketDataJson(),
+    YahooJson(),
+    AlphaVantageJson(),
+    UnusualWhalesJson(),
+    IntrinioJson(),
+)
 _PREAMBLE = 5
 
 

@@ -8,6 +8,7 @@ give are those of :mod:`scanner.market.chain`, as text or typed, and these inste
 ``seen_at``        instant the vendor made the payload (or, failing that, when it was pulled); quotes are older by
                    the format's delay
 ``spot_time``      last trade of the underlying; helps to tell the session where nothing else does
+``volume_day``     the day that a feed says its volume is of; an older one is a session without volume
 ``line``           where the row stands in the file, from 1; always there
 =================  ============================================================================================
 """

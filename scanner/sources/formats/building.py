@@ -23,7 +23,7 @@ from scanner.errors import ChainError
 from scanner.market import chain, symbology
 from scanner.market.calendar import FIRST, LAST, NEW_YORK, Calendar, at_new_york, new_york_date
 from scanner.market.parts import without_empty_quotes
-from scanner.sources.formats import plausible
+from scanner.sources.formats import plausible, volumes
 from scanner.sources.formats.base import Findings
 
 KEY: dict[str, pl.DataType | type[pl.DataType]] = {
@@ -95,6 +95,7 @@ def build(rows: pl.DataFrame, payload: Payload, findings: Findings) -> Built:
     if rows.is_empty():
         return Built()
     rows = _volume_of(session, rows, calendar) if session in told.perhaps else rows
+    rows = volumes.of_session(rows, session, findings)
     seen_at, quote_time = _first(rows, "seen_at"), _first(rows, "quote_time")
     timed = quote_time is not None or seen_at is not None
     known_at = seen_at or quote_time

@@ -15,11 +15,10 @@ from typing import Any
 import polars as pl
 
 from scanner.market import chain
-from scanner.market.calendar import NEW_YORK
-from scanner.sources.formats import building, cboe_json, columns, reading
+from scanner.sources.formats import building, cboe_json, columns, reading, volumes
 from scanner.sources.formats.base import FIFTEEN_MINUTES, File, Findings, TextFormat, UnreadableError
 
-_STARTING_VALUE = 0.0001
+STARTING_VALUE = 0.0001
 _OURS = {
     "contractsymbol": "symbol",
     "ticker": "underlying",
@@ -66,26 +65,15 @@ class Yahoo(TextFormat):
         rows = columns.numbers(rows, findings).with_columns(
             seen_at=pl.lit(seen_at, dtype=chain.INSTANT),
             volume=pl.when(pl.lit(blank)).then(0).otherwise("volume"),
-            vendor_iv=pl.when(pl.col("ask") > 0, pl.col("vendor_iv") > _STARTING_VALUE).then("vendor_iv"),
+            vendor_iv=pl.when(pl.col("ask") > 0, pl.col("vendor_iv") > STARTING_VALUE).then("vendor_iv"),
         )
         if "lasttradedate" in present:
             rows = rows.with_columns(last_trade_time=block["lasttradedate"])
             dated = columns.blanked(rows["last_trade_time"]).is_not_null()
             rows = building.trades_before_seen(columns.instants(rows, "UTC", findings, "last_trade_time"), findings)
-            rows = _todays_volume(rows, undated=dated & rows["last_trade_time"].is_null())
+            rows = volumes.newest_day_only(rows, undated=dated & rows["last_trade_time"].is_null())
         live = _live_spot(meta, file, findings)
         return rows if live is None else rows.with_columns(spot=pl.lit(live))
-
-
-def _todays_volume(rows: pl.DataFrame, *, undated: pl.Series) -> pl.DataFrame:
-    """Volume of contracts last traded before the newest trading day of their chain is of another day: 0 in this one.
-
-    Where the trade's time is given but cannot be understood, whose volume it is cannot be known.
-    """
-    day = pl.col("last_trade_time").dt.convert_time_zone(NEW_YORK.key).dt.date()
-    chains = [name for name in ("underlying", "session_date") if name in rows.columns]
-    newest = day.max().over(chains) if chains else day.max()
-    return rows.with_columns(volume=pl.when(day < newest).then(0).when(~undated).then("volume"))
 
 
 def _meta(file: File) -> dict[str, Any]:

@@ -1,0 +1,67 @@
+"""Live chains from Unusual Whales: pages of option contracts until one is not full.
+
+How pages are numbered is not documented: the second is asked for as page 1, and where that is the first again, as 2.
+A page that brings nothing new after that is an error, for the chain would be a part of one.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+
+from scanner.market.calendar import Calendar
+from scanner.sources.access import VendorError
+from scanner.sources.base import Clock, SourceSettings
+from scanner.sources.formats.base import Findings
+from scanner.sources.formats.unusual_whales import UnusualWhalesJson
+from scanner.sources.live import LiveSource, open_access, written
+from scanner.sources.registry import VENDORS
+
+_FORMAT = UnusualWhalesJson()
+_PAGE = 500
+_MOST_PAGES = 200
+
+
+def open_source(settings: SourceSettings, calendar: Calendar, clock: Clock | None) -> UnusualWhalesSource:
+    """The source with a client of its own. Raises UsageError where the credential is missing."""
+    access, pace, at_once = open_access(VENDORS["unusualwhales"], settings, clock)
+    return UnusualWhalesSource(access, calendar, pace, at_once)
+
+
+class UnusualWhalesSource(LiveSource):
+    """Chains of stocks, ETFs and indices, without sizes, times and the price of the underlying."""
+
+    def headers(self) -> dict[str, str]:
+        """The key."""
+        key = self.access.secrets["UNUSUAL_WHALES_API_KEY"]
+        return {"Authorization": f"Bearer {key}", "Accept": "application/json"}
+
+    def rows(self, ticker: str, now: datetime, findings: Findings) -> pl.DataFrame:
+        """All pages, each contract once."""
+        path = f"/api/stock/{written(ticker)}/option-contracts"
+        contracts: dict[str, Any] = {}
+        query: dict[str, str] = {}
+        nothing_new = 0
+        for page in range(_MOST_PAGES):
+            document = self.ask_json(path, limit=str(_PAGE), **query)
+            entries = document.get("data") if isinstance(document, dict) else None
+            if not isinstance(entries, list):
+                raise VendorError("its data are no list", "unreadable")
+            before = len(contracts)
+            for number, entry in enumerate(entries):
+                symbol = entry.get("option_symbol") if isinstance(entry, dict) else None
+                contracts.setdefault(symbol if isinstance(symbol, str) else f"{page}:{number}", entry)
+            if len(entries) < _PAGE:
+                break
+            nothing_new = 0 if len(contracts) > before else nothing_new + 1
+            if nothing_new > (1 if page == 1 else 0):
+                raise VendorError("its pages do not go on: the chain would be a part of one", "incomplete")
+            query = {"page": str(page + 1)}
+        else:
+            raise VendorError("its pages do not end: the chain would be a part of one", "incomplete")
+        if not contracts:
+            raise VendorError("unusualwhales has no options of it; check the spelling", "unknown_symbol")
+        rows = _FORMAT.rows({"data": list(contracts.values())}, self.file(ticker), findings)
+        return rows.with_columns(underlying=pl.lit(ticker))
