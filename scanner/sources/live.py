@@ -150,7 +150,7 @@ class LiveSource(ABC):
             return self._failed(
                 symbol,
                 "program_fault",
-                f"this program failed over {self.vendor.name}'s answer ({type(error).__name__}); please report it, with "
+                f"the program failed over {self.vendor.name}'s answer ({type(error).__name__}); please report it, with "
                 "what `--record DIR` keeps",
             )
 

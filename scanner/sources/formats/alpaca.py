@@ -42,7 +42,7 @@ class AlpacaJson(JsonFormat):
         return isinstance(document, dict) and isinstance(document.get("snapshots"), dict)
 
     def rows(self, document: Any, file: File, findings: Findings) -> pl.DataFrame:
-        """One row a contract; the volume is that of ``volume_day``, null where no bar tells."""
+        """One row a contract; the volume is that of ``volume_day``."""
         if document.get("next_page_token"):
             raise UnreadableError("one page of several: the chain goes on at its next_page_token")
         flat = [_flat(symbol, entry) for symbol, entry in document["snapshots"].items()]

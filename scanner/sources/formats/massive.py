@@ -58,14 +58,11 @@ class MassiveJson(JsonFormat):
         return isinstance(first, dict) and isinstance(first.get("details"), dict)
 
     def rows(self, document: Any, file: File, findings: Findings) -> pl.DataFrame:
-        """One row a contract; the volume is that of ``volume_day``, null where that is not known."""
+        """One row a contract; the volume is that of ``volume_day``."""
         flat = [_flat(entry) for entry in document["results"]]
         rows = from_entries(flat, {name: name for name in _PLACES}, findings)
         rows = columns.instants(rows, "UTC", findings, "quoted", "last_trade_time", "day_of", "spot_time")
         rows = columns.numbers(rows, findings, "spot_price", "spot_value", "traded", "close")
-        rows = columns.numbers(rows, findings, "volume").with_columns(
-            volume=pl.when(pl.col("day_of").is_not_null()).then("volume")
-        )
         return rows.with_columns(
             last=pl.coalesce("traded", "close"),
             spot=pl.coalesce(_above_zero("spot_price"), _above_zero("spot_value")),

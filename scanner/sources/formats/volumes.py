@@ -27,16 +27,16 @@ def newest_day_only(rows: pl.DataFrame, *, undated: pl.Series) -> pl.DataFrame:
 def of_session(rows: pl.DataFrame, session: date, findings: Findings) -> pl.DataFrame:
     """The rows of one chain with the volume of its session: 0 where it is of an earlier day, null where of a later one.
 
-    ``volume_day`` is the day that a feed gives with a volume. Where most contracts that traded in the session show
-    none, the feed has begun to count the next one, and no volume in it is the session's.
+    ``volume_day`` is the day that a feed gives with a volume: one without a day is nobody's, and a contract without
+    either did not trade in a session of which the feed has others' volumes. Where most contracts that traded in the
+    session show none, the feed has begun to count the next one, and no volume in it is the session's.
     """
     if "volume" not in rows.columns:
         return rows
     if "volume_day" in rows.columns:
-        day = pl.col("volume_day")
-        rows = rows.with_columns(
-            volume=pl.when(day < session).then(0).when((day <= session).fill_null(value=True)).then("volume")
-        )
+        day, volume = pl.col("volume_day"), pl.col("volume")
+        idle = day.is_null() & volume.is_null() & (day == session).any()
+        rows = rows.with_columns(volume=pl.when((day < session) | idle).then(0).when(day == session).then(volume))
     if "last_trade_time" not in rows.columns:
         return rows
     traded = rows.filter(pl.col("last_trade_time").dt.convert_time_zone(NEW_YORK.key).dt.date() == session)
