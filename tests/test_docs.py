@@ -26,6 +26,11 @@ def test_the_command_reference_is_fresh(write_docs):
     assert written == write_docs.commands(), "run `python tools/write_docs.py`"
 
 
+def test_the_page_of_vendors_is_fresh(write_docs):
+    written = (ROOT / "docs" / "vendors.md").read_text("utf-8")
+    assert written == write_docs.vendors(), "run `python tools/write_docs.py`"
+
+
 def test_every_command_and_option_has_help(write_docs):
     for path, text in write_docs.helps():
         assert re.search(r"Usage: .*\n\n  \w", text), f"{path} says nothing about itself"

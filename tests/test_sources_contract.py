@@ -123,13 +123,11 @@ def test_a_body_that_is_no_chain_is_an_error_of_that_symbol_alone(
     assert good.chain is not None
 
 
-@every_vendor
+@pytest.mark.parametrize("name", [name for name in LIVE if name != "thetadata"])  # which lists series by their own root
 def test_an_adjusted_contract_keeps_its_root_and_is_marked(name: str, httpserver: HTTPServer) -> None:
     market = replace(MARKET, options=(*MARKET.options, vendor_stubs.ADJUSTED))
     vendor_stubs.serve(httpserver, name, Behaviour(market=market))
     fetched = fetch(name, httpserver)
-    if name == "thetadata":  # which lists by root, and was asked for the one
-        pytest.skip("the terminal lists adjusted series under symbols of their own")
     assert fetched.chain is not None
     adjusted = fetched.chain.filter(pl.col("contract") == vendor_stubs.ADJUSTED.symbol)
     assert adjusted.select("underlying", "root", "nonstandard").rows() == [("XYZ", "XYZ1", True)]

@@ -19,6 +19,8 @@ from scanner import ruleset
 from scanner.cli.app import app
 from scanner.ruleset import reference
 from scanner.ruleset.schema import rule_schema
+from scanner.sources.base import Vendor
+from scanner.sources.registry import VENDORS
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -48,6 +50,37 @@ def commands() -> str:
 def fields() -> str:
     """``docs/fields.md``: the field dictionary."""
     return reference.fields_page()
+
+
+def vendors() -> str:
+    """``docs/vendors.md``: the register of vendors."""
+    parts = [
+        "# Vendors\n",
+        "Made from the register of vendors by `python tools/write_docs.py`; do not edit. None of it was checked against a "
+        "live site of late: what a plan holds and how often it may ask is the vendor's to say.\n",
+        "A credential is read from the environment and from nowhere else; it is in no log, error, store or recording. "
+        "`scanner scan GOOG --source NAME` asks one of them, a list in `source:` is a fallback order, and "
+        "[configuration.md](configuration.md) says what you may set under `vendors:`.\n",
+        "| name | what | credential | behind the market | calls | a chain takes | price | never gives |\n"
+        "|---|---|---|---|---|---|---|---|",
+        *(_vendor_row(vendor) for vendor in VENDORS.values() if vendor.live),
+        "\n`terms` in the second column: the site's terms restrict automated and non-personal use; give "
+        "`--accept-terms NAME` once you have read them. `thetadata` is the vendor's terminal, which has to run on this "
+        "machine.\n",
+    ]
+    return "\n".join(parts)
+
+
+def _vendor_row(vendor: Vendor) -> str:
+    says = vendor.says + (f" (terms of {vendor.terms})" if vendor.terms else "")
+    keys = ", or ".join(" and ".join(f"`{name}`" for name in names) for names in vendor.keys) or "none"
+    minutes = vendor.delay.total_seconds() / 60
+    delay = f"{minutes / 60:g} h" if minutes >= 60 else f"{minutes:g} min" if minutes else "no"
+    rate = f"{vendor.rate.calls} in {vendor.rate.seconds:g} s"
+    rate += f", {vendor.rate.a_day:,} a day" if vendor.rate.a_day else ""
+    lacks = ", ".join(f"`{name}`" for name in sorted(vendor.lacks)) or "nothing"
+    cells = (f"`{vendor.name}`", says, keys, delay, rate, f"about {vendor.calls_a_chain}", vendor.price, lacks)
+    return f"| {' | '.join(cells)} |"
 
 
 def rules() -> str:
@@ -81,5 +114,6 @@ def _paths(group: typer.Typer, above: tuple[str, ...]) -> Iterator[tuple[str, ..
 if __name__ == "__main__":
     (DOCS / "commands.md").write_text(commands(), "utf-8")
     (DOCS / "fields.md").write_text(fields(), "utf-8")
+    (DOCS / "vendors.md").write_text(vendors(), "utf-8")
     (DOCS / "rules.md").write_text(rules(), "utf-8")
     (ROOT / "rules" / "rule.schema.json").write_text(schema(), "utf-8")

@@ -113,7 +113,7 @@ class AlpacaSource(LiveSource):
             findings.add(f"open interest could not be had: {self.access.hide(str(error))[:200]}", None, 0)
             return rows
         listed = listed.filter(pl.col("symbol").is_not_null()).unique("symbol", keep="first")
-        return rows.join(listed, on="symbol", how="left", maintain_order="left")
+        return rows.drop("open_interest").join(listed, on="symbol", how="left", maintain_order="left")
 
     def _spot(self, ticker: str, findings: Findings) -> float | None:
         """The underlying's last trade, of the best feed that the account has."""

@@ -36,6 +36,8 @@ USER_AGENT = f"options-unusual-activity-scanner/{__version__} (python-requests/{
 # as a warning that of an answer with damaged headers.
 logging.getLogger("urllib3").setLevel(logging.CRITICAL)
 _TRANSIENT = frozenset({429, 500, 502, 503, 504})
+# What the same request may be answered otherwise a moment later, with another credential or a server that is well.
+_PASSING = _TRANSIENT | {401}
 _WORTH_ANOTHER_TRY = frozenset({"unreachable", "timeout", "truncated", "malformed"})
 _MOVED = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 5
@@ -135,7 +137,8 @@ class PoliteClient:
             answer = self._fetch(url, asked, final)
             if answer.status == 304 and kept is not None:
                 answer = kept.answer
-            self._remember(request, answer)
+            if answer.status not in _PASSING:
+                self._remember(request, answer)
             return answer
 
     def secret(self, url: str, headers: Mapping[str, str], form: Mapping[str, str] | None = None) -> Answer:

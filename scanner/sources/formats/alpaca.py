@@ -49,6 +49,7 @@ class AlpacaJson(JsonFormat):
         rows = from_entries(flat, {name: name for name in _NAMES}, findings)
         rows = columns.instants(rows, "UTC", findings, "quoted", "last_trade_time", "day_of")
         return rows.with_columns(
+            open_interest=pl.lit(None, dtype=pl.Int64),
             quote_time=pl.col("quoted").max().cast(chain.INSTANT),
             volume_day=pl.col("day_of").dt.convert_time_zone(NEW_YORK.key).dt.date(),
         ).drop("quoted", "day_of")
