@@ -56,8 +56,8 @@ def vendors() -> str:
     """``docs/vendors.md``: the register of vendors."""
     parts = [
         "# Vendors\n",
-        "Made from the register of vendors by `python tools/write_docs.py`; do not edit. None of it was checked against "
-        "a live site: what a plan holds and how often it may ask is the vendor's to say.\n",
+        "Made from the register of vendors by `python tools/write_docs.py`; do not edit. None of it was checked "
+        "against a live site: what a plan holds and how often it may ask is the vendor's to say.\n",
         "A credential is read from the environment and from nowhere else; it is in no log, error, store or recording. "
         "`scanner scan GOOG --source NAME` asks one of them, a list in `source:` is a fallback order, and "
         "[configuration.md](configuration.md) says what you may set under `vendors:`.\n",
