@@ -108,7 +108,7 @@ def test_secrets_come_from_the_environment_and_never_print_themselves(tmp_path):
             "schedule:\n  - {watchlist: x, at: close}\n",
             "schedule.0.name: expected a value; this key may",
         ),
-        ("source: [files,\n  tradier]\n", r"config.yaml:2: source.1: there is no source 'tradier' in this .*: cboe "),
+        ("source: [files,\n  trader]\n", r"config.yaml:2: source.1: there is no source 'trader' in this .*: cboe "),
         ("source: cbeo\n", r"did you mean `cboe`\?"),
         (
             "calendar:\n  2027-03-12: shut\n",
@@ -116,7 +116,7 @@ def test_secrets_come_from_the_environment_and_never_print_themselves(tmp_path):
         ),
         ("calendar: {2027-11-26: 13:00-09:30}\n", "the session would close before it opens"),
         ("calendar: {tomorrow: closed}\n", "calendar.tomorrow: 'tomorrow' is not a date such as 2027"),
-        ("accept_terms: [yahoo]\n", "accept_terms.0: there is no source 'yahoo' in this version"),
+        ("accept_terms: [yahu]\n", "accept_terms.0: there is no source 'yahu' in this version"),
     ],
 )
 def test_what_cannot_be_right_is_refused_in_words(tmp_path, text, words):
@@ -333,3 +333,34 @@ def test_by_default_the_list_is_filled_and_no_discovery_is_asked_for() -> None:
     alerts = config.load(shipped.default_config()).alerts
     assert (alerts.budget_per_session, alerts.at_least.lots, alerts.at_least.premium) == (20, 100, 0.0)
     assert alerts.false_discovery_rate is None
+
+
+def test_what_is_said_of_a_vendor_reaches_its_source(tmp_path):
+    (tmp_path / "config.yaml").write_text(
+        "vendors:\n  tradier: {url: https://sandbox.tradier.com/v1, delay: 15m, calls_per_minute: 60}\n", "utf-8"
+    )
+    told = config.load(tmp_path / "config.yaml").for_sources()
+    options = told.vendor_options("tradier")
+    assert (options.url, options.delay, options.calls_per_minute) == (
+        "https://sandbox.tradier.com/v1", timedelta(minutes=15), 60,
+    )  # fmt: skip
+    assert told.vendor_options("alpaca").url is None
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "vendors: {tradeir: {feed: opra}}\n",
+            r"vendors.tradeir: there is no source 'tradeir'.* did you mean `tradier`",
+        ),
+        ("vendors: {alpaca: {feed: opera}}\n", r"vendors.alpaca.feed: 'opera' is not known; did you mean `opra`"),
+        ("vendors: {alpaca: {fed: opra}}\n", r"vendors.alpaca.fed: unknown key; did you mean `feed`"),
+        ("vendors: {alpaca: {calls_per_minute: 0}}\n", "should be greater than or equal to 1"),
+        ("vendors: {alpaca: {delay: soon}}\n", "'soon' is not a duration"),
+    ],
+)
+def test_what_is_wrong_of_a_vendor_is_told_with_its_place(tmp_path, text, words):
+    (tmp_path / "config.yaml").write_text(text, "utf-8")
+    with pytest.raises(ConfigError, match=words):
+        config.load(tmp_path / "config.yaml")
