@@ -154,6 +154,7 @@ def test_quotes_of_the_close_outlast_the_price_of_what_trades_on():
 
 def test_a_bare_date_means_that_sessions_close():
     assert calendar.parse_instant("2025-09-05") == datetime(2025, 9, 5, 20, 0, tzinfo=UTC)
+    assert calendar.parse_instant(" 2025-09-05t19:30:00z") == datetime(2025, 9, 5, 19, 30, tzinfo=UTC)
     assert calendar.parse_instant("2025-09-05T15:30:00-04:00") == datetime(2025, 9, 5, 19, 30, tzinfo=UTC)
     assert calendar.parse_instant("2025-09-05T15:30:00") == datetime(2025, 9, 5, 15, 30, tzinfo=UTC)
     with pytest.raises(ValueError, match="2025-09-06"):

@@ -180,9 +180,43 @@ overrides:
     assert sorted(zip(findings["contract"], findings["severity"], strict=True)) == [("b", "critical"), ("c", "high")]
 
 
+@pytest.mark.parametrize("listed", ["brk-b, '^spx'", "BRK/B, SPX", "'brk b', $spx.x"])
+def test_overrides_name_underlyings_in_any_spelling(tmp_path: Path, listed: str) -> None:
+    override = f"overrides:\n  - {{rules: [a-rule], underlyings: [{listed}], set: {{severity: critical}}}}\n"
+    loaded = load(tmp_path, a_rule=GOOD.format(id="a-rule"), overrides=override)
+    assert loaded.problems == ()
+    frame = pl.DataFrame(
+        {"underlying": ["BRK.B", "SPX", "GOOG"], "contract": ["a", "b", "c"], "volume": [900] * 3, "iv": [0.5] * 3}
+    )
+    findings = ruleset.judge(loaded.rules, {"contract": frame}).findings
+    told = sorted(zip(findings["contract"], findings["severity"], strict=True))
+    assert told == [("a", "critical"), ("b", "critical"), ("c", "high")]
+
+
+@pytest.mark.parametrize(
+    "when", ["underlying == 'brk/b'", "underlying in ['BRKB', '.NDX']", "root == 'BRK-B'", "underlying != '.SPX'"]
+)
+def test_a_condition_names_an_underlying_in_any_spelling(tmp_path: Path, when: str) -> None:
+    rule = GOOD.format(id="a-rule").replace("iv > 0.2", f'"{when}"')
+    loaded = load(tmp_path, a_rule=rule)
+    assert loaded.problems == ()
+    names, roots = ["BRK.B", "SPX"], ["BRKB", "SPXW"]
+    frame = pl.DataFrame({"underlying": names, "root": roots, "contract": ["a", "b"], "volume": [900, 900]})
+    assert ruleset.judge(loaded.rules, {"contract": frame}).findings["contract"].to_list() == ["a"]
+
+
+def test_a_rule_of_the_market_takes_no_override_for_some_underlyings(tmp_path: Path) -> None:
+    rule = GOOD.format(id="a-rule").replace("contract", "market").replace("iv > 0.2", "put_call_volume > 2")
+    rule = rule.replace("{market} ", "")
+    override = "overrides:\n  - {rules: [a-rule], underlyings: [GOOG], enabled: false}\n"
+    loaded = load(tmp_path, a_rule=rule, overrides=override)
+    assert "a-rule judges the market, which has no underlyings" in str(loaded.problems[0])
+
+
 @pytest.mark.parametrize(
     ("override", "words"),
     [
+        ("{rules: [a-rule], underlyings: ['GO?G'], enabled: false}", "'GO?G' is not a ticker symbol"),
         ("{rules: [a-rul], enabled: false}", "there is no rule 'a-rul'; did you mean a-rule?"),
         ("{rules: [a-rule], watchlist: megacp, enabled: false}", "unknown watchlist 'megacp'"),
         ("{rules: [a-rule], set: {when: volume > 1}}", "unknown key 'when'"),

@@ -190,12 +190,13 @@ class Calendar:
     def parse_instant(self, text: str) -> datetime:
         """Read ``--as-of``: ISO 8601, UTC where no offset is given; a bare date means that session's close.
 
-        Raises ValueError saying what was expected.
+        Its letters may be small, as RFC 3339 allows. Raises ValueError saying what was expected.
         """
         try:
-            if len(text) == 10:
-                return self.session_close(date.fromisoformat(text))
-            instant = datetime.fromisoformat(text)
+            written = text.strip().upper()
+            if len(written) == 10:
+                return self.session_close(date.fromisoformat(written))
+            instant = datetime.fromisoformat(written)
         except ValueError as error:
             raise ValueError(f"{text!r}: expected a session's date (2025-09-05) or ISO 8601 time ({error})") from error
         return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)

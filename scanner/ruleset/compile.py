@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, assert_never
 import polars as pl
 
 from scanner.fields import Kind
+from scanner.market import symbology
 from scanner.ruleset.expressions import (
     Arithmetic,
     Both,
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 _COMPARE: dict[str, Callable[[pl.Expr, pl.Expr], pl.Expr]] = {
     "==": eq, "!=": ne, "<": lt, "<=": le, ">": gt, ">=": ge,
 }  # fmt: skip
+# Names are compared as they are written in every frame, however a rule spells them.
+_SPELLED = {"underlying": symbology.ticker, "root": symbology.root_of}
 
 
 def condition(node: Condition) -> pl.Expr:
@@ -124,10 +127,12 @@ def _compare(sign: str, left: object, right: object) -> pl.Expr:
 
 
 def _side(node: object, other: object) -> pl.Expr:
-    """One side of a comparison; a quoted date takes the dtype of the field it is compared with."""
+    """One side of a comparison; a quoted date takes the dtype of the field it is compared with, a name its spelling."""
     if isinstance(node, Number) and isinstance(other, (Negative, Arithmetic, Call)):
         return _column_of(node.value)
     if isinstance(node, Text) and isinstance(other, FieldReference):
+        if other.field.name in _SPELLED:
+            return pl.lit(_SPELLED[other.field.name](node.value))
         if other.field.kind is Kind.date:
             return pl.lit(datetime.date.fromisoformat(node.value))
         if other.field.kind is Kind.instant:

@@ -106,7 +106,8 @@ def _judge_scope(rules: Sequence[Rule], frames: Mapping[str, pl.DataFrame], outc
         history = [HISTORY] if any(rule.needs_history for rule in group) else []
         rows = select_rows(group[0].scope, frames, [*wanted(group), *history], gate)
         verdicts = rows.frame.lazy().select(
-            pl.int_range(pl.len()).alias("row"), *(_verdict(rule).alias(str(n)) for n, rule in enumerate(group))
+            pl.int_range(pl.len()).alias("row"),
+            *(_verdict(rule, rows.frame).alias(str(n)) for n, rule in enumerate(group)),
         )
         table = verdicts.collect()
         for number, rule in enumerate(group):
@@ -118,14 +119,13 @@ def _judge_scope(rules: Sequence[Rule], frames: Mapping[str, pl.DataFrame], outc
                 _report_findings(rule, rows, hits, frames, outcome)
 
 
-def _verdict(rule: Rule) -> pl.Expr:
+def _verdict(rule: Rule, frame: pl.DataFrame) -> pl.Expr:
     """True, false or unknown; false where the rule has no say, so that such rows count as neither."""
     verdict = compiled.condition(rule.whole)
-    if rule.only is not None:
-        verdict &= pl.col("underlying").is_in(sorted(rule.only))
-    if rule.excluding:
-        verdict &= ~pl.col("underlying").is_in(sorted(rule.excluding))
-    return verdict
+    if rule.only is None and not rule.excluding:
+        return verdict
+    names = frame["underlying"].cast(pl.String).unique()
+    return verdict & pl.col("underlying").is_in([name for name in names if rule.applies_to(name)])
 
 
 def _report_short_history(rules: Sequence[Rule], frames: Mapping[str, pl.DataFrame], outcome: _Outcome) -> None:

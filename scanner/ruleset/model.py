@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal, get_args
 
+from scanner.market.symbology import plain_ticker
 from scanner.ruleset.expressions import Comparison, Condition, FieldReference, Node, Number, both, references
 from scanner.ruleset.message import Message
 from scanner.ruleset.problems import START, Place, Problem
@@ -64,7 +65,7 @@ class Rule:
 
     ``hold_scans`` is for how many scans in a row it must be true; ``limit`` is how many alerts a session it may raise
     (None: no limit of its own); ``cooldown`` None means that of the configuration. ``only`` and ``excluding`` are the
-    underlyings it applies to, where overrides make several variants of one rule id. ``measured`` says how often it
+    plain tickers it applies to, where overrides make several variants of one rule id. ``measured`` says how often it
     fires and what it finds.
     """
 
@@ -134,7 +135,8 @@ class Rule:
 
     def applies_to(self, underlying: str | None) -> bool:
         """Whether this variant of the rule is the one for an underlying."""
-        return (self.only is None or underlying in self.only) and underlying not in self.excluding
+        name = None if underlying is None else plain_ticker(underlying)
+        return (self.only is None or name in self.only) and name not in self.excluding
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from scanner import fields
 from scanner.document import Listing, Scalar, Table, Value
+from scanner.market import symbology
 from scanner.ruleset.model import Rule
 from scanner.ruleset.problems import Place, Problem, Reporter, nearest
 from scanner.ruleset.reader import Shared, check_keys, read_rule, words
@@ -21,7 +23,7 @@ from scanner.ruleset.reader import Shared, check_keys, read_rule, words
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """Settings that replace those of some rules, everywhere (``underlyings`` None) or for some underlyings."""
+    """Settings that replace those of some rules, everywhere (``underlyings`` None) or for some plain tickers."""
 
     rules: tuple[str, ...]
     underlyings: frozenset[str] | None
@@ -56,6 +58,9 @@ def _override(entry: Value, watchlists: Mapping[str, Sequence[str]] | None, repo
     check_keys(entry, ("rules",), ("underlyings", "watchlist", "set", "enabled", "why"), reporter, "override")
     rules = words(entry, "rules", reporter)
     underlyings = words(entry, "underlyings", reporter)
+    for name in underlyings:
+        if not symbology.is_name(name.upper()):
+            reporter.error(entry.entries["underlyings"].place, "override", f"{name!r} is not a ticker symbol")
     listed = entry.entries.get("watchlist")
     if isinstance(listed, Scalar):
         if listed.text not in (watchlists or {}):
@@ -74,7 +79,7 @@ def _override(entry: Value, watchlists: Mapping[str, Sequence[str]] | None, repo
         return None
     scoped = "underlyings" in entry.entries or "watchlist" in entry.entries
     off = isinstance(enabled, Scalar) and enabled.value is False
-    only = frozenset(underlyings) if scoped else None
+    only = frozenset(map(symbology.plain_ticker, underlyings)) if scoped else None
     return Override(rules, only, settings, not off, reporter.path, entry.place)
 
 
@@ -84,6 +89,11 @@ def variants(rule: Rule, table: Table, shared: Shared, overrides: Sequence[Overr
     if not concerned:
         return [rule]
     everywhere = [override for override in concerned if override.underlyings is None]
+    if len(everywhere) < len(concerned) and "underlying" not in fields.of(rule.scope):
+        named_one = next(override for override in concerned if override.underlyings is not None)
+        message = f"{rule.id} judges the {rule.scope}, which has no underlyings"
+        reporter.error(named_one.place, "override", message, "leave out `underlyings` and `watchlist`")
+        return []
     named = sorted({symbol for override in concerned for symbol in override.underlyings or ()})
     groups: dict[tuple[int, ...], list[str]] = {}
     for symbol in named:
