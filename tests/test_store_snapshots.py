@@ -58,7 +58,7 @@ def test_whatever_an_underlying_is_called_its_chain_is_stored_inside_the_folder(
     for volume in (1, 2):
         quoted = datetime(2026, 8, 3, 19, tzinfo=UTC)
         chain = built_chain(day, underlying=name, root="ABC", quote_time=quoted, volume=volume)
-        assert snapshots.write_once(chain, "import")
+        assert snapshots.write_once(chain, "import").equals(chain)
     assert {chain.underlying for chain in snapshots.chains("test", day)} == {name}
     folder = snapshots.folder / "test" / "2026-08-03"
     assert len(list(folder.iterdir())) == 2
@@ -85,13 +85,13 @@ def test_files_of_earlier_versions_that_say_less_of_their_chains_are_read(
     snapshots: Snapshots, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     day = date(2026, 8, 3)
-    written = stored._described
+    written = stored._footer
 
-    def shorter(chain: pl.DataFrame) -> dict[str, Any]:
-        described = written(chain)
-        return described | {"chains": [entry[:3] for entry in described["chains"]]}
+    def shorter(chain: pl.DataFrame, told: pl.DataFrame) -> dict[str, Any]:
+        footer = written(chain, told)
+        return footer | {"chains": [entry[:3] for entry in footer["chains"]]}
 
-    monkeypatch.setattr(stored, "_described", shorter)
+    monkeypatch.setattr(stored, "_footer", shorter)
     for hour in (15, 18):
         snapshots.write(built_chain(day, quote_time=datetime(2026, 8, 3, hour, tzinfo=UTC), volume=hour), f"at-{hour}")
     assert snapshots.newest("test", day)["volume"].unique().to_list() == [18]
@@ -104,15 +104,17 @@ def test_chains_that_an_earlier_version_wrote_are_known_again_and_verified(
 ) -> None:
     day = date(2026, 8, 3)
     names = [built_chain(day, underlying=name) for name in ("ABC", "XYZ")]
-    written = stored._described
+    written = stored._footer
 
-    def as_before(chain: pl.DataFrame) -> dict[str, Any]:
-        entries = zip(written(chain)["chains"], chain.partition_by("underlying", maintain_order=True), strict=True)
+    def as_before(chain: pl.DataFrame, told: pl.DataFrame) -> dict[str, Any]:
+        entries = zip(
+            written(chain, told)["chains"], chain.partition_by("underlying", maintain_order=True), strict=True
+        )
         chains = [[*entry[:3], earlier_fingerprint(part), "0" * 32, entry[5]] for entry, part in entries]
-        return written(chain) | {"fingerprint": earlier_fingerprint(chain), "chains": chains}
+        return written(chain, told) | {"fingerprint": earlier_fingerprint(chain), "chains": chains}
 
     store = open_store(tmp_path)
-    monkeypatch.setattr(stored, "_described", as_before)
+    monkeypatch.setattr(stored, "_footer", as_before)
     store.snapshots.write(pl.concat(names), "before")
     monkeypatch.undo()
     changed = built_chain(day, underlying="XYZ", volume=99)

@@ -97,7 +97,7 @@ def import_chains(
     chains = [path for path in paths if path not in tables]
     progress.reading(len({file for path in chains for file in recorded_files(path)}.difference(tables)))
     importing.import_tables(opened, tables, report)
-    found = read_recorded(*chains, calendar=opened.calendar, now=clock.right_now())
+    found = read_recorded(*chains, calendar=opened.calendar, now=clock.right_now(), together=True)
     read = (item for item in found if item.path not in tables)
     all_of_them: Iterator[Recorded] = one_after_another(handed_in, read)
     importing.import_chains(

@@ -52,6 +52,18 @@ def conform(frame: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
     return frame
 
 
+def in_order(frame: pl.DataFrame) -> bool:
+    """Whether the rows are sorted by root, expiry, strike and right, none of which is null, and no two are of one."""
+    if frame.height < 2:
+        return True
+    after, ties = pl.lit(value=False), pl.lit(value=True)
+    for name in SORT_KEY:
+        value = pl.col(name).to_physical() if name == "right" else pl.col(name)
+        after = after | (ties & (value > value.shift(1)))
+        ties = ties & (value == value.shift(1))
+    return bool(frame.select(after.slice(1).fill_null(value=False).all()).item())
+
+
 def _complete(frame: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
     """Add what may be left out: nullable columns, the OSI symbol, and what root, underlying and expiry tell."""
     absent = [column for column in COLUMNS if column.can_be_missing and column.name not in frame.columns]

@@ -140,14 +140,17 @@ def without_empty_quotes(rows: pl.DataFrame) -> pl.DataFrame:
 
     A chain in which nothing is quoted keeps its zeros, so that one can tell "all zero" from "not given".
     """
-    if not {"bid", "ask"} <= set(rows.columns):
+    if not {"bid", "ask"} <= set(rows.columns) or not rows.select(is_quoted()).item():
         return rows
     bid, ask = pl.col("bid").fill_null(0.0), pl.col("ask").fill_null(0.0)
-    given = pl.col("bid").is_not_null() | pl.col("ask").is_not_null()
-    unquoted = rows.select((given & (bid == 0) & (ask == 0)).sum() >= _UNQUOTED_SHARE * given.sum()).item()
-    if unquoted:
-        return rows
     return rows.with_columns(
         bid=pl.when((bid > 0) | (ask > 0) | pl.col("ask").is_null()).then("bid"),
         ask=pl.when(ask > 0).then("ask"),
     )
+
+
+def is_quoted() -> pl.Expr:
+    """Whether anything is quoted in a chain, or among the rows of a group."""
+    bid, ask = pl.col("bid").fill_null(0.0), pl.col("ask").fill_null(0.0)
+    given = pl.col("bid").is_not_null() | pl.col("ask").is_not_null()
+    return (given & (bid == 0) & (ask == 0)).sum() < _UNQUOTED_SHARE * given.sum()

@@ -96,7 +96,10 @@ class Vendor:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What a source had for one symbol: a chain, or the problem instead; ``notes`` say what was mended or left out."""
+    """What a source had for one symbol: a chain, or the problem instead; ``notes`` say what was mended or left out.
+
+    Recorded chains of many names that came in one frame are one answer, whose ``symbol`` is empty.
+    """
 
     symbol: str
     chain: pl.DataFrame | None

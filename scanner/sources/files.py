@@ -46,7 +46,10 @@ class FilesSource:
         self._clock = clock
 
     def chains(self, symbols: Iterable[str], now: datetime) -> Iterator[Fetched]:
-        """One answer for each symbol asked; without symbols, for every underlying found. Unreadable files come last."""
+        """One answer for each symbol asked; without symbols, for every underlying found.
+
+        Names whose chains came together are answered together, after the others. Unreadable files come last.
+        """
         asked = {symbol: plain_ticker(symbol) for symbol in symbols}
         newest: dict[str, dict[str, _Newest]] = {}
         unread: dict[str, list[Refusal]] = {}
@@ -55,21 +58,27 @@ class FilesSource:
         def wanted(key: Key) -> bool:
             return _may_serve(key, set(asked.values()), self._calendar, now, clock)
 
-        for recorded in read_recorded(self._path, calendar=self._calendar, wanted=wanted, now=clock):
+        for recorded in read_recorded(self._path, calendar=self._calendar, wanted=wanted, now=clock, together=True):
             if recorded.chain is None:
                 for refusal in recorded.refusals:
                     unread.setdefault(refusal.path, []).append(refusal)
             elif known_at(recorded.chain, self._calendar, now):
-                source, underlying = recorded.chain.select("source", "underlying").row(0)
-                of_name = newest.setdefault(plain_ticker(underlying), {})
-                of_name.setdefault(source, _Newest()).take(_Taken.of(recorded, recorded.chain))
+                source = recorded.chain["source"][0]
+                for taken in _Taken.each(recorded, recorded.chain):
+                    newest.setdefault(plain_ticker(taken.name), {}).setdefault(source, _Newest()).take(taken)
+        together: dict[int, list[_Taken]] = {}
         for symbol, underlying in (asked or {name: name for name in sorted(newest)}).items():
             if underlying in newest:
-                yield max(newest[underlying].values(), key=lambda found: found.order).fetched(symbol)
+                found = max(newest[underlying].values(), key=lambda found: found.order)
+                if len(found.kept) == 1 and found.kept[0].beside:
+                    together.setdefault(id(found.kept[0].recorded), []).append(found.kept[0])
+                else:
+                    yield found.fetched(symbol)
             else:
                 yield failed(
                     symbol, "unknown_symbol", f"{symbol}: no chain of it up to {now:%Y-%m-%d %H:%M} UTC in {self._path}"
                 )
+        yield from map(_fetched_together, together.values())
         for path, refusals in unread.items():
             said = "; ".join(str(refusal) for refusal in refusals)
             yield Fetched(path, None, ScanProblem(path, STAGE, "unreadable_file", said))
@@ -77,20 +86,43 @@ class FilesSource:
 
 @dataclass(frozen=True)
 class _Taken:
-    """A chain that was there, and what it is of."""
+    """The chain of a name that was there, and what it is of; ``beside`` says that others came in the same frame."""
 
     recorded: RecordedChain
-    chain: pl.DataFrame
+    name: str
     session: date
     moment: datetime
+    beside: bool
 
     @classmethod
-    def of(cls, recorded: RecordedChain, chain: pl.DataFrame) -> _Taken:
-        session, moment = chain.select("session_date", "quote_time").row(0)
-        return cls(recorded, chain, session, moment)
+    def each(cls, recorded: RecordedChain, frame: pl.DataFrame) -> list[_Taken]:
+        """The chain of each name in a frame of one session and moment."""
+        session, moment = frame.select("session_date", "quote_time").row(0)
+        names = frame["underlying"].unique().sort()
+        return [cls(recorded, name, session, moment, len(names) > 1) for name in names]
+
+    @property
+    def chain(self) -> pl.DataFrame:
+        """Its rows."""
+        assert self.recorded.chain is not None
+        return self.recorded.chain.filter(pl.col("underlying") == self.name) if self.beside else self.recorded.chain
 
     def contracts(self) -> list[str]:
         return self.chain["contract"].to_list()
+
+    @property
+    def notes(self) -> Iterator[str]:
+        """What was refused and assumed on the way to it."""
+        return map(str, (*self.recorded.refusals, *self.recorded.notes))
+
+
+def _fetched_together(taken: list[_Taken]) -> Fetched:
+    """The chains of names that came in one frame, each the newest of its name, as one answer."""
+    frame = taken[0].recorded.chain
+    assert frame is not None
+    if frame["underlying"].n_unique() > len(taken):
+        frame = frame.filter(pl.col("underlying").is_in([one.name for one in taken]))
+    return Fetched("", frame, notes=tuple(dict.fromkeys(taken[0].notes)))
 
 
 @dataclass
@@ -113,15 +145,16 @@ class _Newest:
     def fetched(self, symbol: str) -> Fetched:
         """The newest chain, with what was refused and assumed on the way to it."""
         # Of two whole chains of one moment the one with more volume is the later one, for volume only grows.
-        by_volume = sorted(self.kept, key=lambda taken: taken.chain["volume"].sum())
-        known = [parts.Part(one, one.moment, str(number), one.contracts) for number, one in enumerate(by_volume)]
-        pull: list[_Taken] = [part.item for part in parts.pulls(known)[-1].parts]
-        chain = parts.join([one.chain for one in pull])
-        notes = [str(note) for one in pull for note in (*one.recorded.refusals, *one.recorded.notes)]
+        chains = [(taken, taken.chain) for taken in self.kept]
+        by_volume = sorted(chains, key=lambda each: each[1]["volume"].sum())
+        known = [parts.Part(one, one[0].moment, str(number), one[0].contracts) for number, one in enumerate(by_volume)]
+        pull: list[tuple[_Taken, pl.DataFrame]] = [part.item for part in parts.pulls(known)[-1].parts]
+        chain = parts.join([rows for _, rows in pull])
+        notes = [note for one, _ in pull for note in one.notes]
         if len(pull) > 1:
-            files = len({one.recorded.path for one in pull})
+            files = len({one.recorded.path for one, _ in pull})
             what = f"{files} files" if files == len(pull) else f"{len(pull)} parts in {files} files"
-            told = parts.told(what, [one.moment for one in pull], chain.height)
+            told = parts.told(what, [one.moment for one, _ in pull], chain.height)
             notes.append(f"{chain['underlying'][0]}: {told}")
         return Fetched(symbol, chain, notes=tuple(dict.fromkeys(notes)))
 

@@ -11,7 +11,7 @@ import polars as pl
 
 from scanner.errors import ScanProblem
 from scanner.market.calendar import Calendar
-from scanner.market.chain import SORT_KEY
+from scanner.market.chain import SORT_KEY, in_order
 from scanner.market.symbology import each_once, plain_ticker
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ def receive(sources: Sequence[Source], request: Request) -> Received:
     frames: list[pl.DataFrame] = []
     given: set[str] = set()
     open_symbols = each_once(request.symbols)
+    asked = {plain_ticker(symbol): symbol for symbol in open_symbols}
     failures: dict[str, ScanProblem] = {}
     for source in sources:
         if frames and not open_symbols:
@@ -74,6 +75,8 @@ def receive(sources: Sequence[Source], request: Request) -> Received:
                 received.notes += [
                     f"{name}: {source.vendor.name} gave it again; the chain it gave first counts" for name in again
                 ]
+                for name in chain["underlying"].unique() if failures else ():
+                    failures.pop(asked.get(plain_ticker(name), name), None)
                 failures.pop(fetched.symbol, None)
             elif fetched.error is not None:
                 failures[fetched.symbol] = fetched.error
@@ -103,6 +106,8 @@ def _not_given_yet(chain: pl.DataFrame, given: set[str]) -> tuple[pl.DataFrame, 
 
 def _each_contract_once(chain: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
     """The rows sorted as every chain is, none with a contract that another one before it has; and what was dropped."""
+    if in_order(chain):
+        return chain, []
     duplicated = chain["contract"].is_duplicated()
     if not duplicated.any():
         return chain.sort(SORT_KEY), []
@@ -138,7 +143,7 @@ def _recorded(sources: Sequence[Source]) -> bool:
 def _of_one_session(received: Received, session: date) -> Received:
     """Recorded chains without those of names whose newest one is older than the session judged: those are stale."""
     chain = received.chain
-    if chain is None:
+    if chain is None or cast("date", chain["session_date"].min()) >= session:
         return received
     stale = chain.filter(pl.col("session_date") < session).group_by("underlying", maintain_order=True)
     problems = [

@@ -18,6 +18,7 @@ from scanner.errors import CalendarError
 from scanner.market.calendar import Calendar
 from scanner.sources import formats
 from scanner.sources.formats import building, reading
+from scanner.sources.formats import together as many
 from scanner.sources.formats.base import (
     File,
     Findings,
@@ -32,14 +33,18 @@ from scanner.sources.formats.cleaning import chain_columns, clean
 
 # Tables and texts that lie beside recorded chains without being any.
 _COMPANIONS = frozenset({"underlying.csv", "events.csv", "meta.json", "license", "license.md", "readme.md", "readme"})
-OPEN_ROWS = 3_000_000
+OPEN_ROWS = reading.WHOLE_ROWS
 
 Key = tuple[str, date | None, datetime | None, datetime | None]
 Wanted = Callable[[Key], bool]
 
 
 def read_recorded(
-    *paths: Path | str, calendar: Calendar, wanted: Wanted | None = None, now: datetime | None = None
+    *paths: Path | str,
+    calendar: Calendar,
+    wanted: Wanted | None = None,
+    now: datetime | None = None,
+    together: bool = False,
 ) -> Iterator[RecordedChain]:
     """Every chain in files, folders (with their sub-folders) or globs, file by file in the order of their names.
 
@@ -48,7 +53,8 @@ def read_recorded(
     sessions. ``wanted`` may turn chains down
     by (underlying, session, quote time, payload time), as far as the file gives them, before they are built. ``now`` is
     the clock's time: chains that claim to be from after it are refused. A file in which nothing traded in the session
-    it says it is of comes last, once the others have told whether that was the session.
+    it says it is of comes last, once the others have told whether that was the session. With ``together`` the chains of
+    many names in a file come as one frame for each session and moment, as far as there is nothing to say of them.
     """
     found: list[Path] = []
     for path in map(Path, paths):
@@ -57,7 +63,7 @@ def read_recorded(
             reason = "no recorded chains in this folder" if path.is_dir() else "no such file or folder"
             yield RecordedChain(path, "", None, (Refusal(str(path), None, reason, 0),))
         found += inside
-    yield from _Reading(calendar, wanted or (lambda _: True), now).files(found)
+    yield from _Reading(calendar, wanted or (lambda _: True), now, together=together).files(found)
 
 
 @dataclass
@@ -71,6 +77,7 @@ class _Reading:
     calendar: Calendar
     wanted: Wanted
     now: datetime | None
+    together: bool = False
     told: dict[tuple[str, str], set[date]] = field(default_factory=dict)
 
     def files(self, paths: Iterable[Path]) -> Iterator[RecordedChain]:
@@ -82,8 +89,9 @@ class _Reading:
                     again += [path] if path not in again[-1:] else []
                     continue
                 if recorded.chain is not None:
-                    source, name, session = recorded.chain.select("source", "underlying", "session_date").row(0)
-                    self.told.setdefault((source, name), set()).add(session)
+                    source, session = recorded.chain.select("source", "session_date").row(0)
+                    for name in recorded.chain["underlying"].unique():
+                        self.told.setdefault((source, name), set()).add(session)
                 yield recorded
         for path in again:
             yield from (recorded for recorded in _read_file(path, self) if recorded.perhaps)
@@ -156,8 +164,7 @@ class _Opened:
             return
         second = next(tables, None)
         if second is None:
-            for key, rows in _parts(first).items():
-                yield from self._chain(key, rows, wanted)
+            yield from self._of_table(first, wanted)
             return
         self.findings.take()
         for number, keys in enumerate(self._passes(wanted)):
@@ -202,19 +209,39 @@ class _Opened:
             for key in [key for key in waiting if keys[key] == number]:
                 yield from self._chain(key, pl.concat(waiting.pop(key)), lambda _: True)
 
-    def _chain(self, key: Key, rows: pl.DataFrame, wanted: Wanted) -> Iterator[building.Built]:
-        if not wanted(key):
-            self.turned_down = True
-            return
-        payload = building.Payload(
+    def _of_table(self, table: pl.DataFrame, wanted: Wanted) -> Iterator[building.Built]:
+        """The chains of a table that is a whole file."""
+        if self.reading.together:
+            keys = table.select(list(building.KEY)).unique(maintain_order=True)
+            chosen = pl.Series([wanted(_key(values)) for values in keys.iter_rows()], dtype=pl.Boolean)
+            if not chosen.all():
+                self.turned_down = True
+                mine = keys.filter(chosen)
+                table = table.join(mine, on=list(building.KEY), how="semi", nulls_equal=True, maintain_order="left")
+            if chosen.sum() > 1:
+                built = many.build(table, self._payload(frozenset()))
+                yield from map(building.Built, built.chains)
+                table = built.rest
+        for key, rows in _parts(table).items():
+            yield from self._chain(key, rows, wanted)
+
+    def _payload(self, beside: frozenset[date]) -> building.Payload:
+        """What is known of the file's rows besides themselves; ``beside`` are the sessions that other files tell."""
+        return building.Payload(
             self.format.source,
             self.file.calendar,
             self.format.delay,
             late=self.file.stamp_is_late,
             days=self.file.days,
-            beside=frozenset(self.reading.told.get((self.format.source, key[0]), ())),
+            beside=beside,
             now=self.reading.now,
         )
+
+    def _chain(self, key: Key, rows: pl.DataFrame, wanted: Wanted) -> Iterator[building.Built]:
+        if not wanted(key):
+            self.turned_down = True
+            return
+        payload = self._payload(frozenset(self.reading.told.get((self.format.source, key[0]), ())))
         built = building.build(rows, payload, self.findings)
         if built.chain is not None:
             yield built

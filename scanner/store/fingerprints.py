@@ -50,6 +50,15 @@ def fingerprint(chain: pl.DataFrame) -> str:
     return digest
 
 
+def together(fingerprints: Iterable[str]) -> str:
+    """The digest of a frame as one chain, from those of the chains in it: the words of all its rows, summed."""
+    sums = [0, 0]
+    for digest in fingerprints:
+        for lane, word in enumerate((digest[2:18], digest[18:])):
+            sums[lane] = (sums[lane] + int(word, 16)) % 2**64
+    return f"{_MARK}{sums[0]:016x}{sums[1]:016x}"
+
+
 def agrees(chain: pl.DataFrame, digest: str) -> bool:
     """Whether a digest, of this version or an earlier one, is that of a chain."""
     return digest == (fingerprint(chain) if digest.startswith(_MARK) else earlier_fingerprint(chain))

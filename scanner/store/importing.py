@@ -8,7 +8,7 @@ came and judged as one, whether they come together or later.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -19,6 +19,7 @@ import polars as pl
 from scanner.errors import SourceError
 from scanner.market import corporate_actions, corporate_events, parts
 from scanner.store.derive import Derived
+from scanner.store.fingerprints import KEY
 from scanner.store.store import RENAMES_FILE, Store
 
 
@@ -120,7 +121,8 @@ def import_chains(
 ) -> None:
     """Store recorded chains, then derive every session that is outdated, here or since an import that was cut off.
 
-    The callbacks tell how far it has come: each chain read, how many sessions are to be derived, each one derived.
+    Each chain is of one source and session, and may be of many names. The callbacks tell how far it has come: each
+    chain read, how many sessions are to be derived, each one derived.
     """
     taken: set[Path] = set()
     files: dict[tuple[str, str, date], set[Path]] = {}
@@ -131,7 +133,8 @@ def import_chains(
             if item.chain is not None:
                 chain = store.spellings.of(item.chain)
                 taken.add(item.path)
-                files.setdefault(_whose(chain), set()).add(item.path)
+                for whose in _whose(chain):
+                    files.setdefault(whose, set()).add(item.path)
                 _take(store, chain, report)
             elif item.path not in taken:
                 report.refused_files.append(item.path)
@@ -143,9 +146,9 @@ def import_chains(
         report.notes.update(_joined(derived, files))
 
 
-def _whose(chain: pl.DataFrame) -> tuple[str, str, date]:
-    source, underlying, session = chain.select("source", "underlying", "session_date").row(0)
-    return source, underlying, session
+def _whose(chain: pl.DataFrame) -> Iterator[tuple[str, str, date]]:
+    source, session = chain.select("source", "session_date").row(0)
+    return ((source, underlying, session) for underlying in chain["underlying"].unique())
 
 
 def _joined(derived: Iterable[Derived], files: dict[tuple[str, str, date], set[Path]]) -> Counter[str]:
@@ -165,8 +168,8 @@ def _joined(derived: Iterable[Derived], files: dict[tuple[str, str, date], set[P
 
 
 def _take(store: Store, chain: pl.DataFrame, report: ImportReport) -> None:
-    if store.snapshots.write_once(chain, "import"):
-        report.stored += 1
-        report.rows += chain.height
-    else:
-        report.known += 1
+    fresh = store.snapshots.write_once(chain, "import")
+    stored, given = (frame.select(KEY).unique().height for frame in (fresh, chain))
+    report.stored += stored
+    report.known += given - stored
+    report.rows += fresh.height

@@ -24,7 +24,7 @@ from scanner.market import chain as chain_module
 from scanner.market import parts
 from scanner.market.symbology import one_spelling, plain_ticker, written_alike
 from scanner.store.files import folder_name, from_folder_name, write_parquet
-from scanner.store.fingerprints import KEY, agrees, described, fingerprint, is_earlier
+from scanner.store.fingerprints import KEY, agrees, described, fingerprint, is_earlier, together
 
 log = logging.getLogger(__name__)
 
@@ -89,48 +89,53 @@ class Snapshots:
             path = self.path(str(source), session, scan_id)
             if path.exists():
                 raise StoreError(f"scan {scan_id} has already stored {source} {session} at {path}")
-            self._write_file(path, part)
+            self._write_file(path, part, described(part))
             written.append(path)
         return written
 
-    def write_once(self, chain: pl.DataFrame, name: str) -> bool:
-        """Store one recorded chain under a name and its fingerprint, unless it is stored already; whether it was not.
+    def write_once(self, chain: pl.DataFrame, name: str) -> pl.DataFrame:
+        """Store the recorded chains of one source and session that are not stored yet, in one file; returns those.
 
-        Raises StoreError where the file cannot be written.
+        The file has that name, and what tells its content, behind it. Raises StoreError where it cannot be written.
         """
-        if self.unheld(chain).is_empty():
-            return False
-        source, session, underlying, quoted = chain.select("source", "session_date", "underlying", "quote_time").row(0)
-        named = underlying[:_LONGEST_IN_NAME]
-        scan_id = f"{name}-{named}-{quoted:%Y%m%dT%H%M%SZ}-{fingerprint(chain)[-12:]}"
-        self._write_file(self.path(source, session, scan_id), chain)
-        return True
+        fresh, told = self._unheld(chain)
+        if fresh.is_empty():
+            return fresh
+        source, session, underlying, quoted = fresh.select("source", "session_date", "underlying", "quote_time").row(0)
+        named = underlying[:_LONGEST_IN_NAME] if len(told) == 1 else f"{len(told)} chains"
+        scan_id = f"{name}-{named}-{quoted:%Y%m%dT%H%M%SZ}-{together(told['fingerprint'])[-12:]}"
+        self._write_file(self.path(source, session, scan_id), fresh, told)
+        return fresh
 
     def unheld(self, chain: pl.DataFrame) -> pl.DataFrame:
         """The chains of a frame that are not stored yet, neither in one piece nor in parts.
 
         Stored are those of a file that is read again, and those of a market at rest.
         """
-        fresh = [
-            part.join(missing, on=KEY, how="semi", maintain_order="left")
-            for (source, session), part in chain.partition_by("source", "session_date", as_dict=True).items()
-            if not (missing := self._missing(str(source), session, part)).is_empty()
-        ]
+        parts = chain.partition_by("source", "session_date")
+        fresh = [missing for part in parts if not (missing := self._unheld(part)[0]).is_empty()]
         return pl.concat(fresh) if fresh else chain.clear()
 
-    def _missing(self, source: str, session: date, chain: pl.DataFrame) -> pl.DataFrame:
-        """``underlying quote_time`` of the chains of one session that are not stored yet."""
-        stored: dict[tuple[str, datetime], list[StoredChain]] = {}
-        for item in self.chains(source, session):
-            stored.setdefault((plain_ticker(item.underlying), item.quote_time), []).append(item)
+    def _unheld(self, chain: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """The chains of a frame of one source and session that are not stored yet, and their description."""
         told = described(chain)
-        moments = [stored.get((plain_ticker(name), quoted), []) for name, quoted in told.select(KEY).iter_rows()]
-        held = [
-            any(item.fingerprint == digest for item in items)
-            or (bool(items) and self._holds_otherwise(chain.filter(_is_chain(*key)), items))
-            for *key, digest, items in zip(*told.select(*KEY, "fingerprint"), moments, strict=True)
-        ]
-        return told.select(KEY).filter(~pl.Series(held, dtype=pl.Boolean))
+        missing = self._is_missing(chain, told)
+        if missing.all():
+            return chain, told
+        told = told.filter(missing)
+        return chain.join(told.select(KEY), on=KEY, how="semi", maintain_order="left"), told
+
+    def _is_missing(self, chain: pl.DataFrame, told: pl.DataFrame) -> pl.Series:
+        """Which of the chains described, all of one source and session, are not stored yet."""
+        stored: dict[tuple[str, datetime], list[StoredChain]] = {}
+        for item in self.chains(*chain.select("source", "session_date").row(0)):
+            stored.setdefault((plain_ticker(item.underlying), item.quote_time), []).append(item)
+        held = []
+        for *key, digest in told.select(*KEY, "fingerprint").iter_rows():
+            items = stored.get((plain_ticker(key[0]), key[1]), []) if stored else []
+            same = any(item.fingerprint == digest for item in items)
+            held.append(same or (bool(items) and self._holds_otherwise(chain.filter(_is_chain(*key)), items)))
+        return ~pl.Series(held, dtype=pl.Boolean)
 
     def _holds_otherwise(self, chain: pl.DataFrame, moment: list[StoredChain]) -> bool:
         """Whether one chain is stored with the digest of an earlier version, or in parts that end at its moment."""
@@ -153,8 +158,10 @@ class Snapshots:
         return self.folder / folder_name(source) / session.isoformat()
 
     @staticmethod
-    def _write_file(path: Path, chain: pl.DataFrame) -> None:
-        write_parquet(path, chain, row_group_size=_ROW_GROUP, metadata={_FOOTER_KEY: json.dumps(_described(chain))})
+    def _write_file(path: Path, chain: pl.DataFrame, told: pl.DataFrame) -> None:
+        """Write chains of one source and session, and beside them their description."""
+        footer = {_FOOTER_KEY: json.dumps(_footer(chain, told))}
+        write_parquet(path, chain, row_group_size=_ROW_GROUP, metadata=footer)
 
     def sources(self) -> list[str]:
         """Every source that has snapshots."""
@@ -324,16 +331,14 @@ def _is_chain(underlying: str, quoted: datetime) -> pl.Expr:
     return (pl.col("underlying") == underlying) & (pl.col("quote_time") == quoted)
 
 
-def _described(chain: pl.DataFrame) -> dict[str, Any]:
+def _footer(chain: pl.DataFrame, told: pl.DataFrame) -> dict[str, Any]:
     """What a footer says of a frame: one entry for each underlying and quote time."""
     source, session = chain.select("source", "session_date").row(0)
     return {
         "source": source,
         "session_date": session.isoformat(),
-        "fingerprint": fingerprint(chain),
-        "chains": [
-            [underlying, quoted.isoformat(), *said] for underlying, quoted, *said in described(chain).iter_rows()
-        ],
+        "fingerprint": together(told["fingerprint"]),
+        "chains": [[underlying, quoted.isoformat(), *said] for underlying, quoted, *said in told.iter_rows()],
     }
 
 

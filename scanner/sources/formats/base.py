@@ -66,6 +66,8 @@ class Refusal:
 class RecordedChain:
     """One chain of one session and quote time out of a file, with what was refused on the way to it.
 
+    Where chains are read together it may be of many names.
+
     ``chain`` obeys :mod:`scanner.market.chain` and is None where nothing could be taken: then ``refusals`` say why.
     ``perhaps`` are later sessions that it says it is of, though nothing in it traded then.
     """

@@ -108,7 +108,7 @@ def build(rows: pl.DataFrame, payload: Payload, findings: Findings) -> Built:
         notes.append(how)
     quote_time = stamped(quote_time, session, _first(rows, "underlying"), calendar, label=stated is not None)
     # A time that is stated is held against the clock as it is: before the open it becomes that of a close long past.
-    early = _not_yet(session, stated or quote_time, payload, timed=timed)
+    early = not_yet(session, stated or quote_time, payload, timed=timed)
     if early:
         findings.add(early, rows["line"][0], rows.height)
         return Built()
@@ -351,7 +351,7 @@ def _quote_time(
     return (moment if newest is None else max(moment, newest)), how
 
 
-def _not_yet(session: date, quote_time: datetime, payload: Payload, *, timed: bool) -> str:
+def not_yet(session: date, quote_time: datetime, payload: Payload, *, timed: bool) -> str:
     """Why a chain cannot be from where it says, as that has not come yet; empty where it has."""
     now, calendar = payload.now, payload.calendar
     if now is None or not calendar.is_covered(session):

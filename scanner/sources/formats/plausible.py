@@ -15,22 +15,24 @@ from scanner.sources.formats.base import Findings
 
 # FLEX options may be listed for fifteen years, which is longer than any other.
 LONGEST_YEARS = 15
+# Open interest is of the session, or of one in the year before it.
+OLDEST_DAYS = 366
 # No option is worth more than the dearer of its underlying and its strike; even the offers that nobody is meant to take
 # stay within a few times that.
-_TIMES_ITS_WORTH = 10.0
+TIMES_ITS_WORTH = 10.0
 _WHOLE_EXPIRY = 10
 # Within one chain the underlying does not double.
-_TIMES_THE_USUAL_SPOT = 2.0
-_PRICES = ("bid", "ask", "last")
+TIMES_THE_USUAL_SPOT = 2.0
+PRICES = ("bid", "ask", "last")
 # Three quarters of a chain's volatilities are above 300 % for a few names on a few days only; in percent they are above
 # 5. Where no prices tell, a few contracts far from the money are too few to say.
-_SELDOM_ABOVE, _NEVER_BELOW_IN_PERCENT, _FEWEST = 3.0, 5.0, 10
+SELDOM_ABOVE, NEVER_BELOW_IN_PERCENT, _FEWEST = 3.0, 5.0, 10
 # Percent are a hundred times the decimal; what the straddle tells is right to within a factor of two or three.
 _LIKE_PERCENT = (30.0, 300.0)
 _SHORTEST_DAYS = 5
 # A contract's volatility is of the size of those around it, its expiry's and the nine nearest strikes' among them: by a
 # quarter of them, for half a column may be written in percent. No wing is as steep as thirty times that.
-_BESIDE, _QUARTER, _FEWEST_BESIDE = 9, 0.25, 3
+_BESIDE, QUARTER, _FEWEST_BESIDE = 9, 0.25, 3
 
 
 def possible(rows: pl.DataFrame, session: date, calendar: Calendar, findings: Findings) -> pl.DataFrame:
@@ -60,7 +62,7 @@ def _dated(rows: pl.DataFrame, session: date, findings: Findings) -> pl.DataFram
     """Only rows whose open interest is said to be of the session or of one in the year before it, or of none."""
     if "oi_asof" not in rows.columns:
         return rows
-    known = pl.col("oi_asof").is_between(session - timedelta(days=366), session)
+    known = pl.col("oi_asof").is_between(session - timedelta(days=OLDEST_DAYS), session)
     what = f"has open interest of a day that is not in the year to the session {session}"
     return _refuse(rows, (~known).fill_null(value=False), "oi_asof", what, findings)
 
@@ -80,7 +82,7 @@ def _spots(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
     usual = rows["spot"].median()
     if not isinstance(usual, float):
         return rows
-    near = rows["spot"].is_between(usual / _TIMES_THE_USUAL_SPOT, usual * _TIMES_THE_USUAL_SPOT)
+    near = rows["spot"].is_between(usual / TIMES_THE_USUAL_SPOT, usual * TIMES_THE_USUAL_SPOT)
     strange = (~near).fill_null(value=False)
     if not strange.any():
         return rows
@@ -96,9 +98,9 @@ def _quotes(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
     What it could deliver is taken from its strike, the spot and the usual strike of the chain, the greatest of them, so
     that neither a spot nor a strike that is wrong costs a good quote.
     """
-    named = [name for name in _PRICES if name in rows.columns]
+    named = [name for name in PRICES if name in rows.columns]
     spot = pl.col("spot") if "spot" in rows.columns else pl.lit(None, dtype=pl.Float64)
-    most = _TIMES_ITS_WORTH * pl.max_horizontal("strike", spot, pl.col("strike").median())
+    most = TIMES_ITS_WORTH * pl.max_horizontal("strike", spot, pl.col("strike").median())
     for name in named:
         beyond = rows.select((pl.col(name) > most).fill_null(value=False)).to_series()
         if beyond.any():
@@ -116,18 +118,18 @@ def _vendor_volatility(rows: pl.DataFrame, session: date, findings: Findings) ->
     if "vendor_iv" not in rows.columns:
         return rows
     given = rows["vendor_iv"].drop_nulls()
-    usual = given.quantile(_QUARTER)
-    if usual is None or usual <= _SELDOM_ABOVE:
-        around = _around(rows, _QUARTER).list.max()
-        high = (rows["vendor_iv"] > _NEVER_BELOW_IN_PERCENT) & (rows["vendor_iv"] >= _LIKE_PERCENT[0] * around)
+    usual = given.quantile(QUARTER)
+    if usual is None or usual <= SELDOM_ABOVE:
+        around = _around(rows, QUARTER).list.max()
+        high = (rows["vendor_iv"] > NEVER_BELOW_IN_PERCENT) & (rows["vendor_iv"] >= _LIKE_PERCENT[0] * around)
         return _written_otherwise(rows, high, around, findings)
     ratio = _times_the_straddle(rows, session)
     if ratio is not None and _LIKE_PERCENT[0] <= ratio <= _LIKE_PERCENT[1]:
         findings.add(f"vendor_iv is in percent (three quarters of it above {usual:.4g}): read as such", None, 0)
-        around = _around(rows, 1 - _QUARTER).list.min()
-        low = (rows["vendor_iv"] < _NEVER_BELOW_IN_PERCENT) & (rows["vendor_iv"] * _LIKE_PERCENT[0] <= around)
+        around = _around(rows, 1 - QUARTER).list.min()
+        low = (rows["vendor_iv"] < NEVER_BELOW_IN_PERCENT) & (rows["vendor_iv"] * _LIKE_PERCENT[0] <= around)
         return _written_otherwise(rows, low, around, findings).with_columns(pl.col("vendor_iv") / 100)
-    if ratio is None and usual >= _NEVER_BELOW_IN_PERCENT and len(given) >= _FEWEST:
+    if ratio is None and usual >= NEVER_BELOW_IN_PERCENT and len(given) >= _FEWEST:
         reason = f"three quarters of vendor_iv are above {usual:.4g}, and no prices tell whether in percent; left out"
         findings.add(reason, rows["line"][0], len(given))
         return rows.with_columns(vendor_iv=pl.lit(None, dtype=pl.Float64))
@@ -170,7 +172,7 @@ def _times_the_straddle(rows: pl.DataFrame, session: date) -> float | None:
 
     Call and put together cost about 0.8 S sigma sqrt(T) where they cost the same (Brenner and Subrahmanyam, 1988).
     """
-    missing = [name for name in _PRICES if name not in rows.columns]
+    missing = [name for name in PRICES if name not in rows.columns]
     priced = rows.with_columns(pl.lit(None, dtype=pl.Float64).alias(name) for name in missing).with_columns(
         price=pl.when(pl.col("bid") > 0, pl.col("ask") >= pl.col("bid"))
         .then((pl.col("bid") + pl.col("ask")) / 2)

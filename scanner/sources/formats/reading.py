@@ -24,6 +24,8 @@ from scanner.sources.formats.base import Findings, UnreadableError
 
 BLOCK_BYTES = 8 * 1024 * 1024
 BATCH_ROWS = 500_000
+# A whole market at one moment is read in one piece.
+WHOLE_ROWS = 3_000_000
 # The largest chains there are take some 40 MB of JSON and two million values; read, a value takes a hundred bytes.
 LARGEST_JSON = 64 * 1024 * 1024
 MOST_JSON_VALUES = 3_000_000
@@ -202,7 +204,7 @@ def parquet_columns(path: Path) -> tuple[str, ...]:
 
 
 def parquet_batches(path: Path, names: Sequence[str], *, typed: bool) -> Iterator[pl.DataFrame]:
-    """A Parquet file in batches, its columns named ``names``, with ``line`` counting its rows from 1.
+    """A Parquet file, a large one in batches, its columns named ``names``, with ``line`` counting its rows from 1.
 
     Without ``typed`` every column is text, as in a CSV; what no text stands for is null then.
     """
@@ -211,7 +213,8 @@ def parquet_batches(path: Path, names: Sequence[str], *, typed: bool) -> Iterato
     first = 1
     try:
         with pyarrow.parquet.ParquetFile(path) as file:
-            for batch in file.iter_batches(BATCH_ROWS):
+            whole = file.metadata.num_rows <= WHOLE_ROWS
+            for batch in file.iter_batches(WHOLE_ROWS if whole else BATCH_ROWS):
                 batch.validate(full=True)  # text that is none would end the process, not the reading
                 table = pl.DataFrame(batch.rename_columns(list(names)))
                 if not typed:

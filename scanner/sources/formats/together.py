@@ -1,0 +1,147 @@
+"""Chains of many names at once: those of a table about which there is nothing to say.
+
+One name's rows are small, and building its chain costs the same whether it has ten rows or ten thousand; a whole market
+has thousands of names. So what :mod:`scanner.sources.formats.building` asks of each chain is asked here of all chains
+of a table together. Those that pass unchanged become one frame for each session and moment; a chain of which a single
+row is odd is left to be built by itself, with everything that is to be reported of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+
+from scanner.errors import ChainError
+from scanner.market import chain, products
+from scanner.market.parts import is_quoted, without_empty_quotes
+from scanner.sources.formats import building, plausible
+from scanner.sources.formats.building import KEY, Payload
+
+
+@dataclass(frozen=True)
+class Together:
+    """Finished chains, all names of a session and moment in one frame, and the rows of all other chains."""
+
+    chains: tuple[pl.DataFrame, ...]
+    rest: pl.DataFrame
+
+
+def build(rows: pl.DataFrame, payload: Payload) -> Together:
+    """The chains of a clean table (:func:`~scanner.sources.formats.building.keyed`) that can be built together.
+
+    Each is row for row what building it alone gives, with nothing to report.
+    """
+    told = _told(rows, payload)
+    if told.is_empty():
+        return Together((), rows)
+    chains: list[pl.DataFrame] = []
+    rest: list[pl.DataFrame] = []
+    of_key = rows.select(list(KEY)).join(told, on=list(KEY), how="left", nulls_equal=True, maintain_order="left")
+    odd = of_key["moment"].is_null()
+    if odd.any():
+        rest.append(rows.filter(odd))
+    moments = told.select("session_date", "moment").unique().sort("session_date", "moment")
+    for session, moment in moments.iter_rows():
+        if moments.height == 1 and not rest:
+            mine, dated = rows, of_key["open_interest_of"]
+        else:
+            chosen = (of_key["session_date"] == session) & (of_key["moment"] == moment)
+            chosen = chosen.fill_null(value=False)
+            mine, dated = rows.filter(chosen), of_key["open_interest_of"].filter(chosen)
+        built, left = _conformed(_completed(mine, dated, moment, payload), mine, payload)
+        chains += built
+        rest += left
+    return Together(tuple(chains), pl.concat(rest).sort("line") if rest else rows.clear())
+
+
+def _told(rows: pl.DataFrame, payload: Payload) -> pl.DataFrame:
+    """The keys of the chains that may be built together, each with its ``moment`` and ``open_interest_of``."""
+    usual = rows.group_by(list(KEY), maintain_order=True).agg(pl.all_horizontal(_nothing_odd(rows)).alias("_usual"))
+    usual = usual.filter(
+        pl.col("_usual"),
+        pl.col("session_date").is_not_null(),
+        pl.col("quote_time").is_not_null(),
+        pl.col("seen_at").is_null(),
+    ).drop("_usual")
+    indices = [name for name in usual["underlying"].unique() if products.index_roots(name)]
+    usual = usual.filter(~pl.col("underlying").is_in(indices))
+    times = usual.select("session_date", "quote_time").unique()
+    in_time = [
+        payload.calendar.is_covered(session) and not building.not_yet(session, quoted, payload, timed=True)
+        for session, quoted in times.iter_rows()
+    ]
+    asof = [building.open_interest_session(quoted, payload.calendar) for quoted in times["quote_time"]]
+    times = times.with_columns(pl.Series("open_interest_of", asof, dtype=pl.Date)).filter(
+        pl.Series(in_time, dtype=pl.Boolean)
+    )
+    usual = usual.join(times, on=["session_date", "quote_time"], maintain_order="left")
+    moments = [
+        building.stamped(quoted, session, name, payload.calendar, label=True)
+        for name, session, quoted in usual.select("underlying", "session_date", "quote_time").iter_rows()
+    ]
+    usual = usual.with_columns(pl.Series("moment", moments, dtype=chain.INSTANT))
+    # Two payloads from after the close describe one moment, and stay two chains.
+    return usual.filter(~pl.struct("underlying", "session_date", "moment").is_duplicated())
+
+
+def _nothing_odd(rows: pl.DataFrame) -> list[pl.Expr]:
+    """What :func:`~scanner.sources.formats.building.build` would have nothing to say of, as expressions of a group."""
+    session = pl.col("session_date").first()
+    last = pl.date(session.dt.year() + plausible.LONGEST_YEARS + 1, 12, 31)
+    usual = [(pl.col("expiry").min() >= session) & (pl.col("expiry").max() <= last)]
+    spot = pl.lit(None, dtype=pl.Float64)
+    if "oi_asof" in rows.columns:
+        usual.append(
+            pl.col("oi_asof")
+            .is_between(session - pl.duration(days=plausible.OLDEST_DAYS), session)
+            .all(ignore_nulls=True)
+        )
+    if "spot" in rows.columns:
+        spot, middle = pl.col("spot"), pl.col("spot").median()
+        most = middle * plausible.TIMES_THE_USUAL_SPOT
+        usual.append(spot.is_between(middle / plausible.TIMES_THE_USUAL_SPOT, most).all(ignore_nulls=True))
+    worth = plausible.TIMES_ITS_WORTH * pl.max_horizontal("strike", spot, pl.col("strike").median())
+    usual += [~(pl.col(name) > worth).any() for name in plausible.PRICES if name in rows.columns]
+    if "vendor_iv" in rows.columns:
+        given = pl.col("vendor_iv")
+        usual.append(
+            (given.max() <= plausible.NEVER_BELOW_IN_PERCENT).fill_null(value=True)
+            & (given.quantile(plausible.QUARTER) <= plausible.SELDOM_ABOVE).fill_null(value=True)
+        )
+    if {"bid", "ask"} <= set(rows.columns):
+        usual.append(is_quoted())
+    return usual
+
+
+def _completed(rows: pl.DataFrame, dated: pl.Series, moment: datetime, payload: Payload) -> pl.DataFrame:
+    """Rows of one session and moment with what building a chain adds to them."""
+    given = pl.coalesce("oi_asof", "_asof") if "oi_asof" in rows.columns else pl.col("_asof")
+    return (
+        without_empty_quotes(rows)
+        .with_columns(dated.alias("_asof"))
+        .with_columns(oi_asof=pl.when(pl.col("open_interest").is_not_null()).then(given))
+        .with_columns(
+            source=pl.lit(payload.source),
+            simulated=pl.lit(value=False),
+            quote_time=pl.lit(moment).cast(chain.INSTANT),
+        )
+    )
+
+
+def _conformed(
+    rows: pl.DataFrame, given: pl.DataFrame, payload: Payload
+) -> tuple[list[pl.DataFrame], list[pl.DataFrame]]:
+    """Rows as a chain, and the rows given that must be built by name: those of a name with a contract twice."""
+    try:
+        return [chain.conform(rows, payload.calendar)], []
+    except ChainError:
+        doubled = given["underlying"].filter(given["contract"].is_duplicated()).unique()
+        odd = given["underlying"].is_in(doubled.implode())
+        if not len(doubled) or odd.all():
+            return [], [given]
+    try:
+        return [chain.conform(rows.filter(~odd), payload.calendar)], [given.filter(odd)]
+    except ChainError:
+        return [], [given]
