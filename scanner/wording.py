@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 _YEAR = 250.0
 _LARGEST = 1_000.0
 _NONE = 0.5
 _MOST_TIMES = 100.0
+_BIG = ((1e12, "trillion"), (1e9, "billion"), (1e6, "million"))
+_RAREST = 15.0
+MISSING = "-"
 
 
 def lots(count: float) -> str:
@@ -30,6 +35,16 @@ def against(volume: float | None, usual: float | None) -> str:
     return f"usual {lots(usual)}" + ("" if volume is None else f" ({multiple(volume, usual)})")
 
 
+def quotient(volume: float, usual: float | None) -> str:
+    """The same where there is little room: ``11,128 / 101 = 110x``, ``4,442, usually none``."""
+    if usual is None:
+        return f"{volume:,.0f}"
+    if usual < _NONE:
+        return f"{volume:,.0f}, usually none"
+    times = multiple(volume, usual)
+    return f"{volume:,.0f} / {lots(usual)} {'' if times.startswith('>') else '= '}{times}"
+
+
 def money(dollars: float) -> str:
     """An amount in three figures at most: ``$31 M``, ``$4.9 k``, ``$850``."""
     for size, unit in ((1e9, " bn"), (1e6, " M"), (1e3, " k")):
@@ -47,3 +62,50 @@ def once(in_sessions: float) -> str:
         return f"about once in {in_sessions:.0f} sessions"
     times = min(1.0 / in_sessions, _MOST_TIMES) if in_sessions > 0 else _MOST_TIMES
     return "about once a session" if times < 1.5 else f"about {times:.0f} times a session"
+
+
+def price(dollars: float) -> str:
+    """What one share, or an option on one, costs: ``$232.30``."""
+    return f"${dollars:,.2f}"
+
+
+def number(value: float) -> str:
+    """A number as short as its size allows: 0.0041, 0.70, 53.6, 12,345."""
+    size = abs(value)
+    if isinstance(value, int) or size >= 100:
+        return f"{value:,.0f}"
+    if size >= 10:
+        return f"{value:.1f}"
+    return f"{value:.2f}" if size >= 0.1 or size == 0 else f"{value:.2g}"
+
+
+def percent(part: float, *, signed: bool = False, digits: int = 1) -> str:
+    """A part of a whole: ``13.0 %``; a change with its sign, ``+5.1 %``, but never ``-0.0 %``."""
+    return _hundredths(part, " %", signed=signed, digits=digits)
+
+
+def points(change: float) -> str:
+    """A change of a volatility: ``+0.7 points``."""
+    return _hundredths(change, " points", signed=True)
+
+
+def _hundredths(value: float, unit: str, *, signed: bool, digits: int = 1) -> str:
+    shown = round(value * 100, digits) + 0.0
+    return f"{shown:{'+' if signed and shown else ''},.{digits}f}{unit}"
+
+
+def chance(surprise: float) -> str:
+    """A surprise (-log10 of a chance) as odds: 4.2 is ``1 in 16,000``; above 1 in 10 it is nothing rare."""
+    if surprise >= _RAREST:
+        return "rarer than 1 in a quadrillion"
+    odds = 10.0**surprise
+    for size, word in _BIG:
+        if odds >= size:
+            return f"1 in {odds / size:.2g} {word}" if odds / size < 100 else f"1 in {odds / size:.0f} {word}"
+    digits = len(f"{odds:.0f}")
+    return f"1 in {round(odds, 2 - digits):,.0f}" if surprise >= 1.0 else "nothing rare"
+
+
+def day(when: date, beside: date) -> str:
+    """A day, with its year where that is not the one of the day it stands beside: ``12 Sep``, ``15 Jan 2027``."""
+    return f"{when.day} {when:%b}" + ("" if when.year == beside.year else f" {when.year}")

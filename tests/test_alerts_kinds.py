@@ -71,7 +71,7 @@ def test_more_volume_than_was_open_opens_and_else_the_past_of_such_volumes_tells
 
 def test_pennies_far_away_on_the_last_day_might_be_nothing() -> None:
     penny = row(mid=0.01, otm_pct=0.86, dte=1)
-    assert probably([penny], [])[1] == ("1 cent each", "86% out of the money", "expires tomorrow")
+    assert probably([penny], [])[1] == ("1 cent each", "86 % out of the money", "expires tomorrow")
     assert probably([row(days_to_earnings=20)], [])[1] == ("earnings before it expires",)
 
 
@@ -80,7 +80,7 @@ def test_what_might_be_nothing_is_said_where_it_is_true_of_every_contract_of_the
     assert probably([today, later], [])[1] == ("1 to 3 cents each",)
     assert probably([today, row(mid=2.0, dte=0, volume=3000)], [])[1] == ("expires today",)
     far, farther = row(otm_pct=0.4), row(otm_pct=0.8, volume=3000, days_to_earnings=20)
-    assert probably([farther, far], [])[1] == ("at least 40% out of the money",)
+    assert probably([farther, far], [])[1] == ("at least 40 % out of the money",)
 
 
 def test_sizes_are_equal_within_half_a_percent_and_from_a_hundred_lots_on() -> None:

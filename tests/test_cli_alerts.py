@@ -94,7 +94,7 @@ def test_one_alert_is_shown_with_its_evidence_history_and_outcome(store):
     listed = json.loads(run(alerts.app, "--store", store, "--format", "json"))
     alert_id = listed["alerts"][0]["alert_id"]
     text = run(alerts.app, "show", alert_id[:8], "--store", store, "--no-color")
-    for part in (alert_id, "open_interest", "ongoing", "confirmed", "36,880", "2025-09-04 11:00 EDT"):
+    for part in (alert_id, "open interest", "ongoing", "confirmed", "36,880", "2025-09-04 11:00 EDT"):
         assert part in text
 
 

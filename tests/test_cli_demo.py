@@ -109,4 +109,4 @@ def test_the_table_says_simulated_around_each_scan_and_what_to_run_next(demo):
 
 def test_the_page_is_named_and_tells_the_same(demo):
     assert "The report, a page for a browser, is in scanner-demo-report.html" in demo.printed
-    assert (demo.page.count("SIMULATED MARKET"), demo.page.count("NVDA 130 put 2024-06-21")) >= (1, 1)
+    assert (demo.page.count("SIMULATED MARKET"), demo.page.count("NVDA 130 put, 21 Jun")) >= (1, 1)

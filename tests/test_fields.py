@@ -124,7 +124,7 @@ def test_a_split_changes_prices_of_shares_and_counts_of_contracts_but_no_sum_of_
 
 def test_a_person_reads_a_name_or_its_title() -> None:
     known = fields.of("contract")
-    assert (known["volume_oi"].title, known["volume_surprise_3"].title) == ("volume oi", "over 3 sessions")
+    assert (known["volume_oi"].title, known["volume_surprise_3"].title) == ("volume / open interest", "over 3 sessions")
 
 
 def test_whatever_alerts_and_tables_show_by_name_is_a_field() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -265,3 +265,30 @@ def test_a_change_of_iv30_over_a_gap_is_no_change_to_learn_from() -> None:
     assert whole is not None
     assert narrow > whole
     assert surprise(list(range(29)), 1.0) is None
+
+
+@pytest.mark.parametrize("missing", [None, 3, 5])
+def test_a_week_is_five_sessions_of_the_exchange_and_needs_the_one_at_its_other_end(
+    store: Store, missing: int | None
+) -> None:
+    for number, day in enumerate(DAYS[:8]):
+        if number != missing:
+            store.snapshots.write(built_chain(day, expiries=EXPIRIES, spot=100.0 + 0.1 * number), f"{day}")
+    store.catch_up()
+    chain = built_chain(DAYS[8], expiries=EXPIRIES, spot=101.0)
+    known = KnownBefore(store.history.panel("test", ["ABC"], DAYS[8]))
+    row = measure(chain, known, calendar.session_close(DAYS[8])).frames["underlying"].row(0, named=True)
+    assert row["spot_change_5"] == (None if missing == 3 else pytest.approx(101 / 100.3 - 1))
+
+
+def test_the_back_end_is_compared_with_its_mean_of_twenty_sessions(store: Store) -> None:
+    for number, day in enumerate(DAYS[:20]):
+        store.snapshots.write(built_chain(day, expiries=EXPIRIES, volume=10 + number), f"{day}")
+    store.catch_up()
+    chain = built_chain(DAYS[20], expiries=(date(2026, 7, 17), date(2026, 8, 21)), volume=30)
+    known = KnownBefore(store.history.panel("test", ["ABC"], DAYS[20]))
+    row = measure(chain, known, calendar.session_close(DAYS[20])).frames["underlying"].row(0, named=True)
+    # Ten contracts an expiry; June's lies beyond 14 days up to 21 May, the fifteenth of the sessions.
+    assert DAYS[14] + timedelta(days=15) == EXPIRIES[0]
+    before = [10 * (10 + number) * (2 if number <= 14 else 1) for number in range(20)]
+    assert row["back_volume_ratio_20"] == pytest.approx(2 * 10 * 30 / (sum(before) / 20))

@@ -90,7 +90,7 @@ TOLD = {"once_in_sessions": 95.0, "premium": 31_200_000.0, "may_be": ("2 cents e
 def test_the_page_tells_what_was_flagged_how_rare_it_is_and_what_became_of_earlier_alerts():
     text = re.sub(r"\s+", " ", Reader(page_of(alert(**TOLD))).text)
     for told in (
-        "GOOG 235 call 2025-09-12",
+        "GOOG 235 call, 12 Sep",
         "48,210 traded usual 900 (54x) beside",
         "1 in 16 million",
         "about once in 95 sessions on this watchlist, $31 M",
@@ -102,7 +102,7 @@ def test_the_page_tells_what_was_flagged_how_rare_it_is_and_what_became_of_earli
         "3.10 drifts",
         "call-buildup 8 3 2 1 2 60% 25%",
         "$232.30",
-        "31.0%",
+        "31.0 %",
     ):
         assert told in text
 

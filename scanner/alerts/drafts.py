@@ -31,6 +31,13 @@ from scanner.severity import Severity
 # What is kept with every alert, so that it can be read, listed and confirmed on its own.
 CONTEXT = (*MARKET, "history_sessions", "multi_leg_suspect", "roll_suspect")
 _OF_UNDERLYING = ("spot", "put_call_volume")
+# What is kept of the name beside an alert.
+OF_NAME = (
+    "spot_change", "spot_change_5", "iv30", "iv30_change", "iv30_change_surprise", "put_call_volume",
+    "put_call_volume_prev", "put_call_surprise", "back_end_surprise", "back_volume_ratio_20", "volume_ratio_20",
+    "zero_dte_share", "next_earnings", "days_to_earnings",
+)  # fmt: skip
+_OF_CONTRACT = ("days_to_ex_date", "strike_volume_share", "volume_share")
 # ``high`` asks for as many stars, and for money that comes in fewer than one session of ten.
 RARE_STARS, RARE_MONEY = 4, 1.0
 
@@ -100,6 +107,7 @@ def _draft(
         premium_surprise=money,
         kind=Kind.unknown if story is None else story.kind,
         may_be=() if story is None else story.may_be,
+        context=_around(looked, surroundings.underlying(name)),
     )
     return Draft(
         Key(rule.id, finding["identity"], scan.simulated),
@@ -150,6 +158,14 @@ def _evidence(looked: Looked, underlying: Row) -> dict[str, Any]:
     if expected is not None and expected < LEAST_EXPECTED and "volume_multiple" in evidence:
         evidence["volume_multiple"] = None
     return evidence
+
+
+def _around(looked: Looked, underlying: Row) -> dict[str, Any]:
+    """What went on in the name, as far as it is known, and the story as a whole."""
+    found = {name: plain(underlying.get(name)) for name in OF_NAME}
+    found |= {name: plain(looked.row[name]) for name in _OF_CONTRACT if name in looked.row}
+    told = {name: value for name, value in found.items() if value is not None}
+    return told if looked.story is None else told | {"story": dict(looked.story.told)}
 
 
 def _context(looked: Looked, underlying: Row) -> Iterator[tuple[str, Any]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from scanner import wording
 from scanner.alerts.model import Kind
 from scanner.alerts.surroundings import Row
 
@@ -87,7 +88,7 @@ def _plain_reasons(members: Sequence[Row]) -> Iterator[str]:
         low, high = f"{prices[0] * 100:.0f}", f"{prices[-1] * 100:.0f}"
         yield f"{high} cent{'' if high == '1' else 's'} each" if low == high else f"{low} to {high} cents each"
     if distances and distances[0] >= _FAR:
-        low, high = f"{distances[0]:.0%}", f"{distances[-1]:.0%}"
+        low, high = (wording.percent(distance, digits=0) for distance in (distances[0], distances[-1]))
         yield f"{low} out of the money" if low == high else f"at least {low} out of the money"
     if all(left is not None and left <= 0 for left in days):
         yield "expires today"

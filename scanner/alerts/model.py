@@ -162,7 +162,8 @@ class Alert:
     it. ``evidence`` holds the rule's own fields first, then the market around them. ``once_in_sessions`` is in how many
     sessions as much comes once on this watchlist (None: not known yet), ``discovery`` whether it stands out among all
     that was looked at; ``premium`` (dollars) and ``premium_surprise`` are those of the whole story, which ``kind`` says
-    what it probably is, and ``may_be`` why it might be nothing.
+    what it probably is, and ``may_be`` why it might be nothing. ``context`` is what went on in the name meanwhile, by
+    the names of its fields, and as ``story`` the contracts that are told together (:mod:`scanner.alerts.story`).
     """
 
     alert_id: str
@@ -196,6 +197,7 @@ class Alert:
     premium_surprise: float | None = None
     kind: Kind = Kind.unknown
     may_be: tuple[str, ...] = ()
+    context: Mapping[str, Any] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """The ALERT object of the document: plain JSON values only, in their fixed order."""
@@ -231,6 +233,7 @@ class Alert:
             "premium_surprise": plain(self.premium_surprise),
             "kind": self.kind.value,
             "may_be": list(self.may_be),
+            "context": plain(self.context),
         }
 
     @classmethod
@@ -268,6 +271,7 @@ class Alert:
             premium_surprise=values.get("premium_surprise"),
             kind=Kind(values.get("kind", Kind.unknown)),
             may_be=tuple(values.get("may_be", ())),
+            context=dict(values.get("context", {})),
         )
 
     @property

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from scanner.alerts.kinds import probably
 from scanner.alerts.model import Kind, plain
@@ -18,7 +19,8 @@ NAMED = 5
 class Story:
     """What a scan shows of one happening: its contracts, the rarest first, and all they traded.
 
-    ``once_in_sessions`` is that of the rarest; None while nothing can be said of how often as much comes.
+    ``once_in_sessions`` is that of the rarest; None while nothing can be said of how often as much comes. ``told`` is
+    what all of it is told with (:func:`_told`).
     """
 
     name: str
@@ -29,6 +31,7 @@ class Story:
     premium_surprise: float | None
     kind: Kind
     may_be: tuple[str, ...]
+    told: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, name: str, rows: Sequence[Row], legs: Sequence[Row]) -> Story:
@@ -44,6 +47,7 @@ class Story:
             plain(rows[0].get("premium_surprise")),
             kind,
             may_be,
+            _told(rows),
         )
 
 
@@ -51,3 +55,25 @@ def _lots(row: Row) -> int:
     """What a contract's place speaks of: the lots of today, of a build-up those of five sessions."""
     lots: int = row["volume_5"] if row.get("family") == BUILD_UP else row["volume"]
     return lots
+
+
+def _told(rows: Sequence[Row]) -> dict[str, Any]:
+    """A story as a whole, in plain values: how many ``contracts``, their ``roots``, ``rights``, first and last
+    ``strikes`` and ``expiries``, and what they ``traded`` in so many ``sessions`` where so much is ``usual`` (null
+    where that is not known of each)."""
+    window = all(row.get("family") == BUILD_UP and row.get("volume_usual_5") is not None for row in rows)
+    usual = [row.get("volume_usual_5" if window else "volume_expected") for row in rows]
+    strikes, expiries = [row["strike"] for row in rows], [row["expiry"] for row in rows]
+    told: dict[str, Any] = plain(
+        {
+            "contracts": len(rows),
+            "roots": sorted({row["root"] for row in rows}),
+            "rights": "".join(sorted({row["right"] for row in rows})),
+            "strikes": [min(strikes), max(strikes)],
+            "expiries": [min(expiries), max(expiries)],
+            "sessions": 5 if window else 1,
+            "traded": sum(row["volume_5" if window else "volume"] for row in rows),
+            "usual": None if None in usual else sum(usual),
+        }
+    )
+    return told

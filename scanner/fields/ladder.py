@@ -20,7 +20,7 @@ ROWS: tuple[Field, ...] = (
     _row.integer("strikes", Unit.counted, "strikes in the run", low=2),
     _row.contracts("volume", "volume of the run", missing.VOLUME),
     _row.contracts("open_interest", "open interest of the run", missing.OPEN_INTEREST, baseline=True),
-    _row.surprise("ladder_surprise", "of the run found by scanning all runs", missing.SCORE),
-    _row.false_discovery_rate("ladder_q", "false-discovery rate of the scan if this and all rarer runs are flagged", missing.SCORE),
-    _row.share("volume_share", "volume of the run, of the expiry's contracts of the same right", missing.VOLUME),
+    _row.surprise("ladder_surprise", "of the run found by scanning all runs", missing.SCORE, title="chance of the run"),
+    _row.false_discovery_rate("ladder_q", "false-discovery rate of the scan if this and all rarer runs are flagged", missing.SCORE, title="false discoveries if flagged"),
+    _row.share("volume_share", "volume of the run, of the expiry's contracts of the same right", missing.VOLUME, title="share of that side"),
 )  # fmt: skip

@@ -9,6 +9,8 @@ from typing import Any
 
 import polars as pl
 
+from scanner import wording
+
 
 class Kind(StrEnum):
     """What kind of value a field holds; decides which comparisons make sense."""
@@ -115,6 +117,20 @@ class Field:
         """Whether arithmetic and ordering by size make sense."""
         return self.kind in (Kind.number, Kind.integer)
 
+    def say(self, value: Any) -> str:
+        """A value as a person reads it: in its unit, a change with its sign; what is missing is ``-``."""
+        if value is None or isinstance(value, bool):
+            return wording.MISSING if value is None else ("yes" if value else "no")
+        if not isinstance(value, int | float):
+            return str(value)
+        if self.part:
+            return wording.percent(value, signed=self.low < 0)
+        if self.unit is Unit.volatility:
+            return wording.points(value) if self.low < 0 else wording.percent(value)
+        if self.unit is Unit.dollars:
+            return wording.price(value) if self.on_split is OnSplit.price else wording.money(value)
+        return wording.chance(value) if self.unit is Unit.surprise else wording.number(value)
+
     @property
     def dtype(self) -> pl.DataType:
         """The polars dtype in which rules see it: enums are strings, all integers 64 bits wide."""
@@ -195,9 +211,9 @@ class Rows:
         """How rare something is, calibrated: minus the decimal logarithm of its chance."""
         return self.number(name, Unit.surprise, meaning, null, low=0, high=20, calibrated=True, **more)
 
-    def false_discovery_rate(self, name: str, meaning: str, null: str) -> Field:
+    def false_discovery_rate(self, name: str, meaning: str, null: str, **more: Any) -> Field:
         """Of the findings up to this one, the share that are false ones."""
-        return self.number(name, Unit.chance, meaning, null, low=0, high=1, calibrated=True)
+        return self.number(name, Unit.chance, meaning, null, low=0, high=1, calibrated=True, **more)
 
     def _row(self, name: str, kind: Kind, unit: Unit, meaning: str, null: str, **more: Any) -> Field:
         return Field(self.scope, name, kind, unit, meaning, null, from_chain=self.from_chain, **more)

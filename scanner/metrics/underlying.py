@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 NEAR_DAYS = 14
 _RANK_SESSIONS = 252
 _RANK_LEAST = 60  # a rank among fewer sessions says little about a year
+_WEEK = 5
 _RETURNS = 20
 _RETURNS_LEAST = 15
 # Good sessions that a mean over the last 5 and 20 needs: one gap, or five, do not silence it.
@@ -109,6 +110,7 @@ def _top_strike(contracts: pl.DataFrame) -> pl.DataFrame:
 
 def _against_history(today: pl.DataFrame, panel: Panel, session: date) -> pl.DataFrame:
     past = past_sessions.beside_today(remembered(panel.underlying_sessions), today, panel.calendar)
+    week_before = past.filter(pl.col("back") == _WEEK).select("underlying", _spot_5="spot")
     before = past.filter(pl.col("back") == 1).select(
         "underlying",
         put_call_volume_prev="put_call_volume",
@@ -118,6 +120,7 @@ def _against_history(today: pl.DataFrame, panel: Panel, session: date) -> pl.Dat
     )
     joined = (
         today.join(before, on="underlying", how="left", maintain_order="left")
+        .join(week_before, on="underlying", how="left", maintain_order="left")
         .join(_history(today, past), on="underlying", how="left", maintain_order="left")
         .join(realised_volatility(panel, session), on="underlying", how="left", maintain_order="left")
     )
@@ -125,12 +128,14 @@ def _against_history(today: pl.DataFrame, panel: Panel, session: date) -> pl.Dat
         pl.col("history_sessions").fill_null(0),
         put_call_volume_change=pl.col("put_call_volume") - pl.col("put_call_volume_prev"),
         spot_change=pl.col("spot") / pl.col("_spot") - 1,
+        spot_change_5=pl.col("spot") / pl.col("_spot_5") - 1,
         iv30_change=pl.col("iv30") - pl.col("_iv30"),
         skew_change=pl.col("skew_25d") - pl.col("_skew"),
         volume_ratio_5=ratio("volume", "_mean_5"),
         volume_ratio_20=ratio("volume", "_mean_20"),
+        back_volume_ratio_20=ratio("back_volume", "_back_mean_20"),
         iv_hv_ratio=ratio("iv30", "hv_20"),
-    ).drop("_spot", "_iv30", "_skew", "_mean_5", "_mean_20")
+    ).drop("_spot", "_spot_5", "_iv30", "_skew", "_mean_5", "_mean_20", "_back_mean_20")
 
 
 def _history(today: pl.DataFrame, past: pl.DataFrame) -> pl.DataFrame:
@@ -140,13 +145,14 @@ def _history(today: pl.DataFrame, past: pl.DataFrame) -> pl.DataFrame:
     enough = known.len() >= _RANK_LEAST
     span = known.max() - known.min()
     return (
-        past.select("underlying", "back", past_iv30="iv30", past_volume=volume)
+        past.select("underlying", "back", past_iv30="iv30", past_volume=volume, past_back="back_volume")
         .join(today.select("underlying", "iv30"), on="underlying", how="inner", maintain_order="left")
         .group_by("underlying", maintain_order=True)
         .agg(
             history_sessions=pl.col("past_volume").count().cast(pl.Int64),
             _mean_5=mean_of_last(5, pl.col("past_volume")),
             _mean_20=mean_of_last(20, pl.col("past_volume")),
+            _back_mean_20=mean_of_last(20, pl.col("past_back")),
             iv_rank_252=pl.when(enough & (span > 0)).then(((pl.col("iv30").first() - known.min()) / span).clip(0, 1)),
             iv_percentile_252=pl.when(enough & pl.col("iv30").first().is_not_null()).then(
                 (known < pl.col("iv30").first()).mean()

@@ -6,8 +6,8 @@ import math
 from collections.abc import Collection, Iterator, Sequence
 from itertools import groupby
 
+from scanner import wording
 from scanner.activity.record import LIST, MAIN, Level
-from scanner.outputs import numbers
 from scanner.outputs.text import printable
 
 
@@ -43,7 +43,7 @@ def stated(level: Level) -> str:
 
 def often(channel: str, rate: float) -> str:
     """A frequency of a channel in its own words."""
-    return f"{rate:.3g} a session" if channel == LIST else numbers.chance(-math.log10(rate))
+    return f"{rate:.3g} a session" if channel == LIST else wording.chance(-math.log10(rate))
 
 
 def channels_of(scope: str, names: Collection[str]) -> set[str]:

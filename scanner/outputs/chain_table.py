@@ -13,9 +13,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from scanner import fields
+from scanner import fields, wording
 from scanner.alerts.model import plain
-from scanner.outputs import numbers
 from scanner.outputs.delimited import csv_document
 from scanner.outputs.document import to_json
 from scanner.outputs.terminal import counted, new_york, say
@@ -129,7 +128,7 @@ def _heading(group: pl.DataFrame, simulated: bool) -> Text:
     first = group.row(0, named=True)
     underlying, root, expiry = first["underlying"], first["root"], first["expiry"]
     named = printable(underlying if root == underlying else f"{underlying} ({root})")
-    spot = _MISSING if first["spot"] is None else numbers.money(first["spot"])
+    spot = _MISSING if first["spot"] is None else wording.price(first["spot"])
     label = "  SIMULATED" if simulated else ""
     return Text(f"{named} {spot}  expiry {expiry}, {counted(first['dte'], 'day')}{label}", style="bold")
 
@@ -167,5 +166,5 @@ def _cell(row: dict[str, Any], column: _Shown) -> str:
     if value is None:
         return _MISSING
     if column.name == "volume_surprise":
-        return numbers.chance(value)
+        return wording.chance(value)
     return format(value, column.form)

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from scanner.alerts.model import Alert, ScanMeta, Status
 from scanner.market.calendar import NEW_YORK
-from scanner.outputs import terminal
+from scanner.outputs import alert_lines, terminal
 from scanner.outputs.result import ScanResult
 from scanner.severity import Severity
 
@@ -36,7 +36,7 @@ class News:
         """Print what a scan has to tell: its news of ``min_severity`` or above, at most ``limit``, and a line."""
         told = news_of(result.alerts, min_severity)
         shown = told[:limit]
-        terminal.print_alerts(shown, to)
+        alert_lines.print_alerts(shown, to)
         terminal.say(Text(line(result, min_severity, len(told) - len(shown)), style="bold" if told else ""), to)
         for sentence in self._unsaid(result):
             terminal.say(sentence, to)

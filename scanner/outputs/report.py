@@ -19,7 +19,7 @@ from scanner.activity.record import MAIN, Level, tier_words
 from scanner.alerts.confirmation import RuleScore
 from scanner.alerts.model import Alert, NotJudged, plain
 from scanner.alerts.stories import NARROW
-from scanner.outputs import calibration, charts, numbers, terminal
+from scanner.outputs import calibration, charts, numbers, sentence, terminal
 from scanner.outputs.result import ScanResult
 from scanner.outputs.text import printable
 from scanner.severity import Severity
@@ -136,17 +136,17 @@ def _card(alert: Alert, contracts: pl.DataFrame | None) -> dict[str, Any]:
         "severity": alert.severity.value,
         "stars": alert.stars,
         "score": None if alert.score is None else f"{alert.score:.0f}",
-        "subject": terminal.subject(alert),
+        "subject": sentence.about(alert),
         "title": printable(alert.title),
         "rule": printable(alert.rule_id),
         "message": printable(alert.message),
         "status": alert.status.value,
         "confirmation": alert.confirmation.value,
         "facts": list(_facts(evidence)) if alert.scope in NARROW else [],
-        "rare": None if surprise is None else numbers.chance(surprise),
+        "rare": None if surprise is None else wording.chance(surprise),
         "once": None if alert.once_in_sessions is None else wording.once(alert.once_in_sessions),
         "money": None if alert.premium is None else wording.money(alert.premium),
-        "drivers": [terminal.contract_words(name) for name in drivers] if len(drivers) > 1 else [],
+        "drivers": [sentence.contract(name, alert.session_date) for name in drivers] if len(drivers) > 1 else [],
         "may_be": printable("; ".join(alert.may_be)),
         "rests_on": terminal.rests_on(alert),
         "seen": f"{terminal.new_york(alert.first_seen)} to {terminal.new_york(alert.last_seen)}",
@@ -164,7 +164,7 @@ def _facts(evidence: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """The figures of a card's headline: those of volume, where the alert is about volume."""
     volume, usual = evidence.get("volume"), evidence.get("volume_expected")
     if volume is not None:
-        yield "traded", numbers.number(volume)
+        yield "traded", wording.number(volume)
     if volume is not None and usual is not None:
         yield "beside", wording.against(volume, usual)
 

@@ -14,7 +14,7 @@ from scanner.activity.record import Level
 from scanner.alerts.confirmation import RuleScore
 from scanner.alerts.flagged import Flagged
 from scanner.alerts.model import Alert, plain
-from scanner.outputs import calibration, numbers, terminal
+from scanner.outputs import alert_lines, calibration, numbers, sentence, terminal
 from scanner.outputs.delimited import csv_document
 from scanner.outputs.document import SCHEMA, to_json
 from scanner.outputs.text import printable
@@ -55,7 +55,7 @@ def print_list(alerts: Sequence[Alert], to: Console) -> None:
         return
     for session in dict.fromkeys(alert.session_date for alert in alerts):
         to.print(Text(f"Session {session}", style="bold"))
-        terminal.print_alerts([alert for alert in alerts if alert.session_date == session], to)
+        alert_lines.print_alerts([alert for alert in alerts if alert.session_date == session], to)
     terminal.print_next_step(alerts, to)
 
 
@@ -103,9 +103,15 @@ def _confirmation(item: Flagged) -> dict[str, Any]:
 
 def print_story(story: Story, to: Console) -> None:
     """Print one alert: its table, its evidence, its history, and what the open interest said."""
-    terminal.print_banner(story.alert.simulated, to)
-    terminal.print_alerts([story.alert], to)
-    to.print(_facts(story.alert))
+    alert = story.alert
+    terminal.print_banner(alert.simulated, to)
+    for part in alert_lines.lines(alert, to.width, plain=to.options.ascii_only, whole=True):
+        terminal.say(part, to)
+    to.print()
+    for told in sentence.story(alert):
+        terminal.say(told, to)
+    to.print()
+    to.print(_facts(alert))
     to.print()
     to.print(_evidence(story.alert))
     to.print()
@@ -161,7 +167,8 @@ def _evidence(alert: Alert) -> Table:
     table = terminal.plain_table("Evidence", "Value")
     for name, value in alert.evidence.items():
         if name != "uncalibrated":
-            table.add_row(Text(printable(name)), Text(printable(numbers.with_unit(alert.scope, name, value))))
+            told = printable(numbers.title(alert.scope, name))
+            table.add_row(Text(told), Text(printable(numbers.with_unit(alert.scope, name, value))))
     return table
 
 

@@ -15,53 +15,24 @@ from datetime import datetime
 from pathlib import Path
 from typing import TextIO
 
-from rich.box import ASCII2, SIMPLE_HEAD
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from scanner import wording
-from scanner.alerts.model import Alert, NotJudged, ScanMeta, Status
+from scanner.alerts.model import Alert, NotJudged, ScanMeta
 from scanner.errors import ScanProblem
-from scanner.market import symbology
 from scanner.market.calendar import NEW_YORK
-from scanner.outputs import numbers
+from scanner.outputs import alert_lines
 from scanner.outputs.files import write_text
 from scanner.outputs.result import ScanResult
 from scanner.outputs.text import printable, printable_lines
 from scanner.severity import Severity
 
-_STYLES = {
-    Severity.critical: "bold white on red",
-    Severity.high: "bold red",
-    Severity.notice: "yellow",
-    Severity.info: "cyan",
-}
-_SHORT_ID = 8
 _PAGE_WIDTH = 120
 _REASONS_SHOWN = 6
 _DRIVERS_SHOWN = 5
-_EVIDENCE_SHOWN = 4
 _NO_VALUE = "no value for "
-# A chance of 1 in 100 is the first star.
-_SURPRISING = 2.0
-# Told in a line of their own, or beside what an alert is about.
-_VOLUME = frozenset(
-    {"volume", "volume_expected", "volume_multiple", "volume_surprise", "combined_surprise", "volume_q"}
-)
-_BESIDE = frozenset(
-    {
-        "dte",
-        "spot",
-        "history_sessions",
-        "first_strike",
-        "last_strike",
-        "once_in_sessions",
-        "premium",
-        "premium_surprise",
-    }
-)
 
 
 class _SafeConsole(Console):
@@ -116,34 +87,12 @@ def print_result(
     shown = result.at_least(min_severity)[:limit]
     print_banner(result.scan.simulated, to)
     say(_heading(result.scan), to)
-    print_alerts(shown, to)
+    alert_lines.print_alerts(shown, to)
     for line in _summary(result, len(shown), min_severity):
         say(line, to)
     if kept:
         print_next_step(shown, to)
     print_banner(result.scan.simulated, to)
-
-
-def print_alerts(alerts: Sequence[Alert], to: Console) -> None:
-    """Print alerts as a table: what, how far off, why; what several rules say of one thing stands together."""
-    if not alerts:
-        return
-    plain_glyphs = to.options.ascii_only
-    table = Table(
-        box=ASCII2 if plain_glyphs else SIMPLE_HEAD, show_lines=False, expand=False, padding=(0, 1), pad_edge=False
-    )
-    table.add_column("Severity", no_wrap=True)
-    table.add_column("What", max_width=27)
-    table.add_column("How far off", max_width=28)
-    table.add_column("Why", ratio=1)
-    subjects: dict[tuple[object, ...], list[Alert]] = {}
-    for alert in alerts:
-        subjects.setdefault(alert.subject, []).append(alert)
-    for position, (first, *others) in enumerate(subjects.values()):
-        if position:
-            table.add_row()
-        table.add_row(_severity(first, plain_glyphs), _what(first), _how_far(first), _why(first, others))
-    to.print(table)
 
 
 def say(sentence: Text | str, to: Console) -> None:
@@ -160,7 +109,7 @@ def print_banner(simulated: bool, to: Console) -> None:
 def print_next_step(alerts: Sequence[Alert], to: Console) -> None:
     """Say how to learn more about the strongest alert."""
     if alerts:
-        to.print(Text(f"Next: scanner alerts show {alerts[0].alert_id[:_SHORT_ID]}", style="dim"))
+        to.print(Text(f"Next: scanner alerts show {alerts[0].alert_id[: alert_lines.SHORT_ID]}", style="dim"))
 
 
 def plain_table(*headings: str, whole: Collection[str] = ()) -> Table:
@@ -189,111 +138,6 @@ def counted(count: int, noun: str) -> str:
 def new_york(instant: datetime) -> str:
     """An instant as New York's clock shows it: ``2025-09-05 16:00 EDT``."""
     return instant.astimezone(NEW_YORK).strftime("%Y-%m-%d %H:%M %Z")
-
-
-def _severity(alert: Alert, plain_glyphs: bool) -> Text:
-    text = Text(alert.severity.value.upper(), style="dim" if alert.status is Status.closed else _STYLES[alert.severity])
-    if alert.stars is not None:
-        text.append(
-            "\n" + ("*" if plain_glyphs else "★") * alert.stars, style="not bold not reverse default on default"
-        )
-    if alert.score is not None:
-        text.append(f"\n{alert.score:.0f}/100", style="not bold default on default")
-    return text
-
-
-def subject(alert: Alert) -> str:
-    """What an alert is about, in a few words: ``GOOG 235 call 2025-09-12``."""
-    if alert.contract is not None:
-        return contract_words(alert.contract)
-    parts = [printable(alert.underlying or "market")]
-    first, last = alert.evidence.get("first_strike"), alert.evidence.get("last_strike")
-    if alert.strike is not None:
-        parts.append(f"{alert.strike:g}")
-    elif first is not None and last is not None:
-        parts.append(f"{first:g}-{last:g}")
-    if alert.right is not None:
-        parts.append("call" if alert.right == "C" else "put")
-    if alert.expiry is not None:
-        parts.append(alert.expiry.isoformat())
-    return " ".join(parts)
-
-
-def contract_words(symbol: str) -> str:
-    """A contract symbol in words, ``NVDA 130 put 2024-06-21``; whatever else it is, as it stands."""
-    try:
-        contract = symbology.parse_osi(symbol)
-    except ValueError:
-        return printable(symbol)
-    right = "call" if contract.right == "C" else "put"
-    return f"{contract.root} {contract.strike:g} {right} {contract.expiry}"
-
-
-def _what(alert: Alert) -> Text:
-    text = Text(subject(alert), style="bold")
-    dte = alert.evidence.get("dte")
-    state = alert.status.value if not isinstance(dte, int) else f"{alert.status.value}, {counted(dte, 'day')} left"
-    text.append(f"\n{state}", style="not bold")
-    if alert.confirmation.value != "pending":
-        text.append(f"\n{alert.confirmation.value} by open interest", style="not bold")
-    return text.append(f"\n{alert.alert_id[:_SHORT_ID]}", style="not bold dim")
-
-
-def _how_far(alert: Alert) -> Text:
-    return Text("\n".join(_distances(alert)))
-
-
-def _distances(alert: Alert) -> Iterator[str]:
-    """How often as much comes; volume against what is usual, where the rule looks at it; and what else it looks at."""
-    evidence = alert.evidence
-    if alert.once_in_sessions is not None:
-        yield f"{wording.once(alert.once_in_sessions)} on this list"
-    if alert.discovery:
-        yield "stands out among all contracts"
-    if alert.premium is not None:
-        yield wording.money(alert.premium)
-    looked_at = [name for name, value in evidence.items() if name not in _BESIDE and _is_telling(name, value)]
-    leading = looked_at[:_EVIDENCE_SHOWN]
-    if _VOLUME.isdisjoint(leading) or evidence.get("volume_expected") is None or evidence.get("volume") is None:
-        yield from (_named(alert, name) for name in leading)
-        return
-    surprise = evidence.get("combined_surprise")
-    if surprise is None:
-        surprise = evidence.get("volume_surprise")
-    yield f"{evidence['volume']:,.0f} traded"
-    yield wording.against(evidence["volume"], evidence["volume_expected"])
-    if surprise is not None:
-        yield numbers.chance(surprise) + ("" if surprise < _SURPRISING / 2 else " for the contract")
-    yield from (_named(alert, name) for name in leading if name not in _VOLUME)
-
-
-def _named(alert: Alert, name: str) -> str:
-    value = printable(numbers.with_unit(alert.scope, name, alert.evidence[name]))
-    return f"{printable(numbers.title(alert.scope, name))} {value}"
-
-
-def _is_telling(name: str, value: object) -> bool:
-    """Whether a value is a number worth a line: of the surprises, only those that surprise."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    return "_surprise" not in name or value >= _SURPRISING
-
-
-def _why(alert: Alert, others: Sequence[Alert]) -> Text:
-    text = Text(printable(alert.title), style="bold")
-    text.append(f"\n{printable(alert.message)}", style="not bold")
-    for other in others:
-        text.append(
-            f"\nalso {other.severity.value}: {printable(other.title)} ({other.alert_id[:_SHORT_ID]})", style="not bold"
-        )
-    if not all(driver in alert.message for driver in alert.drivers[:_DRIVERS_SHOWN]):
-        shown = ", ".join(contract_words(driver) for driver in alert.drivers[:_DRIVERS_SHOWN])
-        more = len(alert.drivers) - _DRIVERS_SHOWN
-        told = "driven by" if alert.contract is None else "together with"
-        text.append(f"\n{told} {shown}" + (f" and {more} more" if more > 0 else ""), style="not bold")
-    if alert.may_be:
-        text.append(f"\nmight be nothing: {printable('; '.join(alert.may_be))}", style="not bold")
-    return text.append(f"\n{rests_on(alert)}", style="not bold dim")
 
 
 def rests_on(alert: Alert) -> str:

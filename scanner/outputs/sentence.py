@@ -1,0 +1,236 @@
+"""An alert as a person reads it: what and how far off, how rare, what is beside it, why it might be nothing.
+
+Words come from here, from :mod:`scanner.outputs.clauses` and from the field table, never from the names of columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from scanner import wording
+from scanner.alerts.model import Alert, Kind
+from scanner.market import symbology
+from scanner.outputs import clauses, numbers
+from scanner.outputs.text import printable
+
+# Stars from which on an alert is rare, the surprise from which on money is.
+_RARE_STARS, _RARE_MONEY = 4, 1.0
+# A surprise of less is nothing that anybody would remark upon.
+_REMARKABLE = 1.0
+_TELLING = 3
+# What stands in other parts of the sentence, or is only there to be kept.
+_ELSEWHERE = frozenset(
+    {
+        "dte", "spot", "history_sessions", "once_in_sessions", "premium", "premium_surprise", "first_strike",
+        "last_strike", "volume_expected", "volume_multiple", "volume_q", "bid", "ask", "last", "score",
+    }
+)  # fmt: skip
+_BEFORE = "_prev"
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """The parts of what is said of an alert.
+
+    ``about`` is the contract, strikes or name; ``measure`` how far off it is, ``short`` the same in few figures;
+    ``rarity`` how seldom as much comes; ``beside`` what goes on in the name, the most telling first; ``doubts`` why it
+    might be nothing.
+    """
+
+    about: str
+    measure: tuple[str, ...]
+    short: tuple[str, ...]
+    rarity: tuple[str, ...]
+    beside: tuple[str, ...]
+    doubts: tuple[str, ...]
+
+    @property
+    def headline(self) -> str:
+        """What and how far off: ``MU 980 calls+puts, 16 Oct: 11,128 traded, usual 101 (110x), $115 M``."""
+        return f"{self.about}: {', '.join(self.measure)}" if self.measure else self.about
+
+
+def of(alert: Alert) -> Sentence:
+    """The sentence of an alert."""
+    return Sentence(
+        about=about(alert),
+        measure=tuple(_measure(alert)),
+        short=tuple(_measure(alert, short=True)),
+        rarity=tuple(_rarity(alert)),
+        beside=tuple(_beside(alert)),
+        doubts=tuple(_doubts(alert)),
+    )
+
+
+def story(alert: Alert) -> Iterator[str]:
+    """What there is to say beyond the lines: by which rule, of which contracts, what they are of their expiry."""
+    yield printable(f"{alert.title}. {alert.message}")
+    named = [contract(name, alert.session_date) for name in alert.drivers]
+    if named:
+        told = "Led by" if alert.contract is None else "Told together with"
+        more = alert.context.get("story", {}).get("contracts", 0) - 1 - len(named)
+        yield f"{told} {'; '.join(named)}" + (f"; and {more:,} more" if more > 0 and alert.contract else "") + "."
+    share = alert.context.get("strike_volume_share")
+    if share is not None and alert.right is not None:
+        side = "calls" if alert.right == "C" else "puts"
+        yield f"It was {wording.percent(share, digits=0)} of the expiry's {side}."
+    moved = clauses.put_call_moved(alert.context)
+    if moved is not None and alert.underlying is not None:
+        yield f"{printable(alert.underlying)}'s {moved}."
+    surprise = alert.evidence.get("combined_surprise")
+    if alert.scope == "contract" and surprise is not None:
+        yield f"For the contract alone, {wording.chance(surprise)}."
+
+
+def fitted(parts: Iterable[str], width: int, joint: str = "; ") -> str:
+    """As many of the parts, from the first on, as fit into a width; the first is always there."""
+    text = ""
+    for part in parts:
+        longer = f"{text}{joint}{part}" if text else part
+        if text and len(longer) > width:
+            break
+        text = longer
+    return text
+
+
+def about(alert: Alert) -> str:
+    """What an alert is about: ``GOOG 235 call, 12 Sep``, ``MU 105-125 puts, 14 Aug``, ``TSLA``."""
+    story = alert.context.get("story")
+    if story is not None and alert.scope in ("contract", "strike", "ladder"):
+        words = _of_story(story, alert)
+    else:
+        words = _of_alert(alert)
+    return printable(words)
+
+
+def _of_story(story: dict[str, Any], alert: Alert) -> str:
+    (low, high), (first, last) = story["strikes"], map(date.fromisoformat, story["expiries"])
+    days = [wording.day(day, alert.session_date) for day in dict.fromkeys((first, last))]
+    roots = "/".join(story["roots"])
+    return f"{roots} {_span(low, high)} {_rights(story['rights'], story['contracts'], alert.kind)}, {'-'.join(days)}"
+
+
+def _rights(rights: str, contracts: int, kind: Kind) -> str:
+    if len(rights) > 1:
+        return "straddle?" if kind is Kind.conversion and contracts == 2 else "calls+puts"
+    return ("call" if rights == "C" else "put") + ("" if contracts == 1 else "s")
+
+
+def _span(low: float, high: float) -> str:
+    return f"{low:,g}" if low == high else f"{low:,g}-{high:,g}"
+
+
+def _of_alert(alert: Alert) -> str:
+    if alert.contract is not None:
+        return contract(alert.contract, alert.session_date)
+    words = [alert.underlying or "Market"]
+    first, last = alert.evidence.get("first_strike"), alert.evidence.get("last_strike")
+    if alert.strike is not None:
+        words.append(f"{alert.strike:,g}")
+    elif first is not None and last is not None:
+        words.append(_span(first, last))
+    if alert.right is not None:
+        words.append("calls" if alert.right == "C" else "puts")
+    elif alert.scope == "strike":
+        words.append("calls+puts")
+    name = " ".join(words)
+    return name if alert.expiry is None else f"{name}, {wording.day(alert.expiry, alert.session_date)}"
+
+
+def contract(symbol: str, session: date) -> str:
+    """A contract's symbol in words, ``NVDA 130 put, 21 Jun``; whatever else it is, as it stands."""
+    try:
+        found = symbology.parse_osi(symbol)
+    except ValueError:
+        return printable(symbol)
+    right = "call" if found.right == "C" else "put"
+    return f"{found.root} {found.strike:,g} {right}, {wording.day(found.expiry, session)}"
+
+
+def traded(alert: Alert) -> tuple[float, float | None, int] | None:
+    """Volume, what is usual, and of how many sessions, where an alert is about the volume of contracts."""
+    told, evidence = alert.context.get("story"), alert.evidence
+    if alert.scope not in ("contract", "strike", "ladder"):
+        return None
+    if told is not None:
+        return told["traded"], told["usual"], told["sessions"]
+    volume, usual = evidence.get("volume"), evidence.get("volume_expected")
+    return None if volume is None or usual is None else (volume, usual, 1)
+
+
+def _measure(alert: Alert, *, short: bool = False) -> Iterator[str]:
+    """How far off: volume beside what is usual and what it is worth, else the figures that the rule looked at."""
+    told = traded(alert)
+    if told is None:
+        yield printable(alert.title[:1].lower() + alert.title[1:])
+        yield from _figures(alert)
+        return
+    volume, usual, sessions = told
+    span = "" if sessions == 1 else f" in {sessions} sessions"
+    if short:
+        yield wording.quotient(volume, usual) + span.replace(" in", ",")
+    else:
+        yield f"{volume:,.0f} traded{span}"
+        yield wording.against(volume, usual)
+    if alert.premium is not None:
+        yield wording.money(alert.premium)
+
+
+def _figures(alert: Alert) -> Iterator[str]:
+    """The first figures of the rule, each by its title; what stands beside one of the session before, with it."""
+    evidence = alert.evidence
+    telling = [
+        name
+        for name, value in evidence.items()
+        if name not in _ELSEWHERE
+        and "_surprise" not in name
+        and not name.endswith(_BEFORE)
+        and isinstance(value, int | float)
+        and not isinstance(value, bool)
+    ]
+    for name in telling[:_TELLING]:
+        said = f"{numbers.title(alert.scope, name)} {numbers.with_unit(alert.scope, name, evidence[name])}"
+        before = evidence.get(name + _BEFORE)
+        yield said if before is None else f"{said} ({numbers.with_unit(alert.scope, name + _BEFORE, before)})"
+
+
+def _rarity(alert: Alert) -> Iterator[str]:
+    """How sure: how often as much comes on this list, and as much money in this name."""
+    if alert.evidence.get("uncalibrated"):
+        yield "a fixed threshold, not calibrated"
+    elif alert.baseline.kind == "prior":
+        yield "built-in baseline: its own history is too short for a rank"
+    elif alert.once_in_sessions is not None:
+        yield f"{wording.once(alert.once_in_sessions)} on this list"
+    else:
+        yield from _odds(alert)
+    if alert.discovery and (alert.stars or 0) >= _RARE_STARS:
+        yield "stands out among all contracts"
+    money = alert.premium_surprise
+    if money is not None and money >= _RARE_MONEY:
+        yield f"money in {printable(alert.underlying or 'it')}: once in {10**money:,.0f}"
+    elif money is not None and (alert.stars or 0) >= _RARE_STARS:
+        yield "but the money is nothing rare"
+
+
+def _odds(alert: Alert) -> Iterator[str]:
+    surprises = [value for name, value in alert.evidence.items() if "_surprise" in name and value is not None]
+    if surprises:
+        chance = wording.chance(max(surprises))
+        yield f"{chance} in itself" if max(surprises) < _REMARKABLE else f"{chance} for it, not ranked on this list"
+
+
+def _beside(alert: Alert) -> Iterator[str]:
+    if alert.underlying is not None:
+        yield from clauses.clauses(printable(alert.underlying), alert.context, alert.session_date, alert.expiry)
+
+
+def _doubts(alert: Alert) -> Iterator[str]:
+    """Why it might be nothing, where the data shows it."""
+    yield from map(printable, alert.may_be)
+    expiring = clauses.expiring_today(alert.context)
+    if expiring is not None and alert.expiry is None:
+        yield expiring

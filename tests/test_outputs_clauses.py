@@ -1,0 +1,83 @@
+"""Every phrase about a name has its threshold, and is left out where the figure behind it is missing."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from scanner.outputs import clauses
+
+SESSION = date(2025, 9, 5)
+
+
+@pytest.mark.parametrize(
+    ("change", "before", "surprise", "words"),
+    [
+        (0.0009, 0.10, None, "did not move"),
+        (-0.0009, 0.10, None, "did not move"),
+        (0.0011, 0.10, None, "hardly lifted"),
+        (-0.0039, 0.10, None, "slipped"),
+        (0.0041, 0.10, None, "lifted"),
+        (-0.0099, 0.10, None, "fell"),
+        (0.0101, 0.10, None, "jumped"),
+        (-0.05, 0.10, None, "collapsed"),
+        (0.0039, 0.10, 2.0, "lifted"),
+        (-0.05, 0.10, 6.0, "collapsed"),
+    ],
+)
+def test_what_a_volatility_did_is_named_by_its_change_as_a_part_of_what_it_was(
+    change: float, before: float, surprise: float | None, words: str
+) -> None:
+    assert clauses.lift(change, before, surprise) == words
+
+
+@pytest.mark.parametrize(
+    ("context", "words"),
+    [
+        ({"spot_change": 0.0511, "spot_change_5": 0.0004}, "TSLA +5.1 %, week flat"),
+        ({"spot_change": -0.0006}, "TSLA -0.1 %"),
+        ({}, "TSLA: price missing"),
+    ],
+)
+def test_returns_are_said_and_a_missing_price_is_said_too(context: dict[str, Any], words: str) -> None:
+    assert next(clauses.clauses("TSLA", context, SESSION)) == words
+
+
+@pytest.mark.parametrize(
+    ("surprise", "ratio", "words"),
+    [
+        (0.4, 0.8, "back end quiet"),
+        (0.4, 1.2, "back end ordinary"),
+        (0.4, None, "back end ordinary"),
+        (1.5, 0.8, "back end busier"),
+        (2.5, 3.0, "back end busy too"),
+        (None, 0.8, None),
+    ],
+)
+def test_the_back_end_is_quiet_only_where_it_is_below_its_mean(
+    surprise: float | None, ratio: float | None, words: str | None
+) -> None:
+    assert clauses.back_end({"back_end_surprise": surprise, "back_volume_ratio_20": ratio}) == words
+
+
+def test_a_ratio_that_moved_is_not_called_rare_without_being_rare() -> None:
+    moved = {"put_call_volume": 0.70, "put_call_volume_prev": 0.58}
+    assert clauses.put_call(moved) == "put/call 0.70 (0.58)"
+    assert clauses.put_call_moved(moved) == "put/call rose to 0.70 from 0.58, in itself not rare"
+    assert clauses.put_call_moved(moved | {"put_call_surprise": 3.1}) == "put/call rose to 0.70 from 0.58"
+    assert clauses.put_call_moved(moved | {"put_call_volume": 0.60}) is None
+
+
+def test_earnings_are_said_where_they_come_in_the_life_of_the_contract() -> None:
+    told = {"next_earnings": "2025-09-11"}
+    assert clauses.earnings(told, SESSION, date(2025, 9, 12)) == "earnings 11 Sep"
+    assert clauses.earnings(told, SESSION, date(2025, 9, 10)) is None
+    assert clauses.earnings({}, SESSION, None) is None
+
+
+def test_a_level_without_the_day_before_is_a_level_alone() -> None:
+    assert clauses.volatility({"iv30": 0.278}) == "volatility 27.8 %"
+    assert clauses.volatility({"iv30": 0.278, "iv30_change": 0.007}) == "volatility hardly lifted (27.8 %, +0.7)"
+    assert list(clauses.short({"iv30": 0.278, "iv30_change": 0.007})) == ["vol hardly lifted"]
