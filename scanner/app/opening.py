@@ -195,6 +195,10 @@ def open_sources(settings: Settings, as_of: datetime | None = None, record_to: P
             f"--as-of: {live[0]} has the chains of now alone; take recorded ones (--source files --path PATH), or "
             "a session that the store holds (`scanner store info`, `scanner replay`)"
         )
+    if record_to is not None and not live:
+        raise UsageError(
+            f"--record: keeps what live vendors send, and {', '.join(settings.source)} is none; name one by --source"
+        )
     for name in settings.source:
         require_terms(name, settings.accept_terms)
     calendar, told = settings.exchange_calendar, settings.for_sources(record_to)

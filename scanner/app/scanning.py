@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scanner.app import clock, configuring, opening
@@ -39,6 +40,7 @@ def scan(
     store: Place | None = None,
     accept_terms: Sequence[str] = (),
     strict: bool = False,
+    record: Place | None = None,
 ) -> ScanResult:
     """Scan once, now: judge chains by the rules, keep them and the alerts in the store, write the configured outputs.
 
@@ -47,7 +49,8 @@ def scan(
     any number of underlyings, with the columns of :data:`scanner.market.chain.COLUMNS`, of which those that may be null
     may be left out; it is judged as of its newest quotes. ``as_of`` is a moment of the past (ISO 8601, or a datetime
     with its time zone; a bare date is that session's close). ``strict`` makes a broken rule an error; else it is left
-    out and told. The others are as in :func:`~scanner.app.configuring.settings`.
+    out and told. ``record`` is a folder in which the vendors' verbatim bodies are kept, credentials removed; it is a
+    ``path`` afterwards. The others are as in :func:`~scanner.app.configuring.settings`.
 
     Returns what was found and what could not be judged: ``alerts``, strongest first, and as ``frame`` (polars) or
     ``to_pandas()``; ``not_judged`` with the reasons; ``underlyings``, a polars frame with one row a name and every
@@ -62,7 +65,7 @@ def scan(
         raise UsageError("chain: a frame takes the place of --source and --path; give one of them")
     names = configuring.symbols_for(symbols, watchlist, configured)
     instant = configuring.instant_for(as_of, configured.exchange_calendar)
-    sources = opening.sources_for(configured, instant, chain)
+    sources = opening.sources_for(configured, instant, chain, None if record is None else Path(record))
     if not symbols and watchlist is None and all(source.vendor.recorded for source in sources):
         names = ()
     usable, problems = opening.usable_rules(configured, strict=strict)

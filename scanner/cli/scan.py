@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -31,6 +32,10 @@ def command(
     new: Annotated[
         bool, typer.Option("--new", help="Print what is new, stronger or over since the scan before; count the rest.")
     ] = False,
+    record: Annotated[
+        Path | None,
+        typer.Option("--record", metavar="DIR", help="Keep the vendors' verbatim bodies there, credentials removed."),
+    ] = None,
     strict: options.Strict = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -45,7 +50,7 @@ def command(
     settings = app.settings(
         config, store=store, source=source, path=path, accept_terms=accept_terms or (), rules=rules or ()
     )
-    result = app.scan(symbols or (), settings=settings, watchlist=watchlist, as_of=as_of, strict=strict)
+    result = app.scan(symbols or (), settings=settings, watchlist=watchlist, as_of=as_of, strict=strict, record=record)
     severity = settings.outputs.terminal.min_severity
     news = News() if new else None
     printing.Printing(format, output, min_severity, limit, no_color, severity, news=news).show([result])

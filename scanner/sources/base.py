@@ -19,6 +19,8 @@ from scanner.errors import ScanProblem
 if TYPE_CHECKING:
     import polars as pl
 
+    from scanner.sources.recording import ReplayingClient
+
 STAGE = "source"
 # Tells the time, UTC.
 Clock = Callable[[], datetime]
@@ -161,13 +163,14 @@ class SourceSettings:
 
     ``path`` is the file, folder or glob of recorded chains; ``vendors`` what the user says of each vendor;
     ``pace_file`` where it is kept how often vendors were asked (None: nowhere); ``record_to`` the folder that verbatim
-    bodies are kept in (None: they are not kept).
+    bodies are kept in (None: they are not kept); ``replay`` what answers in place of the network.
     """
 
     path: Path | None = None
     vendors: Mapping[str, VendorOptions] = field(default_factory=dict)
     pace_file: Path | None = None
     record_to: Path | None = None
+    replay: ReplayingClient | None = None
 
     def vendor_options(self, name: str) -> VendorOptions:
         """What the user says of a vendor."""

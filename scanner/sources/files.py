@@ -17,17 +17,24 @@ from scanner.sources.base import STAGE, Clock, Fetched, SourceSettings, failed
 from scanner.sources.formats import building
 from scanner.sources.formats.base import RecordedChain, Refusal
 from scanner.sources.recorded import Key, read_recorded, recorded_files
+from scanner.sources.recording import is_recording
 from scanner.sources.registry import VENDORS
+from scanner.sources.replayed import ReplaySource
 
 __all__ = ["FilesSource", "RecordedChain", "Refusal", "read_recorded", "recorded_files"]
 
 _LATE_CLOSE = timedelta(minutes=15)  # options on indices and broad ETFs trade until 16:15
 
 
-def open_source(settings: SourceSettings, calendar: Calendar, clock: Clock | None) -> FilesSource:
-    """The source over the files that the settings name. Raises UsageError where they name none."""
+def open_source(settings: SourceSettings, calendar: Calendar, clock: Clock | None) -> FilesSource | ReplaySource:
+    """The source over the files that the settings name: chains, or what a scan was recorded to.
+
+    Raises UsageError where they name none, SourceError where a recording is damaged.
+    """
     if settings.path is None:
         raise UsageError("source files: which ones? Give `--path PATH` (a file, a folder or a glob)")
+    if is_recording(settings.path):
+        return ReplaySource(settings.path, calendar)
     return FilesSource(settings.path, calendar, clock)
 
 

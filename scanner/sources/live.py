@@ -49,6 +49,8 @@ _ENDS_THE_ASKING = {
 # Failures that may be of one answer alone; so many symbols in a row are the vendor's.
 _OF_THE_VENDOR = frozenset({"timeout", "server_error", "truncated", "malformed", "redirected", "http_error"})
 _IN_A_ROW = 5
+# Stands for a credential where nothing is asked.
+_NO_SECRET = "no credential in a replay"  # noqa: S105
 
 
 class LiveSource(ABC):
@@ -253,12 +255,15 @@ def written(ticker: str, *, index: str = "{}", share_class: str = ".") -> str:
 
 def open_access(
     vendor: Vendor, settings: SourceSettings, clock: Clock | None, **limits: Any
-) -> tuple[Access, Pace, int]:
+) -> tuple[Access, Pace | None, int]:
     """The way to a vendor by the user's settings, with its pace and how many requests may be under way.
 
     Raises MissingKeyError and UsageError, SourceError where a file cannot be written.
     """
     options = settings.vendor_options(vendor.name)
+    if settings.replay is not None:
+        no_secrets = dict.fromkeys(vendor.keys[0] if vendor.keys else (), _NO_SECRET)
+        return Access(vendor, settings.replay, options, no_secrets), None, 1
     require_safe(vendor, options)
     secrets = credential(vendor)
     at_once = options.at_once or vendor.at_once
@@ -266,7 +271,7 @@ def open_access(
     client = PoliteClient(Limits(at_once=at_once, **limits), pace=pace)
     if settings.record_to is None or clock is None:
         return Access(vendor, client, options, secrets), pace, at_once
-    recorder = RecordingClient(client, settings.record_to, vendor.name, secrets.values(), clock)
+    recorder = RecordingClient(client, settings.record_to, vendor.name, options, secrets.values(), clock)
     return Access(vendor, recorder, options, secrets), pace, at_once
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, cast
 
@@ -56,14 +56,15 @@ def receive_as_of(sources: Sequence[Source], request: Request, calendar: Calenda
 def receive(sources: Sequence[Source], request: Request) -> Received:
     """Ask each source in turn for what the ones before it could not give; the chain holds each contract once.
 
-    A name asked for in two spellings is asked for once.
+    A name asked for in two spellings is asked for once. Why an earlier source did not give one is noted, or told with
+    the failure of the last.
     """
     received = Received()
     frames: list[pl.DataFrame] = []
     given: set[str] = set()
     open_symbols = each_once(request.symbols)
     asked = {plain_ticker(symbol): symbol for symbol in open_symbols}
-    failures: dict[str, ScanProblem] = {}
+    failures: dict[str, list[ScanProblem]] = {}
     for source in sources:
         if frames and not open_symbols:
             break
@@ -75,17 +76,31 @@ def receive(sources: Sequence[Source], request: Request) -> Received:
                 received.notes += [
                     f"{name}: {source.vendor.name} gave it again; the chain it gave first counts" for name in again
                 ]
-                for name in chain["underlying"].unique() if failures else ():
-                    failures.pop(asked.get(plain_ticker(name), name), None)
-                failures.pop(fetched.symbol, None)
+                for name in (fetched.symbol, *chain["underlying"].unique()) if failures else ():
+                    symbol = asked.get(plain_ticker(name), name)
+                    received.notes += _fallen_back(symbol, source.vendor.name, failures.pop(symbol, []))
             elif fetched.error is not None:
-                failures[fetched.symbol] = fetched.error
+                failures.setdefault(fetched.symbol, []).append(fetched.error)
         open_symbols = tuple(symbol for symbol in open_symbols if plain_ticker(symbol) not in given)
-    received.problems += failures.values()
+    received.problems += [replace(found[-1], message=_joined(found)) for found in failures.values()]
     if frames:
         received.chain, dropped = _each_contract_once(pl.concat(frames))
         received.notes += dropped
     return received
+
+
+def _fallen_back(symbol: str, vendor: str, before: Sequence[ScanProblem]) -> list[str]:
+    """Why a symbol is from a vendor that others were asked before; nothing where none was."""
+    if not before:
+        return []
+    why = _joined(before).removeprefix(f"{before[0].symbol}: ")
+    return [f"{symbol}: from {vendor}, because of {why}"]
+
+
+def _joined(problems: Sequence[ScanProblem]) -> str:
+    """What several sources said of one symbol, in the order they were asked."""
+    first, *others = (problem.message for problem in problems)
+    return "; ".join([first, *(said.removeprefix(f"{problems[0].symbol}: ") for said in others)])
 
 
 def _not_given_yet(chain: pl.DataFrame, given: set[str]) -> tuple[pl.DataFrame, list[str]]:

@@ -11,14 +11,14 @@ import json
 import re
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from scanner.errors import SourceError
-from scanner.sources.base import Clock
+from scanner.sources.base import Clock, VendorOptions
 from scanner.sources.failures import HttpError
 from scanner.sources.http import Answer, PoliteClient
 
@@ -29,7 +29,6 @@ _KEPT_HEADERS = ("Content-Type", "Date", "ETag", "Last-Modified", "Retry-After")
 _SHORTEST_SECRET = 4
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _LONGEST_NAME = 100
-_LONGEST_LINE = 1_000_000
 _REPLAYED = Answer(200, b'{"access_token": "replayed"}', {})
 
 
@@ -44,8 +43,18 @@ def hide(text: str, secrets: Iterable[str]) -> str:
 class RecordingClient:
     """Asks as ``client`` does and keeps every answer in ``folder``. Raises SourceError where that cannot be written."""
 
-    def __init__(self, client: PoliteClient, folder: Path, vendor: str, secrets: Iterable[str], clock: Clock) -> None:
+    def __init__(
+        self,
+        client: PoliteClient,
+        folder: Path,
+        vendor: str,
+        options: VendorOptions,
+        secrets: Iterable[str],
+        clock: Clock,
+    ) -> None:
         self._client, self._folder, self._vendor, self._clock = client, folder, vendor, clock
+        delay = None if options.delay is None else options.delay.total_seconds()
+        self._options = {"url": options.url, "feed": options.feed, "delay": delay}
         self._secrets = tuple(secrets)
         self._lock = threading.Lock()
         try:
@@ -56,7 +65,7 @@ class RecordingClient:
 
     def about(self, symbol: str, now: datetime) -> None:
         """What follows is asked for the sake of a symbol, in a scan at a moment."""
-        self._write({"vendor": self._vendor, "symbol": symbol, "scan": now.isoformat()})
+        self._write({"vendor": self._vendor, "symbol": symbol, "scan": now.isoformat(), "options": self._options})
 
     def get(self, url: str, headers: Mapping[str, str] | None = None, *, final: frozenset[int] = frozenset()) -> Answer:
         """As :meth:`scanner.sources.http.PoliteClient.get`; failures are kept too."""
@@ -107,12 +116,16 @@ def _place(url: str) -> str:
 
 @dataclass(frozen=True)
 class Recording:
-    """One vendor's part of a recorded scan: the moment of the scan, the symbols asked for, and the answers by place."""
+    """One vendor's part of a recorded scan: the moment of the scan, the symbols asked for, and the answers by place.
+
+    ``options`` are what the user had said of the vendor.
+    """
 
     vendor: str
     scan: datetime
-    symbols: tuple[str, ...]
-    answers: Mapping[str, Answer | HttpError]
+    options: VendorOptions
+    symbols: list[str] = field(default_factory=list)
+    answers: dict[str, Answer | HttpError] = field(default_factory=dict)
 
 
 class ReplayingClient:
@@ -144,27 +157,29 @@ def is_recording(path: Path) -> bool:
 
 def recordings(folder: Path) -> list[Recording]:
     """What a folder holds, a scan and a vendor each, in the order of the scans. Raises SourceError, naming the line."""
-    found: dict[tuple[str, str], tuple[list[str], dict[str, Answer | HttpError]]] = {}
-    current: dict[str, tuple[list[str], dict[str, Answer | HttpError]]] = {}
+    found: dict[tuple[str, datetime], Recording] = {}
+    current: dict[str, Recording] = {}
     with (folder / INDEX).open(encoding="utf-8", errors="replace") as index:
         for number, line in enumerate(index, 1):
             try:
-                entry = json.loads(line[:_LONGEST_LINE])
+                entry = json.loads(line)
                 vendor = str(entry["vendor"])
                 if "scan" in entry:
-                    datetime.fromisoformat(entry["scan"])
-                    current[vendor] = found.setdefault((vendor, entry["scan"]), ([], {}))
-                    current[vendor][0].append(str(entry["symbol"]))
+                    scan = datetime.fromisoformat(entry["scan"])
+                    begun = Recording(vendor, scan, _options(entry["options"]))
+                    current[vendor] = found.setdefault((vendor, scan), begun)
+                    current[vendor].symbols.append(str(entry["symbol"]))
                 else:
-                    current[vendor][1][str(entry["request"])] = _answer(folder, entry)
-            except (ValueError, LookupError, TypeError, OSError) as error:
+                    current[vendor].answers[str(entry["request"])] = _answer(folder, entry)
+            except (ValueError, LookupError, TypeError, OSError, OverflowError) as error:
                 said = error.strerror if isinstance(error, OSError) else type(error).__name__
                 raise SourceError(f"{folder / INDEX}:{number}: not a line of a recording ({said})") from error
-    whole = [
-        Recording(vendor, datetime.fromisoformat(scan), tuple(dict.fromkeys(symbols)), answers)
-        for (vendor, scan), (symbols, answers) in found.items()
-    ]
-    return sorted(whole, key=lambda one: one.scan)
+    return sorted(found.values(), key=lambda one: one.scan)
+
+
+def _options(told: dict[str, Any]) -> VendorOptions:
+    delay = None if told["delay"] is None else timedelta(seconds=float(told["delay"]))
+    return VendorOptions(url=told["url"], feed=told["feed"], delay=delay)
 
 
 def _answer(folder: Path, entry: dict[str, Any]) -> Answer | HttpError:
