@@ -12,14 +12,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from scanner.errors import ScanProblem
 
 if TYPE_CHECKING:
     import polars as pl
-
-    from scanner.sources.recording import ReplayingClient
 
 STAGE = "source"
 # Tells the time, UTC.
@@ -157,6 +155,18 @@ class VendorOptions:
     longest_scan: timedelta = timedelta(minutes=10)
 
 
+class Answering(Protocol):
+    """What answers requests: a client, or a recording in its place. The answers are those of ``sources.http``."""
+
+    def get(self, url: str, headers: Mapping[str, str] | None = None, *, final: frozenset[int] = frozenset()) -> Any:
+        """The answer of an address."""
+        ...
+
+    def secret(self, url: str, headers: Mapping[str, str], form: Mapping[str, str] | None = None) -> Any:
+        """The answer that is itself a credential."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class SourceSettings:
     """What opening a source needs to know.
@@ -170,7 +180,7 @@ class SourceSettings:
     vendors: Mapping[str, VendorOptions] = field(default_factory=dict)
     pace_file: Path | None = None
     record_to: Path | None = None
-    replay: ReplayingClient | None = None
+    replay: Answering | None = None
 
     def vendor_options(self, name: str) -> VendorOptions:
         """What the user says of a vendor."""
