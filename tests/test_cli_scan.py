@@ -220,7 +220,7 @@ def test_a_store_that_cannot_be_used_costs_only_the_store(scanner, tmp_path):
     ("words", "said"),
     [
         (("scan", "--source", "nonesuch"), "--source: there is no source 'nonesuch' in this version; there are: cboe"),
-        (("scan", "GOOG", "--source", "tradier"), "there is no source 'tradier' in this version; there are: cboe"),
+        (("scan", "GOOG", "--source", "trader"), "there is no source 'trader' in this version; there are: cboe"),
         (("scan", "--as-of", "yesterday"), "--as-of 'yesterday'"),
         (("scan", "--watchlist", "nope"), "there is no such watchlist"),
         (("chain", "GOOG", "--right", "X", "--path", "x.csv"), "expected C or P"),
