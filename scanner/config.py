@@ -234,7 +234,7 @@ class AtLeast(_Section):
     """How large a story must be to be told: dollars of premium (25k is 25,000) and lots."""
 
     premium: Amount = 0.0
-    lots: Annotated[int, BeforeValidator(_amount)] = Field(default=100, ge=0)
+    lots: Annotated[int, BeforeValidator(_amount)] = Field(default=50, ge=0)
 
 
 class AlertSettings(_Section):

@@ -72,7 +72,7 @@ def listing(**changes: object) -> Listing:
         "volume": np.array([0.0, 0.0, 1000.0, 0.0, 0.0]),
         "completed": np.array([0.0, 0.0, 1000.0, 0.0, 0.0]),
         "open_interest": np.array([10.0, 10.0, 0.0, 10.0, 10.0]),
-        "surprise": np.array([0.0, 2.0, 5.0, 1.0, 0.0]),
+        "surprise": np.array([0.0, 2.0, 5.0, 0.5, 0.0]),
         "week": np.array([0.0, 0.0, 3.0, 0.0, 0.0]),
     }
     return Listing(**(values | changes))  # type: ignore[arg-type]
@@ -101,11 +101,41 @@ def test_one_session_is_ranked_by_its_chance_and_its_quotient_and_pulled_down_by
     assert busy[ONE_SESSION] == pytest.approx(quiet[ONE_SESSION] - 2.6)
 
 
-def test_a_volume_that_ten_times_as_likely_opens_ranks_one_and_a_half_decades_higher() -> None:
+def test_a_volume_ranks_as_many_decades_higher_as_its_odds_of_opening_do() -> None:
+    """Odds of 7 to 3 and of 7 to 13 are log10(13 / 3) apart; beyond one and a half decades nothing is added."""
     chain = listing()
     day = day_of(chain, [0.0] * 20, [0.0] * 20)
-    told = keys_of(chain, day, 0.35)[ONE_SESSION] - keys_of(chain, day, 0.035)[ONE_SESSION]
-    assert told == pytest.approx(1.5)
+    typical, likely, sure = (keys_of(chain, day, chance)[ONE_SESSION] for chance in (0.35, 0.7, 0.9999))
+    assert likely - typical == pytest.approx(np.log10(13 / 3))
+    assert sure - typical == pytest.approx(1.5)
+    assert keys_of(chain, day, float("nan"))[ONE_SESSION] == typical
+
+
+def test_a_ladder_of_three_strikes_in_a_row_is_worth_more_than_one_strike_beside_a_rare_one() -> None:
+    """Surprises of 2, 5 and 1.7: the smallest of the three is one decade above .7, of which .7 is added."""
+    alone = listing(surprise=np.array([0.0, 2.0, 5.0, 0.0, 0.0]))
+    ladder = listing(surprise=np.array([0.0, 2.0, 5.0, 1.7, 0.0]))
+    long = listing(surprise=np.array([4.0, 4.0, 5.0, 0.0, 0.0]))
+    past = [0.0] * 20, [0.0] * 20
+    single, three, four = (keys_of(chain, day_of(chain, *past))[ONE_SESSION] for chain in (alone, ladder, long))
+    assert three - single == pytest.approx(0.7)
+    assert four - single == pytest.approx(0.7 * 2.0), "of a ladder no more than two decades count"
+
+
+def test_a_strike_of_another_expiry_or_right_is_no_neighbour() -> None:
+    past = [0.0] * 20, [0.0] * 20
+    for name, values in (("group", [0, 0, 1, 2, 2]), ("call", [False, False, True, False, False])):
+        chain = listing(surprise=np.full(5, 5.0), **{name: np.array(values)})
+        day = day_of(chain, *past)
+        assert day.beside.tolist() == day.run.tolist() == [0.0]
+
+
+def test_what_was_opened_lately_is_told_by_the_mornings_and_closings_count_against_it() -> None:
+    """Of 300 lots in three of five sessions 90 were opened, then 30 closed: 60 of 300 and the 50 that steady it."""
+    volume = [0.0] * 15 + [100.0, 0.0, 100.0, 0.0, 100.0]
+    chain = listing(open_interest=np.array([10.0, 10.0, 60.0, 10.0, 10.0]))
+    day = day_of(chain, volume, [0.0] * 15 + [0.0, 90.0, 90.0, 60.0, 60.0])
+    assert day.opened.tolist() == pytest.approx([60.0 / 350.0])
 
 
 def test_a_strike_is_new_where_nothing_is_open_and_nothing_traded_in_twenty_sessions() -> None:

@@ -11,7 +11,8 @@ import polars as pl
 import pytest
 from standard import calendar, conform
 
-from benchmarks.detection import decoys, injections, measures, walk
+from benchmarks.__main__ import main as benchmark
+from benchmarks.detection import injections, measures, walk
 from benchmarks.detection.injections import Injection
 from benchmarks.detection.published import RULES, Session
 from benchmarks.detection.recording import Recording
@@ -243,15 +244,11 @@ def test_false_alarms_are_realised_over_nominal() -> None:
     assert everything["ratio"].to_list() == pytest.approx([2.0, 0.0, 0.0])
 
 
-def test_a_repeated_a_holiday_and_a_half_empty_chain_raise_nothing_and_a_busy_day_is_not_refused(
-    recording: Recording, models: walk.Models
+def test_the_benchmark_is_called_by_its_name_and_says_what_it_cannot_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    table = decoys.judge_decoys(recording, models, np.random.default_rng(2))
-    rows = {row["decoy"]: row for row in table.iter_rows(named=True)}
-    for name in ("repeated chain", "holiday served as a session", "half of the chain missing"):
-        assert (rows[name]["decoyed"], rows[name]["refused"]) == (0.0, 1.0)
-    assert rows["market-wide busy day"]["refused"] == 0.0
-    assert rows["market-wide busy day"]["decoyed"] <= rows["market-wide busy day"]["ordinary"] + 1
+    assert benchmark(["detection", "--data", str(tmp_path)]) == 2
+    assert f"no recorded chains to walk over in {tmp_path}" in capsys.readouterr().err
 
 
 @pytest.mark.realdata

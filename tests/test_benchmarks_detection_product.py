@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 from standard import open_store
 from test_benchmarks_detection import DAYS, recorded
 
-from benchmarks.detection import product
+from benchmarks.detection import decoys, product
 from benchmarks.detection.product import Product, Told
+from benchmarks.detection.recording import Recording
 from scanner.app import configuring, opening
 
 QUIET = "AAA250918C00110000"
@@ -59,3 +61,13 @@ def test_without_planted_lots_the_store_is_told_as_it_is(told: Product) -> None:
         volume
         == recorded().filter((pl.col("session_date") == DAYS[20]) & (pl.col("contract") == QUIET))["volume"].item()
     )
+
+
+def test_a_repeated_a_holiday_and_a_half_empty_chain_raise_nothing_and_a_busy_day_is_not_refused(told: Product) -> None:
+    recording = Recording.of(recorded())
+    table = decoys.judge_decoys(recording, told, range(19, 22), np.random.default_rng(2))
+    rows = {row["decoy"]: row for row in table.iter_rows(named=True)}
+    for name in ("repeated chain", "holiday served as a session", "half of the chain missing"):
+        assert (rows[name]["decoyed"], rows[name]["refused"]) == (0.0, 1.0)
+    assert rows["market-wide busy day"]["refused"] == 0.0
+    assert rows["market-wide busy day"]["decoyed"] <= rows["market-wide busy day"]["ordinary"] + 1

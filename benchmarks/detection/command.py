@@ -1,15 +1,16 @@
 """What a user is told, beside every published rule at the same budget of alerts, and how often it is nothing.
 
-    python -m benchmarks detection [--data DIR] [--intraday DIR] [--symbols A,B] [--sessions N] [--rounds N] [--seed N]
-        [--parts] [--json]
+    python -m benchmarks detection [--quick] [--data DIR] [--intraday DIR] [--daily DIR] [--symbols A,B] [--sessions N]
+        [--rounds N] [--seed N] [--parts] [--json]
 
 Imports recorded chains and replays them: the alerts of the product's own path at the shipped configuration, each
 counted for the contracts that it names. Beside them stand the score's inner list and the published rules, walked
-forward over the same sessions by models of up to 40 sessions before each. Printed are how many alerts a session has and
-how often each stated rarity came; the recall of planted blocks, drips, ladders and new-strike openings, in uniform and
-in harder places, and where the others were lost; how many real openings were named; the share of alerts that the next
-morning's open interest confirms; false alarms of the chances, by name and by time of day too; decoys; and, with
-``--parts``, what each part of the score gives. Deterministic from the seed.
+forward over the same sessions by the same models. Printed are how many alerts a session has and how often each stated
+rarity came; the recall of planted blocks, drips, ladders and new-strike openings, in uniform and in harder places, and
+where the others were lost; how many real openings were named; the share of alerts that the next morning's open interest
+confirms; false alarms of the chances, by name, by time of day, and of names on the built-in prior; decoys; and, with
+``--parts``, what each part of the score gives. Deterministic from the seed. ``--quick`` judges four sessions, to see
+that everything still works; its figures say nothing.
 """
 
 from __future__ import annotations
@@ -20,13 +21,14 @@ import os
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
 import scanner
-from benchmarks.detection import decoys, injections, measures, openings, product, walk
+from benchmarks.detection import decoys, injections, measures, on_the_prior, openings, product, walk
 from benchmarks.detection.ablations import ABLATIONS
 from benchmarks.detection.intraday import by_time_of_day
 from benchmarks.detection.published import RULES
@@ -35,7 +37,10 @@ from scanner.alerts.model import Alert, Status
 from scanner.app import configuring, opening
 
 LEAST_HISTORY = 12
-PLANTED = 4
+PLANTED = 8
+QUICK = 4
+# Every so many sessions are changed into decoys.
+DECOYED = 2
 PRODUCT = "what is told"
 SURPRISES = ("combined_surprise", "volume_surprise", "volume_surprise_3", "volume_surprise_5")
 STATED = (0.05, 0.2, 1.0, 5.0, 20.0)
@@ -52,18 +57,20 @@ def main(arguments: list[str]) -> int:
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
-    judged = _judged_sessions(recording, options.sessions)
-    models = walk.fit_models(recording, judged)
-    models = {session: model for session, model in models.items() if model.kind == "own"}
-    if not models:
-        print(f"{options.data}: no session has {LEAST_HISTORY} trusted sessions before it", file=sys.stderr)
-        return 2
+    judged = _judged_sessions(recording, QUICK if options.quick else options.sessions)
     settings = configuring.built_in()
     rules, _ = opening.usable_rules(settings, strict=True)
-    with product.imported(options.data, rules, settings) as told:
+    with product.imported(options.data, rules, settings, tuple(recording.underlyings)) as told:
+        fitted = {session: told.model(recording.sessions[session]) for session in judged}
+        models = {session: model for session, model in fitted.items() if model.kind == "own"}
+        if not models:
+            print(f"{options.data}: no session has {LEAST_HISTORY} trusted sessions before it", file=sys.stderr)
+            return 2
         result = run(recording, models, told, options)
-    if options.intraday.is_dir():
+    if options.intraday.is_dir() and not options.quick:
         result["false alarms by time of day"] = by_time_of_day(options.intraday).to_dicts()
+    folders = sorted(folder for folder in options.daily.iterdir() if folder.is_dir()) if options.daily.is_dir() else []
+    result["false alarms of the built-in prior"] = on_the_prior.by_name([] if options.quick else folders).to_dicts()
     result["about"] = _about(recording, models, options) | {"seconds": round(time.perf_counter() - started, 1)}
     print(json.dumps(result, indent=1, default=str) if options.json else _text(result))
     return 0
@@ -76,12 +83,16 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--intraday", type=Path, default=default / "cboe-chain-intraday", help="folder of chains of several times a day"
     )
+    parser.add_argument(
+        "--daily", type=Path, default=default / "cboe-chain-daily", help="a folder of recorded chains for each name"
+    )
     parser.add_argument("--symbols", default="", help="only these underlyings, separated by commas")
     parser.add_argument("--sessions", type=int, default=20, help="how many of the last sessions to judge")
     parser.add_argument(
-        "--rounds", type=int, default=1, help="rounds of injections in each kind of place, 16 a session"
+        "--rounds", type=int, default=1, help="rounds of injections in each kind of place, 32 a session"
     )
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--quick", action="store_true", help="four sessions only")
     parser.add_argument("--parts", action="store_true", help="what each part of the score gives, too")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args(arguments)
@@ -94,7 +105,7 @@ def _judged_sessions(recording: Recording, count: int) -> range:
         int(np.flatnonzero(known[names == name].any(axis=0))[:LEAST_HISTORY][-1]) + 1
         for name in range(len(recording.underlyings))
     ]
-    return range(max(min(enough), len(recording.sessions) - count), len(recording.sessions))
+    return range(max(*enough, len(recording.sessions) - count), len(recording.sessions))
 
 
 def run(
@@ -105,7 +116,8 @@ def run(
     own = (walk.OURS, *ABLATIONS) if options.parts else (walk.OURS,)
     days = [recording.sessions[session] for session in models]
     natural = list(told.tell(days))
-    lists = [*_told_lists(recording, models, natural, []), *walk.lists(recording, models, [])]
+    clean = {session: walk.ranked(recording, session, model) for session, model in models.items()}
+    lists = [*_told_lists(recording, models, natural, []), *walk.lists_of(recording, models, clean, [])]
     tables: dict[str, object] = {
         "alerts a session": _alerts_a_session(natural),
         "stated and realised": _stated(natural),
@@ -133,20 +145,22 @@ def run(
         ]
         tables[f"each rule, {where}"] = _by_rule(recording, natural, seen, planted)
         tables[f"recall, {where}"] = recall.to_dicts()
-    clean = [walk.score(recording, session, model) for session, model in models.items()]
-    alarms = [measures.false_alarms(clean, column, random).with_columns(score=pl.lit(column)) for column in SURPRISES]
+    alarms = [
+        measures.false_alarms(list(clean.values()), column, random).with_columns(score=pl.lit(column))
+        for column in SURPRISES
+    ]
     return tables | {
         "real openings named": openings.named(lists, openings.real_openings(recording, list(models))).to_dicts(),
         "confirmed next morning": measures.confirmation(recording, lists, random).to_dicts(),
         "false alarms": pl.concat(alarms).to_dicts(),
-        "decoys": decoys.judge_decoys(recording, models, random).to_dicts(),
+        "decoys": decoys.judge_decoys(recording, told, list(models)[::DECOYED], random).to_dicts(),
     }
 
 
 def _roomy(told: product.Product) -> product.Product:
     """The same with room for more alerts than the budgets judged."""
     alerts = told.settings.alerts.model_copy(update={"budget_per_session": ROOM})
-    return product.Product(told.store, told.rules, told.settings.model_copy(update={"alerts": alerts}), told.models)
+    return replace(told, settings=told.settings.model_copy(update={"alerts": alerts}))
 
 
 def _told_lists(
@@ -277,7 +291,7 @@ def _text(result: dict[str, object]) -> str:
         tbl_width_chars=160,
     ):
         for name, rows in result.items():
-            if name == "about":
+            if name == "about" or not rows:
                 continue
             frame = pl.DataFrame(rows, infer_schema_length=None)
             if name.startswith("recall"):

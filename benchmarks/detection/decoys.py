@@ -1,25 +1,22 @@
 """What a detector must not fall for: ordinary sessions changed in ways that are no anomaly of any contract.
 
-Each decoy is a real session with its volumes (or its listing) changed. It must raise no more alerts than the session
-itself did; a decoy that the quality gate refuses raises none.
+Each decoy is a real session with its volumes (or its listing) changed, judged by the product's own path. It must raise
+no more rare alerts than the session itself did; a decoy that the quality gate refuses raises none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from benchmarks.detection.product import Product, Told
 from benchmarks.detection.recording import Recording
-from benchmarks.detection.walk import DEPTH, Models, raised, ranked
-from scanner import activity, quality
-from scanner.market.calendar import Calendar
-from scanner.market.chain import conform
 
-# Stories rarer than once in a session are counted.
+# What comes less than once in a session is counted: the rest of the list is filled whatever happens.
 ALERT_RANK = 1.0
 _Change = Callable[[Recording, int, np.random.Generator], pl.DataFrame]
 
@@ -57,12 +54,11 @@ def roll_to_the_next_month(recording: Recording, session: int, random: np.random
 
 
 def before_earnings(recording: Recording, session: int, random: np.random.Generator) -> pl.DataFrame:
-    """Two and a half times the volume in everything that expires within ten days, volatilities up by a fifth."""
+    """Two and a half times the volume in everything that expires within ten days."""
     chain = recording.chain(session)
     near = (chain["dte"] <= 10).to_numpy()
     volume = np.where(near, _busier(recording, session, 2.5, random), chain["volume"].to_numpy())
-    lifted = pl.when(pl.col("dte") <= 10).then(pl.col("iv") * 1.2).otherwise(pl.col("iv"))
-    return _with_volume(chain, volume).with_columns(iv=lifted)
+    return _with_volume(chain, volume)
 
 
 def repeated(recording: Recording, session: int, random: np.random.Generator) -> pl.DataFrame:
@@ -97,38 +93,36 @@ DECOYS: dict[str, _Change] = {
 }
 
 
-def judge_decoys(recording: Recording, models: Models, random: np.random.Generator) -> pl.DataFrame:
-    """Stories that come less than once a session, on each decoy and on the ordinary session.
+def judge_decoys(
+    recording: Recording, told: Product, sessions: Sequence[int], random: np.random.Generator
+) -> pl.DataFrame:
+    """Alerts that come less than once a session, on each decoy and on the session itself, each judged alone.
 
-    Columns ``decoy sessions ordinary decoyed refused``, means over sessions; ``refused`` is the share that the quality
-    gate switched off.
+    Columns ``decoy sessions ordinary decoyed ratio refused tagged``: means over sessions; ``refused`` is the share that
+    the quality gate switched off, ``tagged`` that of the contracts with another volume that are suspected of a roll.
     """
-    counts: dict[str, list[tuple[int, int, bool]]] = {}
-    for session, model in models.items():
-        ordinary = _alerts(recording, session, model, recording.chain(session))[0]
+    counts: dict[str, list[tuple[float, ...]]] = {}
+    for session in sessions:
+        day = recording.sessions[session]
+        plain = told.alone(day)
+        ordinary, before = _rare(plain), plain.ranked.select("contract", before="volume")
         for name, change in DECOYS.items():
-            alerts, refused = _alerts(recording, session, model, change(recording, session, random))
-            counts.setdefault(name, []).append((ordinary, alerts, refused))
-    rows = [
-        (name, len(found), *np.mean(np.array(found, np.float64), axis=0).tolist()) for name, found in counts.items()
-    ]
-    return pl.DataFrame(rows, schema=["decoy", "sessions", "ordinary", "decoyed", "refused"], orient="row")
+            found = told.alone(day, change(recording, session, random))
+            touched = found.ranked.join(before, on="contract").filter(pl.col("volume") != pl.col("before"))
+            tagged = touched["roll_suspect"].fill_null(value=False).mean() if touched.height else 0.0
+            counts.setdefault(name, []).append((ordinary, _rare(found), found.refused, float(tagged or 0.0)))
+    rows = []
+    for name, found_in in counts.items():
+        ordinary, decoyed, refused, tagged = np.mean(np.array(found_in, np.float64), axis=0).tolist()
+        ratio = decoyed / ordinary if ordinary else None
+        rows.append((name, len(found_in), ordinary, decoyed, ratio, refused, tagged))
+    schema = ["decoy", "sessions", "ordinary", "decoyed", "ratio", "refused", "tagged"]
+    return pl.DataFrame(rows, schema=schema, orient="row", infer_schema_length=None)
 
 
-def _alerts(recording: Recording, session: int, model: activity.VolumeModel, chain: pl.DataFrame) -> tuple[int, bool]:
-    """How many alerts a chain raises after the quality gate, and whether the gate switched off all of it."""
-    panel = recording.panel(session, DEPTH)
-    close = Calendar.standard().session_close(recording.sessions[session])
-    received = conform(
-        chain.with_columns(source=pl.lit(recording.source), simulated=pl.lit(value=False), quote_time=pl.lit(close)),
-        Calendar.standard(),
-    )
-    verdicts = quality.judge(received, panel, None, close + timedelta(days=7))
-    off = verdicts.filter(pl.col("switches_off").is_in(["all", "volume"]))["underlying"]
-    fit = chain.filter(~pl.col("underlying").is_in(off.implode()))
-    if fit.is_empty():
-        return 0, True
-    return int((raised(ranked(recording, session, model, fit))["rank"] >= ALERT_RANK).sum()), False
+def _rare(told: Told) -> int:
+    """How many alerts of a session come less than once a session."""
+    return sum((alert.once_in_sessions or 0.0) >= ALERT_RANK for alert in told.alerts)
 
 
 def _with_volume(chain: pl.DataFrame, volume: NDArray[np.float64]) -> pl.DataFrame:

@@ -47,16 +47,24 @@ class Told:
     alerts: tuple[Alert, ...]
     held_back: tuple[HeldBack, ...]
     ranked: pl.DataFrame
+    verdicts: pl.DataFrame
+
+    @property
+    def refused(self) -> bool:
+        """Whether the quality gate switched off the volume of every name."""
+        off = self.verdicts.filter(pl.col("switches_off").is_in(["all", "volume"]))["underlying"]
+        return set(self.ranked["underlying"].unique()) <= set(off)
 
 
 @dataclass
 class Product:
-    """A store of recorded chains, and the models of the sessions judged so far."""
+    """A store of recorded chains, of all names or of some, and the models of the sessions judged so far."""
 
     store: Store
     rules: Sequence[Rule]
     settings: Settings
     models: dict[date, VolumeModel] = field(default_factory=dict)
+    symbols: tuple[str, ...] | None = None
 
     @cached_property
     def source(self) -> str:
@@ -69,26 +77,52 @@ class Product:
         """The sessions that can be judged."""
         return list(self.store.snapshots.sessions(self.source))
 
+    def model(self, session: date) -> VolumeModel:
+        """The model that a session is judged by, fitted once."""
+        if session not in self.models:
+            self.models[session] = self.store.models.fit(self._panel(session), self.store.events)
+        return self.models[session]
+
     def tell(self, sessions: Sequence[date], planted: pl.DataFrame | None = None) -> Iterator[Told]:
         """Judge some sessions in order. ``planted`` has ``session_date contract lots``, added to what was traded."""
-        with TemporaryDirectory(prefix="scanner-benchmark-") as folder, State.open(Path(folder) / FILE_NAME) as state:
+        with _fresh_state() as state:
             for session in sessions:
-                yield self._session(session, planted, state)
+                chain, panel, model = self._chain(session), self._panel(session), self.model(session)
+                if planted is not None:
+                    chain, panel = _with_lots(chain, planted, session), _with_past_lots(panel, planted)
+                    model = model.onto(panel, self.store.events)
+                yield self._told(session, chain, panel, model, state)
 
-    def _session(self, session: date, planted: pl.DataFrame | None, state: State) -> Told:
-        chain = self.store.snapshots.newest(self.source, session)
-        names = chain["underlying"].unique().to_list()
-        panel = self.store.history.panel(self.source, names, session).by_calendar(session)
-        if session not in self.models:
-            self.models[session] = self.store.models.fit(panel, self.store.events)
-        model = self.models[session]
-        if planted is not None:
-            chain, panel = _with_lots(chain, planted, session), _with_past_lots(panel, planted)
-            model = model.onto(panel, self.store.events)
+    def alone(self, session: date, changed: pl.DataFrame | None = None) -> Told:
+        """Judge one session as if no other had been, with the volume, listing and date of ``changed``, if given."""
+        chain = self._chain(session)
+        if changed is not None:
+            wanted = changed.select("contract", served="session_date", traded="volume")
+            chain = chain.join(wanted, on="contract", how="inner", maintain_order="left")
+            chain = chain.with_columns(
+                quote_time=pl.col("quote_time") + (pl.col("served") - pl.col("session_date")),
+                session_date=pl.col("served"),
+                volume=pl.col("traded"),
+            ).drop("served", "traded")
+        with _fresh_state() as state:
+            return self._told(session, chain, self._panel(session), self.model(session), state)
+
+    def _chain(self, session: date) -> pl.DataFrame:
+        return self.store.snapshots.newest(self.source, session, self.symbols)
+
+    def _panel(self, session: date) -> Panel:
+        names = self._chain(session)["underlying"].unique().to_list()
+        return self.store.history.panel(self.source, names, session).by_calendar(session)
+
+    def _told(self, session: date, chain: pl.DataFrame, panel: Panel, model: VolumeModel, state: State) -> Told:
         moment = newest_quotes(chain)
         known = KnownBefore(panel, events=self.store.events)
         setup = preparing.setup(self.settings, self.store, state, self.rules)
-        setup = replace(setup, methods=pipeline.Methods(setup.methods.pricing, lambda panel, events: model))
+
+        def laid(panel: Panel, events: pl.DataFrame | None) -> VolumeModel:
+            return model if panel.sessions == model.layout.panel.sessions else model.onto(panel, events)
+
+        setup = replace(setup, methods=pipeline.Methods(setup.methods.pricing, laid))
         judged = pipeline.judge(chain, known, moment, self.rules, setup.methods)
         meta = ScanMeta(f"told-{session}", moment, moment, self.source, simulated=False, calculation_version="",
                         session_date=session)  # fmt: skip
@@ -99,7 +133,14 @@ class Product:
             tuple(sorted(standing, key=told_once, reverse=True)),
             result.held_back_items,
             judged.frames["contract"],
+            judged.verdicts,
         )
+
+
+@contextmanager
+def _fresh_state() -> Iterator[State]:
+    with TemporaryDirectory(prefix="scanner-benchmark-") as folder, State.open(Path(folder) / FILE_NAME) as state:
+        yield state
 
 
 def named(alert: Alert) -> tuple[str, ...]:
@@ -178,10 +219,12 @@ def lost(told: Told, contracts: Sequence[str], budget: int) -> str:
 
 
 @contextmanager
-def imported(folder: Path, rules: Sequence[Rule], settings: Settings) -> Iterator[Product]:
+def imported(
+    folder: Path, rules: Sequence[Rule], settings: Settings, symbols: tuple[str, ...] | None = None
+) -> Iterator[Product]:
     """Recorded chains of a folder in a store that is gone afterwards."""
     calendar = settings.exchange_calendar
     with TemporaryDirectory(prefix="scanner-benchmark-") as place:
         store = Store.open(Path(place), calendar=calendar, pricing=preparing.pricing(settings))
         import_chains(store, read_recorded(folder, calendar=calendar), ImportReport())
-        yield Product(store, rules, settings)
+        yield Product(store, rules, settings, symbols=symbols)

@@ -63,13 +63,11 @@ def score(recording: Recording, session: int, model: activity.VolumeModel) -> pl
     return activity.score(model.onto(panel), recording.chain(session), panel)
 
 
-def ranked(
-    recording: Recording, session: int, model: activity.VolumeModel, chain: pl.DataFrame | None = None
-) -> pl.DataFrame:
-    """A session's chain (or another in its place) scored and ranked among the stories of the model's past."""
+def ranked(recording: Recording, session: int, model: activity.VolumeModel) -> pl.DataFrame:
+    """A session's chain scored and ranked among the stories of the model's past."""
     panel = recording.panel(session, DEPTH)
     laid = model.onto(panel)
-    scored = activity.score(laid, recording.chain(session) if chain is None else chain, panel)
+    scored = laid.score(recording.chain(session), panel)
     premium = pl.col("volume") * pl.col("mid") * _MULTIPLIER
     tagged = scored.with_columns(selection.roll_suspects(scored), premium=premium)
     return rank(tagged, tagged["volume"], panel, laid)
@@ -83,9 +81,21 @@ def lists(
     ``variants`` are further readings of our own score by name: each takes the scored chain and gives it back with
     another ``combined_surprise``.
     """
+    found = {session: ranked(recording, session, model) for session, model in models.items()}
+    return lists_of(recording, models, found, planted, variants)
+
+
+def lists_of(
+    recording: Recording,
+    models: Models,
+    found: Mapping[int, pl.DataFrame],
+    planted: list[Injection],
+    variants: dict[str, Rescore] | None = None,
+) -> Iterator[Listed]:
+    """:func:`lists` of sessions that :func:`ranked` has judged."""
     by_detector: dict[str, dict[int, list[Entry]]] = {}
-    for session, model in models.items():
-        for detector, entries in _session_lists(recording, session, model, variants or {}):
+    for session, chain in found.items():
+        for detector, entries in _session_lists(recording, session, chain, models[session], variants or {}):
             by_detector.setdefault(detector, {})[session] = entries
     for detector, listed in by_detector.items():
         yield from spend(detector, listed, planted, len(recording.volume))
@@ -107,10 +117,14 @@ def spend(
 
 
 def _session_lists(
-    recording: Recording, session: int, model: activity.VolumeModel, variants: dict[str, Rescore]
+    recording: Recording,
+    session: int,
+    found: pl.DataFrame,
+    model: activity.VolumeModel,
+    variants: dict[str, Rescore],
 ) -> Iterator[tuple[str, list[Entry]]]:
     """Each detector's entries of a session, best first."""
-    found, rows = ranked(recording, session, model), recording.rows(session)
+    rows = recording.rows(session)
     numbers = dict(zip(found["contract"], rows.tolist(), strict=True))
     ordered = {OURS: raised(found)}
     ordered |= {name: raised(rescore(found, model), "combined_surprise") for name, rescore in variants.items()}

@@ -32,6 +32,10 @@ _BEYOND = np.array([0.3, 0.6, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 7.0, 10.0])
 _SMALLEST_COUNT = 20
 _THIN_TIER = 400
 HIGHEST = 20.0
+# A name's own frequencies are counted at 1 in 300: they matter not at all at 1 in 10, twice as much at 1 in 10,000.
+OWN_FROM, OWN_AT, _OWN_MOST = 1.0, 2.5, 0.5
+# So many contract-days, in which 1 in 300 is due thirty times, are worth as much as what all names together say.
+OWN_CONTRACT_DAYS = 9_000
 _USUAL_SHAPE, _USUAL_WEIGHT = 0.1, 300.0
 
 
@@ -82,6 +86,37 @@ def calibrated_at(
     below, above = calibrated[which, tier, low - 1], calibrated[which, tier, low]
     result = below + min(max((value - left) / (right - left), 0.0), 1.0) * (above - below)
     return float(result if value > 0 else 0.0)
+
+
+@scalar
+def of_name_at(surprise: float, decades: float) -> float:  # pragma: no cover - compiled
+    """A calibrated surprise as it is in a name whose 1 in 300 comes 10 ** decades times as often as stated."""
+    share = min(max((surprise - OWN_FROM) / (OWN_AT - OWN_FROM), 0.0), 2.0)
+    return surprise - decades * share
+
+
+@kernel
+def of_names(
+    surprise: NDArray[np.float64], name: NDArray[np.int64], decades: NDArray[np.float64]
+) -> NDArray[np.float64]:  # pragma: no cover - compiled
+    """:func:`of_name_at` for every row."""
+    result = np.empty(len(surprise))
+    for i in range(len(surprise)):
+        result[i] = of_name_at(surprise[i], decades[name[i]])
+    return result
+
+
+def own_frequencies(surprise: NDArray[np.float64], name: NDArray[np.int64], names: int) -> NDArray[np.float64]:
+    """How much more often than stated 1 in 300 came in each name, in decades, shape (names,), half a one at most.
+
+    ``surprise`` are the calibrated surprises of held-out contract-days of all names. What a name's own say is drawn
+    towards what all say with the weight of 9,000 contract-days.
+    """
+    stated = 10.0**-OWN_AT
+    came = np.bincount(name[surprise >= OWN_AT], minlength=names)
+    due = np.bincount(name, minlength=names) * stated
+    drawn = OWN_CONTRACT_DAYS * stated
+    return np.asarray(np.clip(np.log10((came + drawn) / (due + drawn)), -_OWN_MOST, _OWN_MOST))
 
 
 @kernel

@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from scanner.activity import features, prior
-from scanner.activity.calibration import Calibration, calibrate, tier_of
+from scanner.activity.calibration import Calibration, calibrate, of_names, own_frequencies, tier_of
 from scanner.activity.combination import bounded, combine
 from scanner.activity.geometry import Places
 from scanner.activity.history import Layout, Memory, design_of, recall
@@ -27,7 +27,7 @@ from scanner.activity.regression import (
     interpolate_tail,
     tail_table,
 )
-from scanner.activity.rehearsal import Scored, rehearse
+from scanner.activity.rehearsal import Rehearsed, Scored, rehearse
 from scanner.activity.runs import MATURITIES, best_runs, both_rights, maturity_of
 from scanner.activity.scoring import GOOD_SESSIONS
 from scanner.history.panel import Panel
@@ -67,9 +67,9 @@ def fit(panel: Panel, events: pl.DataFrame | None = None, seed: int = 1) -> Volu
     for half in halves:
         known = np.sort(half)
         bases.append(features.base_table(panel.volume[:, known], layout.cell[:, known], places.underlying, names))
-    learned, scored = rehearsed(layout, bases, split, np.random.default_rng(seed), prior.load()[0])
+    learned, sessions = rehearsed(layout, bases, split, np.random.default_rng(seed), prior.load()[0])
     base = features.base_table(panel.volume, layout.cell, places.underlying, names)
-    past = rehearse(layout, scored, learned.opening)
+    past = rehearse(layout, sessions, learned.opening)
     return VolumeModel(learned, "own", base, layout, recall(layout, base), past)
 
 
@@ -134,8 +134,8 @@ def rehearsed(
     split: Split,
     random: np.random.Generator,
     before: Learned | None = None,
-) -> tuple[Learned, list[Scored]]:
-    """:func:`learn`, and how every held-out session was scored by the half that has not seen it."""
+) -> tuple[Learned, list[Rehearsed]]:
+    """:func:`learn`, and every held-out session, in order, as scored by the half that has not seen it."""
     centres = {} if before is None else {window: part.coefficients for window, part in before.windows.items()}
     fitted, held = [], _HeldOut()
     for half in (0, 1):
@@ -149,6 +149,8 @@ def rehearsed(
             _hold_out(layout, past, fits, session, split(session, 1 - half), held)
     tier = tier_of(np.concatenate(held.mean), np.concatenate(held.days))
     cluster = np.concatenate(held.cluster)
+    names = len(layout.panel.underlyings)
+    name, own = cluster % names, np.empty((len(features.WINDOWS) + 1, names))
     windows, surprises = {}, np.empty((len(features.WINDOWS), len(tier)))
     for number, window in enumerate(features.WINDOWS):
         raw = np.concatenate(held.raw[window])
@@ -159,12 +161,17 @@ def rehearsed(
     together = combine(surprises, today)
     combination = calibrate(together, tier, cluster)
     combined = bounded(combination.apply(together, tier), surprises, today)
+    for number, stated in enumerate((*surprises, combined)):
+        own[number] = own_frequencies(stated, name, names)
+        stated[:] = of_names(stated, name, own[number])
     ladder, strike = _neighbour_calibrations(layout.places, held, combined, surprises[0])
-    opening = fit_opening(layout.panel, layout.places)
+    ordered = sorted(held.scored(surprises, combined), key=lambda part: part.session)
+    sessions = [Rehearsed.of(layout, part) for part in ordered]
+    opening = fit_opening((part.traded, part.risen) for part in sessions)
     if opening is None:
         opening = _same_chance() if before is None else before.opening
-    learned = Learned(windows, combination, ladder, strike, opening, record(combined, tier))
-    return learned, held.scored(surprises, combined)
+    learned = Learned(windows, combination, ladder, strike, opening, own, record(combined, tier))
+    return learned, sessions
 
 
 def _same_chance() -> NDArray[np.float64]:

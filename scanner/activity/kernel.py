@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from scanner.activity.calibration import calibrated_at, tier_at
+from scanner.activity.calibration import calibrated_at, of_name_at, tier_at
 from scanner.activity.combination import bounded_at, combine_at
 from scanner.activity.features import COUNT, WINDOWS, Contracts, Feature, Known, fill_today, times_busier_at
 from scanner.activity.history import PastColumn, build_up_at
@@ -30,13 +30,16 @@ _BLOCK = 240
 class Underlyings(NamedTuple):
     """What underlyings do: ``earlier_activity`` and ``move`` (w, underlyings), the others (underlyings,).
 
-    ``charge``, in decades, is taken off every surprise; ``earnings`` is 1 within a day of an earnings date.
+    ``charge``, in decades, is taken off every surprise; ``earnings`` is 1 within a day of an earnings date; ``own``
+    (4, underlyings) is how much more often than stated each of the four surprises comes in a name, see
+    :func:`scanner.activity.calibration.of_name_at`.
     """
 
     earlier_activity: NDArray[np.float64]
     move: NDArray[np.float64]
     earnings: NDArray[np.float32]
     charge: NDArray[np.float64]
+    own: NDArray[np.float64]
 
 
 class _Seen(IntEnum):
@@ -318,5 +321,6 @@ def judge(
         _combine(traded, lots, first, tier, tables, found)
         for which in range(4):
             for i in range(first, last):
-                charge = underlyings.charge[contracts.underlying[i]]
-                surprises[which, i] = max(found[which, i - first] - charge, 0.0)
+                name = contracts.underlying[i]
+                surprise = of_name_at(found[which, i - first], underlyings.own[which, name])
+                surprises[which, i] = max(surprise - underlyings.charge[name], 0.0)

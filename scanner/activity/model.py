@@ -34,9 +34,10 @@ class Learned:
 
     ``windows`` maps 1, 3 and 5 sessions to their models; ``combination`` calibrates the strongest of the three as one
     statement, ``ladder`` the best run of neighbouring strikes that starts at a contract, ``strike`` both rights of a
-    strike together; ``opening`` are the coefficients of :mod:`scanner.activity.opening`. ``realised`` is the
-    calibration record: one row per tier (-1 for all) and nominal chance, with the frequency that held-out sessions
-    showed: ``tier nominal rows flagged realised``.
+    strike together; ``opening`` are the coefficients of :mod:`scanner.activity.opening`; ``own`` (4, names) is how much
+    more often than stated rare volumes come in each name, in decades, by window and for their combination (no names
+    where it came with the package). ``realised`` is the calibration record: one row per tier (-1 for all) and nominal
+    chance, with the frequency that held-out sessions showed: ``tier nominal rows flagged realised``.
     """
 
     windows: dict[int, WindowModel]
@@ -44,6 +45,7 @@ class Learned:
     ladder: Calibration
     strike: Calibration
     opening: NDArray[np.float64]
+    own: NDArray[np.float64]
     realised: pl.DataFrame
 
 

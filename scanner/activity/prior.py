@@ -46,7 +46,7 @@ def learned_from(values: Mapping[str, NDArray[Any]]) -> tuple[Learned, NDArray[n
     columns = ("tier", "nominal", "rows", "flagged", "realised")
     realised = pl.DataFrame({name: values[f"realised_{name}"] for name in columns})
     combination, ladder, strike = (_calibration(values, name) for name in _SINGLE)
-    learned = Learned(windows, combination, ladder, strike, values["opening"], realised)
+    learned = Learned(windows, combination, ladder, strike, values["opening"], values["own"], realised)
     return learned, values["base"].astype(np.float32)
 
 
@@ -63,7 +63,7 @@ def save(path: Path, learned: Learned, base: NDArray[np.float32]) -> None:
 
 def arrays_of(learned: Learned, base: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
     """Everything a model learnt as plain arrays by name, exactly."""
-    values: dict[str, NDArray[Any]] = {"base": base, "opening": learned.opening}
+    values: dict[str, NDArray[Any]] = {"base": base, "opening": learned.opening, "own": learned.own}
     for window, model in learned.windows.items():
         values[f"coefficients_{window}"] = model.coefficients
         values[f"tail_{window}"] = model.tail

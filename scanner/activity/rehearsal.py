@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from scanner.activity import opening
+from scanner.activity.opening import Traded, opening_chance
 from scanner.activity.ranking.keys import Day, Listing, keys
 from scanner.activity.ranking.past import Found, Past
 from scanner.activity.ranking.sizes import SESSIONS, Cells, Sizes, cells_of
@@ -56,33 +56,64 @@ def sizes_before(layout: Layout, session: int, more: int = 0) -> Sizes:
     return Sizes.of([kept[number] for number in recent], names + more)
 
 
-def rehearse(layout: Layout, scored: Sequence[Scored], coefficients: NDArray[np.float64]) -> Past:
-    """The stories of the past; ``coefficients`` are those of :mod:`scanner.activity.opening`."""
-    ordered = sorted(scored, key=lambda part: part.session)
-    names = len(layout.panel.underlyings)
-    judged = np.zeros((names, len(ordered)), bool)
-    for number, part in enumerate(ordered):
-        judged[np.unique(layout.places.underlying[part.rows]), number] = True
-    return Past.of(_found(layout, ordered, coefficients), judged, len(layout.panel.contracts))
+@dataclass(frozen=True)
+class Rehearsed:
+    """One past session laid out as today is: its listing, the contracts that may take a place, and their trading.
 
+    ``risen`` is how far the open interest of each rose overnight, NaN where that is not known.
+    """
 
-def _found(layout: Layout, scored: Sequence[Scored], coefficients: NDArray[np.float64]) -> Iterator[Found]:
-    panel, places = layout.panel, layout.places
-    for part in scored:
-        session, rows = part.session, part.rows
-        listing = _listing(layout, part)
+    scored: Scored
+    listing: Listing
+    day: Day
+    traded: Traded
+    risen: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, layout: Layout, scored: Scored) -> Rehearsed:
+        """Lay out a session of the panel."""
+        panel, session = layout.panel, scored.session
+        listing = _listing(layout, scored)
         day = Day.of(listing, panel.volume, panel.open_interest, session, usual_volume(layout, session))
+        at, rows = day.at, scored.rows[day.at]
+        traded = Traded(
+            listing.volume[at],
+            listing.open_interest[at],
+            panel.delta[rows, session],
+            listing.days[at],
+            panel.mid[rows, session],
+            day.opened,
+            day.mean,
+            listing.surprise[at],
+            day.beside,
+        )
+        return cls(scored, listing, day, traded, _risen(layout, session, rows))
+
+
+def rehearse(layout: Layout, sessions: Sequence[Rehearsed], coefficients: NDArray[np.float64]) -> Past:
+    """The stories of the past, session after session; ``coefficients`` are those of :mod:`scanner.activity.opening`."""
+    names = len(layout.panel.underlyings)
+    judged = np.zeros((names, len(sessions)), bool)
+    for number, part in enumerate(sessions):
+        judged[np.unique(layout.places.underlying[part.scored.rows]), number] = True
+    return Past.of(_found(layout, sessions, coefficients), judged, len(layout.panel.contracts))
+
+
+def _found(layout: Layout, sessions: Sequence[Rehearsed], coefficients: NDArray[np.float64]) -> Iterator[Found]:
+    panel, places = layout.panel, layout.places
+    for part in sessions:
+        session, rows, listing, day = part.scored.session, part.scored.rows, part.listing, part.day
         at = rows[day.at]
         frame = panel.contracts[at].with_columns(
             session_date=pl.lit(panel.sessions[session]),
             place=pl.Series(places.strike_numbers(rows)[day.at]),
             volume=pl.Series(listing.volume[day.at]).cast(pl.Int64),
             open_interest=pl.Series(listing.open_interest[day.at]).fill_nan(None),
-            combined_surprise=pl.Series(part.combined[day.at]),
-            volume_expected=pl.Series(part.expected[day.at]),
+            combined_surprise=pl.Series(part.scored.combined[day.at]),
+            volume_expected=pl.Series(part.scored.expected[day.at]),
         )
         rolled = roll_suspects(frame).fill_null(value=False).to_numpy()
-        chance = _opening(layout, part, day, coefficients)
+        chance = opening_chance(part.traded, coefficients)
         found = keys(listing, day, sizes_before(layout, session), chance, rolled)
         told = np.isfinite(found).any(axis=0)
         frame = frame.filter(pl.Series(told)).with_columns(links=pl.col("combined_surprise") >= LEAST_LINKED)
@@ -107,19 +138,12 @@ def _listing(layout: Layout, part: Scored) -> Listing:
     )
 
 
-def _opening(layout: Layout, part: Scored, day: Day, coefficients: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The chance that each volume opens positions; NaN for a small one, on the last day, or without open interest."""
-    panel, at = layout.panel, part.rows[day.at]
-    volume, interest = (field[at, part.session].astype(np.float64) for field in (panel.volume, panel.open_interest))
-    days = layout.places.expiry[at] - int(layout.market.day[part.session])
-    usable = (volume >= opening.LEAST_LOTS) & np.isfinite(interest) & (days >= 1)
-    chance = np.full(len(at), np.nan)
-    rows = opening.design(
-        volume[usable],
-        interest[usable],
-        panel.delta[at, part.session][usable],
-        days[usable],
-        panel.mid[at, part.session][usable],
-    )
-    chance[usable] = opening.opening_chance(rows, coefficients)
-    return chance
+def _risen(layout: Layout, session: int, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    """How far open interest rose by the morning after a session, where that morning told of the session's close."""
+    panel = layout.panel
+    if session + 1 >= len(panel.sessions):
+        return np.full(len(rows), np.nan)
+    asof = panel.oi_asof[:, session + 1]
+    told = (np.isnat(asof) | (asof == np.datetime64(panel.sessions[session], "D")))[layout.places.underlying[rows]]
+    risen = panel.open_interest[rows, session + 1].astype(np.float64) - panel.open_interest[rows, session]
+    return np.where(told, risen, np.nan)

@@ -10,13 +10,13 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from scanner.activity import features, kernel, opening
+from scanner.activity import features, kernel
 from scanner.activity.geometry import groups_of, locate
 from scanner.activity.history import PastColumn, Recent
 from scanner.activity.model import VolumeModel
 from scanner.activity.selection import benjamini_hochberg, multi_leg_suspects
 from scanner.activity.time_of_day import share_of_volume
-from scanner.activity.today import Today, numbers
+from scanner.activity.today import Today
 from scanner.history.panel import Panel
 from scanner.kernels.compile import kernel as compiled
 from scanner.kernels.threads import at_once, in_parts, in_pieces
@@ -44,7 +44,6 @@ _SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "history_sessions": pl.Int64,
     "new_strike": pl.Boolean,
     "multi_leg_suspect": pl.Boolean,
-    "opening_chance": pl.Float64,
 }
 # Decades taken off for each e-fold by which a name is busier than in nine of ten of its sessions: few like that were
 # fitted, and contracts that never traded begin to. It leaves 20 sessions, tripled whole, as many alerts as the sessions
@@ -93,20 +92,19 @@ def score(
     known = None if traded_known.all() and holds.all() else traded_known & holds
     combined = judged.surprises[3]
     traded = contracts.select("underlying", "volume", _column("combined_surprise", combined, known))
-    q_values, legs, opens, past = at_once(
+    q_values, legs, past = at_once(
         lambda: benjamini_hochberg(combined if known is None else np.where(known, combined, np.nan)),
         lambda: multi_leg_suspects(traded),
-        lambda: _opening(model, contracts, today),
         lambda: _past_volume(model.recent, today),
     )
-    columns = [*_surprises(judged, q_values, known), *_kinds(own, today, traded_known, holds), *past, legs, opens]
+    columns = [*_surprises(judged, q_values, known), *_kinds(own, today, traded_known, holds), *past, legs]
     return contracts.with_columns(columns).select(*contracts.columns, *_SCHEMA)
 
 
 def _judged(model: VolumeModel, today: Today, share: NDArray[np.float64], earnings: NDArray[np.float32]) -> _Judged:
     """Expectations and surprises of every row; what lies in between is made for one part of the rows at a time."""
     result, recent, tables = _Judged.empty(len(today.rows)), model.recent, model.tables
-    moves, earlier = today.moves(model), today.earlier_activity(model)
+    moves, earlier, own = today.moves(model), today.earlier_activity(model), _own_frequencies(model, len(today.names))
 
     def judge(part: slice) -> None:
         rows, underlying = today.rows[part], today.underlying[part]
@@ -147,6 +145,7 @@ def _judged(model: VolumeModel, today: Today, share: NDArray[np.float64], earnin
             move=moves,
             earnings=earnings,
             charge=_CHARGE_OF_BUSY * model.memory.beyond_usual(busy),
+            own=own,
         )
         surprises = result.surprises[:, part]
         kernel.judge(rows, volume, contracts, day, recent.past, recent.volume, underlyings, tables, mean, surprises)
@@ -156,6 +155,14 @@ def _judged(model: VolumeModel, today: Today, share: NDArray[np.float64], earnin
         np.divide(volume, np.maximum(mean, LEAST_EXPECTED), out=result.multiple[part])
 
     in_pieces(judge, today.parts)
+    return result
+
+
+def _own_frequencies(model: VolumeModel, names: int) -> NDArray[np.float64]:
+    """How much more often than stated surprises come in every name of a chain; 0 for one that was not learnt from."""
+    known = model.learned.own
+    result = np.zeros((len(known), names))
+    result[:, : known.shape[1]] = known
     return result
 
 
@@ -282,29 +289,6 @@ def _past_of(
         fresh[i] = not known_listed[row]
         if not fresh[i]:
             named[underlying[i]] = True
-
-
-def _opening(model: VolumeModel, contracts: pl.DataFrame, today: Today) -> pl.Series:
-    """The chance that a volume opens positions; null for a small one, on the last day, or without open interest."""
-    rows = np.flatnonzero(today.volume >= opening.LEAST_LOTS)
-    days = today.expiry[rows] - today.day
-    rows = rows[(days >= 1) & (today.open_interest[rows] >= 0)]
-    days = today.expiry[rows] - today.day
-
-    def told(name: str) -> NDArray[np.float64]:
-        known = name in contracts.columns
-        return numbers(contracts.select(name)[rows], name) if known else np.full(len(rows), np.nan)
-
-    design = opening.design(
-        today.volume[rows].astype(np.float64),
-        today.open_interest[rows].astype(np.float64),
-        told("delta"),
-        days,
-        told("mid"),
-    )
-    chance, known = np.empty(len(today.rows)), np.zeros(len(today.rows), bool)
-    chance[rows], known[rows] = opening.opening_chance(design, model.learned.opening), True
-    return _column("opening_chance", chance, known)
 
 
 def _earnings(names: tuple[str, ...], day: int, events: pl.DataFrame | None) -> NDArray[np.float32]:

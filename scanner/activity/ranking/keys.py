@@ -21,7 +21,9 @@ LEAST_LOTS, LEAST_DRIP = 50, 10
 TYPICAL_OPENING = 0.35
 _SMOOTHING = 20.0
 _OPENED = 0.4
-_LOOKED_BACK = 20
+_LOOKED_BACK, _NIGHTS = 20, 5
+# Below this the smallest of three strikes in a row is chance; beyond it adds, up to the second, what a ladder is worth.
+_RUN, _LONGEST_RUN, _WORTH_OF_A_RUN = 0.7, 2.0, 0.7
 
 
 @dataclass(frozen=True)
@@ -49,19 +51,22 @@ class Listing:
 class Day:
     """The contracts of a session that may take a place, by their positions ``at`` in its listing, shape (rows,).
 
-    ``side`` is the volume of the expiry's same right, ``beside`` the larger surprise of the two neighbouring strikes;
-    ``mean`` the contract's own mean of the five sessions before (0 without any), ``past`` (rows, 20) the volumes of the
-    last twenty, newest last, NaN where not known; ``gained`` the open interest gained in four mornings (NaN: not
-    known), ``built`` whether two mornings running opened a large part of the volume. ``busy`` are decades above the
-    name's mean of twenty sessions.
+    ``side`` is the volume of the expiry's same right, ``beside`` the larger surprise of the two neighbouring strikes,
+    ``run`` the smaller one of the other two in the best three strikes in a row; ``mean`` the contract's own mean of the
+    five sessions before (0 without any), ``past`` (rows, 20) the volumes of the last twenty, newest last, NaN where not
+    known; ``gained`` the open interest gained in four mornings (NaN: not known), ``opened`` the share of what five
+    sessions traded that was opened overnight (closings count against it), ``built`` whether two mornings running opened
+    a large part of the volume. ``busy`` are decades above the name's mean of twenty sessions.
     """
 
     at: NDArray[np.int64]
     side: NDArray[np.float64]
     beside: NDArray[np.float64]
+    run: NDArray[np.float64]
     mean: NDArray[np.float64]
     past: NDArray[np.float64]
     gained: NDArray[np.float64]
+    opened: NDArray[np.float64]
     built: NDArray[np.bool_]
     busy: NDArray[np.float64]
 
@@ -87,22 +92,24 @@ class Day:
         with np.errstate(invalid="ignore", divide="ignore"):
             busy = np.log10(np.maximum(np.nan_to_num(of_name / usual, nan=1.0, posinf=1.0), 1.0))
         past = _before(volume, row, session, _LOOKED_BACK)
-        opened = _before(open_interest, row, session, 4)
-        mornings = np.column_stack([opened, listing.open_interest[at]])
-        shares = np.diff(mornings[:, 2:], axis=1) / np.maximum(past[:, -2:], 1.0)
+        mornings = np.column_stack([_before(open_interest, row, session, _NIGHTS), listing.open_interest[at]])
+        risen, traded = np.diff(mornings, axis=1), past[:, -_NIGHTS:]
         # A contract that was not listed then had nothing open; of a name that was not looked at then, nobody knows.
         known = (listing.row >= 0) & np.isfinite(volume[listing.row, session - 4]) if session >= 4 else listing.row < -1
         looked_at = np.bincount(listing.name, known, minlength=len(usual)) > 0
         unlisted = np.where(looked_at, 0.0, np.nan)[listing.name[at]]
-        first = np.where(np.isfinite(past[:, -4]), mornings[:, 0], unlisted)
+        first = np.where(np.isfinite(past[:, -4]), mornings[:, 1], unlisted)
+        beside, run = _neighbours(listing, at)
         return cls(
             at,
             np.asarray(total[side[at]], np.float64),
-            neighbours(listing)[at],
-            _mean(past[:, -5:]),
+            beside,
+            run,
+            _mean(traded),
             past,
-            mornings[:, 4] - first,
-            np.asarray((shares >= _OPENED).all(axis=1)),
+            mornings[:, -1] - first,
+            _share_opened(risen, traded),
+            np.asarray((risen[:, -2:] / np.maximum(traded[:, -2:], 1.0) >= _OPENED).all(axis=1)),
             busy[listing.name[at]],
         )
 
@@ -121,6 +128,16 @@ def _before(matrix: NDArray[np.float32], row: NDArray[np.integer], session: int,
     return result
 
 
+def _share_opened(risen: NDArray[np.float64], traded: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How much of what was traded opened positions, by the nights after; towards 0 where little was traded.
+
+    A night counts by what was traded before it at most: a transfer or an exercise is no trade.
+    """
+    lots = np.nan_to_num(traded)
+    opened = np.clip(np.nan_to_num(risen), -lots, lots).sum(axis=1)
+    return np.asarray(opened / (lots.sum(axis=1) + LEAST_LOTS))
+
+
 def _mean(recent: NDArray[np.float64]) -> NDArray[np.float64]:
     known = np.isfinite(recent)
     return np.asarray(np.where(known, recent, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1))
@@ -135,16 +152,16 @@ def keys(
     """
     volume, surprise, days = listing.volume[day.at], listing.surprise[day.at], listing.days[day.at]
     cell = cells_of(listing.name[day.at], days)
-    opens = np.clip(np.log10(np.maximum(opening, 1e-3) / TYPICAL_OPENING), -1.0, 1.0)
-    opens = np.where(np.isfinite(opens), opens, 0.0)
+    opens = _odds_of(opening)
     known, later = np.isfinite(surprise), days >= 2
     beyond = sizes.decades(np.maximum(volume - day.mean, 0.0), cell)
     times = np.log10((volume + _SMOOTHING) / (day.mean + _SMOOTHING))
-    one = surprise + 0.5 * (beyond - 1.2 * day.busy) + times + 1.5 * opens - 2.0 * day.busy
+    ladder = _WORTH_OF_A_RUN * np.clip(np.minimum(day.run, np.nan_to_num(surprise)) - _RUN, 0.0, _LONGEST_RUN)
+    one = surprise + 0.5 * (beyond - 1.2 * day.busy) + times + ladder + opens - 2.0 * day.busy
     share = np.log10(volume / np.maximum(day.side, volume))
     alone = 0.25 * np.nan_to_num(surprise) - 0.3 * np.minimum(day.beside, 3.0)
     new = np.log10(volume + 1.0) + 0.25 * share + alone + 0.5 * opens - day.busy
-    week = listing.week[day.at] + 0.5 * sizes.decades(np.nan_to_num(day.gained), cell) + 0.75 * opens - day.busy
+    week = listing.week[day.at] + 0.5 * sizes.decades(np.nan_to_num(day.gained), cell) + 0.6 * opens - day.busy
     fresh = (listing.open_interest[day.at] == 0) & ~(np.nan_to_num(day.past) > 0).any(axis=1)
     return np.stack(
         [
@@ -155,16 +172,33 @@ def keys(
     )
 
 
-def neighbours(listing: Listing) -> NDArray[np.float64]:
-    """The larger one-session surprise of the strikes next below and next above of the same expiry and right."""
-    result = np.zeros(len(listing.volume))
-    surprise = np.nan_to_num(listing.surprise)
-    for call in (False, True):
-        rows = np.flatnonzero(listing.call == call)
-        if len(rows) < 2:
-            continue
-        same, mine = np.diff(listing.group[rows]) == 0, surprise[rows]
-        below = np.concatenate([[0.0], np.where(same, mine[:-1], 0.0)])
-        above = np.concatenate([np.where(same, mine[1:], 0.0), [0.0]])
-        result[rows] = np.maximum(below, above)
-    return result
+def _odds_of(opening: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Decades by which the odds of opening exceed the typical ones, at most 1.5 either way; 0 where not known."""
+    chance = np.clip(opening, 1e-3, 1.0 - 1e-3)
+    typical = np.log10(TYPICAL_OPENING / (1.0 - TYPICAL_OPENING))
+    return np.asarray(np.nan_to_num(np.clip(np.log10(chance / (1.0 - chance)) - typical, -1.5, 1.5)))
+
+
+def _neighbours(listing: Listing, at: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """What strikes of the same expiry and right show beside some contracts, each as a one-session surprise.
+
+    The larger one of the strikes next below and next above; and the smaller one of the other two in the best three
+    strikes in a row that a contract is one of.
+    """
+    beside, run = np.zeros(len(at)), np.zeros(len(at))
+    for right in (False, True):
+        mine, rows = listing.call[at] == right, np.flatnonzero(listing.call == right)
+        place = np.searchsorted(rows, at[mine])
+        below2, below, above, above2 = (_shown(listing, rows, place, steps) for steps in (-2, -1, 1, 2))
+        beside[mine] = np.maximum(below, above)
+        threes = np.minimum(below2, below), np.minimum(below, above), np.minimum(above, above2)
+        run[mine] = np.maximum.reduce(threes)
+    return beside, run
+
+
+def _shown(listing: Listing, rows: NDArray[np.int64], place: NDArray[np.int64], steps: int) -> NDArray[np.float64]:
+    """The surprise so many strikes further in ``rows``, those of one right; 0 where the expiry ends before."""
+    there = (place + steps >= 0) & (place + steps < len(rows))
+    other = rows[np.where(there, place + steps, place)]
+    same = there & (listing.group[other] == listing.group[rows[place]])
+    return np.where(same, np.nan_to_num(listing.surprise[other]), 0.0)

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from scanner.activity.opening import Traded, opening_chance
 from scanner.activity.ranking.keys import Day, Listing, five_sessions, keys
 from scanner.activity.ranking.money import surprise_of
 from scanner.activity.ranking.past import Past
@@ -21,12 +22,12 @@ if TYPE_CHECKING:
     from scanner.activity import VolumeModel
 
 # How the places of a list are shared out: among the families, and what is left to alerts of whole names and expiries.
-SHARES = (0.55, 0.26, 0.14)
+SHARES = (0.53, 0.30, 0.12)
 WIDE_SHARE = 0.05
 
 
 def rank(contracts: pl.DataFrame, completed: pl.Series, panel: Panel, model: VolumeModel) -> pl.DataFrame:
-    """Add ``once_in_sessions family story premium_surprise volume_5 volume_usual_5`` to a scored chain.
+    """Add ``once_in_sessions family story premium_surprise volume_5 volume_usual_5 opening_chance`` to a scored chain.
 
     ``contracts`` is sorted by root, expiry, strike and right and has ``roll_suspect``; ``completed`` is the volume as
     the session would end if the rest of it went as usual. Rows and order stay. ``once_in_sessions`` is 0 where a
@@ -42,7 +43,8 @@ def rank(contracts: pl.DataFrame, completed: pl.Series, panel: Panel, model: Vol
     few, name = contracts[day.at], listing.name[day.at]
     sizes = sizes_before(layout, layout.sessions, names - len(panel.underlyings))
     rolled = few["roll_suspect"].fill_null(value=False).to_numpy()
-    found = keys(listing, day, sizes, _floats(few, "opening_chance"), rolled)
+    chance = opening_chance(_traded(few, listing, day), model.learned.opening)
+    found = keys(listing, day, sizes, chance, rolled)
     told = np.asarray(np.isfinite(found).any(axis=0))
     rates = _rates(found, past, len(np.unique(listing.name)))
     family = np.where(told, np.argmin(np.nan_to_num(rates, nan=np.inf), axis=0), -1)
@@ -57,6 +59,7 @@ def rank(contracts: pl.DataFrame, completed: pl.Series, panel: Panel, model: Vol
             "premium_surprise": _money(few["premium"], story, name, past),
             "volume_5": pl.Series(in_five).cast(pl.Int64),
             "volume_usual_5": usually,
+            "opening_chance": pl.Series(chance).fill_nan(None),
         }
     )
     numbered = contracts.with_row_index("_row").with_columns(pl.col("_row").cast(pl.Int64))
@@ -76,6 +79,22 @@ def unranked(model: VolumeModel, names: pl.Series) -> pl.DataFrame:
     columns = {"field": "once_in_sessions", "reason": reason}
     return pl.DataFrame({"underlying": names}).with_columns(
         pl.lit(value).alias(name) for name, value in columns.items()
+    )
+
+
+def _traded(few: pl.DataFrame, listing: Listing, day: Day) -> Traded:
+    """What is known of the volumes of a day's contracts, for the chance that they open positions."""
+    at = day.at
+    return Traded(
+        listing.volume[at],
+        listing.open_interest[at],
+        _floats(few, "delta"),
+        listing.days[at],
+        _floats(few, "mid"),
+        day.opened,
+        day.mean,
+        listing.surprise[at],
+        day.beside,
     )
 
 
