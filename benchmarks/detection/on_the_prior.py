@@ -44,4 +44,6 @@ def _scored(recording: Recording, number: int) -> pl.DataFrame | None:
     model = activity.fit(panel)
     if model.kind != "prior" or not len(panel.contracts):
         return None
-    return model.score(recording.chain(number), panel).select("underlying", "session_date", "combined_surprise")
+    return activity.score(model, recording.chain(number), panel).select(
+        "underlying", "session_date", "combined_surprise"
+    )

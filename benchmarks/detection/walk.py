@@ -67,7 +67,7 @@ def ranked(recording: Recording, session: int, model: activity.VolumeModel) -> p
     """A session's chain scored and ranked among the stories of the model's past."""
     panel = recording.panel(session, DEPTH)
     laid = model.onto(panel)
-    scored = laid.score(recording.chain(session), panel)
+    scored = activity.score(laid, recording.chain(session), panel)
     premium = pl.col("volume") * pl.col("mid") * _MULTIPLIER
     tagged = scored.with_columns(selection.roll_suspects(scored), premium=premium)
     return rank(tagged, tagged["volume"], panel, laid)

@@ -84,13 +84,14 @@ def unranked(model: VolumeModel, names: pl.Series) -> pl.DataFrame:
 
 def _traded(few: pl.DataFrame, listing: Listing, day: Day) -> Traded:
     """What is known of the volumes of a day's contracts, for the chance that they open positions."""
-    at = day.at
+    at, unknown = day.at, np.full(len(day.at), np.nan)
+    delta, price = (_floats(few, name) if name in few.columns else unknown for name in ("delta", "mid"))
     return Traded(
         listing.volume[at],
         listing.open_interest[at],
-        _floats(few, "delta"),
+        delta,
         listing.days[at],
-        _floats(few, "mid"),
+        price,
         day.opened,
         day.mean,
         listing.surprise[at],
