@@ -202,6 +202,7 @@ def conclude(judged: Judged, panel: Panel, setup: Setup, meta: ScanMeta) -> Scan
         alerts=updated.alerts,
         not_judged=tuple(not_judged),
         underlyings=judged.frames["underlying"],
+        market=judged.frames["market"],
         errors=tuple(problems),
         held_back=updated.held_back_counts,
         held_back_items=updated.held_back,

@@ -64,6 +64,12 @@ def once(in_sessions: float) -> str:
     return "about once a session" if times < 1.5 else f"about {times:.0f} times a session"
 
 
+def often(in_sessions: float) -> str:
+    """The same where there is little room: ``once in 40``, ``4 a session``."""
+    words = once(in_sessions).removeprefix("about ")
+    return words.replace(" times a session", " a session").replace(" sessions", "").replace("than once in", "than 1")
+
+
 def price(dollars: float) -> str:
     """What one share, or an option on one, costs: ``$232.30``."""
     return f"${dollars:,.2f}"

@@ -17,7 +17,7 @@ ALERT_KEYS = [
     *("alert_id", "rule_id", "scope", "severity", "score", "stars", "status", "confirmation", "session_date"),
     *("first_seen", "last_seen", "underlying", "contract", "expiry", "strike", "right", "title", "message"),
     *("evidence", "drivers", "simulated", "baseline", "source", "quote_time", "oi_asof"),
-    *("once_in_sessions", "discovery", "premium", "premium_surprise", "kind", "may_be"),
+    *("once_in_sessions", "discovery", "premium", "premium_surprise", "kind", "may_be", "context"),
 ]
 
 
@@ -38,7 +38,7 @@ def result(**changes) -> ScanResult:
 
 def test_the_document_has_its_documented_keys():
     read = json.loads(dumps(result()))
-    lists = ["alerts", "not_judged", "underlyings", "errors"]
+    lists = ["alerts", "not_judged", "underlyings", "market", "errors"]
     assert list(read) == ["schema", "scan", *lists, "held_back", "notes", "calibration"]
     assert read["schema"] == 1
     assert {*read["scan"]} >= {

@@ -123,7 +123,8 @@ def test_what_was_held_back_not_judged_or_left_out_is_said_with_its_reason():
 def test_missing_fields_are_told_in_one_list_after_other_reasons():
     reasons = ("no value for iv_bid", "building history: 3 of 10 sessions", "no value for iv_ask")
     text = words(shown(result(not_judged=(NotJudged("rule", "GOOG", reasons, 4),)), 120))
-    assert "GOOG: building history: 3 of 10 sessions; no value for iv_bid, iv_ask (1 rule, 4 rows)" in text
+    told = "no value for volatility of the bid, volatility of the ask (1 rule, 4 rows)"
+    assert f"GOOG: building history: 3 of 10 sessions; {told}" in text
 
 
 def test_what_failed_of_the_scan_itself_is_said():

@@ -95,7 +95,8 @@ def test_an_old_state_opens_with_everything_in_it(tmp_path):
 def test_no_row_changes_and_no_copy_stays(tmp_path, journal):
     before = rows(written(tmp_path, journal=journal))
     State.open(tmp_path).close()
-    assert rows(tmp_path) == before
+    # What was held back has a column more, and nothing in it.
+    assert rows(tmp_path) == before | {"held_back": [(*row, None) for row in before["held_back"]]}
     assert version(tmp_path) == str(SCHEMA_VERSION)
     assert [path.name for path in tmp_path.iterdir()] == [FILE]
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from scanner.alerts.model import Alert
     from scanner.app.configuring import Place
     from scanner.config import Settings
+    from scanner.outputs.held_back import HeldBackList
     from scanner.outputs.stored import Story
     from scanner.store.state import Ledger
 
@@ -165,6 +166,44 @@ def exported(
 
     calendar = configuring.settings(settings, store=store).exchange_calendar
     return export_of(form=form).write(subjects(alerts), calendar).content
+
+
+def held_back(
+    symbols: str | Sequence[str] = (),
+    *,
+    session: str | date | None = None,
+    limit: int | None = None,
+    settings: Settings | Place | None = None,
+    store: Place | None = None,
+) -> HeldBackList:
+    """What the newest scan of a session (default: the newest) found and did not tell, strongest first, and why.
+
+    ``symbols`` narrows it to some names, ``limit`` to so many. Raises UsageError for what is no date or a session
+    without a scan, StoreError where nothing is stored.
+    """
+    from scanner.alerts.model import Alert, HeldBack
+    from scanner.market import symbology
+    from scanner.outputs.held_back import HeldBackList, strongest_first
+
+    wanted = None if session is None else configuring.day_for("--session", session).isoformat()
+    listed = [symbols] if isinstance(symbols, str) else symbols
+    names = {symbology.plain_ticker(symbology.ticker(symbol)) for symbol in listed}
+    with _ledger(settings, store) as ledger:
+        runs = [run for run in ledger.runs() if wanted in (None, run["session_date"])]
+        if not runs:
+            if wanted is None:
+                return HeldBackList(None, ())
+            raise UsageError(
+                f"--session {wanted}: no scan of it is stored; `scanner alerts` shows the sessions there are"
+            )
+        rows = ledger.held_back(runs[0]["id"])
+    found = [
+        HeldBack(Alert.from_dict(row["document"]), row["identity"], row["reason"]) for row in rows if row["document"]
+    ]
+    mine = [item for item in found if not names or symbology.plain_ticker(item.alert.underlying or "") in names]
+    ranked = strongest_first(mine)
+    day = date.fromisoformat(runs[0]["session_date"])
+    return HeldBackList(day, tuple(ranked[:limit]), max(len(ranked) - (limit or len(ranked)), 0), runs[0]["simulated"])
 
 
 def calibration_record(settings: Settings | Place | None, store: Place | None) -> list[Level]:

@@ -8,7 +8,21 @@ from typing import Annotated
 import typer
 
 from scanner import __version__
-from scanner.cli import alerts, chain, curve, demo, importing, replay, report, rules, run, scan, store, watchlist
+from scanner.cli import (
+    alerts,
+    chain,
+    curve,
+    demo,
+    held_back,
+    importing,
+    replay,
+    report,
+    rules,
+    run,
+    scan,
+    store,
+    watchlist,
+)
 
 app = typer.Typer(
     name="scanner",
@@ -43,6 +57,7 @@ app.command("curve", short_help="Show, or refresh, the Treasury curve that disco
 app.command("import", short_help="Load recorded chains into the store as history.")(importing.command)
 app.command("replay", short_help="Judge stored sessions, each by what was known then.")(replay.command)
 app.add_typer(alerts.app, name="alerts")
+app.command("held-back", short_help="Show what did not become an alert, and why.")(held_back.command)
 app.command("watchlist", short_help="Print the watchlist of recent alerts as CSV.")(watchlist.command)
 app.command("report", short_help="Write an HTML report of a session or a week.")(report.command)
 app.add_typer(store.app, name="store")

@@ -59,6 +59,7 @@ Format = Annotated[OutputFormat, typer.Option("--format", help="How results are 
 Output = Annotated[Path | None, typer.Option("--output", metavar="FILE", help="Write results here, not to stdout.")]
 MinSeverity = Annotated[Severity | None, typer.Option("--min-severity", help="Leave out milder alerts.")]
 Limit = Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="At most this many.")]
+HeldBack = Annotated[bool, typer.Option("--held-back", help="Show also what did not become an alert, and why.")]
 FailOn = Annotated[Severity | None, typer.Option("--fail-on", help="Exit 10 on an alert of this severity or above.")]
 AcceptTerms = Annotated[
     list[str] | None,

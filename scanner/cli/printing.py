@@ -22,7 +22,8 @@ class Printing:
 
     ``terminal_severity`` is the configuration's, for tables where the command line does not say; ``lines`` puts each
     JSON document on a line of its own, however few there are; ``kept`` tells whether the alerts are in a store.
-    ``news`` is who tells people only what changed since the scan before; without it they are told everything.
+    ``held_back`` shows also what did not become an alert. ``news`` is who tells people only what changed since the scan
+    before; without it they are told everything.
     """
 
     format: options.OutputFormat = options.OutputFormat.table
@@ -34,6 +35,7 @@ class Printing:
     lines: bool = False
     kept: bool = True
     news: News | None = None
+    held_back: bool = False
 
     def show(self, results: Sequence[ScanResult]) -> None:
         """A table each for people, one JSON document each (a line each where there are many), or one CSV watchlist."""
@@ -46,13 +48,14 @@ class Printing:
         if self.format is options.OutputFormat.csv:
             text = watchlist.generic([alert for result in chosen for alert in result.alerts])
         elif len(chosen) == 1 and not self.lines:
-            text = document.dumps(chosen[0]) + "\n"
+            text = document.dumps(chosen[0], held_back=self.held_back) + "\n"
         else:
-            text = "".join(document.dumps(result, indent=None) + "\n" for result in chosen)
+            lines = (document.dumps(result, indent=None, held_back=self.held_back) for result in chosen)
+            text = "".join(f"{line}\n" for line in lines)
         files.hand_out(text, self.output)
 
     def _tables(self, results: Sequence[ScanResult]) -> None:
-        from scanner.outputs import terminal
+        from scanner.outputs import held_back, terminal
 
         least = self.min_severity or self.terminal_severity
         with terminal.printing(self.output, no_color=self.no_color) as console:
@@ -61,6 +64,8 @@ class Printing:
                     terminal.print_result(result, console, min_severity=least, limit=self.limit, kept=self.kept)
                 else:
                     self.news.print(result, console, min_severity=least, limit=self.limit)
+                if self.held_back:
+                    held_back.show(held_back.of_result(result, self.limit), console)
 
     def _narrowed(self, result: ScanResult) -> ScanResult:
         """The same result with the alerts that were asked for."""

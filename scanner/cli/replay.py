@@ -9,6 +9,8 @@ import typer
 from scanner.cli import options
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from scanner.outputs.result import ScanResult
 
 
@@ -26,6 +28,7 @@ def command(
     min_severity: options.MinSeverity = None,
     limit: options.Limit = None,
     fail_on: options.FailOn = None,
+    held_back: options.HeldBack = False,
     strict: options.Strict = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -42,17 +45,23 @@ def command(
     replayed = app.replay(
         first, last, symbols or (), settings=settings, source=source, watchlist=watchlist, strict=strict
     )
+    severity = settings.outputs.terminal.min_severity
+    shown = printing.Printing(
+        format, output, min_severity, limit, no_color, severity, lines=True, kept=False, held_back=held_back
+    )
+    # A session is printed as soon as it is judged; a file, and a table of CSV, are written whole.
+    at_once = output is None and format is not options.OutputFormat.csv
     results: list[ScanResult] = []
     interrupted = False
     try:
-        with printing.waiting("judging ...", quiet=quiet, no_color=no_color) as say:
-            for result in replayed:
-                results.append(result)
-                say(f"judging ... {result.scan.session_date} is done")
+        while (result := _next(replayed, len(results), quiet=quiet, no_color=no_color)) is not None:
+            results.append(result)
+            if at_once:
+                shown.show([result])
     except KeyboardInterrupt:
         interrupted = True
-    severity = settings.outputs.terminal.min_severity
-    printing.Printing(format, output, min_severity, limit, no_color, severity, lines=True, kept=False).show(results)
+    if not at_once:
+        shown.show(results)
     for problem in replayed.problems:
         common.say(f"left out: {problem.message}")
     if interrupted:
@@ -61,3 +70,12 @@ def command(
     codes = [exit_code(result, fail_on) for result in results]
     worst = 10 if 10 in codes else 3 if set(codes) == {3} else 1 if any(codes) or replayed.problems else 0
     raise typer.Exit(worst)
+
+
+def _next(replayed: Iterator[ScanResult], done: int, *, quiet: bool, no_color: bool) -> ScanResult | None:
+    """The next session's result, with a word on how far the replay is while it is being judged; None at the end."""
+    from scanner.cli import printing
+
+    said = "judging ..." if not done else f"judging ... {done} done"
+    with printing.waiting(said, quiet=quiet, no_color=no_color):
+        return next(replayed, None)

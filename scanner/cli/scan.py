@@ -28,6 +28,7 @@ def command(
     min_severity: options.MinSeverity = None,
     limit: options.Limit = None,
     fail_on: options.FailOn = None,
+    held_back: options.HeldBack = False,
     accept_terms: options.AcceptTerms = None,
     new: Annotated[
         bool, typer.Option("--new", help="Print what is new, stronger or over since the scan before; count the rest.")
@@ -53,7 +54,9 @@ def command(
     result = app.scan(symbols or (), settings=settings, watchlist=watchlist, as_of=as_of, strict=strict, record=record)
     severity = settings.outputs.terminal.min_severity
     news = News() if new else None
-    printing.Printing(format, output, min_severity, limit, no_color, severity, news=news).show([result])
+    printing.Printing(format, output, min_severity, limit, no_color, severity, news=news, held_back=held_back).show(
+        [result]
+    )
     raise typer.Exit(exit_code(result, fail_on))
 
 

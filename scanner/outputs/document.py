@@ -4,34 +4,46 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scanner.alerts.model import plain
 from scanner.outputs.result import ScanResult
 
+if TYPE_CHECKING:
+    import polars as pl
+
 SCHEMA = 1
 
 
-def document(result: ScanResult) -> dict[str, Any]:
-    """The scan as plain JSON values: schema, scan, alerts, not_judged, underlyings, errors, held_back, notes,
-    calibration."""
-    frame = result.underlyings
-    return {
+def document(result: ScanResult, *, held_back: bool = False) -> dict[str, Any]:
+    """The scan as plain JSON values: schema, scan, alerts, not_judged, underlyings, market, errors, held_back, notes,
+    calibration; with ``held_back`` also held_back_items, each an ALERT with the reason why it is none."""
+    told = {
         "schema": SCHEMA,
         "scan": result.scan.as_dict(),
         "alerts": [alert.as_dict() for alert in result.alerts],
         "not_judged": [item.as_dict() for item in result.not_judged],
-        "underlyings": [] if frame is None else [plain(row) for row in frame.iter_rows(named=True)],
+        "underlyings": _rows(result.underlyings),
+        "market": _rows(result.market),
         "errors": [asdict(problem) for problem in result.errors],
         "held_back": dict(sorted(result.held_back.items())),
         "notes": list(result.notes),
         "calibration": [plain(asdict(level)) for level in result.calibration],
     }
+    if held_back:
+        told["held_back_items"] = [
+            {**item.alert.as_dict(), "held_back": item.reason} for item in result.held_back_items
+        ]
+    return told
 
 
-def dumps(result: ScanResult, *, indent: int | None = 2) -> str:
+def _rows(frame: pl.DataFrame | None) -> list[dict[str, Any]]:
+    return [] if frame is None else [plain(row) for row in frame.iter_rows(named=True)]
+
+
+def dumps(result: ScanResult, *, indent: int | None = 2, held_back: bool = False) -> str:
     """The document as text; ``indent=None`` makes it one line."""
-    return to_json(document(result), indent=indent)
+    return to_json(document(result, held_back=held_back), indent=indent)
 
 
 def to_json(value: Any, *, indent: int | None = 2) -> str:

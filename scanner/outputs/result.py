@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 class ScanResult:
     """What one scan found, what it could not judge, and what went wrong.
 
-    ``alerts`` come strongest first; ``underlyings`` has one row a name with every underlying-scope field; ``held_back``
+    ``alerts`` come strongest first; ``underlyings`` has one row a name with every underlying-scope field,
+    ``market`` those of all names together; ``held_back``
     counts the findings that did not become alerts, by reason, and ``held_back_items`` are those; ``notes`` are
     sentences for people; ``calibration`` says how often chances were stated, and how often they came, in the sessions
     before.
@@ -30,6 +31,7 @@ class ScanResult:
     alerts: tuple[Alert, ...] = ()
     not_judged: tuple[NotJudged, ...] = ()
     underlyings: pl.DataFrame | None = None
+    market: pl.DataFrame | None = None
     errors: tuple[ScanProblem, ...] = ()
     held_back: Mapping[str, int] = field(default_factory=dict)
     held_back_items: tuple[HeldBack, ...] = ()

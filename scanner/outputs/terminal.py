@@ -20,6 +20,7 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from scanner import fields
 from scanner.alerts.model import Alert, NotJudged, ScanMeta
 from scanner.errors import ScanProblem
 from scanner.market.calendar import NEW_YORK
@@ -91,7 +92,7 @@ def print_result(
     for line in _summary(result, len(shown), min_severity):
         say(line, to)
     if kept:
-        print_next_step(shown, to)
+        print_next_step(shown, to, held_back=bool(result.held_back))
     print_banner(result.scan.simulated, to)
 
 
@@ -106,10 +107,12 @@ def print_banner(simulated: bool, to: Console) -> None:
         to.print(Text(" SIMULATED MARKET: invented prices and trades, for trying things out ", style="bold reverse"))
 
 
-def print_next_step(alerts: Sequence[Alert], to: Console) -> None:
-    """Say how to learn more about the strongest alert."""
-    if alerts:
-        to.print(Text(f"Next: scanner alerts show {alerts[0].alert_id[: alert_lines.SHORT_ID]}", style="dim"))
+def print_next_step(alerts: Sequence[Alert], to: Console, *, held_back: bool = False) -> None:
+    """Say how to learn more about the strongest alert, and about what was held back."""
+    steps = [f"scanner alerts show {alerts[0].alert_id[: alert_lines.SHORT_ID]}"] if alerts else []
+    steps += ["scanner held-back"] if held_back else []
+    if steps:
+        to.print(Text(f"Next: {'; '.join(steps)}", style="dim"))
 
 
 def plain_table(*headings: str, whole: Collection[str] = ()) -> Table:
@@ -189,10 +192,17 @@ def held_back_sentence(counts: Mapping[str, int]) -> str:
 
 
 def reasons(item: NotJudged) -> str:
-    """Why something was not judged, in one line: ``building history: 3 of 10 sessions; no value for iv_bid, iv``."""
-    missing = [reason.removeprefix(_NO_VALUE) for reason in item.reasons if reason.startswith(_NO_VALUE)]
+    """Why something was not judged, in one line: ``building history: 3 of 10 sessions; no value for volatility``."""
+    missing = [_titled(reason.removeprefix(_NO_VALUE)) for reason in item.reasons if reason.startswith(_NO_VALUE)]
     others = [reason for reason in item.reasons if not reason.startswith(_NO_VALUE)]
     return "; ".join([*others, *([_NO_VALUE + ", ".join(missing)] if missing else [])])
+
+
+def _titled(name: str) -> str:
+    """What a person calls a field that is missing, whichever scope it is of."""
+    scope, _, own = name.rpartition(".")
+    known = (fields.of(place).get(own) for place in ([scope] if scope in fields.SCOPES else fields.SCOPES))
+    return next((field.title for field in known if field is not None), name)
 
 
 def _not_judged(items: Sequence[NotJudged]) -> Iterator[Text]:

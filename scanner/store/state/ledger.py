@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import delete, func, insert, or_, select
+from sqlalchemy import delete, func, insert, null, or_, select, update
 
 from scanner.alerts.episodes import Episode, Event, Sighting
 from scanner.alerts.flagged import Flagged
@@ -196,9 +196,16 @@ class Ledger(Records):
         return [{**row.document, "errors": row.problems, "held_back": row.held_back} for row in rows]
 
     def save_left_out(self, run: str, held_back: Iterable[HeldBack], not_judged: Iterable[NotJudged]) -> None:
-        """Store what did not become an alert in a run, and what could not be judged."""
+        """Store what did not become an alert in a run, and what could not be judged.
+
+        The evidence is kept of the newest scan of a session: a market looked at all day would fill the state with it.
+        """
         self._session.execute(delete(HeldBackRow).where(HeldBackRow.run_id == run))
         self._session.execute(delete(NotJudgedRow).where(NotJudgedRow.run_id == run))
+        found = list(held_back)
+        sessions = {item.alert.session_date for item in found}
+        earlier = select(RunRow.run_id).where(RunRow.session_date.in_(sessions), RunRow.run_id != run)
+        self._session.execute(update(HeldBackRow).where(HeldBackRow.run_id.in_(earlier)).values(document=null()))
         held = [
             {
                 "run_id": run,
@@ -209,8 +216,9 @@ class Ledger(Records):
                 "score": item.alert.score,
                 "reason": item.reason,
                 "message": item.alert.message,
+                "document": item.alert.as_dict(),
             }
-            for item in held_back
+            for item in found
         ]
         unknown = [
             {
@@ -229,9 +237,10 @@ class Ledger(Records):
             self._session.execute(insert(NotJudgedRow), unknown)
 
     def held_back(self, run: str) -> list[dict[str, Any]]:
-        """What a run held back: rule_id, identity, underlying, severity, score, reason, message."""
+        """What a run held back: rule_id, identity, underlying, severity, score, reason, message, document (None: of a
+        state that kept none yet, or of an earlier scan of its session)."""
         rows = self._session.scalars(select(HeldBackRow).where(HeldBackRow.run_id == run))
-        names = ("rule_id", "identity", "underlying", "severity", "score", "reason", "message")
+        names = ("rule_id", "identity", "underlying", "severity", "score", "reason", "message", "document")
         return [{name: getattr(row, name) for name in names} for row in rows]
 
     def not_judged(self, run: str) -> list[NotJudged]:

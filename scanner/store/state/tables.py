@@ -13,7 +13,7 @@ from sqlalchemy import JSON, DateTime, Dialect, Double, ForeignKey, Index, Strin
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 # Another one means another step in ``migrations``, so that what older versions left can still be used.
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 class Instant(TypeDecorator[datetime]):
@@ -115,7 +115,7 @@ class SightingRow(Table):
 
 
 class HeldBackRow(Table):
-    """A finding that did not become an alert, and why."""
+    """A finding that did not become an alert, and why; the newest scan of a session keeps the whole of it."""
 
     __tablename__ = "held_back"
     run_id: Mapped[str] = mapped_column(String(64), primary_key=True)
@@ -126,6 +126,7 @@ class HeldBackRow(Table):
     score: Mapped[float | None]
     reason: Mapped[str] = mapped_column(String(32))
     message: Mapped[str]
+    document: Mapped[dict[str, Any] | None]
 
 
 class NotJudgedRow(Table):
