@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import multiprocessing
 import os
 import sqlite3
@@ -70,6 +71,19 @@ def test_what_was_written_is_there_when_opened_again(place):
         alert_id = raise_alert(first)
     with State.open(place, read_only=True) as second, second.read() as ledger:
         assert ledger.alert(alert_id).alert_id == alert_id
+
+
+def test_a_state_that_is_opened_again_and_again_leaves_nothing_in_memory(place):
+    def use(number: int) -> int:
+        with State.open(place) as state, state.write() as ledger:
+            ledger.save_job(Job(f"job {number}", THURSDAY_CLOSE, None, None))
+        with State.open(place, read_only=True) as state, state.read() as ledger:
+            assert len(ledger.jobs()) == number
+        gc.collect()
+        return len(gc.get_objects())
+
+    held = [use(number) for number in range(1, 13)]
+    assert held[-1] - held[1] < 100
 
 
 def test_times_come_back_with_their_zone(state):

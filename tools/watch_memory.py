@@ -4,8 +4,8 @@ The market is simulated and small, the clock is driven through its sessions a qu
 everything else - store, state, rules, printing - is what ``scanner run`` works with.
 
 A history that grows takes memory rightly, and what is never let go of takes it wrongly. So that the one is not taken
-for the other, the sessions that a panel looks back on are filled first, by one scan at each close, and only then the
-count begins: from there on every session that comes in pushes one out. Beside the memory that is resident stands what
+for the other, the store begins with all the sessions that a panel looks back on: every session that comes in pushes one
+out. Beside the memory that is resident stands what
 another process holds, started just now over a copy of the same store, when it has scanned the session that comes next.
 Objects of Python, open files and threads are counted beside it. Flat is right: at the end no more than in the middle,
 and about what the new process has.
@@ -34,12 +34,13 @@ from scanner.app import clock, jobs, opening
 from scanner.cli import common, printing
 from scanner.config import Job, Settings, StoreSettings
 from scanner.market.calendar import Calendar
+from scanner.sources import simulated
 from scanner.store.history import DEPTH
 
 _BEGIN = date(2026, 3, 2)
 _EVERY = timedelta(minutes=15)
 _JOB = Job(name="intraday", watchlist="small", every="15m")
-_TIMES_SAID, _TIMES_COMPARED = 20, 4
+_TIMES_SAID, _TIMES_COMPARED = 20, 2
 
 
 def moments(after: date) -> Iterator[datetime]:
@@ -54,27 +55,19 @@ def moments(after: date) -> Iterator[datetime]:
         day = calendar.next_session(day)
 
 
-def closes() -> Iterator[datetime]:
-    """The closes of as many sessions as a panel looks back on."""
-    calendar, day = Calendar.standard(), _BEGIN
-    for _ in range(DEPTH):
-        yield calendar.session_close(day)
-        day = calendar.next_session(day)
-
-
 class Daemon:
     """What ``scanner run`` holds from its beginning to its end, over a store in ``folder``."""
 
     def __init__(self, folder: Path, names: list[str]) -> None:
-        settings = Settings(
+        self.settings = Settings(
             source="simulated",
             watchlists={"small": names},
             store=StoreSettings(path=folder),
             schedule=(_JOB,),
         )
-        rules, problems = opening.usable_rules(settings, strict=True)
-        sources, printed = opening.open_sources(settings), printing.Printing()
-        self._worker = jobs.Worker(settings, sources, rules, problems, lambda result: printed.show([result]))
+        rules, problems = opening.usable_rules(self.settings, strict=True)
+        sources, printed = opening.open_sources(self.settings), printing.Printing()
+        self._worker = jobs.Worker(self.settings, sources, rules, problems, lambda result: printed.show([result]))
         common.configure_logging(quiet=True, verbose=False)
 
     def scan(self, moment: datetime) -> None:
@@ -124,15 +117,13 @@ def next_session(folder: Path, names: list[str], after: date) -> None:
 
 
 def watch(scans: int, names: list[str]) -> None:
-    """Fill the history, scan so many times; say what it takes, twenty times on the way."""
+    """Scan so many times over a history that is full; say what it takes, twenty times on the way."""
     with TemporaryDirectory() as place:
         folder, began = Path(place), time.monotonic()
         daemon = Daemon(folder, names)
-        filled = list(closes())
-        for moment in filled:
-            daemon.scan(moment)
-        say(f"{DEPTH} closes {held()}")
-        for number, moment in zip(range(1, scans + 1), moments(filled[-1].date()), strict=False):
+        past = simulated.sample_market(simulated.DEFAULT_SEED, names, _BEGIN, DEPTH)
+        opening.remember(opening.open_store(daemon.settings), past)
+        for number, moment in zip(range(1, scans + 1), moments(_BEGIN), strict=False):
             daemon.scan(moment)
             if number % max(1, scans // _TIMES_SAID) == 0:
                 said = f"{number:>6} scans {held()} {time.monotonic() - began:7.0f} s"
@@ -145,7 +136,7 @@ def main() -> None:
     """Watch; or, where a store is given, be the other process."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("scans", type=int, nargs="?", default=2_000)
-    parser.add_argument("--names", default="F,PFE", help="the underlyings of the simulated market")
+    parser.add_argument("--names", default="F", help="the underlyings of the simulated market")
     parser.add_argument("--store", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--after", type=date.fromisoformat, help=argparse.SUPPRESS)
     asked = parser.parse_args()

@@ -13,6 +13,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Self
@@ -231,14 +232,12 @@ def _url(place: str | Path) -> URL:
 def _engine(url: URL, *, read_only: bool) -> Engine:
     if url.get_backend_name() != "sqlite":
         try:
-            engine = create_engine(url, pool_pre_ping=True, execution_options={"postgresql_readonly": read_only})
+            return _postgresql_engine(url, read_only)
         except (NoSuchModuleError, ModuleNotFoundError) as error:
             raise StoreError(
                 f"{url.render_as_string(hide_password=True)}: its driver is not installed ({error}). "
                 "For PostgreSQL: pip install 'psycopg[binary]' and write postgresql+psycopg://..."
             ) from error
-        event.listen(engine, "begin", _begin_postgresql)
-        return engine
     path = Path(url.database or "")
     if not read_only:
         try:
@@ -247,6 +246,20 @@ def _engine(url: URL, *, read_only: bool) -> Engine:
             raise StoreError(f"{path.parent}: cannot be created: {error.strerror}. Choose another --store.") from error
     elif not path.exists():
         raise StoreError(f"{path}: there is no state here yet. Run `scanner scan` first, or give another --store.")
+    return _sqlite_engine(path, read_only)
+
+
+# An engine without connections holds nothing open, and a daemon opens the same state several times a scan. The tables'
+# mappers keep what they compiled for every engine that there ever was, a hundred each, so there had better be one.
+@lru_cache(maxsize=8)
+def _postgresql_engine(url: URL, read_only: bool) -> Engine:
+    engine = create_engine(url, pool_pre_ping=True, execution_options={"postgresql_readonly": read_only})
+    event.listen(engine, "begin", _begin_postgresql)
+    return engine
+
+
+@lru_cache(maxsize=8)
+def _sqlite_engine(path: Path, read_only: bool) -> Engine:
     engine = create_engine("sqlite://", creator=lambda: _connect(path, read_only), poolclass=_pool())
     event.listen(engine, "connect", _on_connect)
     event.listen(engine, "begin", _begin_sqlite)
