@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -19,6 +20,7 @@ from werkzeug import Response
 from scanner.app import clock
 from scanner.errors import SourceError
 from scanner.sources.base import Fetched, SourceSettings, VendorOptions
+from scanner.sources.http import Limits
 from scanner.sources.recording import INDEX
 from scanner.sources.registry import VENDORS, open_source
 
@@ -98,7 +100,7 @@ def test_a_body_that_repeats_the_key_is_kept_without_it(httpserver: HTTPServer, 
 def test_what_failed_fails_again_in_the_same_words(
     answer: Response, code: str, httpserver: HTTPServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("time.sleep", lambda _: None)
+    monkeypatch.setattr("scanner.sources.live.Limits", partial(Limits, attempts=1))
     vendor_stubs.serve(httpserver, "tradier", Behaviour(failing={"ABC": answer}))
     live = record("tradier", httpserver, tmp_path, "XYZ", "ABC")
     again = replay("tradier", tmp_path, "XYZ", "ABC")

@@ -16,6 +16,7 @@ first call. Errors are those of :mod:`scanner.errors`, and name an argument as t
 from scanner.app.configuring import settings
 from scanner.app.confirming import confirm
 from scanner.app.discounting import curve
+from scanner.app.doctoring import doctor
 from scanner.app.importing import import_chains
 from scanner.app.looking import chain
 from scanner.app.replaying import replay
@@ -36,6 +37,7 @@ __all__ = [
     "check_rules",
     "confirm",
     "curve",
+    "doctor",
     "explain",
     "exported",
     "fields",

@@ -46,7 +46,7 @@ def settings(
     from scanner import config as configuration
     from scanner.sources.registry import RECORDED
 
-    chosen = config if isinstance(config, configuration.Settings) else configuration.load(_path(config))
+    chosen = config if isinstance(config, configuration.Settings) else configuration.load(as_path(config))
     if path is not None and source is None:
         source = RECORDED
     changes: dict[str, object] = {}
@@ -79,11 +79,12 @@ def store_folder(settings: Settings | Place | None, store: Place | None) -> Path
     if store is not None:
         return Path(store)
     return (
-        settings if isinstance(settings, configuration.Settings) else configuration.load(_path(settings))
+        settings if isinstance(settings, configuration.Settings) else configuration.load(as_path(settings))
     ).store.path
 
 
-def _path(place: Place | None) -> Path | None:
+def as_path(place: Place | None) -> Path | None:
+    """A file or folder that a caller names, as a path."""
     return None if place is None else Path(place)
 
 

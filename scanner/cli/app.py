@@ -13,6 +13,7 @@ from scanner.cli import (
     chain,
     curve,
     demo,
+    doctor,
     held_back,
     importing,
     replay,
@@ -53,6 +54,7 @@ app.command("demo", short_help="Try everything on a SIMULATED market.")(demo.com
 app.command("scan", short_help="Scan once, now, and print what is unusual.")(scan.command)
 app.command("run", short_help="Scan in the background by the configured schedule.")(run.command)
 app.command("chain", short_help="Show one chain: quotes, volatility, greeks, volume, surprise.")(chain.command)
+app.command("doctor", short_help="Check everything a scan works with; say what to do.")(doctor.command)
 app.command("curve", short_help="Show, or refresh, the Treasury curve that discounts.")(curve.command)
 app.command("import", short_help="Load recorded chains into the store as history.")(importing.command)
 app.command("replay", short_help="Judge stored sessions, each by what was known then.")(replay.command)

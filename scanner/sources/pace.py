@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from datetime import time as clock_time
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from scanner.errors import SourceError
@@ -67,6 +68,7 @@ class Pace:
 
     def __post_init__(self) -> None:
         """Open the file. Raises SourceError where it cannot be written."""
+        self.apart: float | None = None  # seconds by which the vendor's clock is ahead of this machine's, once it told
         self._lock = threading.Lock()
         try:
             if self.file is not None:
@@ -108,6 +110,7 @@ class Pace:
     def told(self, headers: Mapping[str, str], status: int, asked_pause: float) -> None:
         """Read what an answer says of the allowance; where nothing is left, wait for the moment it names."""
         now = self.now()
+        self.apart = _apart(headers, now, self.apart)
         until = now + asked_pause if asked_pause else 0.0
         reset = _reset(headers, now, even_with_some_left=status == 429)
         if reset is not None:
@@ -185,6 +188,16 @@ def _day(now: float, begins: clock_time) -> str:
     local = datetime.fromtimestamp(now, UTC).astimezone(NEW_YORK)
     day = local.date() if local.time() >= begins else local.date() - timedelta(days=1)
     return day.isoformat()
+
+
+def _apart(headers: Mapping[str, str], now: float, before: float | None) -> float | None:
+    """How far the clock of the answer is ahead; ``before`` where it says none, or comes from a cache on the way."""
+    if headers.get("Age", "0").strip() != "0":
+        return before
+    try:
+        return parsedate_to_datetime(headers["Date"]).timestamp() - now
+    except (LookupError, ValueError, TypeError, OverflowError):
+        return before
 
 
 def _reset(headers: Mapping[str, str], now: float, *, even_with_some_left: bool) -> float | None:
