@@ -10,7 +10,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from scanner.outputs.document import SCHEMA, to_json
 from scanner.outputs.text import printable
 
 
@@ -63,6 +62,8 @@ class Diagnosis:
 
     def as_json(self) -> str:
         """The checks as one document."""
+        from scanner.outputs.document import SCHEMA, to_json
+
         checks = [{**asdict(check), "facts": dict(check.facts)} for check in self.checks]
         return to_json({"schema": SCHEMA, "exit_code": self.exit_code, "checks": checks}) + "\n"
 
