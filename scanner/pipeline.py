@@ -27,11 +27,13 @@ from scanner.errors import ScanProblem, StoreError
 from scanner.history.known_before import KnownBefore, Looks
 from scanner.history.panel import Panel
 from scanner.market.calendar import Calendar
-from scanner.metrics.measure import Fit, Measured, measure
+from scanner.metrics.measure import Fit, Measured, measure, with_quotes
 from scanner.metrics.summary import CALCULATION_VERSION
 from scanner.outputs import notes
 from scanner.outputs.result import ScanResult
 from scanner.pricing import Pricing
+from scanner.pricing.chain import QUOTED, Side
+from scanner.ruleset.asked import contracts_asked
 from scanner.sources.receiving import Request, newest_quotes, receive_as_of
 from scanner.steps import step
 from scanner.store.recall import Memory
@@ -152,20 +154,31 @@ def earlier_looks(state: State | None, chain: pl.DataFrame) -> Looks:
 
 
 def judge(
-    chain: pl.DataFrame, known: KnownBefore, now: datetime, rules: Sequence[Rule], methods: Methods = STANDARD
+    chain: pl.DataFrame,
+    known: KnownBefore,
+    now: datetime,
+    rules: Sequence[Rule],
+    methods: Methods = STANDARD,
+    *,
+    whole: bool = False,
 ) -> Judged:
     """Judge one session's chains by what was known before them. Pure: nothing is read, nothing is kept.
 
-    ``chain`` may hold many underlyings of one source and session.
+    ``chain`` may hold many underlyings of one source and session. The volatilities of bids and asks are found where the
+    rules may look at them, or, with ``whole``, of every contract.
     """
     with step("gate"):
         verdicts = quality.judge(chain, known.panel, known.earlier, now)
         trusted, reasons = quality.apply(chain, verdicts)
         reasons = pl.concat([reasons, quality.unusable(known.panel.underlying_sessions)])
     with step("price"):
-        priced = methods.pricing.price(trusted, known.panel.calendar, known.events)
+        sides: tuple[Side, ...] = ("mid", "bid", "ask") if whole else ("mid",)
+        priced = methods.pricing.price(trusted, known.panel.calendar, known.events, sides)
     with step("measure"):
         measured = measure(priced, known, now, methods.fit)
+    if not whole:
+        with step("quotes"):
+            measured = with_quotes(measured, contracts_asked(rules, measured.frames["contract"], QUOTED))
     with step("judge"):
         why = unranked(measured.model, chain["underlying"].unique()), without_baseline(measured.frames["contract"])
         reasons = pl.concat([reasons, *why])

@@ -533,3 +533,17 @@ def test_options_on_volatility_are_options_on_the_future_of_their_expiry():
     assert contract["delta"] == pytest.approx(discount * NormalDist().cdf(d1), abs=0.002)
     assert contract["gamma"] == pytest.approx(discount * NormalDist().pdf(d1) / (19.2 * deviation), rel=0.005)
     assert contract["otm_pct"] == pytest.approx(0.8 / 19.2, abs=0.001)
+
+
+@pytest.mark.parametrize("american", [True, False])
+def test_volatilities_of_quotes_that_are_asked_for_later_are_those_found_at_once(*, american: bool) -> None:
+    chain = quoted_chain(root="ABC" if american else "XSP", american=american, smile=smile)
+    whole, later = price_chain(chain, CURVE), price_chain(chain, CURVE, sides=("mid",))
+    assert later.contracts.select("iv_bid", "iv_ask").null_count().row(0) == (chain.height, chain.height)
+    assert later.quotes is not None
+    asked = pl.Series([number % 3 == 0 for number in range(chain.height)])
+    expected = [whole.contracts[name].set(~asked, None) for name in ("iv_bid", "iv_ask")]
+    assert expected[0].null_count() < chain.height
+    for found, at_once in zip(later.quotes.volatilities(asked), expected, strict=True):
+        assert found.equals(at_once, null_equal=True)
+    assert whole.quotes is None

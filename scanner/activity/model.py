@@ -10,11 +10,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from scanner.activity import totals
 from scanner.activity.calibration import Calibration
 from scanner.activity.features import WINDOWS
 from scanner.activity.history import Layout, Memory, Recent, recall
 from scanner.activity.ranking.past import Past
 from scanner.activity.regression import TailShape
+from scanner.activity.totals import ExpiryTotals, NameTotals
 from scanner.history.panel import Panel
 
 
@@ -115,6 +117,16 @@ class VolumeModel:
     def tables(self) -> Tables:
         """What was learnt, stacked for the kernel."""
         return Tables.of(self.learned)
+
+    @cached_property
+    def name_totals(self) -> NameTotals:
+        """What every underlying traded in past sessions; today's totals are held against it."""
+        return totals.of_names(self.layout, self.memory)
+
+    @cached_property
+    def expiry_totals(self) -> ExpiryTotals:
+        """What every expiry traded in past sessions."""
+        return totals.of_expiries(self.layout, self.memory)
 
     @property
     def windows(self) -> dict[int, WindowModel]:

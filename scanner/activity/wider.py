@@ -14,10 +14,10 @@ from scanner.activity.calibration import HIGHEST, calibrate
 from scanner.activity.model import VolumeModel
 from scanner.activity.runs import both_rights
 from scanner.activity.scoring import GOOD_SESSIONS
+from scanner.activity.totals import BACK_END_DAYS, EXPIRY_KEY
 from scanner.history import past as past_sessions
 from scanner.history.panel import Panel
 
-BACK_END_DAYS = 14
 _HALF_LIFE = 0.5 ** (1 / 6)
 _DEGREES_OF_FREEDOM = 4.0
 _PRIOR_SESSIONS = 5.0
@@ -32,9 +32,6 @@ def underlying_surprises(model: VolumeModel, contracts: pl.DataFrame, panel: Pan
 
     ``back_end_surprise`` is that of everything beyond 14 days. Null for a name with fewer than ten good sessions.
     """
-    places = model.layout.places
-    days = places.expiry[:, None] - model.layout.market.day[None, :]
-    every = np.ones_like(days, bool)
     today = contracts.group_by("underlying", maintain_order=True).agg(
         pl.col("volume").sum().cast(pl.Float64).alias("total"),
         pl.col("volume_usual").sum().alias("usual"),
@@ -44,10 +41,7 @@ def underlying_surprises(model: VolumeModel, contracts: pl.DataFrame, panel: Pan
         pl.col("volume").is_not_null().any().alias("known"),
     )
     rows = panel.underlying_rows(today["underlying"])
-    names = len(panel.underlyings)
-    whole = _totals(model, panel, every, places.underlying, names)
-    back = _totals(model, panel, days > BACK_END_DAYS, places.underlying, names)
-    puts = _totals(model, panel, np.broadcast_to(~places.call[:, None], days.shape), places.underlying, names)
+    whole, back, puts = model.name_totals
     judged = today["known"].to_numpy() & (_at(model.good_sessions, rows, 0) >= GOOD_SESSIONS)
     columns = {
         "volume_surprise": total_surprise(*whole, today["total"].to_numpy(), today["usual"].to_numpy(), rows),
@@ -76,20 +70,14 @@ def strike_surprises(model: VolumeModel, contracts: pl.DataFrame) -> pl.DataFram
 
 def expiry_surprises(model: VolumeModel, contracts: pl.DataFrame, panel: Panel) -> pl.DataFrame:
     """``underlying root expiry volume_surprise`` of a scored chain; null as for the underlying."""
-    key = ["underlying", "root", "expiry"]
+    key = list(EXPIRY_KEY)
     today = contracts.group_by(key, maintain_order=True).agg(
         pl.col("volume").sum().cast(pl.Float64).alias("total"),
         pl.col("volume_usual").sum().alias("usual"),
         pl.col("volume").is_not_null().any().alias("known"),
     )
-    places = model.layout.places
-    firsts = np.flatnonzero(np.diff(places.group, prepend=-1))
-    # Where two underlyings list the same root their rows alternate, and an expiry is in many groups.
-    groups = panel.contracts[firsts].select(key)
-    past = groups.unique(maintain_order=True).with_row_index("entity").cast({"entity": pl.Int32})
-    entity = groups.join(past, on=key, how="left", maintain_order="left")["entity"].to_numpy()[places.group]
+    past, totals = model.expiry_totals
     at = today.join(past, on=key, how="left", maintain_order="left")["entity"].fill_null(-1).to_numpy()
-    totals = _totals(model, panel, np.ones(panel.volume.shape, bool), entity, past.height)
     name = panel.underlying_rows(today["underlying"])
     judged = today["known"].to_numpy() & (_at(model.good_sessions, name, 0) >= GOOD_SESSIONS)
     surprise = total_surprise(*totals, today["total"].to_numpy(), today["usual"].to_numpy(), at)
@@ -106,22 +94,6 @@ def _at(values: NDArray[np.generic], index: NDArray[np.integer], missing: float)
 def _nullable(name: str, values: NDArray[np.float64], judged: NDArray[np.bool_]) -> pl.Series:
     """A column that is null where there is nothing to judge by."""
     return pl.Series(name, np.where(judged & np.isfinite(values), values, np.nan)).fill_nan(None)
-
-
-def _totals(
-    model: VolumeModel, panel: Panel, member: NDArray[np.bool_], entity: NDArray[np.int32], entities: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Volume and usual volume of every entity and past session, shape (entities, sessions); NaN where unknown."""
-    sessions = len(panel.sessions)
-    volume, usual = np.full((entities, sessions), np.nan), np.full((entities, sessions), np.nan)
-    for session in range(sessions):
-        rows = np.flatnonzero(np.isfinite(panel.volume[:, session]) & member[:, session])
-        count = np.bincount(entity[rows], minlength=entities)
-        seen = count > 0
-        volume[seen, session] = np.bincount(entity[rows], panel.volume[rows, session], entities)[seen]
-        expected = np.expm1(np.maximum(model.memory.predicted[rows, session], 0.0))
-        usual[seen, session] = np.bincount(entity[rows], expected, entities)[seen]
-    return volume, usual
 
 
 def total_surprise(

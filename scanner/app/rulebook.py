@@ -211,7 +211,7 @@ def _sample_frames() -> dict[str, pl.DataFrame]:
         assert memory.store is not None
         opening.remember(memory.store, history)
         panel = memory.store.history.panel("simulated", names, last["session_date"][0])
-        return dict(judge(last, KnownBefore(panel), newest_quotes(last), []).frames)
+        return dict(judge(last, KnownBefore(panel), newest_quotes(last), [], whole=True).frames)
 
 
 def _frames_of(

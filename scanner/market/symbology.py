@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 Right = Literal["C", "P"]
 
+# More than there are listed: a market's names are spelled over and over in one scan.
+_NAMES_HELD = 1 << 14
 _DECORATION = r"[\s_\-./]"
 _OSI = re.compile(r"([0-9A-Z]{1,6})([0-9]{2})([0-9]{2})([0-9]{2})([CP])([0-9]{8})")
 _PREFIX = "O:"
@@ -172,6 +174,7 @@ def underlying_of(root: str) -> str:
     return root_info(root).underlying
 
 
+@lru_cache(_NAMES_HELD)
 def ticker(text: str) -> str:
     """A ticker as it is written here: in capitals, no index's marks, a class share's class behind a dot.
 
@@ -193,6 +196,7 @@ def _without_index_mark(text: str) -> str:
     return stem if products.index_roots(stem) else plain
 
 
+@lru_cache(_NAMES_HELD)
 def plain_ticker(text: str) -> str:
     """A ticker as it is compared, and as it stands in roots: ``BRK.B``, ``BRK-B``, ``BRK/B`` and ``brkb``: ``BRKB``."""
     return re.sub(r"[^A-Z0-9]", "", _without_index_mark(text))
@@ -226,6 +230,7 @@ def share_class(text: str) -> tuple[str, str] | None:
     return (plain[:-1], plain[-1]) if plain in _CLASS_ROOTS else None
 
 
+@lru_cache(_NAMES_HELD)
 def one_spelling(name: str) -> str:
     """A name that was kept: a class share in the spelling of :func:`ticker`, any other as it is."""
     parts = share_class(name)

@@ -42,20 +42,35 @@ def find(contracts: pl.DataFrame, calibration: Calibration, least: float = 2.0) 
 
 def _frame(contracts: pl.DataFrame, runs: list[tuple[float, NDArray[np.int64]]]) -> pl.DataFrame:
     """One row a run."""
-    side = contracts.select(pl.col("volume").sum().over("root", "expiry", "right"))["volume"]
-    columns = ["underlying", "root", "expiry", "right"]
-    firsts = contracts[[int(rows[0]) for _, rows in runs]] if runs else contracts.head(0)
-    whole = side[[int(rows[0]) for _, rows in runs]] if runs else side.head(0)
-    strikes = [contracts["strike"][rows] for _, rows in runs]
-    volume = pl.Series("volume", [contracts["volume"][rows].sum() for _, rows in runs], dtype=pl.Int64)
-    interest = [contracts["open_interest"][rows] for _, rows in runs]
-    return firsts.select(columns).with_columns(
-        first_strike=pl.Series([float(values[0]) for values in strikes], dtype=pl.Float64),
-        last_strike=pl.Series([float(values[-1]) for values in strikes], dtype=pl.Float64),
-        strikes=pl.Series([len(values) for values in strikes], dtype=pl.Int64),
-        volume=volume,
-        open_interest=pl.Series([None if i.null_count() else i.sum() for i in interest], dtype=pl.Int64),
-        ladder_surprise=pl.Series([surprise for surprise, _ in runs], dtype=pl.Float64),
-        volume_share=pl.select(pl.when(whole > 0).then(volume / whole)).to_series(),
-        members=pl.Series([contracts["contract"][rows].to_list() for _, rows in runs], dtype=pl.List(pl.String)),
+    rows = np.concatenate([rows for _, rows in runs]) if runs else np.empty(0, np.int64)
+    side = contracts.select(_whole=pl.col("volume").sum().over("root", "expiry", "right"))
+    members = contracts.select("underlying", "root", "expiry", "right", "strike", "volume", "open_interest", "contract")
+    numbered = members.hstack(side)[rows].with_columns(
+        _run=pl.Series(np.repeat(np.arange(len(runs)), [len(rows) for _, rows in runs]), dtype=pl.Int64)
+    )
+    known = pl.col("open_interest").null_count() == 0
+    found = numbered.group_by("_run", maintain_order=True).agg(
+        pl.col("underlying", "root", "expiry", "right").first(),
+        first_strike=pl.col("strike").first(),
+        last_strike=pl.col("strike").last(),
+        strikes=pl.len().cast(pl.Int64),
+        volume=pl.col("volume").sum(),
+        open_interest=pl.when(known).then(pl.col("open_interest").sum()),
+        _whole=pl.col("_whole").first(),
+        members=pl.col("contract"),
+    )
+    surprise = pl.Series([surprise for surprise, _ in runs], dtype=pl.Float64)
+    return found.select(
+        "underlying",
+        "root",
+        "expiry",
+        "right",
+        "first_strike",
+        "last_strike",
+        "strikes",
+        "volume",
+        "open_interest",
+        surprise.alias("ladder_surprise"),
+        pl.when(pl.col("_whole") > 0).then(pl.col("volume") / pl.col("_whole")).alias("volume_share"),
+        "members",
     )

@@ -6,7 +6,7 @@ Pure: a priced chain, what was known before it, and the method to fit by go in; 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import cast
 
@@ -104,6 +104,18 @@ def measure(priced: PricedChain, known: KnownBefore, now: datetime, fit: Fit = a
     # What only the steps above needed of one another ends here: a frame has the fields of the dictionary, in its order.
     frames = {scope: frame.select(*fields.of(scope)) for scope, frame in ranked.items()}
     return Measured(frames, alone, priced, model, elapsed, known.panel)
+
+
+def with_quotes(measured: Measured, asked: pl.Series) -> Measured:
+    """The same with the volatilities of bids and asks of the contracts ``asked``; what finds them is let go of."""
+    quotes = measured.priced.quotes
+    if quotes is None:
+        return measured
+    columns = quotes.volatilities(asked)
+    frames, alone = (
+        {**frames, "contract": frames["contract"].with_columns(columns)} for frames in (measured.frames, measured.alone)
+    )
+    return replace(measured, frames=frames, alone=alone, priced=replace(measured.priced, quotes=None))
 
 
 def whole_session(contracts: pl.DataFrame, elapsed: float) -> pl.DataFrame:

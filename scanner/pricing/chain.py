@@ -30,13 +30,40 @@ _SIDES: tuple[Side, ...] = ("mid", "bid", "ask")
 _THIRTY_DAYS = 30 / 365
 
 
+# The volatilities that few ask for, and of few contracts.
+QUOTED = ("iv_bid", "iv_ask")
+
+
+@dataclass(frozen=True, slots=True)
+class Quotes:
+    """What it takes to find the volatilities of bids and asks later, of the contracts they are asked of."""
+
+    arrays: ChainArrays
+    market: volatility.Market
+
+    def volatilities(self, asked: pl.Series) -> list[pl.Series]:
+        """The columns of ``QUOTED``; null in the rows that are not ``asked`` (Boolean)."""
+        rows = asked.to_numpy()
+        sides = zip(QUOTED, (self.arrays.bid, self.arrays.ask), strict=True)
+        return [_column(name, self._of(np.where(rows, prices, np.nan))) for name, prices in sides]
+
+    def _of(self, prices: Floats) -> Values:
+        if not np.isfinite(prices).any():
+            return _nothing(len(prices))
+        return volatility.of_quotes(self.arrays, self.market, prices)
+
+
 @dataclass(frozen=True, slots=True)
 class PricedChain:
-    """What :func:`price_chain` gives: one row a contract, one an expiry (of a root), one an underlying."""
+    """What :func:`price_chain` gives: one row a contract, one an expiry (of a root), one an underlying.
+
+    ``quotes`` finds the volatilities of bids and asks, where those were not asked for when the chain was priced.
+    """
 
     contracts: pl.DataFrame
     expiries: pl.DataFrame
     underlyings: pl.DataFrame
+    quotes: Quotes | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,7 +152,9 @@ def _price(chain: pl.DataFrame, arrays: ChainArrays, use_vendor_iv: bool, sides:
     columns |= volatility.greeks(arrays, market, found.iv)._asdict()
     columns |= _standing_columns(stand(arrays, forwards, smiles, found.iv))
     contracts = chain.with_columns(_column(name, values) for name, values in columns.items())
-    return PricedChain(contracts, _expiry_frame(arrays, forwards, smiles, told), _underlying_frame(arrays, smiles))
+    quotes = None if set(_SIDES) <= set(sides) else Quotes(arrays, market)
+    frames = _expiry_frame(arrays, forwards, smiles, told), _underlying_frame(arrays, smiles)
+    return PricedChain(contracts, *frames, quotes)
 
 
 def _price_columns(chain: pl.DataFrame, arrays: ChainArrays) -> dict[str, Values]:

@@ -41,7 +41,7 @@ _COMPARE: dict[str, Callable[[pl.Expr, pl.Expr], pl.Expr]] = {
     "==": eq, "!=": ne, "<": lt, "<=": le, ">": gt, ">=": ge,
 }  # fmt: skip
 # Names are compared as they are written in every frame, however a rule spells them.
-_SPELLED = {"underlying": symbology.ticker, "root": symbology.root_of}
+_SPELLED: dict[str, Callable[[str], str]] = {"underlying": symbology.ticker, "root": symbology.root_of}
 
 
 def condition(node: Condition) -> pl.Expr:

@@ -59,6 +59,11 @@ class Deriver:
     events: pl.DataFrame
     calendar: Calendar
 
+    @property
+    def told(self) -> tuple[str, ...]:
+        """All that summaries are made from beside the store's files."""
+        return self.calculation_version, self.calendar.fingerprint, repr(self.actions)
+
     def derive(self, source: str, session: date, underlyings: Iterable[str]) -> list[Derived]:
         """Judge and summarise one session of some underlyings, from the newest quotes each has in the store."""
         listed, chain, earlier = self._newest(source, session, sorted(set(underlyings)))

@@ -16,8 +16,10 @@ from scanner.market.calendar import Calendar
 from scanner.market.corporate_actions import Actions, Rename, read_renames
 from scanner.metrics.summary import CALCULATION_VERSION, Summary
 from scanner.pricing import Pricing
+from scanner.store import checked
+from scanner.store.checked import Checked
 from scanner.store.derive import Derived, Deriver
-from scanner.store.files import expanded, unwritable, write_atomically
+from scanner.store.files import expanded, folder_name, unwritable, write_atomically
 from scanner.store.history import History
 from scanner.store.locks import WriteLock
 from scanner.store.models import Models
@@ -32,6 +34,7 @@ EVENTS_FILE = "events.csv"
 RENAMES_FILE = "renames.csv"
 BASELINES_FOLDER = "baselines"
 MODELS_FOLDER = "models"
+CHECKED_FOLDER = "checked"
 SPELLINGS_FILE = "spellings.json"
 # What the file that makes a folder a store holds.
 _MARK = json.dumps({"layout": LAYOUT}).encode()
@@ -59,6 +62,7 @@ class Store:
         self.summaries = Summaries(path / "summaries")
         self.spellings = Spellings(path / SPELLINGS_FILE, self.snapshots, read_only=read_only)
         self.models = Models(path / MODELS_FOLDER, read_only=read_only)
+        self._checked = Checked(path / CHECKED_FOLDER, read_only=read_only)
         self.pricing = pricing
         self._version = calculation_version
         self._told = told
@@ -152,8 +156,19 @@ class Store:
 
         So it is after scans that did not see the close, after a killed one, and after an import of something older.
         """
-        found = {source: self._deriver.outdated(source, before) for source in self.snapshots.sources()}
+        found = {source: self._outdated(source, before) for source in self.snapshots.sources()}
         return {source: stale for source, stale in found.items() if stale}
+
+    def _outdated(self, source: str, before: date | None) -> dict[date, list[str]]:
+        """What is outdated of a source; where nothing was and nothing has changed, that is known without looking."""
+        folders = [kept.folder / folder_name(source) for kept in (self.snapshots, self.summaries)]
+        digest = checked.digest(folders, before, *self._deriver.told)
+        if self._checked.stands(source, digest):
+            return {}
+        stale = self._deriver.outdated(source, before)
+        if not stale:
+            self._checked.keep(source, digest)
+        return stale
 
     def lineages(self, source: str, session: date, names: Iterable[str]) -> dict[str, str]:
         """A digest, for each name, of all that is stored which a summary of its session would be made from."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, cast
 
 import polars as pl
-from sqlalchemy import select
+from sqlalchemy import Table, and_, bindparam, delete, insert, select
 from sqlalchemy.orm import Session
 
 from scanner.activity.record import Calibration
@@ -55,8 +55,15 @@ class Records:
 
     def save_looks(self, looks: Iterable[Look]) -> None:
         """Remember scans for the later ones of their session."""
-        for look in looks:
-            self._session.merge(LookRow(**values_of(look)))
+        rows = [values_of(look) for look in looks]
+        if not rows:
+            return
+        table = cast("Table", LookRow.__table__)
+        key = list(table.primary_key.columns)
+        same = and_(*(column == bindparam(f"_{column.name}") for column in key))
+        keys = [{f"_{column.name}": row[column.name] for column in key} for row in rows]
+        self._session.connection().execute(delete(table).where(same), keys)
+        self._session.execute(insert(LookRow), rows)
 
     def save_calibration(self, records: Iterable[Calibration]) -> None:
         """Store how often nominal chances were really met; of two scans of a session, what the one of more rows saw."""
