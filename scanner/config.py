@@ -233,7 +233,7 @@ class Job(_Section):
 class AtLeast(_Section):
     """How large a story must be to be told: dollars of premium (25k is 25,000) and lots."""
 
-    premium: Amount = 0.0
+    premium: Amount = 1_000.0
     lots: Annotated[int, BeforeValidator(_amount)] = Field(default=50, ge=0)
 
 

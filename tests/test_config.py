@@ -331,7 +331,7 @@ def test_what_is_no_amount_is_told_with_its_line(tmp_path: Path, written: str) -
 
 def test_by_default_the_list_is_filled_and_no_discovery_is_asked_for() -> None:
     alerts = config.load(shipped.default_config()).alerts
-    assert (alerts.budget_per_session, alerts.at_least.lots, alerts.at_least.premium) == (20, 50, 0.0)
+    assert (alerts.budget_per_session, alerts.at_least.lots, alerts.at_least.premium) == (20, 50, 1000.0)
     assert alerts.false_discovery_rate is None
 
 

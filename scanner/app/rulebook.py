@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from scanner.config import Settings
     from scanner.fields import Field
     from scanner.frames import Frame
+    from scanner.outputs.verdict import Verdict
     from scanner.ruleset import Loaded, Rule
     from scanner.ruleset.explain import Traced
     from scanner.ruleset.lint import Selectivity
@@ -53,12 +54,16 @@ class Proved:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """A rule in words, how its chances came true on one's own history, and how it came out on the nearest rows."""
+    """A rule in words, how its chances came true on one's own history, and how it came out on the nearest rows.
+
+    ``verdict`` is what the newest scan said of a contract, where that was asked for.
+    """
 
     rule: Rule
     words: tuple[str, ...]
     record: tuple[Level, ...]
     traced: tuple[Traced, ...]
+    verdict: Verdict | None = None
 
 
 def load_rules(rules: Sequence[Place] = (), *, settings: Settings | Place | None = None) -> Loaded:
@@ -102,6 +107,7 @@ def explain(
     rule_id: str,
     on: str | None = None,
     *,
+    contract: str | None = None,
     limit: int = 3,
     as_of: str | date | None = None,
     rules: Sequence[Place] = (),
@@ -115,8 +121,12 @@ def explain(
     """What a rule does, in words; ``on`` a symbol, how each condition came out on the ``limit`` rows nearest to firing.
 
     The symbol's chain is measured as a scan would measure it; the arguments about it are as in
-    :func:`~scanner.app.looking.chain`. Raises UsageError for an unknown rule, SourceError where there is no chain.
+    :func:`~scanner.app.looking.chain`. ``contract``, an OSI symbol, asks instead for what the newest scan (up to
+    ``as_of``) said of it: told, held back by what, quiet by which condition, or not judged. Raises UsageError for an
+    unknown rule and where no scan has looked at the contract, SourceError where there is no chain.
     """
+    if on is not None and contract is not None:
+        raise UsageError("--on and --contract: give one of them; a contract tells its symbol")
     from scanner.outputs import calibration
     from scanner.ruleset import explain as explaining
 
@@ -126,6 +136,8 @@ def explain(
     record = [level for level in stored.calibration_record(settings, store) if level.channel in wanted]
     words = explaining.in_words(rule)
     traced: Sequence[Traced] = ()
+    if contract is not None:
+        return _of_contract(loaded, rule, contract, words, record, configuring.settings(settings, store=store), as_of)
     if on is not None:
         symbol = on.strip().upper()
         configured = configuring.settings(settings, store=store, source=source, path=path, accept_terms=accept_terms)
@@ -133,6 +145,30 @@ def explain(
         rule = next(item for item in loaded.rules if item.id == rule.id and item.applies_to(symbol))
         traced = explaining.trace(rule, frames, limit)
     return Explained(rule, tuple(words), tuple(record), tuple(traced))
+
+
+def _of_contract(
+    loaded: Loaded,
+    rule: Rule,
+    contract: str,
+    words: Sequence[str],
+    record: Sequence[Level],
+    settings: Settings,
+    as_of: str | date | None,
+) -> Explained:
+    from scanner.app import verdicts
+    from scanner.market import symbology
+
+    try:
+        parsed = symbology.parse_osi(contract)
+    except ValueError as error:
+        raise UsageError(f"--contract: {error}") from error
+    symbol = symbology.format_osi(parsed.root, parsed.expiry, parsed.right, parsed.strike)
+    name = symbology.underlying_of(parsed.root)
+    mine = next(item for item in loaded.rules if item.id == rule.id and item.applies_to(name))
+    until = configuring.instant_for(as_of, settings.exchange_calendar)
+    found = verdicts.verdict(mine, symbol, settings, until)
+    return Explained(mine, tuple(words), tuple(record), found.traced, found)
 
 
 def fields(scope: str | None = None) -> tuple[Field, ...]:

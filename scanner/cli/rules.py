@@ -115,6 +115,9 @@ def explain_rule(
     on: Annotated[
         str | None, typer.Option("--on", metavar="SYMBOL", help="Show why it fired, or did not, here.")
     ] = None,
+    contract: Annotated[
+        str | None, typer.Option("--contract", metavar="OSI", help="Show what the newest scan said of one contract.")
+    ] = None,
     as_of: options.AsOf = None,
     rules: options.Rules = None,
     config: options.Config = None,
@@ -129,7 +132,7 @@ def explain_rule(
     verbose: options.Verbose = False,
     no_color: options.NoColor = False,
 ) -> None:
-    """Say in words what a rule does; with --on, how each condition came out on the nearest rows."""
+    """Say in words what a rule does; with --on, how it came out on a name, with --contract, the scan's own verdict."""
     from scanner import app as application
     from scanner.cli import common
     from scanner.outputs import calibration, files, terminal
@@ -139,6 +142,7 @@ def explain_rule(
     found = application.explain(
         rule_id,
         on,
+        contract=contract,
         limit=limit or 3,
         as_of=as_of,
         rules=rules or (),
@@ -150,14 +154,17 @@ def explain_rule(
     )
     said = [*found.words, *(["", *calibration.sentences(found.record)] if found.record else [])]
     if format is options.OutputFormat.table:
-        lines = [*said, *(line for item in found.traced for line in outputs.trace_lines(item))]
+        stated = [] if found.verdict is None else found.verdict.lines()
+        lines = [*said, *stated, *(line for item in found.traced for line in outputs.trace_lines(item))]
         if on is not None and not found.traced:
             lines.append(f"{on} has no {found.rule.scope} rows to look at.")
         with terminal.printing(output, no_color=no_color) as console:
             for line in lines:
                 terminal.say(line, console)
         return
-    files.hand_out(outputs.dumps(outputs.explain_document(found.rule, said, found.record, found.traced)), output)
+    files.hand_out(
+        outputs.dumps(outputs.explain_document(found.rule, said, found.record, found.traced, found.verdict)), output
+    )
 
 
 @app.command("fields")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from scanner.activity.record import Level
+    from scanner.outputs.verdict import Verdict
     from scanner.ruleset import Rule
     from scanner.ruleset.explain import Traced
     from scanner.ruleset.lint import Selectivity
@@ -164,11 +165,16 @@ def trace_lines(item: Traced) -> Iterable[str]:
 
 
 def explain_document(
-    rule: Rule, said: Sequence[str], record: Sequence[Level], traced: Sequence[Traced]
+    rule: Rule,
+    said: Sequence[str],
+    record: Sequence[Level],
+    traced: Sequence[Traced],
+    verdict: Verdict | None = None,
 ) -> dict[str, Any]:
     """What a rule does, how its chances came true, and how it came out on some rows, for JSON."""
     return {
         "rule_id": rule.id,
+        "verdict": None if verdict is None else verdict.as_dict(),
         "words": said,
         "calibration": [plain(asdict(level)) for level in record],
         "rows": [
