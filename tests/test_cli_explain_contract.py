@@ -63,7 +63,7 @@ def test_a_quiet_contract_names_the_first_condition_that_does_not_hold(commands:
 def test_what_needs_more_history_is_not_judged(commands: Commands, store: Path) -> None:
     told = verdict(commands, store, "iv-rank-extreme", BLOCK)
     assert told["verdict"]["outcome"] == "not judged"
-    assert "history_sessions" in told["verdict"]["why"] or "missing" in told["verdict"]["why"]
+    assert told["verdict"]["why"] == "missing: iv_rank_252"
 
 
 @pytest.mark.parametrize(

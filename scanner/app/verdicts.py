@@ -95,17 +95,17 @@ def _outcome(
     identities = {item.identity.replace(" ", "|") for item in traced}
     for item in ledger.held_back(run["id"]):
         if item["rule_id"] == rule.id and item["identity"].replace(" ", "|") in identities:
-            told = "" if alert is None else f"; alert {alert.alert_id} ({alert.rule_id}) names the contract"
-            return Outcome.held_back, f"{item['reason']}{told}", None if alert is None else alert.alert_id
+            beside = "" if alert is None else f"; alert {alert.alert_id} ({alert.rule_id}) names the contract"
+            return Outcome.held_back, f"{item['reason']}{beside}", None if alert is None else alert.alert_id
     told = None if alert is None else alert.alert_id
     if not traced:
         return Outcome.quiet, f"no {rule.scope} holds it", told
     nearest = traced[0]
-    if nearest.verdict is None:
-        missing = {name for part in nearest.checked if part.verdict is None for name in part.values}
-        unknown = sorted(name for name in missing if any(part.values.get(name) is None for part in nearest.checked))
-        return Outcome.not_judged, f"missing: {', '.join(unknown)}", told
     failing = next((part.text for part in nearest.checked if part.verdict is False), None)
+    if nearest.verdict is None:
+        unknown = [part for part in nearest.checked if part.verdict is None]
+        missing = sorted({name for part in unknown for name, value in part.values.items() if value is None})
+        return Outcome.not_judged, f"missing: {', '.join(missing)}" if missing else f"too early: {failing}", told
     return Outcome.quiet, f"does not hold: {failing}" if failing else "no condition tells it apart any more", told
 
 
