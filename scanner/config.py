@@ -29,11 +29,12 @@ from pydantic import (
     model_validator,
 )
 
-from scanner import document, shipped
+from scanner import crontab, document, shipped
 from scanner.document import DocumentError, EmptyError, Listing, Scalar, Table, UnreadableError, Value
 from scanner.errors import ConfigError, UsageError
 from scanner.market import symbology
 from scanner.market.calendar import Calendar, known_day
+from scanner.market.moments import During, Moment
 from scanner.outputs.exports.registry import GENERIC, export_of
 from scanner.outputs.text import printable
 from scanner.severity import Severity
@@ -57,6 +58,7 @@ _AMOUNT_UNITS = {"k": 1_000.0, "m": 1_000_000.0}
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _CLOCK = r"((?:[01]\d|2[0-3]):[0-5]\d)"
 _HOURS = re.compile(rf"^(?:closed|{_CLOCK}\s*-\s*{_CLOCK})$")
+_DATABASE = re.compile(r"^postgresql(\+psycopg)?://\S+$")
 _SYMBOL = re.compile(r"^[$^_]?[A-Z0-9][A-Z0-9.\-/]{0,9}$")
 
 # What pydantic tells in Python's words, in those of the file.
@@ -183,6 +185,25 @@ def _amount(value: object) -> object:
     raise ValueError(f"{value!r} is not an amount; write a number of 0 or more, such as 25000, 25k or 1.5M")
 
 
+def _database(value: SecretStr) -> SecretStr:
+    if not _DATABASE.match(value.get_secret_value()):
+        raise ValueError(
+            "expected the URL of a PostgreSQL database, such as postgresql://scanner:${NAME}@host/scanner; leave the "
+            "key out for a file beside the store"
+        )
+    return value
+
+
+def _moment(value: str) -> str:
+    Moment.parse(value)
+    return value
+
+
+def _crontab(value: str) -> str:
+    crontab.trigger(value)
+    return value
+
+
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Symbol = Annotated[str, BeforeValidator(_symbol)]
 Symbols = Annotated[tuple[Symbol, ...], AfterValidator(symbology.each_once)]
@@ -213,20 +234,42 @@ class Job(_Section):
     watchlist: str
     task: Literal["scan", "confirm"] = "scan"
     every: Duration | None = None
-    during: Literal["regular", "always"] = "regular"
-    at: Literal["open", "close"] | None = None
+    at: Annotated[str, AfterValidator(_moment)] | None = None
+    cron: Annotated[str, AfterValidator(_crontab)] | None = None
+    during: During | None = None
+    time_limit: Duration | None = None
+    symbol_time_limit: Duration = timedelta(minutes=1)
+
+    @property
+    def hours(self) -> During:
+        """The hours the job keeps to: those it names, else the regular ones; a cron job names its times itself."""
+        return self.during or ("always" if self.cron is not None else "regular")
+
+    @property
+    def longest(self) -> timedelta:
+        """How long fetching may take: the limit it names, else until the next run of ``every``, at most 15 minutes."""
+        usual = timedelta(minutes=15)
+        return self.time_limit or (usual if self.every is None else min(usual, self.every))
 
     @model_validator(mode="after")
     def _one_trigger(self) -> Job:
-        if (self.every is None) == (self.at is None):
-            raise ValueError("give either `every` (such as 15m) or `at` (open or close), not both and not neither")
+        if sum(given is not None for given in (self.every, self.at, self.cron)) != 1:
+            raise ValueError(
+                "give one of `every` (such as 15m), `at` (such as close, open+30m or 09:45) and `cron` (a crontab "
+                "line), not several and not none"
+            )
         if self.every is not None and self.every < timedelta(minutes=1):
             raise ValueError("`every` must be at least 1m")
-        if self.every is not None and self.every > _WHOLE_SESSION and self.during == "regular":
+        if self.every is not None and self.every > _WHOLE_SESSION and self.hours == "regular":
             raise ValueError(
                 "`every` is longer than a session (6h 30m) and would never run; write a shorter one, `at: close`, or "
                 "`during: always`"
             )
+        if self.at is not None and self.during is not None:
+            raise ValueError("`during` has no meaning beside `at`: such a job runs once a session; take it out")
+        for name in ("time_limit", "symbol_time_limit"):
+            if (limit := getattr(self, name)) is not None and limit < timedelta(seconds=1):
+                raise ValueError(f"`{name}` must be at least 1s")
         return self
 
 
@@ -301,6 +344,7 @@ class Settings(_Section):
     path: UsablePath | None = None
     watchlists: dict[str, Symbols] = {}
     store: StoreSettings = StoreSettings()
+    state: Annotated[SecretStr, AfterValidator(_database)] | None = None
     schedule: tuple[Job, ...] = ()
     alerts: AlertSettings = AlertSettings()
     pricing: PricingSettings = PricingSettings()

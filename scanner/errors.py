@@ -8,6 +8,7 @@
     ├── SourceError           a chain could not be fetched or read                          exit 1 or 3
     │   └── ChainError        a frame is not a chain: the column contract is broken
     ├── CalendarError         a date beyond the years of the exchange's calendar            exit 3
+    ├── StoppedError          told to stop while something was under way                exit 130
     ├── PricingError          the arguments of a pricing function do not fit together
     └── StoreError            the store cannot be opened, read or written                   exit 3
         ├── StoreLockedError  another process is writing to it
@@ -74,6 +75,12 @@ class ChainError(SourceError):
 
 class CalendarError(ScannerError, ValueError):
     """A date lies beyond the years of which the exchange's sessions are known."""
+
+
+class StoppedError(ScannerError):
+    """Told to stop; what was under way is given up, and nothing of it is kept by half."""
+
+    exit_code = 130
 
 
 class PricingError(ScannerError):

@@ -10,7 +10,8 @@ from apscheduler.executors.debug import DebugExecutor
 from apscheduler.schedulers import base
 from standard import calendar
 
-from scanner.app.schedule import Schedule, trigger_for
+from scanner.app.schedule import Due, Schedule
+from scanner.app.triggers import trigger_for
 from scanner.config import Job
 
 
@@ -50,18 +51,22 @@ class Driven:
             executors={"default": DebugExecutor()},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
-        planned = [(job, trigger_for(job, ["GOOG"], timedelta(minutes=15), calendar)) for job in jobs]
+        planned = [(job, trigger_for(job, ["GOOG"], timedelta(minutes=15), calendar, begin)) for job in jobs]
         scheduler.start()
-        self.work: Callable[[Job], None] = self.note
+        self.work: Callable[[Due], None] = self.note
+        self.left_out: list[Due] = []
         self.schedule = Schedule(planned, self._run, scheduler, calendar, lambda: self.now, last_runs)
         self.schedule.look()
 
-    def _run(self, job: Job) -> None:
-        self.work(job)
+    def _run(self, due: Due) -> None:
+        if due.too_late is None:
+            self.work(due)
+        else:
+            self.left_out.append(due)
 
-    def note(self, job: Job) -> None:
+    def note(self, due: Due) -> None:
         """What a run does where a test does not say."""
-        self.runs.append((job.name, self.now))
+        self.runs.append((due.job.name, self.now))
 
     def pass_time(self, until: datetime, step: timedelta = timedelta(seconds=30)) -> None:
         """Let the clock go on, looked at every step."""

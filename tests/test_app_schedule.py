@@ -9,7 +9,7 @@ import pytest
 from driven_clock import Driven
 from standard import calendar
 
-from scanner.app.schedule import AtSession, DuringSession, trigger_for
+from scanner.app.triggers import AtSession, DuringSession, OnCron, trigger_for
 from scanner.config import Job
 from scanner.errors import CalendarError
 
@@ -60,6 +60,48 @@ def test_the_closing_scan_waits_for_the_slowest_product_and_the_sources_delay():
 def test_a_start_after_midnight_still_finds_the_closing_scan_of_the_coming_session():
     trigger = AtSession("close", ["GOOG"], timedelta(), calendar)
     assert trigger.get_next_fire_time(None, at(2026, 7, 25, 2, 0)) == at(2026, 7, 27, 20, 5)
+
+
+@pytest.mark.parametrize(
+    ("moment", "now", "fires"),
+    [
+        ("open+30m", at(2026, 7, 24, 12, 0), at(2026, 7, 24, 14, 0)),
+        ("open-1h", at(2026, 7, 24, 12, 0), at(2026, 7, 24, 12, 30)),
+        ("close-10m", at(2025, 11, 28, 14, 0), at(2025, 11, 28, 17, 50)),  # a half day ends at 13:00
+        ("09:45", at(2026, 7, 2, 20, 0), at(2026, 7, 6, 13, 45)),  # 3 July is a holiday
+        ("18:00", at(2026, 3, 6, 23, 30), at(2026, 3, 9, 22, 0)),  # daylight saving begins in between
+    ],
+)
+def test_a_job_runs_once_a_session_at_the_moment_it_names(moment, now, fires):
+    job = Job(name="x", watchlist="w", at=moment)
+    assert trigger_for(job, ["GOOG"], timedelta(minutes=15), calendar, now).get_next_fire_time(None, now) == fires
+
+
+@pytest.mark.parametrize(
+    ("line", "during", "now", "fires"),
+    [
+        ("30 16 * * 1-5", "always", at(2026, 7, 24, 12, 0), at(2026, 7, 24, 20, 30)),  # a Friday, day 5
+        ("30 16 * * 1-5", "always", at(2026, 7, 24, 21, 0), at(2026, 7, 27, 20, 30)),  # no Saturday
+        ("0 9 * * 0", "always", at(2026, 7, 24, 12, 0), at(2026, 7, 26, 13, 0)),  # day 0 is Sunday
+        ("0 9 * * 5-7/2", "always", at(2026, 7, 24, 14, 0), at(2026, 7, 26, 13, 0)),  # Friday and Sunday
+        ("*/20 * * * *", "regular", at(2026, 7, 24, 20, 1), at(2026, 7, 27, 13, 40)),  # the first after 09:30
+        ("0 * * * *", "extended", at(2026, 7, 24, 20, 1), at(2026, 7, 24, 21, 0)),  # until 20:00 New York
+        ("0 * * * *", "extended", at(2026, 7, 25, 0, 1), at(2026, 7, 27, 8, 0)),  # from 04:00 on
+        ("0 12 3 7 *", "regular", at(2026, 7, 1, 0, 0), at(2028, 7, 3, 16, 0)),  # a holiday in 2026; 2027: Saturday
+    ],
+)
+def test_a_crontab_line_means_what_it_means_in_a_crontab_by_new_yorks_clock(line, during, now, fires):
+    assert OnCron(line, during, calendar).get_next_fire_time(None, now) == fires
+
+
+def test_extended_hours_reach_from_four_to_eight():
+    job = Job(name="x", watchlist="w", every="2h", during="extended")
+    trigger, now, fired = trigger_for(job, ["GOOG"], timedelta(), calendar, at(2026, 7, 24, 0, 0)), None, []
+    for _ in range(9):
+        now = trigger.get_next_fire_time(now, now or at(2026, 7, 24, 4, 30))
+        fired.append(now)
+    # 06:00 to 20:00 New York on Friday, then Monday
+    assert fired == [*(at(2026, 7, 24, hour) for hour in range(10, 24, 2)), at(2026, 7, 25), at(2026, 7, 27, 10)]
 
 
 INTRADAY = Job(name="intraday", watchlist="w", every="15m")
@@ -216,5 +258,31 @@ def test_a_year_with_sleeps_and_clocks_set_runs_what_is_due_once_and_nothing_on_
 @pytest.mark.parametrize("every", ["6h", "3h", "1m"])
 def test_an_interval_that_fits_a_session_always_comes(every):
     job = Job(name="x", watchlist="w", every=every)
-    fires = trigger_for(job, ["GOOG"], timedelta(), calendar).get_next_fire_time(None, at(2026, 7, 24, 12, 0))
+    noon = at(2026, 7, 24, 12, 0)
+    fires = trigger_for(job, ["GOOG"], timedelta(), calendar, noon).get_next_fire_time(None, noon)
     assert fires == at(2026, 7, 24, 13, 30) + job.every
+
+
+def test_what_became_due_during_a_long_scan_is_made_up_for_once_and_said(driven, caplog):
+    caplog.set_level("INFO")
+    clock = driven(at(2026, 12, 1, 14, 40), INTRADAY)
+
+    def slow(due):
+        clock.note(due)
+        if len(clock.runs) == 1:
+            clock.now += timedelta(minutes=50)
+
+    clock.work = slow
+    clock.pass_time(at(2026, 12, 1, 14, 45))
+    assert clock.of("intraday") == [at(2026, 12, 1, 14, 45), at(2026, 12, 1, 15, 35)]
+    assert "was due at 2026-12-01 10:30 New York and is made up for now; 2 earlier ones are left out" in caplog.text
+    clock.pass_time(at(2026, 12, 1, 15, 46))
+    assert clock.of("intraday")[2:] == [at(2026, 12, 1, 15, 45)]
+
+
+def test_what_comes_too_late_is_handed_on_to_be_recorded(driven):
+    clock = driven(at(2026, 12, 1, 20, 40), INTRADAY)
+    clock.jump(at(2026, 12, 2, 3, 0))
+    (left_out,) = clock.left_out
+    assert (left_out.at, left_out.runs) == (at(2026, 12, 1, 21, 0), 2)
+    assert left_out.too_late == "the session has closed"

@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from commands import Commands
 
 from scanner import config
 from scanner.app import clock, jobs, opening
+from scanner.app.schedule import Due
 from scanner.cli import printing
 from scanner.store.state import FILE_NAME, State
 
@@ -29,9 +31,10 @@ schedule:
 """
 
 
-def started(folder: Path, **variables: str) -> subprocess.Popen[str]:
-    """``scanner run`` in a folder."""
-    return subprocess.Popen(
+@contextlib.contextmanager
+def started(folder: Path, **variables: str) -> Iterator[subprocess.Popen[str]]:
+    """``scanner run`` in a folder; where a test fails nobody waits for it."""
+    process = subprocess.Popen(
         [sys.executable, "-u", "-m", "scanner", "run"],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), **variables},
@@ -39,6 +42,11 @@ def started(folder: Path, **variables: str) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         text=True,
     )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def wait_for(word: str, process: subprocess.Popen[str]) -> list[str]:
@@ -80,14 +88,55 @@ def test_one_job_can_be_run_now(monkeypatch, capsys, tmp_path):
     assert "the schedule has: intraday, close" in unknown.err
 
 
-def test_a_hang_up_ends_the_schedule_with_a_word(tmp_path):
-    (tmp_path / "config.yaml").write_text(CONFIG, "utf-8")
+def test_a_hang_up_or_a_changed_file_loads_anew_and_a_broken_one_changes_nothing(tmp_path):
+    config_file = tmp_path / "config.yaml"
+    config_file.write_text(CONFIG, "utf-8")
     with started(tmp_path) as process:
         wait_for("waiting", process)
         process.send_signal(signal.SIGHUP)
-        assert process.stderr is not None
-        assert "stopping: SIGHUP" in process.stderr.read()
+        assert "2 jobs" in wait_for("loaded anew", process)[-1]
+        config_file.write_text(CONFIG + "  - {name: late, watchlist: two, at: close+30m}\n", "utf-8")
+        assert "job late: first run at" in "".join(lines := wait_for("job late", process)), lines
+        config_file.write_text(CONFIG.replace("every: 15m", "evry: 15m"), "utf-8")
+        broken = "".join(wait_for("the one before goes on", process))
+        assert "config.yaml:6: schedule.0.evry: unknown key; did you mean `every`?" in broken
+        told = json.loads(status(tmp_path, "--store", "store", "--format", "json").stdout)
+        assert [item["job"] for item in told["process"]["next"]] != []
+        assert "evry" in told["process"]["configuration_problem"]
+        process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=60) == 0
+
+
+def status(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """``scanner status`` in a folder, asked by another process."""
+    return subprocess.run(
+        [sys.executable, "-m", "scanner", "status", *options],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "COLUMNS": "80"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_a_second_schedule_on_one_store_is_refused_and_names_the_first(tmp_path):
+    (tmp_path / "config.yaml").write_text(CONFIG, "utf-8")
+    before = status(tmp_path)
+    assert (before.returncode, before.stdout.startswith("not running on store")) == (3, True), before.stderr
+    with started(tmp_path) as first:
+        wait_for("waiting", first)
+        with started(tmp_path) as second:
+            assert second.stderr is not None
+            assert f"a schedule already runs on store: process {first.pid} " in second.stderr.read()
+            assert second.wait(timeout=60) == 3
+        asked = status(tmp_path)
+        assert asked.returncode == 0
+        assert f"(pid {first.pid})" in asked.stdout
+        assert "next: " in asked.stdout
+        first.kill()
+        first.wait(timeout=60)
+    assert status(tmp_path).returncode == 3
 
 
 @pytest.mark.parametrize("zone", ["UTC0", "EST5EDT,M3.2.0,M11.1.0", "<+08>-8", "Foo/Bar"])
@@ -107,14 +156,15 @@ def test_output_that_nobody_reads_any_more_stops_nothing(monkeypatch, tmp_path, 
     settings = config.load()
     rules, problems = opening.usable_rules(settings, strict=True)
     sources, printed = opening.open_sources(settings), printing.Printing()
-    worker = jobs.Worker(settings, sources, rules, problems, lambda result: printed.show([result]))
+    loaded = jobs.Loaded(settings, sources, rules, problems)
+    worker = jobs.Worker(loaded, lambda result, _: printed.show([result]))
     assert worker.last_runs() == {}
     reading, writing = os.pipe()
     os.close(reading)
     began = clock.right_now()
     with monkeypatch.context() as patched, os.fdopen(writing, "w") as nobody:
         patched.setattr("sys.stdout", nobody)
-        assert worker.run(settings.schedule[0]).errors == ()
+        assert worker.run(Due(settings.schedule[0], began)).errors == ()
         patched.undo()
         with contextlib.suppress(BrokenPipeError):
             nobody.close()

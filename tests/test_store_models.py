@@ -15,6 +15,7 @@ from standard import calendar, measure, open_store
 
 from scanner import activity
 from scanner.app import clock, jobs, opening
+from scanner.app.schedule import Due
 from scanner.config import Job, Settings, StoreSettings
 from scanner.history.known_before import KnownBefore
 from scanner.pipeline import Methods
@@ -86,11 +87,11 @@ def test_within_one_process_of_a_schedule_the_model_is_not_even_read_again(folde
     settings = Settings(store=StoreSettings(path=folder), watchlists={"mine": ["ABC"]}, schedule=[job])
     source, shown = Today(calendar.session_close(TODAY)), []
     rules, _ = opening.usable_rules(settings, strict=True)
-    worker = jobs.Worker(settings, [source], rules, [], shown.append)
+    worker = jobs.Worker(jobs.Loaded(settings, [source], rules), lambda result, _: shown.append(result))
     for minutes in (60, 45, 30):
         source.moment = calendar.session_close(TODAY) - timedelta(minutes=minutes)
         monkeypatch.setattr(clock, "right_now", lambda: source.moment)
-        worker.run(job)
+        worker.run(Due(job, source.moment))
         # Nobody finds it here any more.
         shutil.rmtree(folder / "models", ignore_errors=True)
     assert [result.errors for result in shown] == [(), (), ()]

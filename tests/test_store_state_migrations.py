@@ -28,6 +28,8 @@ from scanner.store.state.tables import SCHEMA_VERSION, Table
 
 SCHEMA_1 = (Path(__file__).parent / "states" / "schema-1.sql").read_text("utf-8")
 FILE = "state.sqlite"
+# Tables that no state of schema 1 has.
+ADDED = {"job_runs", "silences", "outbox", "followed", "outcomes"}
 
 
 def written(folder: Path, *changes: str, journal: str = "wal") -> Path:
@@ -65,7 +67,7 @@ def differences(state: State) -> list:
 def test_the_old_state_has_rows_in_every_table(tmp_path):
     """The tests below would pass in silence over empty tables."""
     found = rows(written(tmp_path))
-    assert {*found, "meta"} == set(Table.metadata.tables)
+    assert {*found, "meta"} == set(Table.metadata.tables) - ADDED
     assert all(found.values())
 
 
@@ -95,8 +97,12 @@ def test_an_old_state_opens_with_everything_in_it(tmp_path):
 def test_no_row_changes_and_no_copy_stays(tmp_path, journal):
     before = rows(written(tmp_path, journal=journal))
     State.open(tmp_path).close()
+    after = rows(tmp_path)
     # What was held back has a column more, and nothing in it.
-    assert rows(tmp_path) == before | {"held_back": [(*row, None) for row in before["held_back"]]}
+    assert {name: after[name] for name in before} == before | {
+        "held_back": [(*row, None) for row in before["held_back"]]
+    }
+    assert [after[name] for name in after.keys() - before.keys()] == [[]] * len(ADDED)
     assert version(tmp_path) == str(SCHEMA_VERSION)
     assert [path.name for path in tmp_path.iterdir()] == [FILE]
 

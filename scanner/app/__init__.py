@@ -24,6 +24,7 @@ from scanner.app.reporting import report
 from scanner.app.rulebook import check_rules, explain, fields, load_rules, new_rule, prove_rules
 from scanner.app.scanning import scan
 from scanner.app.simulating import simulate
+from scanner.app.status import status
 from scanner.app.stored import alert, alerts, exported, held_back, scoreboard, watchlist
 from scanner.app.storing import prune_store, rebuild_store, store_info, verify_store
 from scanner.frames import to_pandas, to_polars
@@ -54,6 +55,7 @@ __all__ = [
     "scoreboard",
     "settings",
     "simulate",
+    "status",
     "store_info",
     "to_pandas",
     "to_polars",

@@ -38,9 +38,10 @@ def settings(
     """The configuration with what the caller says put over it.
 
     ``config`` is the file (None: ``./config.yaml``, else the built-in default), or settings to change. ``store`` is the
-    store's folder; ``source`` where chains come from, several in the order to try them; ``path`` recorded chains - a
-    file, a folder or a glob -, which alone means ``source="files"``; ``accept_terms`` the sources whose terms of use
-    the caller has read and accepts, beside those of the file; ``rules`` rule files and folders in place of the file's.
+    store's folder, with the state in it; ``source`` where chains come from, several in the order to try them; ``path``
+    recorded chains - a file, a folder or a glob -, which alone means ``source="files"``; ``accept_terms`` the sources
+    whose terms of use the caller has read and accepts, beside those of the file; ``rules`` rule files and folders in
+    place of the file's.
     Raises ConfigError with every problem of the file, each with its line, or UsageError.
     """
     from scanner import config as configuration
@@ -51,7 +52,7 @@ def settings(
         source = RECORDED
     changes: dict[str, object] = {}
     if store is not None:
-        changes["store"] = chosen.store.model_copy(update={"path": Path(store)})
+        changes |= {"store": chosen.store.model_copy(update={"path": Path(store)}), "state": None}
     if source is not None:
         changes["source"] = _known_sources(source)
     if path is not None:
@@ -72,15 +73,17 @@ def built_in(store: Place | None = None) -> Settings:
     return settings(shipped.default_config(), store=store)
 
 
-def store_folder(settings: Settings | Place | None, store: Place | None) -> Path:
-    """The store's folder: the one named, for which no configuration is read, else the configuration's."""
+def state_place(settings: Settings | Place | None, store: Place | None = None) -> Path | str:
+    """Where the state is: in the store's folder named, for which no configuration is read, else as configured.
+
+    A database is given by its URL, any other state by the folder that it lies in.
+    """
     from scanner import config as configuration
 
     if store is not None:
         return Path(store)
-    return (
-        settings if isinstance(settings, configuration.Settings) else configuration.load(as_path(settings))
-    ).store.path
+    known = settings if isinstance(settings, configuration.Settings) else configuration.load(as_path(settings))
+    return known.store.path if known.state is None else known.state.get_secret_value()
 
 
 def as_path(place: Place | None) -> Path | None:

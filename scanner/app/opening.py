@@ -81,13 +81,21 @@ def open_history(settings: Settings, before: date | None = None) -> Store:
     return store
 
 
+def open_state(settings: Settings, *, read_only: bool = False) -> State:
+    """The state that the configuration names: the file beside the store, else a database.
+
+    Raises StoreError where it cannot be used, or (``read_only``) is not there yet.
+    """
+    from scanner.store.state import State
+
+    return State.open(configuring.state_place(settings), read_only=read_only)
+
+
 def open_memory(settings: Settings) -> Opened:
     """The configured store and the state beside it. Raises as :func:`open_store` does."""
-    from scanner.store.state import FILE_NAME, State
-
     opened = Opened()
     opened.store = open_store(settings)
-    opened.state = opened._stack.enter_context(State.open(settings.store.path / FILE_NAME))
+    opened.state = opened._stack.enter_context(open_state(settings))
     return opened
 
 
@@ -96,8 +104,6 @@ def open_memory_if_possible(settings: Settings) -> Opened:
 
     A store that can be read but not written still lends its history, and one beside a damaged state is still filled.
     """
-    from scanner.store.state import FILE_NAME, State
-
     opened = Opened()
 
     def note(error: StoreError, what: str) -> None:
@@ -111,7 +117,7 @@ def open_memory_if_possible(settings: Settings) -> Opened:
         note(error, f"{'' if opened.store else 'without history, and '}with nothing of it kept")
         return opened
     try:
-        opened.state = opened._stack.enter_context(State.open(settings.store.path / FILE_NAME))
+        opened.state = opened._stack.enter_context(open_state(settings))
     except StoreError as error:
         note(error, "without remembering its alerts")
     return opened
@@ -131,13 +137,11 @@ def memory_if_there(settings: Settings, before: date) -> Opened:
 
     What is not there is left out.
     """
-    from scanner.store.state import FILE_NAME, State
-
     opened = Opened()
     opened.store = store_if_there(settings, before)
     if opened.store is not None:
         with suppress(StoreError):
-            opened.state = opened._stack.enter_context(State.open(settings.store.path / FILE_NAME, read_only=True))
+            opened.state = opened._stack.enter_context(open_state(settings, read_only=True))
     return opened
 
 

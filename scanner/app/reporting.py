@@ -57,15 +57,13 @@ def report(
     ``symbols`` or a ``watchlist`` narrow it to some names, ``min_severity`` and ``limit`` to the strongest alerts of
     each session. Raises UsageError where both ``week`` and ``as_of`` are given, StoreError where no scan is stored.
     """
-    from scanner.store.state import State
-
     configured = configuring.settings(settings, store=store)
     if week is not None and as_of is not None:
         raise UsageError("--week and --as-of: give one of them")
     names = configuring.symbols_for(symbols, watchlist, configured) if symbols or watchlist else ()
     instant = configuring.instant_for(as_of, configured.exchange_calendar)
     least = configuring.severity_for(min_severity)
-    with State.open(configured.store.path, read_only=True) as state:
+    with opening.open_state(configured, read_only=True) as state:
         if week is not None:
             first, last = _week(configuring.day_for("--week", week))
         else:

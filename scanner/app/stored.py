@@ -222,5 +222,5 @@ def _ledger(settings: Settings | Place | None, store: Place | None) -> Iterator[
     """The state to be read. Raises ConfigError, or StoreError where there is none yet."""
     from scanner.store.state import State
 
-    with State.open(configuring.store_folder(settings, store), read_only=True) as state, state.read() as ledger:
+    with State.open(configuring.state_place(settings, store), read_only=True) as state, state.read() as ledger:
         yield ledger

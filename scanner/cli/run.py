@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import signal
-from typing import Annotated
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from scanner.app import Severity
 from scanner.cli import options
+
+if TYPE_CHECKING:
+    from scanner.app.daemon import Inputs
+    from scanner.outputs.result import ScanResult
 
 
 def command(
@@ -33,47 +40,41 @@ def command(
     no_color: options.NoColor = False,
 ) -> None:
     """Scan in the background by the configured schedule, until stopped."""
-    from scanner import app
-    from scanner.app import jobs, opening, schedule
-    from scanner.app.confirming import Confirmed
+    from scanner.app import daemon
     from scanner.cli import common, printing
-    from scanner.cli.scan import exit_code
-    from scanner.errors import CalendarError, UsageError
+    from scanner.errors import CalendarError
     from scanner.outputs.news import News
 
     common.configure_logging(quiet=quiet, verbose=verbose, form=log_format.value, file=log_file)
-    settings = app.settings(
-        config, store=store, source=source, path=path, accept_terms=accept_terms or (), rules=rules or ()
-    )
-    if not settings.schedule:
-        raise UsageError("the configuration has no `schedule:`; see docs/configuration.md for an example")
-    sources = opening.open_sources(settings)
-    usable, problems = opening.usable_rules(settings, strict=strict)
-    shown = printing.Printing(
-        min_severity=min_severity,
-        no_color=no_color,
-        terminal_severity=settings.outputs.terminal.min_severity,
-        news=None if everything else News(),
-    )
-    worker = jobs.Worker(settings, sources, usable, problems, lambda result: shown.show([result]))
+    inputs = daemon.Inputs(config, store, source, path, tuple(accept_terms or ()), tuple(rules or ()), strict)
+    shown = printing.Printing(min_severity=min_severity, no_color=no_color, news=None if everything else News())
+
+    def show(result: ScanResult, least: Severity) -> None:
+        replace(shown, terminal_severity=least).show([result])
+
     if once is not None:
-        named = {job.name: job for job in settings.schedule}
-        if once not in named:
-            raise UsageError(f"--once {once}: there is no such job; the schedule has: {', '.join(named)}")
-        done = worker.run(named[once])
-        if isinstance(done, Confirmed):
-            raise typer.Exit(1 if done.problems else 0)
-        raise typer.Exit(exit_code(done, fail_on))
-    calendar, delay = settings.exchange_calendar, max(source.vendor.delay for source in sources)
-    stopped_by = schedule.run_until_stopped(
-        [
-            (job, schedule.trigger_for(job, settings.watchlists[job.watchlist], delay, calendar))
-            for job in settings.schedule
-        ],
-        worker.run,
-        calendar,
-        worker.last_runs(),
-    )
+        raise typer.Exit(_once(once, inputs, show, fail_on))
+    running = daemon.Daemon(inputs, show)
+    stopped_by = running.run()
     if stopped_by is None:
         raise CalendarError("no job of the schedule will ever run again: the exchange's calendar has ended")
     raise typer.Exit(130 if stopped_by == signal.SIGINT else 0)
+
+
+def _once(name: str, inputs: Inputs, show: Callable[[ScanResult, Severity], object], fail_on: Severity | None) -> int:
+    """Run one job of the schedule now; returns what to exit with."""
+    from scanner.app import clock
+    from scanner.app.confirming import Confirmed
+    from scanner.app.jobs import Worker
+    from scanner.app.schedule import Due
+    from scanner.cli.scan import exit_code
+    from scanner.errors import UsageError
+
+    loaded = inputs.load()
+    named = {job.name: job for job in loaded.settings.schedule}
+    if name not in named:
+        raise UsageError(f"--once {name}: there is no such job; the schedule has: {', '.join(named)}")
+    done = Worker(loaded, show).run(Due(named[name], clock.right_now()))
+    if isinstance(done, Confirmed):
+        return 1 if done.problems else 0
+    return 0 if done is None else exit_code(done, fail_on)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from scanner.errors import StoreError, StoreLockedError
 from scanner.store.files import unwritable
@@ -38,14 +38,19 @@ else:
 
 
 _PAUSE = 0.05
+_REFUSAL = "{folder} is being written by {holder}; wait for it to end, or give another --store DIR"
 
 
 class WriteLock:
-    """The write lock of a store folder; may be taken again by the thread that holds it."""
+    """A lock of a store folder; may be taken again by the thread that holds it.
 
-    def __init__(self, path: Path, patience: float) -> None:
+    ``refusal`` is what the others are told, with ``{folder}`` and ``{holder}`` in it.
+    """
+
+    def __init__(self, path: Path, patience: float, refusal: str = _REFUSAL) -> None:
         self.path = path
         self._patience = patience
+        self._refusal = refusal
         self._thread = threading.RLock()
         self._depth = 0
 
@@ -74,9 +79,7 @@ class WriteLock:
             if time.monotonic() >= until:
                 holder = _holder(handle)
                 handle.close()
-                raise StoreLockedError(
-                    f"{self.path.parent} is being written by {holder}; wait for it to end, or give another --store DIR"
-                )
+                raise StoreLockedError(self._refusal.format(folder=self.path.parent, holder=holder))
             time.sleep(_PAUSE)
         _sign(handle)
         return handle
@@ -91,6 +94,16 @@ class WriteLock:
                 "another one with --store DIR"
             ) from error
 
+    def holder(self) -> dict[str, Any] | None:
+        """Who holds the lock: its ``pid``, ``command`` and ``since`` (UTC), as far as known; None where nobody does."""
+        try:
+            with self.path.open("r+", encoding="utf-8") as handle:
+                if self._try(handle):
+                    return None
+                return _signature(handle)
+        except OSError:
+            return None
+
 
 def _sign(handle: IO[str]) -> None:
     """Write who holds the lock, for the message others get. The lock holds without it, on a full disk too."""
@@ -102,9 +115,17 @@ def _sign(handle: IO[str]) -> None:
 
 
 def _holder(handle: IO[str]) -> str:
+    said = _signature(handle)
+    try:
+        return f"process {said['pid']} ({said['command']}) since {said['since']} UTC"
+    except KeyError:
+        return "another process"
+
+
+def _signature(handle: IO[str]) -> dict[str, Any]:
     try:
         handle.seek(0)
         said = json.loads(handle.read())
-        return f"process {said['pid']} ({said['command']}) since {said['since']} UTC"
-    except (OSError, ValueError, KeyError, TypeError):
-        return "another process"
+    except (OSError, ValueError):
+        return {}
+    return said if isinstance(said, dict) else {}

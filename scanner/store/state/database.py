@@ -220,7 +220,9 @@ def _url(place: str | Path) -> URL:
     """A database URL for whatever the configuration names."""
     if isinstance(place, str) and "://" in place:
         try:
-            return make_url(place)
+            url = make_url(place)
+            # The driver that the extra `postgresql` brings; the library's own default is another one.
+            return url.set(drivername="postgresql+psycopg") if url.drivername == "postgresql" else url
         except (ArgumentError, ValueError) as error:
             raise StoreError("the state's database URL cannot be read; expected postgresql://user@host/name") from error
     path = expanded(Path(place))
@@ -236,7 +238,7 @@ def _engine(url: URL, *, read_only: bool) -> Engine:
         except (NoSuchModuleError, ModuleNotFoundError) as error:
             raise StoreError(
                 f"{url.render_as_string(hide_password=True)}: its driver is not installed ({error}). "
-                "For PostgreSQL: pip install 'psycopg[binary]' and write postgresql+psycopg://..."
+                "For PostgreSQL: pip install 'psycopg[binary]'"
             ) from error
     path = Path(url.database or "")
     if not read_only:

@@ -150,6 +150,15 @@ class Ledger(Records):
         )
         return [Alert.from_dict(row.document) for row in rows]
 
+    def newest_session(self) -> date | None:
+        """The newest session that was scanned."""
+        return self._session.scalar(select(func.max(RunRow.session_date)))
+
+    def count_alerts(self, session: date) -> int:
+        """How many alerts a session has raised."""
+        query = select(func.count()).select_from(AlertRow).where(AlertRow.first_session == session)
+        return self._session.scalar(query) or 0
+
     def alert(self, alert_id: str) -> Alert | None:
         """One alert as it stands now; the id may be shortened as long as it stays unique."""
         rows = self._session.scalars(

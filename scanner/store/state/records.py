@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, cast
 
@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from scanner.activity.record import Calibration
 from scanner.history.known_before import Look
-from scanner.store.state.tables import CalibrationRow, JobRow, LookRow
+from scanner.store.state.tables import CalibrationRow, JobRow, JobRunRow, LookRow
 
 _LOOK = ("source", "underlying", "session_date", "quote_time")
 
@@ -27,6 +27,25 @@ class Job:
     finished_at: datetime | None = None
     outcome: str | None = None
     message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobRun:
+    """One run of a scheduled job.
+
+    ``outcome`` is ``running``, ``done``, ``partly`` (something was left out), ``failed``, ``too late``, ``abandoned``
+    (told to stop) or ``killed`` (never ended); ``message`` says why. ``figures`` hold what a scan looked at and found.
+    """
+
+    name: str
+    task: str
+    due_at: datetime
+    started_at: datetime
+    finished_at: datetime | None = None
+    outcome: str = "running"
+    message: str | None = None
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    run_id: int | None = None
 
 
 class Records:
@@ -93,6 +112,27 @@ class Records:
         """What every scheduled job last did, by name."""
         rows = self._session.scalars(select(JobRow).order_by(JobRow.name))
         return [Job(row.name, row.started_at, row.finished_at, row.outcome, row.message) for row in rows]
+
+    def save_job_run(self, run: JobRun) -> int:
+        """Store a run, or what became of it where it has an id; returns its id."""
+        row = self._session.merge(JobRunRow(**values_of(run)))
+        self._session.flush()
+        return row.run_id
+
+    def job_runs(self, *, name: str | None = None, limit: int = 100) -> list[JobRun]:
+        """Runs of scheduled jobs, the newest first."""
+        query = select(JobRunRow).order_by(JobRunRow.started_at.desc(), JobRunRow.run_id.desc()).limit(limit)
+        if name is not None:
+            query = query.where(JobRunRow.name == name)
+        names = JobRun.__dataclass_fields__
+        return [JobRun(**{name: getattr(row, name) for name in names}) for row in self._session.scalars(query)]
+
+    def close_job_runs(self, outcome: str = "killed") -> int:
+        """Give runs that never ended an outcome, for whoever ran them is gone. Returns how many there were."""
+        found = self._session.scalars(select(JobRunRow).where(JobRunRow.outcome == "running")).all()
+        for row in found:
+            row.outcome = outcome
+        return len(found)
 
 
 def values_of(item: Any) -> dict[str, Any]:

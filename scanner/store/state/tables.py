@@ -13,7 +13,7 @@ from sqlalchemy import JSON, DateTime, Dialect, Double, ForeignKey, Index, Strin
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 # Another one means another step in ``migrations``, so that what older versions left can still be used.
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 
 class Instant(TypeDecorator[datetime]):
@@ -195,6 +195,77 @@ class JobRow(Table):
     finished_at: Mapped[datetime | None]
     outcome: Mapped[str | None] = mapped_column(String(32))
     message: Mapped[str | None]
+
+
+class JobRunRow(Table):
+    """One run of a scheduled job, also one that failed, came too late or never ended."""
+
+    __tablename__ = "job_runs"
+    run_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    name: Mapped[str] = mapped_column(String(128), index=True)
+    task: Mapped[str] = mapped_column(String(16))
+    due_at: Mapped[datetime]
+    started_at: Mapped[datetime] = mapped_column(index=True)
+    finished_at: Mapped[datetime | None]
+    outcome: Mapped[str] = mapped_column(String(16))
+    message: Mapped[str | None]
+    figures: Mapped[dict[str, Any]]
+
+
+class SilenceRow(Table):
+    """What somebody has seen (``ack``) or does not want to hear of (``mute``), and until when."""
+
+    __tablename__ = "silences"
+    silence_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(8))
+    subject: Mapped[str] = mapped_column(String(16))
+    value: Mapped[str] = mapped_column(String(256))
+    since: Mapped[datetime]
+    until: Mapped[datetime | None]
+
+
+class OutboxRow(Table):
+    """A message on its way to one output. Its id is made of what it says, so that nothing is queued twice."""
+
+    __tablename__ = "outbox"
+    message_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    output: Mapped[str] = mapped_column(String(64), index=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    alert_id: Mapped[str | None] = mapped_column(String(32))
+    severity: Mapped[str] = mapped_column(String(16))
+    document: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
+    due_at: Mapped[datetime] = mapped_column(index=True)
+    attempts: Mapped[int]
+    status: Mapped[str] = mapped_column(String(16), index=True)
+    settled_at: Mapped[datetime | None]
+    problem: Mapped[str | None]
+
+
+class FollowedRow(Table):
+    """A contract behind an alert at the close of one session: what was open, what it cost, where the stock stood."""
+
+    __tablename__ = "followed"
+    alert_id: Mapped[str] = mapped_column(ForeignKey("alerts.alert_id", ondelete="CASCADE"), primary_key=True)
+    contract: Mapped[str] = mapped_column(String(32), primary_key=True)
+    session_date: Mapped[date] = mapped_column(primary_key=True)
+    open_interest: Mapped[int | None]
+    bid: Mapped[float | None]
+    ask: Mapped[float | None]
+    last: Mapped[float | None]
+    iv: Mapped[float | None]
+    spot: Mapped[float | None]
+
+
+class OutcomeRow(Table):
+    """What became of an alert's flagged session after so many sessions, beside contracts that were like it."""
+
+    __tablename__ = "outcomes"
+    alert_id: Mapped[str] = mapped_column(ForeignKey("alerts.alert_id", ondelete="CASCADE"), primary_key=True)
+    session_date: Mapped[date] = mapped_column(primary_key=True)
+    horizon: Mapped[int] = mapped_column(primary_key=True)
+    figures: Mapped[dict[str, Any]]
+    matched: Mapped[list[Any]]
 
 
 Index("alerts_key", AlertRow.rule_id, AlertRow.identity, AlertRow.simulated)

@@ -1,0 +1,114 @@
+"""What a running schedule does, for people: a few lines at 80 columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from scanner.alerts.model import plain
+from scanner.market.calendar import NEW_YORK
+from scanner.outputs import terminal
+from scanner.outputs.document import SCHEMA
+from scanner.outputs.text import printable
+
+if TYPE_CHECKING:
+    from scanner.store.state import JobRun
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What is known of a store's schedule.
+
+    ``process`` is what the running one says of itself (None: none runs), ``last`` the newest run of each job, newest
+    first, ``told_today`` how many alerts the newest session has, by severity. ``muted`` counts what is silenced now.
+    """
+
+    store: Path
+    process: dict[str, Any] | None
+    last: tuple[JobRun, ...] = ()
+    session: str | None = None
+    told_today: int = 0
+    muted: int = 0
+    problem: str | None = None
+
+    @property
+    def runs(self) -> bool:
+        """Whether a schedule runs."""
+        return self.process is not None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The document of ``scanner status --format json``."""
+        return {
+            "schema": SCHEMA,
+            "store": str(self.store),
+            "running": self.runs,
+            "process": self.process,
+            "last_runs": [plain({name: getattr(run, name) for name in run.__dataclass_fields__}) for run in self.last],
+            "session_date": self.session,
+            "alerts_today": self.told_today,
+            "muted": self.muted,
+            "problem": self.problem,
+        }
+
+
+def print_status(found: Status, to: Console, *, hangs: bool = False) -> None:
+    """Print whether a schedule runs, what it did last, what it does next, and what ails."""
+    for sentence in sentences(found, hangs=hangs):
+        terminal.say(printable(sentence), to)
+
+
+def sentences(found: Status, *, hangs: bool = False) -> Iterator[str]:
+    """The status in sentences, a line each."""
+    last = "" if not found.last else f"; last: {_run(found.last[0])}"
+    if found.process is None:
+        yield f"not running on {found.store}{last}"
+        yield "start it with: scanner run"
+    else:
+        process = found.process
+        yield f"running since {_moment(process.get('since'))} (pid {process.get('pid')}){last}"
+        if hangs:
+            yield f"it has said nothing since {_moment(process.get('at'))}: it hangs, or the machine slept"
+        yield from _doing(process, found)
+    if found.problem is not None:
+        yield found.problem
+
+
+def _doing(process: Mapping[str, Any], found: Status) -> Iterator[str]:
+    running, following = process.get("running"), process.get("next") or []
+    parts = [] if running is None else [f"now: {running['job']} since {_moment(running['since'])}"]
+    if following:
+        parts.append(f"next: {following[0]['job']} {_moment(following[0]['due'])}")
+    parts.append(f"told today {found.told_today}, muted {found.muted}")
+    sources = process.get("sources") or {}
+    parts += [f"{name} {'ok' if told['ok'] else 'ailing'}" for name, told in sources.items()]
+    yield "; ".join(parts)
+    for name, told in sources.items():
+        if not told["ok"]:
+            yield f"{name} ails since {_moment(told['since'])}: {told['problem']}"
+    if process.get("configuration_problem"):
+        yield f"the configuration was changed and is broken, the one before goes on: {process['configuration_problem']}"
+
+
+def _run(run: JobRun) -> str:
+    """``close 16:20, 41 s, 3 of 3 names``."""
+    said = [f"{run.name} {_moment(run.started_at.isoformat())}"]
+    if run.finished_at is not None and run.outcome != "too late":
+        said.append(f"{(run.finished_at - run.started_at).total_seconds():.0f} s")
+    if "symbols_requested" in run.figures:
+        figures = run.figures
+        said.append(f"{figures['symbols_scanned']:,} of {terminal.counted(figures['symbols_requested'], 'name')}")
+    if run.outcome != "done":
+        said.append(run.outcome)
+    return ", ".join(said)
+
+
+def _moment(text: str | None) -> str:
+    """A moment as New York's clock shows it: ``Mon 20 Aug 09:12``."""
+    if text is None:
+        return "an unknown time"
+    return datetime.fromisoformat(text).astimezone(NEW_YORK).strftime("%a %-d %b %H:%M")
