@@ -30,6 +30,7 @@ from pydantic import (
 )
 
 from scanner import crontab, document, shipped
+from scanner.alerts.routing import Route
 from scanner.document import DocumentError, EmptyError, Listing, Scalar, Table, UnreadableError, Value
 from scanner.errors import ConfigError, UsageError
 from scanner.market import symbology
@@ -59,6 +60,7 @@ _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _CLOCK = r"((?:[01]\d|2[0-3]):[0-5]\d)"
 _HOURS = re.compile(rf"^(?:closed|{_CLOCK}\s*-\s*{_CLOCK})$")
 _DATABASE = re.compile(r"^postgresql(\+psycopg)?://\S+$")
+_SPAN = re.compile(rf"^{_CLOCK}\s*-\s*{_CLOCK}$")
 _SYMBOL = re.compile(r"^[$^_]?[A-Z0-9][A-Z0-9.\-/]{0,9}$")
 
 # What pydantic tells in Python's words, in those of the file.
@@ -194,6 +196,29 @@ def _database(value: SecretStr) -> SecretStr:
     return value
 
 
+def _address(value: object) -> object:
+    return {"url": value} if isinstance(value, str | SecretStr) else value
+
+
+def _digest(value: object) -> object:
+    if value in ("close", "morning", None):
+        return value
+    try:
+        gathered = _duration(value)
+    except ValueError:
+        gathered = None
+    if not isinstance(gathered, timedelta) or not timedelta(minutes=1) <= gathered <= timedelta(days=1):
+        raise ValueError(f"{_shown(value)}: write how long messages are gathered, such as 30m, or close, or morning")
+    return gathered
+
+
+def _quiet(value: object) -> object:
+    match = _SPAN.match(value.strip()) if isinstance(value, str) else None
+    if match is None or match[1] == match[2]:
+        raise ValueError(f"{_shown(value)}: write the quiet hours in New York, such as 22:00-08:00")
+    return tuple(time.fromisoformat(part) for part in match.groups())
+
+
 def _moment(value: str) -> str:
     Moment.parse(value)
     return value
@@ -315,12 +340,25 @@ class WatchlistOutput(_Section):
         return self
 
 
+class Notify(_Section):
+    """One address that is told of alerts: which, and when."""
+
+    url: SecretStr
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$")] | None = None
+    min_severity: Severity = Severity.notice
+    min_stars: Annotated[int, Field(ge=1, le=5)] | None = None
+    watchlist: str | None = None
+    digest: Annotated[timedelta | Literal["close", "morning"] | None, BeforeValidator(_digest)] = None
+    quiet: Annotated[tuple[time, time] | None, BeforeValidator(_quiet)] = None
+    most_an_hour: Annotated[int, Field(ge=1, le=1000)] = 10
+
+
 class Outputs(_Section):
     """Where alerts go, apart from the store."""
 
     terminal: TerminalOutput = TerminalOutput()
     watchlist: WatchlistOutput | None = None
-    notify: tuple[SecretStr, ...] = ()
+    notify: tuple[Annotated[Notify, BeforeValidator(_address)], ...] = ()
 
 
 class VendorSettings(_Section):
@@ -359,9 +397,31 @@ class Settings(_Section):
         return SourceSettings(self.path, told, self.store.path / PACE_FILE, record_to)
 
     @property
+    def routes(self) -> tuple[Route, ...]:
+        """Who is told of what, by the outputs' names: those they were given, else their kind and place in the list."""
+        return tuple(
+            Route(
+                name_of(place, address),
+                address.min_severity,
+                address.min_stars,
+                None if address.watchlist is None else frozenset(self.watchlists[address.watchlist]),
+                address.digest,
+                address.quiet,
+                address.most_an_hour,
+            )
+            for place, address in enumerate(self.outputs.notify, 1)
+        )
+
+    @property
     def exchange_calendar(self) -> Calendar:
         """The exchange's calendar with the days that ``calendar:`` has otherwise; made once and handed down."""
         return _calendar_with(tuple(self.calendar.items()))
+
+
+def name_of(place: int, address: Notify) -> str:
+    """What an output is called: its own name, else its kind and place (``mailtos-2``), and nothing of its address."""
+    kind = address.url.get_secret_value().partition("://")[0]
+    return address.name or f"{kind}-{place}"
 
 
 # Kept beside the settings, not in them: a copy of settings with other days would take the calendar along.
@@ -392,7 +452,7 @@ def load(named: Path | None = None, environment: Mapping[str, str] | None = None
     ]
     try:
         settings = Settings.model_validate(data)
-        problems += _crossed(settings, written, told)
+        problems += [*_crossed(settings, written, told), *_addressed(settings, written, told)]
     except ValidationError as error:
         problems += _refused(error, written, told)
     if problems:
@@ -536,6 +596,23 @@ def _crossed(settings: Settings, written: _Written, told: Mapping[Location, str]
                 f"{written.place(at)}: job {_shown(job.name)} names the watchlist {wanted}, which is not there; "
                 f"there are: {there}"
             )
+
+
+def _addressed(settings: Settings, written: _Written, told: Mapping[Location, str]) -> Iterator[str]:
+    """What is wrong with the addresses for messages, beside what each says by itself."""
+    names: set[str] = set()
+    for number, address in enumerate(settings.outputs.notify):
+        at: Location = ("outputs", "notify", number)
+        if "://" not in address.url.get_secret_value():
+            yield f"{written.place(at)}: not an address such as ntfys://ntfy.sh/my-topic; docs/running.md has more"
+        if address.watchlist is not None and address.watchlist not in settings.watchlists:
+            there = ", ".join(sorted(settings.watchlists)) or "none"
+            wanted = _shown(told.get((*at, "watchlist"), address.watchlist))
+            yield f"{written.place(at)}: the watchlist {wanted} is not there; there are: {there}"
+        name = name_of(number + 1, address)
+        if name in names:
+            yield f"{written.place(at)}: two outputs are called {_shown(name)}; each needs a name of its own"
+        names.add(name)
 
 
 def _by_line(problem: str) -> tuple[int, str]:

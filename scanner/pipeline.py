@@ -39,6 +39,7 @@ from scanner.steps import step
 from scanner.store.recall import Memory
 
 if TYPE_CHECKING:
+    from scanner.alerts.routing import Route
     from scanner.config import AlertSettings
     from scanner.ruleset import Judgement, Rule
     from scanner.sources.base import Source
@@ -64,7 +65,7 @@ class Setup:
 
     ``events`` are the earnings, dividends and splits known; ``calendar`` tells the exchange's sessions, and a
     ``store`` has the same one. Without a ``store`` nothing is remembered, and rules that need history say so; without a
-    ``state`` every alert is new.
+    ``state`` every alert is new. ``routes`` say who is owed messages of what happens.
     """
 
     rules: Sequence[Rule]
@@ -74,6 +75,7 @@ class Setup:
     calendar: Calendar
     store: Store | None = None
     state: State | None = None
+    routes: Sequence[Route] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +209,7 @@ def conclude(judged: Judged, panel: Panel, setup: Setup, meta: ScanMeta) -> Scan
         false_discovery_rate=setup.alerts.false_discovery_rate,
         cooldown=setup.alerts.cooldown,
         not_judged=not_judged,
+        routes=setup.routes,
     )
     known = _calibration(setup.state, panel.source, meta.session_date)
     problems = updated.problems or _remember(setup.state, judged, panel.source, meta.session_date)
@@ -221,6 +224,7 @@ def conclude(judged: Judged, panel: Panel, setup: Setup, meta: ScanMeta) -> Scan
         held_back_items=updated.held_back,
         notes=(*notes.of_judgement(judged.measured, judged.judgement, judged.verdicts), *notes.of_calibration(known)),
         calibration=tuple(known),
+        silenced=updated.silenced,
     )
 
 

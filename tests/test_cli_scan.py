@@ -162,13 +162,6 @@ def test_terms_that_are_not_accepted_stop_the_scan_in_two_lines(scanner):
     assert "simulated" in ran.err
 
 
-def test_addresses_for_messages_that_are_never_sent_are_not_taken_in_silence(scanner, tmp_path):
-    (tmp_path / "config.yaml").write_text("outputs: {notify: ['https://hook.test/s3cret']}\n", "utf-8")
-    ran = scanner("scan", "--watchlist", "none-such")
-    assert "outputs.notify: this version sends no messages" in ran.err
-    assert "s3cret" not in ran.out + ran.err
-
-
 def test_a_typo_in_the_configuration_stops_with_file_line_and_nearest_spelling(scanner, tmp_path):
     (tmp_path / "config.yaml").write_text("source: files\nwatchlist: {a: [GOOG]}\n", "utf-8")
     ran = scanner("scan", "--path", chain_file(tmp_path))

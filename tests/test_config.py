@@ -87,7 +87,7 @@ def test_every_problem_is_reported_at_once_with_line_and_nearest_spelling(tmp_pa
 def test_secrets_come_from_the_environment_and_never_print_themselves(tmp_path):
     path = write(tmp_path, 'outputs: {notify: ["${HOOK}"]}\n')
     settings = config.load(path, {"HOOK": "https://example.test/s3cret"})
-    assert settings.outputs.notify[0].get_secret_value() == "https://example.test/s3cret"
+    assert settings.outputs.notify[0].url.get_secret_value() == "https://example.test/s3cret"
     assert "s3cret" not in repr(settings)
 
 
@@ -228,9 +228,16 @@ def job_of(tmp_path: Path, *words: str) -> Path:
         (["every: 0m"], "3: schedule.0: `every` must be at least 1m"),
         (["every: 0"], "5: schedule.0.every: 0 is not a duration"),
         (["every: -5m"], "5: schedule.0.every: '-5m' is not a duration"),
-        (["at: noon"], "5: schedule.0.at: 'noon' is not known; expected 'open' or 'close'"),
-        (["at: 25:00"], "5: schedule.0.at: '25:00' is not known"),
-        (["during: always"], "3: schedule.0: give either `every`"),
+        (["at: noon"], "5: schedule.0.at: 'noon' is no moment of a session; write open, close, open+30m"),
+        (["at: 25:00"], "5: schedule.0.at: '25:00' is no moment of a session"),
+        (["during: always"], "3: schedule.0: give one of `every`"),
+        (["every: 15m", "at: close"], "3: schedule.0: give one of `every`"),
+        (["at: close", "during: regular"], "3: schedule.0: `during` has no meaning beside `at`"),
+        (["at: close+13h"], "5: schedule.0.at: 'close+13h' is more than 12 hours away"),
+        (["cron: 1 2 3"], "5: schedule.0.cron: '1 2 3' has 3 fields; a crontab line has five"),
+        (["cron: 61 * * * *"], "5: schedule.0.cron: '61 * * * *' is no crontab line"),
+        (["cron: 0 9 1 * mon"], "5: schedule.0.cron: '0 9 1 * mon' names a day of the month and a weekday"),
+        (["every: 15m", "time_limit: 0s"], "3: schedule.0: `time_limit` must be at least 1s"),
     ],
 )
 def test_a_job_that_would_never_run_is_an_error_with_its_line(tmp_path, words, said):
@@ -269,6 +276,12 @@ SECRET = "tok-4f9a-SECRET/with space"
         "calendar: {2027-03-12: '${KEY}'}\n",
         "outputs: {terminal: {min_severity: '${KEY}'}}\n",
         "outputs: {notify: '${KEY}'}\n",
+        "outputs: {notify: [{url: 'json://a', watchlist: '${KEY}'}]}\n",
+        "outputs: {notify: [{url: 'json://a', digest: '${KEY}'}]}\n",
+        "outputs: {notify: [{url: 'json://a', quiet: '${KEY}'}]}\n",
+        "outputs: {notify: [{url: 'json://a', name: 'x ${KEY}'}]}\n",
+        "state: '${KEY}'\n",
+        "watchlists: {w: [KO]}\nschedule: [{name: x, watchlist: w, cron: '${KEY}'}]\n",
         "outputs: {notify: [{url: '${KEY}'}]}\n",
         "outputs: {notify: ['${KEY}'], trminal: {}}\n",
     ],

@@ -20,6 +20,7 @@ from scanner.alerts.episodes import Event, EventKind
 from scanner.alerts.flagged import Flagged
 from scanner.alerts.keeping import Keeper
 from scanner.alerts.model import Confirmation
+from scanner.alerts.routing import Route, letters
 from scanner.market.calendar import Calendar
 
 OPENED_SHARE = 0.5
@@ -62,6 +63,7 @@ def confirm(
     matched: MatchedRandom | None = None,
     *,
     calendar: Calendar,
+    routes: Sequence[Route] = (),
 ) -> ConfirmationReport:
     """Decide every flagged session that can be decided now, and store it with its alert.
 
@@ -96,6 +98,8 @@ def confirm(
                 alert = alert.changed(confirmation=outcome)
                 ledger.confirm(alert, now, outcome.value)
                 events.append(Event(EventKind(outcome.value), alert))
+        owed = letters(events, routes, ledger.silences(), now, today, calendar)
+        ledger.queue(owed, {route.name: route.most_an_hour for route in routes})
     return ConfirmationReport(tuple(events), waiting)
 
 

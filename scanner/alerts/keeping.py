@@ -11,6 +11,8 @@ from scanner.alerts.episodes import Episode, Event, Sighting
 from scanner.alerts.flagged import Flagged
 from scanner.alerts.identity import Key
 from scanner.alerts.model import Alert, HeldBack, NotJudged
+from scanner.alerts.routing import Letter
+from scanner.alerts.silence import Silence
 
 
 class Kept(Protocol):
@@ -46,6 +48,14 @@ class Kept(Protocol):
 
     def decide(self, flagged: Iterable[Flagged]) -> None:
         """Keep what became of flagged contracts."""
+        ...
+
+    def silences(self) -> list[Silence]:
+        """What is silenced, or once was."""
+        ...
+
+    def queue(self, letters: Iterable[Letter], most_an_hour: dict[str, int] | None = None) -> None:
+        """Keep messages to be sent, once each."""
         ...
 
     def alert(self, alert_id: str) -> Alert | None:

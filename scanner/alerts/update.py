@@ -14,7 +14,9 @@ from scanner.alerts.flagged import flagged_contracts
 from scanner.alerts.identity import Key
 from scanner.alerts.keeping import Keeper
 from scanner.alerts.model import Alert, HeldBack, NotJudged, ScanMeta
+from scanner.alerts.routing import Route, letters
 from scanner.alerts.selection import NO_FLOOR, Floor, Reason, Standing, Weight, admit, large_enough, passing, weighed
+from scanner.alerts.silence import silenced
 from scanner.alerts.stories import gather
 from scanner.alerts.surroundings import Frames
 from scanner.alerts.terms import RuleBook, RuleTerms
@@ -28,12 +30,14 @@ class AlertUpdate:
     """What one scan did to the alerts.
 
     ``alerts`` are those this scan raised, updated or closed, strongest first; ``held_back`` the findings that became
-    none; ``events`` one thing that happened to each alert; ``problems`` say what could not be kept.
+    none; ``events`` one thing that happened to each alert; ``silenced`` the ids of the alerts that somebody does not
+    want to hear of; ``problems`` say what could not be kept.
     """
 
     alerts: tuple[Alert, ...]
     held_back: tuple[HeldBack, ...]
     events: tuple[Event, ...]
+    silenced: frozenset[str] = frozenset()
     problems: tuple[ScanProblem, ...] = ()
 
     @property
@@ -82,6 +86,7 @@ def update(
     false_discovery_rate: float | None = None,
     cooldown: int = 1,
     not_judged: Iterable[NotJudged] = (),
+    routes: Sequence[Route] = (),
 ) -> AlertUpdate:
     """Turn a scan's findings into alerts and store what happened, in one transaction.
 
@@ -89,7 +94,8 @@ def update(
     is how many new alerts a session may raise, ``floor`` how large they must be, ``false_discovery_rate`` by which they
     must stand out among all that was looked at (None: they need not), ``cooldown`` for how many sessions an identity
     may stay silent where its rule does not say. Without a ``state`` nothing is remembered and every finding is new.
-    Judging a moment again gives the same alerts, not more of them. Where the state fails (a full disk, another writer
+    What happened is owed to each of the ``routes`` that wants it, and queued in the same transaction. Judging a moment
+    again gives the same alerts, not more of them. Where the state fails (a full disk, another writer
     that does not end) the alerts are told all the same, and the problem with them.
     """
     book = RuleBook(rules, Cooldown(cooldown, "session"), calendar)
@@ -114,10 +120,13 @@ def update(
             ledger.replace_sightings(taken.forgotten, taken.sightings)
             ledger.flag(flagged_contracts(taken.update.events, frames.get("contract"), scan))
             ledger.save_left_out(scan.id, taken.update.held_back, left_out)
+            wishes = ledger.silences()
+            owed = letters(taken.update.events, routes, wishes, scan.started_at, scan.session_date, calendar)
+            ledger.queue(owed, {route.name: route.most_an_hour for route in routes})
     except StoreError as error:
         problem = ScanProblem("", "store", "not_stored", f"{error} The alerts of this scan are told, but not kept.")
         return replace(step(known).update, problems=(problem,))
-    return taken.update
+    return replace(taken.update, silenced=silenced(taken.update.alerts, wishes, scan.started_at))
 
 
 def decide(

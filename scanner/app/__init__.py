@@ -23,6 +23,7 @@ from scanner.app.replaying import replay
 from scanner.app.reporting import report
 from scanner.app.rulebook import check_rules, explain, fields, load_rules, new_rule, prove_rules
 from scanner.app.scanning import scan
+from scanner.app.silencing import acknowledge, mute, silences, unmute
 from scanner.app.simulating import simulate
 from scanner.app.status import status
 from scanner.app.stored import alert, alerts, exported, held_back, scoreboard, watchlist
@@ -32,6 +33,7 @@ from scanner.severity import Severity
 
 __all__ = [
     "Severity",
+    "acknowledge",
     "alert",
     "alerts",
     "chain",
@@ -45,6 +47,7 @@ __all__ = [
     "held_back",
     "import_chains",
     "load_rules",
+    "mute",
     "new_rule",
     "prove_rules",
     "prune_store",
@@ -54,11 +57,13 @@ __all__ = [
     "scan",
     "scoreboard",
     "settings",
+    "silences",
     "simulate",
     "status",
     "store_info",
     "to_pandas",
     "to_polars",
+    "unmute",
     "verify_store",
     "watchlist",
 ]

@@ -61,8 +61,6 @@ def settings(
         changes["accept_terms"] = (*chosen.accept_terms, *_known_sources(accept_terms, "--accept-terms"))
     if rules:
         changes["rules"] = tuple(map(Path, rules))
-    if chosen.outputs.notify:
-        log.warning("outputs.notify: this version sends no messages; alerts are printed, stored and listed only")
     return chosen.model_copy(update=changes)
 
 

@@ -68,7 +68,9 @@ def confirm_once(settings: Settings, sources: Sequence[Source], symbols: tuple[s
         behind = brought_up_to_date(memory.store, session)
         panel = memory.store.history.panel(source, received.chain["underlying"].unique(), session)
         matched = matching.matched_by(panel, received.chain)
-        report = confirmation.confirm(memory.state, received.chain, now, matched, calendar=calendar)
+        report = confirmation.confirm(
+            memory.state, received.chain, now, matched, calendar=calendar, routes=settings.routes
+        )
     sentences = [
         f"{event.alert.alert_id[:10]} {event.alert.title}: {event.alert.confirmation}" for event in report.events
     ]

@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from scanner.app import clock, configuring, opening
+from scanner.app import clock, configuring, notifying, opening
 from scanner.app.jobs import Loaded, Worker
+from scanner.app.notifying import Sender
 from scanner.app.schedule import Schedule
 from scanner.app.status import LOCK, Reporter
 from scanner.app.triggers import trigger_for
@@ -71,6 +72,7 @@ class Inputs:
         )
         if not settings.schedule:
             raise UsageError("the configuration has no `schedule:`; see docs/configuration.md for an example")
+        notifying.check(settings)
         sources = opening.open_sources(settings)
         rules, problems = opening.usable_rules(settings, strict=self.strict)
         return Loaded(settings, sources, rules, problems)
@@ -93,6 +95,7 @@ class Daemon:
         self.worker.finished = self.reporter.finished
         self._received: list[int] = []
         self._hung_up = False
+        self._sender = Sender(lambda: self._settings, self.reporter.delivered)
         self._watched = Watched(files_of(self._settings, self.inputs.config))
 
     @property
@@ -113,6 +116,7 @@ class Daemon:
             )
             schedule = self._planned(scheduler)
             scheduler.start()
+            self._sender.start()
             count = len(self._settings.schedule)
             waiting = "the job" if count == 1 else f"the first of {count} jobs"
             log.info("waiting for %s; SIGTERM or Ctrl-C stops", waiting)
@@ -219,6 +223,7 @@ class Daemon:
         """Let the run under way end, if it does so soon."""
         why = f"{signal.Signals(self._received[0]).name}" if self._received else "no job is left"
         log.info("stopping: %s", why)
+        self._sender.stop()
         scheduler.remove_all_jobs()
         self.worker.stopped.set()
         left = clock.countdown(timedelta(seconds=_PATIENCE))

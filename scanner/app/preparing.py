@@ -16,6 +16,7 @@ from scanner.pricing.curve import built_in, refreshed
 if TYPE_CHECKING:
     import polars as pl
 
+    from scanner.alerts.routing import Route
     from scanner.config import Settings
     from scanner.ruleset import Rule
     from scanner.store.models import LastModel
@@ -31,18 +32,19 @@ def setup(
     state: State | None,
     rules: Sequence[Rule] = (),
     last_model: LastModel | None = None,
+    routes: Sequence[Route] = (),
 ) -> Setup:
     """What a scan by these settings works with, beside what is open of the past.
 
     Whoever judges and whoever shows asks here: with a store, a chain is priced as the store summarises it, beside the
-    same events. ``last_model`` holds what a scan before this one fitted or read. Raises PricingError where the
-    configured curve cannot be read, ConfigError where the events cannot.
+    same events. ``last_model`` holds what a scan before this one fitted or read, ``routes`` say who is owed messages.
+    Raises PricingError where the configured curve cannot be read, ConfigError where the events cannot.
     """
     if store is None:
         methods, events = Methods(pricing(settings)), events_table(settings)
     else:
         methods, events = Methods(store.pricing, partial(store.models.fit, last=last_model)), store.events
-    return Setup(rules, settings.alerts, methods, events, settings.exchange_calendar, store, state)
+    return Setup(rules, settings.alerts, methods, events, settings.exchange_calendar, store, state, routes)
 
 
 def curve(settings: Settings) -> Curve:

@@ -92,7 +92,7 @@ def scan_once(
     now = clock.right_now()
     request = Request(symbols, as_of, now, f"{now:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}")
     with opening.open_memory_if_possible(settings) as memory:
-        setup = preparing.setup(settings, memory.store, memory.state, rules, last_model)
+        setup = preparing.setup(settings, memory.store, memory.state, rules, last_model, settings.routes)
         result = pipeline.scan(request, sources, setup, clock=clock.right_now)
         written = _write_outputs(result, settings, memory.state)
         result = replace(result, errors=(*problems, *memory.problems, *result.errors, *written))

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from scanner.app.configuring import Place
     from scanner.app.confirming import Confirmed
     from scanner.app.jobs import Loaded
+    from scanner.app.notifying import Delivered
     from scanner.config import Settings
     from scanner.outputs.result import ScanResult
     from scanner.outputs.status import Status
@@ -48,6 +49,7 @@ class Reporter:
         self._running: JobRun | None = None
         self._upcoming: Sequence[tuple[datetime, str]] = ()
         self._sources: dict[str, dict[str, Any]] = {}
+        self._outputs: dict[str, dict[str, Any]] = {}
         self._not_loaded: str | None = None
         self._began = clock.right_now()
         self._written = self._began - _BEAT
@@ -67,6 +69,18 @@ class Reporter:
         self._note_sources(run, result)
         self._running = None
         log.info("%s", self._line(run))
+        self._write()
+
+    def delivered(self, delivered: Delivered) -> None:
+        """A message was sent, or could not be; the first failure of an output and its recovery are said."""
+        known = self._outputs.get(delivered.output, {"ok": True, "since": None})
+        ok = delivered.problem is None
+        since = None if ok else known["since"] or clock.right_now().isoformat()
+        if known["ok"] and not ok:
+            log.warning("%s; tried again until it does", delivered.problem)
+        elif ok and not known["ok"]:
+            log.info("%s takes messages again", delivered.output)
+        self._outputs[delivered.output] = {"ok": ok, "problem": delivered.problem, "since": since}
         self._write()
 
     def not_loaded(self, problem: str | None) -> None:
@@ -109,6 +123,7 @@ class Reporter:
             soonest = next((item for item in self._upcoming if item[0] > now), self._upcoming[0])
             parts.append(f"next {clock.weekday(soonest[0])} {soonest[1]}")
         parts += [f"{name} {'ok' if told['ok'] else 'ailing'}" for name, told in self._sources.items()]
+        parts += [f"{name} late" for name, told in self._outputs.items() if not told["ok"]]
         return " | ".join(parts)
 
     def document(self) -> dict[str, Any]:
@@ -127,6 +142,7 @@ class Reporter:
             else {"job": running.name, "since": running.started_at.isoformat(), "due": running.due_at.isoformat()},
             "next": [{"job": name, "due": due.isoformat()} for due, name in self._upcoming],
             "sources": self._sources,
+            "outputs": self._outputs,
             "configuration_problem": self._not_loaded,
         }
 
@@ -175,7 +191,11 @@ def status(*, settings: Settings | Place | None = None, store: Place | None = No
             last = sorted(newest.values(), key=lambda run: run.started_at, reverse=True)
             session = ledger.newest_session()
             told = 0 if session is None else ledger.count_alerts(session)
-            return Status(folder, process, tuple(last), None if session is None else session.isoformat(), told)
+            now = clock.right_now()
+            muted = sum(wish.holds(now) for wish in ledger.silences())
+            outputs = tuple(ledger.waiting())
+            day = None if session is None else session.isoformat()
+            return Status(folder, process, tuple(last), day, told, muted, outputs=outputs)
     except ScannerError as error:
         return Status(folder, process, problem=str(error))
 

@@ -87,3 +87,71 @@ def scoreboard(
         return
     with terminal.printing(output, no_color=no_color) as console:
         stored.print_scoreboard(scores, console)
+
+
+_Until = Annotated[
+    str | None, typer.Option("--until", metavar="TIME", help="ISO 8601, a date (its close), or 2h, 3d; else for good.")
+]
+
+
+@app.command("ack")
+def ack(
+    alert_id: Annotated[str, typer.Argument(metavar="ID", help="The alert's id, or the beginning of it.")],
+    until: _Until = None,
+    config: options.Config = None,
+    store: options.StoreFolder = None,
+) -> None:
+    """Acknowledge an alert: nothing more is told of it, unless it grows."""
+    from scanner import app as application
+    from scanner.cli.common import say
+    from scanner.outputs import stored
+
+    say(stored.silence_words(application.acknowledge(alert_id, until, settings=config, store=store)))
+
+
+@app.command("mute")
+def mute(
+    what: Annotated[str, typer.Argument(metavar="ID", help="An alert's id, a contract, a name or a rule.")],
+    until: _Until = None,
+    config: options.Config = None,
+    store: options.StoreFolder = None,
+) -> None:
+    """Be told nothing of an alert, a contract, a name or a rule; its alerts are stored and counted as ever."""
+    from scanner import app as application
+    from scanner.cli.common import say
+    from scanner.outputs import stored
+
+    say(stored.silence_words(application.mute(what, until, settings=config, store=store)))
+
+
+@app.command("unmute")
+def unmute(
+    what: Annotated[str, typer.Argument(metavar="ID", help="What was acknowledged or muted.")],
+    config: options.Config = None,
+    store: options.StoreFolder = None,
+) -> None:
+    """Take back what was acknowledged or muted."""
+    from scanner import app as application
+    from scanner.cli.common import say
+
+    taken = application.unmute(what, settings=config, store=store)
+    say(f"{what} is told of again" if taken else f"{what} was not silenced")
+
+
+@app.command("muted")
+def muted(
+    config: options.Config = None,
+    store: options.StoreFolder = None,
+    output: options.Output = None,
+    no_color: options.NoColor = False,
+) -> None:
+    """What is acknowledged or muted now."""
+    from scanner import app as application
+    from scanner.outputs import stored, terminal
+
+    found = application.silences(settings=config, store=store)
+    with terminal.printing(output, no_color=no_color) as console:
+        for wish in found:
+            terminal.say(stored.silence_words(wish), console)
+        if not found:
+            console.print("Nothing is muted.")

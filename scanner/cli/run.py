@@ -63,7 +63,7 @@ def command(
 
 def _once(name: str, inputs: Inputs, show: Callable[[ScanResult, Severity], object], fail_on: Severity | None) -> int:
     """Run one job of the schedule now; returns what to exit with."""
-    from scanner.app import clock
+    from scanner.app import clock, notifying
     from scanner.app.confirming import Confirmed
     from scanner.app.jobs import Worker
     from scanner.app.schedule import Due
@@ -75,6 +75,7 @@ def _once(name: str, inputs: Inputs, show: Callable[[ScanResult, Severity], obje
     if name not in named:
         raise UsageError(f"--once {name}: there is no such job; the schedule has: {', '.join(named)}")
     done = Worker(loaded, show).run(Due(named[name], clock.right_now()))
+    notifying.deliver_now(loaded.settings)
     if isinstance(done, Confirmed):
         return 1 if done.problems else 0
     return 0 if done is None else exit_code(done, fail_on)

@@ -44,6 +44,7 @@ def command(
 ) -> None:
     """Scan once, now: print the alerts, store the snapshot, write the outputs that the configuration names."""
     from scanner import app
+    from scanner.app import notifying
     from scanner.cli import common, printing
     from scanner.outputs.news import News
 
@@ -57,6 +58,7 @@ def command(
     printing.Printing(format, output, min_severity, limit, no_color, severity, news=news, held_back=held_back).show(
         [result]
     )
+    notifying.deliver_now(settings)
     raise typer.Exit(exit_code(result, fail_on))
 
 

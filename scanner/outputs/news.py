@@ -7,7 +7,7 @@ could not be judged, and what is noted, is said once a session.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -34,7 +34,7 @@ class News:
         self, result: ScanResult, to: Console, *, min_severity: Severity = Severity.info, limit: int | None = None
     ) -> None:
         """Print what a scan has to tell: its news of ``min_severity`` or above, at most ``limit``, and a line."""
-        told = news_of(result.alerts, min_severity)
+        told = news_of([alert for alert in result.alerts if alert.alert_id not in result.silenced], min_severity)
         shown = told[:limit]
         alert_lines.print_alerts(shown, to)
         terminal.say(Text(line(result, min_severity, len(told) - len(shown)), style="bold" if told else ""), to)
@@ -52,16 +52,18 @@ class News:
                 yield sentence
 
 
-def news_of(alerts: tuple[Alert, ...], min_severity: Severity = Severity.info) -> list[Alert]:
+def news_of(alerts: Sequence[Alert], min_severity: Severity = Severity.info) -> list[Alert]:
     """The alerts of a scan to which something happened: new ones, those that grew, those that ended."""
     return [alert for alert in alerts if alert.status in _TOLD and alert.severity.rank >= min_severity.rank]
 
 
 def line(result: ScanResult, min_severity: Severity = Severity.info, hidden: int = 0) -> str:
     """A scan in a line: when, what happened, how many go on, what was held back, and what was looked at."""
-    counts = Counter(alert.status for alert in result.alerts if alert.severity.rank >= min_severity.rank)
+    heard = [alert for alert in result.alerts if alert.alert_id not in result.silenced]
+    counts = Counter(alert.status for alert in heard if alert.severity.rank >= min_severity.rank)
     happened = [f"{counts[status]:,} {status.value}" for status in _TOLD if counts[status]]
-    milder = len(news_of(result.alerts)) - len(news_of(result.alerts, min_severity))
+    milder = len(news_of(heard)) - len(news_of(heard, min_severity))
+    silent = len(result.alerts) - len(heard)
     parts = [", ".join(happened) if happened else "nothing new"]
     if hidden:
         parts.append(f"{hidden:,} not shown (--limit)")
@@ -69,6 +71,8 @@ def line(result: ScanResult, min_severity: Severity = Severity.info, hidden: int
         parts.append(f"{milder:,} below {min_severity.value}")
     if counts[Status.ongoing]:
         parts.append(f"{counts[Status.ongoing]:,} ongoing")
+    if silent:
+        parts.append(f"{silent:,} muted")
     if happened and result.held_back:
         parts.append(f"{sum(result.held_back.values()):,} held back")
     said = ", ".join(parts)

@@ -23,8 +23,8 @@ class ScanResult:
     ``alerts`` come strongest first; ``underlyings`` has one row a name with every underlying-scope field,
     ``market`` those of all names together; ``held_back``
     counts the findings that did not become alerts, by reason, and ``held_back_items`` are those; ``notes`` are
-    sentences for people; ``calibration`` says how often chances were stated, and how often they came, in the sessions
-    before.
+    sentences for people; ``silenced`` are the ids of the alerts that somebody has acknowledged or muted;
+    ``calibration`` says how often chances were stated, and how often they came, in the sessions before.
     """
 
     scan: ScanMeta
@@ -37,6 +37,7 @@ class ScanResult:
     held_back_items: tuple[HeldBack, ...] = ()
     notes: tuple[str, ...] = ()
     calibration: tuple[Level, ...] = ()
+    silenced: frozenset[str] = frozenset()
 
     @property
     def frame(self) -> pl.DataFrame:

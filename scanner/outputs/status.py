@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from scanner.outputs.text import printable
 
 if TYPE_CHECKING:
     from scanner.store.state import JobRun
+    from scanner.store.state.outbox import Waiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,8 @@ class Status:
     """What is known of a store's schedule.
 
     ``process`` is what the running one says of itself (None: none runs), ``last`` the newest run of each job, newest
-    first, ``told_today`` how many alerts the newest session has, by severity. ``muted`` counts what is silenced now.
+    first, ``told_today`` how many alerts the newest session has; ``muted`` counts what is silenced now, and ``outputs``
+    are those that messages wait for.
     """
 
     store: Path
@@ -35,6 +37,7 @@ class Status:
     told_today: int = 0
     muted: int = 0
     problem: str | None = None
+    outputs: tuple[Waiting, ...] = ()
 
     @property
     def runs(self) -> bool:
@@ -53,6 +56,7 @@ class Status:
             "alerts_today": self.told_today,
             "muted": self.muted,
             "problem": self.problem,
+            "outputs": [plain(asdict(item)) for item in self.outputs],
         }
 
 
@@ -74,6 +78,12 @@ def sentences(found: Status, *, hangs: bool = False) -> Iterator[str]:
         if hangs:
             yield f"it has said nothing since {_moment(process.get('at'))}: it hangs, or the machine slept"
         yield from _doing(process, found)
+    for output in found.outputs:
+        if output.overdue:
+            since = _moment(None if output.oldest is None else output.oldest.isoformat())
+            yield f"{output.output}: {terminal.counted(output.overdue, 'message')} late since {since}: {output.problem}"
+        if output.given_up:
+            yield f"{output.output}: {terminal.counted(output.given_up, 'message')} given up after three days"
     if found.problem is not None:
         yield found.problem
 
@@ -86,6 +96,7 @@ def _doing(process: Mapping[str, Any], found: Status) -> Iterator[str]:
     parts.append(f"told today {found.told_today}, muted {found.muted}")
     sources = process.get("sources") or {}
     parts += [f"{name} {'ok' if told['ok'] else 'ailing'}" for name, told in sources.items()]
+    parts += [f"{item.output} {item.overdue} late" for item in found.outputs if item.overdue]
     yield "; ".join(parts)
     for name, told in sources.items():
         if not told["ok"]:

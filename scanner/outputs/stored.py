@@ -14,6 +14,7 @@ from scanner.activity.record import Level
 from scanner.alerts.confirmation import RuleScore
 from scanner.alerts.flagged import Flagged
 from scanner.alerts.model import Alert, plain
+from scanner.alerts.silence import Silence
 from scanner.outputs import alert_lines, calibration, numbers, sentence, terminal
 from scanner.outputs.delimited import csv_document
 from scanner.outputs.document import SCHEMA, to_json
@@ -197,3 +198,10 @@ def _confirmations(flagged: Sequence[Flagged]) -> Table:
             item.outcome,
         )
     return table
+
+
+def silence_words(wish: Silence) -> str:
+    """A wish for silence in words: ``muted: rule put-call-jump, until 2026-08-24 16:00 EDT``."""
+    until = "for good" if wish.until is None else f"until {terminal.new_york(wish.until)}"
+    verb = "acknowledged" if wish.kind == "ack" else "muted"
+    return printable(f"{verb}: {wish.subject.value} {wish.value}, {until}")

@@ -15,6 +15,7 @@ from scanner.alerts.identity import Key
 from scanner.alerts.model import Alert, Confirmation, HeldBack, NotJudged, ScanMeta, Status, iso
 from scanner.errors import ScanProblem
 from scanner.severity import Severity
+from scanner.store.state.outbox import Outbox
 from scanner.store.state.records import Records, values_of
 from scanner.store.state.tables import (
     AlertRow,
@@ -38,7 +39,7 @@ class Update:
     alert: Alert
 
 
-class Ledger(Records):
+class Ledger(Records, Outbox):
     """Reads and writes of one transaction; made by ``State.read`` and ``State.write``."""
 
     # -- episodes -------------------------------------------------------------------------------------------------
@@ -149,6 +150,12 @@ class Ledger(Records):
             .order_by(AlertRow.alert_id)
         )
         return [Alert.from_dict(row.document) for row in rows]
+
+    def known_subjects(self) -> tuple[set[str], set[str]]:
+        """The rules and the names that stored alerts are of."""
+        rules = self._session.scalars(select(AlertRow.rule_id).distinct())
+        names = self._session.scalars(select(AlertRow.underlying).distinct())
+        return set(rules), {name for name in names if name is not None}
 
     def newest_session(self) -> date | None:
         """The newest session that was scanned."""

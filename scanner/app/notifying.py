@@ -1,0 +1,225 @@
+"""Messages sent: a worker that empties the outbox, whatever its outputs do, and never delays a scan.
+
+A message is taken in one transaction, sent, and settled in another. Killed between the two, nobody can know whether it
+came: it is sent again, because a lost alert is worse than one that comes twice, and says "may have come before". Where
+the output takes one - plain webhooks: json, xml, form - each message carries its id as ``Idempotency-Key``, by which
+the receiver can drop what it has; for all others it is at least once.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from scanner.app import clock, opening
+from scanner.errors import StoreError, UsageError
+
+if TYPE_CHECKING:
+    from scanner.config import Notify, Settings
+    from scanner.outputs.messages import Text
+    from scanner.store.state.outbox import Message
+
+log = logging.getLogger(__name__)
+
+_FIRST_PAUSE = timedelta(seconds=15)
+_LONGEST_PAUSE = timedelta(minutes=15)
+_GIVEN_UP_AFTER = timedelta(days=3)
+_LATE = timedelta(minutes=5)
+# More waiting messages than this are sent as one.
+_MOST_SINGLE = 3
+_WITH_KEY = frozenset({"json", "jsons", "xml", "xmls", "form", "forms"})
+_LOOK_EVERY = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What became of one message to one output: ``problem`` is None where it was taken."""
+
+    output: str
+    problem: str | None
+
+
+def check(settings: Settings) -> None:
+    """Raises UsageError for an address that nobody knows how to send to, or where the library for it is missing."""
+    for place, address in enumerate(settings.outputs.notify, 1):
+        _opened(_name(place, address), address)
+
+
+def test(settings: Settings) -> list[Delivered]:
+    """Send a test message to every output, now. Raises UsageError as :func:`check` does."""
+    from scanner.outputs.messages import Text
+
+    said = Text("scanner: a test message", "- messages of alerts will come here\n- scanner alerts lists them")
+    return [
+        Delivered(name, _send(name, address, said, f"test-{clock.right_now():%Y%m%dT%H%M%S%f}"))
+        for place, address in enumerate(settings.outputs.notify, 1)
+        for name in [_name(place, address)]
+    ]
+
+
+def deliver_now(settings: Settings) -> None:
+    """Send what is due, for a command that ends soon; what fails is said, kept, and sent by whoever comes next."""
+    if not settings.outputs.notify:
+        return
+    try:
+        for delivered in deliver(settings):
+            if delivered.problem is not None:
+                log.warning("%s; kept, and tried again later", delivered.problem)
+    except (StoreError, UsageError) as error:
+        log.warning("no message is sent: %s", error)
+
+
+def deliver(settings: Settings) -> list[Delivered]:
+    """Send what is due to every output, once round; what fails is put back for later. Raises StoreError."""
+    found: list[Delivered] = []
+    for place, address in enumerate(settings.outputs.notify, 1):
+        found += _deliver_to(settings, _name(place, address), address)
+    return found
+
+
+def _deliver_to(settings: Settings, name: str, address: Notify) -> list[Delivered]:
+    now = clock.right_now()
+    me = f"{os.uname().nodename}:{os.getpid()}"
+    with opening.open_state(settings) as state:
+        with state.read() as ledger:
+            due = ledger.next_due()
+            dead = [claimant for claimant in ledger.claimants() if claimant != me and not _lives(claimant)]
+        if (due is None or due > now) and not dead:
+            return []
+        with state.write() as ledger:
+            taken = ledger.claim(name, now, me, dead)
+        found: list[Delivered] = []
+        for batch in _batches(taken):
+            problem = found[-1].problem if found else None
+            if problem is None:
+                problem = _send(name, address, _said(batch, now), batch[0].message_id)
+                found.append(Delivered(name, problem))
+            ids = [message.message_id for message in batch]
+            with state.write() as ledger:
+                if problem is None:
+                    ledger.settle(ids, clock.right_now())
+                else:
+                    attempts = max(message.attempts for message in batch)
+                    pause = min(_FIRST_PAUSE * 2 ** min(attempts - 1, 10), _LONGEST_PAUSE)
+                    old = min(message.created_at for message in batch) < now - _GIVEN_UP_AFTER
+                    ledger.put_back(ids, now + pause, problem, give_up=old)
+    return found
+
+
+def _batches(messages: Sequence[Message]) -> list[list[Message]]:
+    """What is sent together: what was to be gathered, and what piled up while an output could not be reached."""
+    gathered = [message for message in messages if message.gathered]
+    single = [message for message in messages if not message.gathered]
+    tried = [message for message in single if message.attempts > 1]
+    if len(tried) > _MOST_SINGLE:
+        single = [message for message in single if message not in tried]
+        piled = [tried]
+    else:
+        piled = []
+    return [*([gathered] if gathered else []), *piled, *([message] for message in single)]
+
+
+def _said(batch: Sequence[Message], now: datetime) -> Text:
+    from scanner.alerts.model import Alert
+    from scanner.outputs import messages
+
+    events = [(message.kind, Alert.from_dict(message.document["alert"])) for message in batch]
+    late = any(
+        message.attempts > 1 and now - message.due_at > timedelta() and now - message.created_at > _LATE
+        for message in batch
+    )
+    again = any(message.again for message in batch)
+    if len(events) == 1 and not batch[0].gathered:
+        return messages.one(*events[0], late=late, again=again)
+    storm = any(message.document.get("storm") for message in batch)
+    return messages.several(events, storm=storm, late=late, again=again)
+
+
+def _send(name: str, address: Notify, said: Text, key: str) -> str | None:
+    """Send one message; what went wrong, in words that hold nothing of the address, or None."""
+    try:
+        sender = _opened(name, address, key)
+        if sender.notify(title=said.title, body=said.body, body_format="text"):
+            return None
+    except UsageError as error:
+        return str(error)
+    except Exception as error:  # whatever a plugin raises costs this message alone
+        return f"{name}: {type(error).__name__}"
+    return f"{name}: the output did not take the message"
+
+
+def _opened(name: str, address: Notify, key: str | None = None) -> Any:
+    try:
+        import apprise
+    except ImportError as error:
+        raise UsageError(
+            "outputs.notify: messages need the extra `notify`: pip install 'options-unusual-activity-scanner[notify]'"
+        ) from error
+    # Its own words hold addresses, keys included.
+    logging.getLogger("apprise").setLevel(logging.CRITICAL)
+    url = address.url.get_secret_value()
+    if key is not None and url.partition("://")[0].lower() in _WITH_KEY:
+        url += f"{'&' if '?' in url else '?'}+Idempotency-Key={key}"
+    sender = apprise.Apprise()
+    if not sender.add(url):
+        raise UsageError(f"outputs.notify: {name} is no address that messages can be sent to; see docs/running.md")
+    return sender
+
+
+def _name(place: int, address: Notify) -> str:
+    from scanner.config import name_of
+
+    return name_of(place, address)
+
+
+def _lives(claimant: str) -> bool:
+    """Whether a process that took messages may still be sending them; one of another machine always may."""
+    host, _, pid = claimant.rpartition(":")
+    if host != os.uname().nodename or not pid.isdecimal():
+        return True
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+@dataclass
+class Sender:
+    """Empties the outbox in a thread of its own, as long as it is open; ``told`` hears how an output does."""
+
+    settings: Callable[[], Settings]
+    told: Callable[[Delivered], object] = lambda delivered: None
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread = threading.Thread(target=self._run, name="sending", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Send nothing more; a message under way may end, for a moment."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(0.5)
+
+    def _run(self) -> None:
+        while not self._stop.wait(_LOOK_EVERY):
+            settings = self.settings()
+            if not settings.outputs.notify:
+                continue
+            try:
+                for delivered in deliver(settings):
+                    self.told(delivered)
+            except StoreError as error:
+                log.debug("no message is sent: %s", error)
+            except Exception:
+                log.exception("messages cannot be sent; tried again soon")

@@ -1,0 +1,189 @@
+"""Messages to a webhook on loopback: what is owed comes, once, whatever the webhook does meanwhile."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from alert_samples import GOOG_235, THURSDAY_CLOSE, SampleRule, finding, findings, frames, scan
+from pytest_httpserver import HTTPServer
+from standard import update
+from werkzeug import Request, Response
+
+from scanner.app import clock, notifying, opening
+from scanner.app.status import status
+from scanner.config import Settings, StoreSettings
+
+apprise = pytest.importorskip("apprise")
+
+
+class Witness:
+    """A webhook that counts what it takes; ``refuses`` says whether it answers 500, ``dies`` is called before that."""
+
+    def __init__(self, server: HTTPServer) -> None:
+        self.bodies: list[dict] = []
+        self.keys: list[str] = []
+        self.refuses = lambda: False
+        server.expect_request("/hook").respond_with_handler(self.take)
+        self.url = f"json://localhost:{server.port}/hook"
+
+    def take(self, request: Request) -> Response:
+        if self.refuses():
+            return Response("no", 500)
+        self.bodies.append(request.get_json())
+        self.keys.append(request.headers["Idempotency-Key"])
+        return Response("ok")
+
+    @property
+    def titles(self) -> list[str]:
+        return [body["title"] for body in self.bodies]
+
+
+@pytest.fixture
+def witness(httpserver: HTTPServer) -> Witness:
+    return Witness(httpserver)
+
+
+@pytest.fixture
+def now(monkeypatch):
+    """The clock of the application, which a test sets."""
+
+    class Now:
+        moment = THURSDAY_CLOSE
+
+        def later(self, **span: float) -> None:
+            self.moment += timedelta(**span)
+
+    set_to = Now()
+    monkeypatch.setattr(clock, "right_now", lambda: set_to.moment)
+    return set_to
+
+
+def settings(folder: Path, witness: Witness, **changes) -> Settings:
+    address = {"url": witness.url, "name": "phone", **changes}
+    return Settings(store=StoreSettings(path=folder), outputs={"notify": [address]})
+
+
+def judged(configured: Settings, *contracts: str, moment=THURSDAY_CLOSE, **changes) -> None:
+    """A scan that finds something in some contracts."""
+    rows = [finding(identity=contract, contract=contract, **changes) for contract in contracts]
+    with opening.open_state(configured) as state:
+        found = findings(*rows)
+        update(found, [SampleRule()], state, scan(moment), frames(), budget=99, routes=configured.routes)
+
+
+def many(count: int) -> list[str]:
+    return [f"GOOG250912C{1000 * (200 + number):08d}" for number in range(count)]
+
+
+def test_an_alert_is_sent_once_however_often_it_is_judged_and_delivered(tmp_path, witness, now):
+    configured = settings(tmp_path, witness)
+    for _ in range(2):
+        judged(configured, GOOG_235)
+        notifying.deliver(configured)
+    (title,) = witness.titles
+    assert title.startswith("NOTICE GOOG 235 call, 12 Sep: 48,210")
+    assert witness.bodies[0]["message"].count("\n- ") >= 2
+    assert "scanner alerts show " in witness.bodies[0]["message"]
+
+
+def test_what_an_output_missed_comes_once_when_it_is_back_and_says_that_it_is_late(tmp_path, witness, now):
+    configured = settings(tmp_path, witness)
+    witness.refuses = lambda: True
+    judged(configured, GOOG_235)
+    (failed,) = notifying.deliver(configured)
+    assert failed.problem == "phone: the output did not take the message"
+    (ailing,) = status(settings=configured).outputs
+    assert (ailing.output, ailing.overdue, ailing.problem) == ("phone", 1, failed.problem)
+    assert notifying.deliver(configured) == []  # not before its pause is over
+    witness.refuses = lambda: False
+    now.later(minutes=20)
+    notifying.deliver(configured)
+    notifying.deliver(configured)
+    assert [title.endswith("(sent late)") for title in witness.titles] == [True]
+    assert status(settings=configured).outputs == ()
+
+
+def test_what_piled_up_comes_as_one_message(tmp_path, witness, now):
+    configured = settings(tmp_path, witness)
+    witness.refuses = lambda: True
+    judged(configured, *many(5))
+    notifying.deliver(configured)
+    witness.refuses = lambda: False
+    now.later(hours=1)
+    notifying.deliver(configured)
+    assert [title.split(":")[0] for title in witness.titles] == ["5 alerts"]
+
+
+def test_a_storm_is_held_back_and_what_was_held_back_is_said(tmp_path, witness, now):
+    configured = settings(tmp_path, witness, most_an_hour=3)
+    judged(configured, *many(8))
+    notifying.deliver(configured)
+    assert len(witness.titles) == 3
+    now.later(minutes=61)
+    notifying.deliver(configured)
+    assert witness.titles[3:] == ["5 alerts held back by the storm limit: GOOG (sent late)"] or witness.titles[3:] == [
+        "5 alerts held back by the storm limit: GOOG"
+    ]
+
+
+def test_a_digest_gathers_what_came_up_meanwhile(tmp_path, witness, now):
+    configured = settings(tmp_path, witness, digest="30m")
+    now.later(minutes=5)
+    judged(configured, *many(3))
+    assert notifying.deliver(configured) == []
+    now.later(minutes=30)
+    notifying.deliver(configured)
+    assert witness.titles == ["3 alerts: GOOG"]
+    assert witness.bodies[0]["message"].count("NOTICE GOOG ") == 3
+
+
+def test_a_message_of_a_simulated_market_says_so_first(tmp_path, witness, now):
+    configured = settings(tmp_path, witness)
+    with opening.open_state(configured) as state:
+        meta = scan(THURSDAY_CLOSE, simulated=True)
+        update(findings(finding()), [SampleRule()], state, meta, frames(), budget=9, routes=configured.routes)
+    notifying.deliver(configured)
+    assert witness.titles[0].startswith("SIMULATED NOTICE GOOG")
+
+
+def test_a_test_message_can_be_sent_and_an_address_that_is_none_is_named_without_its_secrets(tmp_path, witness):
+    assert [(item.output, item.problem) for item in notifying.test(settings(tmp_path, witness))] == [("phone", None)]
+    assert witness.titles == ["scanner: a test message"]
+    broken = Settings(outputs={"notify": ["nosuch://user:s3cret@host"]})
+    with pytest.raises(notifying.UsageError, match=r"nosuch-1 is no address") as caught:
+        notifying.check(broken)
+    assert "s3cret" not in str(caught.value)
+
+
+def cycle(folder: str, url: str, contracts: list[str]) -> None:
+    """One scan, alert, send cycle, of a process that may be killed anywhere in it."""
+    configured = Settings(store=StoreSettings(path=Path(folder)), outputs={"notify": [{"url": url, "name": "phone"}]})
+    judged(configured, *contracts)
+    notifying.deliver(configured)
+
+
+def test_killed_between_taking_and_settling_a_message_comes_again_with_its_key(tmp_path, witness, now):
+    """The witness hangs up the sender after it took the message: nobody else can know that it came."""
+    context = multiprocessing.get_context("spawn")
+    configured = settings(tmp_path, witness)
+    process = context.Process(target=cycle, args=(str(tmp_path), witness.url, [GOOG_235]))
+    taken = witness.take
+
+    def dies() -> bool:
+        process.kill()
+        return False
+
+    witness.refuses = dies
+    process.start()
+    process.join(60)
+    witness.refuses = lambda: False
+    assert taken is not None
+    notifying.deliver(configured)
+    assert Counter(witness.keys) == {witness.keys[0]: 2}
+    assert witness.titles[1].endswith("(may have come before)")
+    assert json.dumps(witness.bodies[0]["message"]) == json.dumps(witness.bodies[1]["message"])
