@@ -7,28 +7,38 @@ import pytest
 
 from scanner.activity.calibration import of_names, own_frequencies
 
-DUE = 9_000 * 10.0**-2.5
+DUE = 1_000 * 10.0**-2.5
 
 
-def contract_days(rare: int, days: int = 9_000) -> np.ndarray:
-    """So many days, of which some show a chance of 1 in 1,000."""
-    return np.concatenate([np.full(rare, 3.0), np.full(days - rare, 0.5)])
+def sessions(*rare: int, days: int = 1_000) -> np.ndarray:
+    """So many contract-days in each of some sessions, of which some show a chance of 1 in 1,000."""
+    return np.concatenate([np.concatenate([np.full(count, 3.0), np.full(days - count, 0.5)]) for count in rare])
 
 
-def test_a_name_is_drawn_halfway_to_what_it_shows_once_it_has_nine_thousand_contract_days() -> None:
-    """28.46 are due: 85 came, three times as many, and count beside 28.46 that all names are worth: (85 + 28) / 57."""
-    surprise = np.concatenate([contract_days(85), contract_days(0)])
-    own = own_frequencies(surprise, np.repeat([0, 1], 9_000), 3)
-    assert own[0] == pytest.approx(np.log10((85 + DUE) / (2 * DUE)))
-    assert own[1] == pytest.approx(np.log10(0.5))
+def test_a_name_counts_as_the_days_on_which_it_shows_a_rare_chance() -> None:
+    """1 in 300 is due 3.16 times a session. Ten of it in each of twenty: 20 days came where 6.3 were due.
+
+    In the sessions of the other name, which shows none, as many as 6.3 days were due.
+    """
+    surprise = np.concatenate([sessions(*[10] * 20), sessions(*[0] * 20)])
+    cluster = np.concatenate([np.repeat(np.arange(20), 1_000) * 3, np.repeat(np.arange(20), 1_000) * 3 + 1])
+    own = own_frequencies(surprise, cluster, 3)
+    assert own[0] == pytest.approx(np.log10((20 + 20) / (20 * DUE / 10 + 20)))
+    assert own[1] == pytest.approx(np.log10(20 / (20 * DUE / 10 + 20)))
     assert own[2] == 0.0, "a name without a past has nothing of its own to say"
 
 
-def test_a_short_past_says_little_and_no_past_more_than_half_a_decade() -> None:
-    assert own_frequencies(contract_days(3, 100), np.zeros(100, np.int64), 1)[0] == pytest.approx(
-        np.log10((3 + DUE) / (DUE + DUE / 90))
-    )
-    assert own_frequencies(contract_days(9_000), np.zeros(9_000, np.int64), 1)[0] == 0.5
+def test_one_wild_day_says_little() -> None:
+    """A hundred contracts of one day are one witness: 1 came where .25 was due."""
+    surprise = sessions(100, *[0] * 7)
+    (own,) = own_frequencies(surprise, np.repeat(np.arange(8), 1_000), 1)
+    assert own == pytest.approx(np.log10(21 / (8 * DUE / 100 + 20)))
+    assert own < 0.02
+
+
+def test_no_past_says_more_than_half_a_decade() -> None:
+    (own,) = own_frequencies(np.full(300, 3.0), np.arange(300), 1)
+    assert own == 0.5
 
 
 def test_a_surprise_is_corrected_in_full_at_one_in_three_hundred_and_not_at_one_in_ten() -> None:

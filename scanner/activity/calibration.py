@@ -34,8 +34,8 @@ _THIN_TIER = 400
 HIGHEST = 20.0
 # A name's own frequencies are counted at 1 in 300: they matter not at all at 1 in 10, twice as much at 1 in 10,000.
 OWN_FROM, OWN_AT, _OWN_MOST = 1.0, 2.5, 0.5
-# So many contract-days, in which 1 in 300 is due thirty times, are worth as much as what all names together say.
-OWN_CONTRACT_DAYS = 9_000
+# So many days on which a name shows what is so rare are worth as much as what all names together say.
+OWN_DAYS = 20
 _USUAL_SHAPE, _USUAL_WEIGHT = 0.1, 300.0
 
 
@@ -106,17 +106,22 @@ def of_names(
     return result
 
 
-def own_frequencies(surprise: NDArray[np.float64], name: NDArray[np.int64], names: int) -> NDArray[np.float64]:
+def own_frequencies(surprise: NDArray[np.float64], cluster: NDArray[np.int64], names: int) -> NDArray[np.float64]:
     """How much more often than stated 1 in 300 came in each name, in decades, shape (names,), half a one at most.
 
-    ``surprise`` are the calibrated surprises of held-out contract-days of all names. What a name's own say is drawn
-    towards what all say with the weight of 9,000 contract-days.
+    ``surprise`` are the calibrated surprises of held-out contract-days of all names; ``cluster`` numbers the session
+    and name of each, the name being its remainder by ``names``. The contracts of a name on one day are one witness, so
+    a name counts as the days on which it shows such a chance, and is drawn towards what all names say with the weight
+    of twenty; one that shows none counts as many days as all names would have shown in its place.
     """
-    stated = 10.0**-OWN_AT
-    came = np.bincount(name[surprise >= OWN_AT], minlength=names)
-    due = np.bincount(name, minlength=names) * stated
-    drawn = OWN_CONTRACT_DAYS * stated
-    return np.asarray(np.clip(np.log10((came + drawn) / (due + drawn)), -_OWN_MOST, _OWN_MOST))
+    rare = surprise >= OWN_AT
+    came = np.bincount(cluster[rare] % names, minlength=names)
+    due = np.bincount(cluster % names, minlength=names) * 10.0**-OWN_AT
+    days = np.bincount(np.unique(cluster[rare]) % names, minlength=names)
+    of_all = days.sum() / max(came.sum(), 1)
+    each = np.where(came > 0, days / np.maximum(came, 1), of_all)
+    ratio = (came * each + OWN_DAYS) / (due * each + OWN_DAYS)
+    return np.asarray(np.clip(np.log10(ratio), -_OWN_MOST, _OWN_MOST))
 
 
 @kernel

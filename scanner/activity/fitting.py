@@ -162,7 +162,7 @@ def rehearsed(
     combination = calibrate(together, tier, cluster)
     combined = bounded(combination.apply(together, tier), surprises, today)
     for number, stated in enumerate((*surprises, combined)):
-        own[number] = own_frequencies(stated, name, names)
+        own[number] = own_frequencies(stated, cluster, names)
         stated[:] = of_names(stated, name, own[number])
     ladder, strike = _neighbour_calibrations(layout.places, held, combined, surprises[0])
     ordered = sorted(held.scored(surprises, combined), key=lambda part: part.session)
