@@ -9,6 +9,7 @@ scheduled job may start anywhere.
 from __future__ import annotations
 
 import difflib
+import math
 import os
 import re
 from collections.abc import Iterator
@@ -126,7 +127,8 @@ def _listed(value: object) -> object:
 def _symbol(value: object) -> object:
     if isinstance(value, str) and _SYMBOL.match(symbology.ticker(value)):
         return symbology.ticker(value)
-    raise ValueError(f"{_shown(value)} is not a ticker symbol")
+    mend = "" if isinstance(value, str) else "; write one that YAML takes for something else in quotes, such as 'TRUE'"
+    raise ValueError(f"{_shown(value)} is not a ticker symbol{mend}")
 
 
 def _day(value: object) -> object:
@@ -180,9 +182,9 @@ def _cooldown(value: object) -> object:
 
 def _amount(value: object) -> object:
     match = _AMOUNT.match(value.strip()) if isinstance(value, str) else None
-    if match is not None:
-        return float(match[1]) * _AMOUNT_UNITS[match[2].lower()]
-    if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
+    if match is not None and math.isfinite(amount := float(match[1]) * _AMOUNT_UNITS[match[2].lower()]):
+        return amount
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf:
         return value
     raise ValueError(f"{value!r} is not an amount; write a number of 0 or more, such as 25000, 25k or 1.5M")
 

@@ -28,7 +28,7 @@ from scanner.history.known_before import KnownBefore, Looks
 from scanner.history.panel import Panel
 from scanner.market.calendar import Calendar
 from scanner.metrics.measure import Fit, Measured, measure, with_quotes
-from scanner.metrics.summary import CALCULATION_VERSION
+from scanner.metrics.summary import CALCULATION_VERSION, closed
 from scanner.outputs import notes
 from scanner.outputs.result import ScanResult
 from scanner.pricing import Pricing
@@ -212,7 +212,7 @@ def conclude(judged: Judged, panel: Panel, setup: Setup, meta: ScanMeta) -> Scan
         routes=setup.routes,
     )
     known = _calibration(setup.state, panel.source, meta.session_date)
-    problems = updated.problems or _remember(setup.state, judged, panel.source, meta.session_date)
+    problems = updated.problems or _remember(setup.state, judged, panel, meta.session_date)
     return ScanResult(
         scan=meta,
         alerts=updated.alerts,
@@ -240,15 +240,17 @@ def _calibration(state: State | None, source: str, session: date) -> list[record
         return []
 
 
-def _remember(state: State | None, judged: Judged, source: str, session: date) -> list[ScanProblem]:
+def _remember(state: State | None, judged: Judged, panel: Panel, session: date) -> list[ScanProblem]:
     """Keep what later scans of the session compare with and, at its close, how often what was stated came."""
     if state is None:
         return []
-    measured = judged.measured
+    measured, source = judged.measured, panel.source
     kept: list[record.Calibration] = []
     if measured.elapsed >= 1.0 and measured.model.kind == "own":
-        kept += record.of_session(measured.alone, source, session, CALCULATION_VERSION)
-        kept += record.of_list(measured.frames["contract"], source, session, CALCULATION_VERSION)
+        over = closed(measured.priced.contracts, panel.calendar)
+        alone = {scope: _of_names(frame, over) for scope, frame in measured.alone.items()}
+        kept += record.of_session(alone, source, session, CALCULATION_VERSION)
+        kept += record.of_list(_of_names(measured.frames["contract"], over), source, session, CALCULATION_VERSION)
         kept += record.held_out(measured.model.realised, source, session, CALCULATION_VERSION)
     try:
         with state.write() as ledger:
@@ -257,6 +259,11 @@ def _remember(state: State | None, judged: Judged, source: str, session: date) -
     except StoreError as error:
         return [ScanProblem("", "store", "not_stored", str(error))]
     return []
+
+
+def _of_names(frame: pl.DataFrame, names: pl.Series) -> pl.DataFrame:
+    """The rows of some underlyings; a frame that is of none of them stays whole."""
+    return frame.filter(pl.col("underlying").is_in(names.implode())) if "underlying" in frame.columns else frame
 
 
 def replay(

@@ -112,6 +112,28 @@ def test_each_close_adds_its_session_and_is_told_those_before_it(replayed):
     assert [item[0]["count"] for item in told[1:]] == [324, 648, 972, 1296, 1620]
 
 
+def test_a_name_whose_close_was_not_seen_is_not_counted_beside_those_whose_was(tmp_path):
+    def chain(name: str, day: date) -> pl.DataFrame:
+        early = timedelta(hours=2 if (name, day) == ("LATE", DAYS[25]) else 0)
+        return built_chain(day, underlying=name, strikes=STRIKES, quote_time=calendar.session_close(day) - early)
+
+    store = open_store(tmp_path)
+    with State.open(tmp_path / FILE_NAME) as state:
+        for day in DAYS[:26]:
+            store.snapshots.write(pl.concat([chain("LATE", day), chain("SEEN", day)]), f"test-{day}")
+        store.catch_up()
+        setup = preparing.setup(Settings(), store, state, RULES)
+        assert len(list(pipeline.replay(setup, None, None, DAYS[24], DAYS[25]))) == 2
+        with state.read() as ledger:
+            counts = {
+                item.session_date: item.count
+                for item in ledger.calibration()
+                if (item.channel, item.nominal) == (MAIN, 1e-2)
+            }
+    # 81 strikes, two rights and two expiries of each name.
+    assert counts == {DAYS[24]: 648, DAYS[25]: 324}
+
+
 def test_what_the_fit_promised_is_kept_beside_what_came(replayed):
     folder, _ = replayed
     with State.open(folder / FILE_NAME, read_only=True) as state, state.read() as ledger:

@@ -337,6 +337,23 @@ def test_a_file_in_which_nothing_traded_and_that_stands_alone_is_of_the_session_
     assert kept(tmp_path / "store", "yahoo", date(2026, 7, 31)).height == 30
 
 
+# Names of different moments
+
+
+def test_names_that_were_quoted_long_before_the_others_are_said_to_be_held_against_the_newest(tmp_path: Path) -> None:
+    for name, minutes in (("AAA", 0), ("BBB", 10), ("CCC", 80), ("DDD", 360)):
+        part = chain(underlying=name).with_columns(pl.col("quote_time") - timedelta(minutes=minutes))
+        write(tmp_path / "chains" / f"{name}.csv", part, TIMED)
+    found = scanned(tmp_path / "chains", tmp_path / "store")
+    assert found["notes"] == [
+        "DDD, CCC: quoted up to 6 h 00 min before the newest names here (20:00 UTC): too little of their volume "
+        "counts, in rows of the market too"
+    ]
+    (tmp_path / "chains" / "CCC.csv").unlink()
+    (tmp_path / "chains" / "DDD.csv").unlink()
+    assert scanned(tmp_path / "chains", tmp_path / "store")["notes"] == []
+
+
 # What has not come yet
 
 

@@ -334,7 +334,7 @@ def test_the_least_premium_may_be_written_short(tmp_path: Path, written: str, pr
     assert (settings.alerts.at_least.premium, settings.alerts.at_least.lots) == (premium, 50)
 
 
-@pytest.mark.parametrize("written", ["25 thousand", "-1", "true", "k"])
+@pytest.mark.parametrize("written", ["25 thousand", "-1", "true", "k", "1e400", ".inf", f"{10**305}M"])
 def test_what_is_no_amount_is_told_with_its_line(tmp_path: Path, written: str) -> None:
     path = tmp_path / "config.yaml"
     path.write_text(f"alerts:\n  at_least: {{premium: {written}}}\n", "utf-8")

@@ -649,6 +649,18 @@ def test_files_that_cannot_be_understood_are_refused_with_the_reason(name: str, 
     assert [one[1] for one in refused(recorded)] == [reason]
 
 
+@pytest.mark.parametrize(("mark", "called"), [(";", "semicolons"), ("\t", "tabs"), ("|", "bars")])
+def test_fields_that_something_else_than_commas_separates_are_refused_with_the_way_out(
+    tmp_path: Path, mark: str, called: str
+) -> None:
+    """Where a semicolon separates, the comma is the decimal mark, and 1,234 may be either of two numbers."""
+    path = tmp_path / "chain.csv"
+    path.write_text(f"{HEADER}\n{ROW}\n".replace(",", mark))
+    ((line, reason, _),) = refused(read_recorded(path))
+    mend = "save it with commas between them, and with points in its numbers"
+    assert (line, reason) == (1, f"a chain whose fields {called} separate; {mend}")
+
+
 def test_a_refusal_reads_as_file_line_reason_and_count() -> None:
     (recorded,) = read("contradicting-rows.csv")
     assert str(recorded.refusals[0]) == (

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, cast
 
 import polars as pl
 
+from scanner.market.parts import APART
+
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from scanner.activity.record import Level
     from scanner.metrics.measure import Measured
     from scanner.ruleset import Judgement
+# Of how many names it is said before the rest is counted.
+_NAMED = 5
 
 
 def of_judgement(measured: Measured, judgement: Judgement, verdicts: pl.DataFrame) -> Iterator[str]:
-    """Whose past the chances rest on, what the quality gate did not trust, and what the user's filters left out."""
+    """Whose past the chances rest on, what is of other moments or not trusted, and what the user's filters left out."""
     if measured.basis is not None:
         yield measured.basis
+    yield from _of_other_moments(measured.frames["contract"])
     yield from _distrusted(verdicts)
     yield from _filtered(judgement.filtered)
 
@@ -29,6 +37,27 @@ def of_calibration(levels: Sequence[Level]) -> Iterator[str]:
                 f"calibration drifts: {level.channel} stated as rare as {level.nominal:g} came "
                 f"{level.ratio:.1f} times as often in the last {level.sessions} sessions; trust its stars accordingly"
             )
+
+
+def _of_other_moments(contracts: pl.DataFrame) -> Iterator[str]:
+    """One sentence on the names whose quotes are older: all are held against the session as of the newest."""
+    newest = cast("datetime | None", contracts["quote_time"].max())
+    if newest is None or newest - cast("datetime", contracts["quote_time"].min()) <= APART:
+        return
+    quoted = contracts.group_by("underlying").agg(pl.col("quote_time").max())
+    older = quoted.filter(pl.col("quote_time") < newest - APART).sort("quote_time", "underlying")
+    if older.height:
+        names = ", ".join(older["underlying"].cast(pl.String)[:_NAMED])
+        more = f" and {older.height - _NAMED} more" if older.height > _NAMED else ""
+        yield (
+            f"{names}{more}: quoted up to {_hours(newest - older['quote_time'][0])} before the newest names here "
+            f"({newest:%H:%M} UTC): too little of their volume counts, in rows of the market too"
+        )
+
+
+def _hours(time: timedelta) -> str:
+    minutes = int(time.total_seconds() // 60)
+    return f"{minutes} minutes" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
 
 
 def _distrusted(verdicts: pl.DataFrame) -> Iterator[str]:

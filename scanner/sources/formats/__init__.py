@@ -46,6 +46,8 @@ JSON: tuple[JsonFormat, ...] = (
     IntrinioJson(),
 )
 _PREAMBLE = 5
+# What spreadsheets put between fields where the comma is the decimal mark: there 1,234 may be either of two numbers.
+_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
 def of_text(lines: Sequence[str]) -> tuple[TextFormat, int]:
@@ -55,6 +57,12 @@ def of_text(lines: Sequence[str]) -> tuple[TextFormat, int]:
         for candidate in TEXT:
             if candidate.recognises(header):
                 return candidate, number
+    for line in lines[:_PREAMBLE]:
+        for mark, called in _SEPARATORS.items():
+            header = lower(line.split(mark))
+            if any(candidate.recognises(header) for candidate in TEXT):
+                mend = "save it with commas between them, and with points in its numbers"
+                raise UnreadableError(f"a chain whose fields {called} separate; {mend}", 1)
     first = next((line for line in lines if line.strip()), "")
     shown = ", ".join(split_fields(first)[:8])[:120]
     raise UnreadableError(f"no format of recorded chains has this header: {shown!r}", 1)
