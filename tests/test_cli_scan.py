@@ -297,6 +297,19 @@ def test_a_chain_of_a_past_session_is_shown_and_explained_from_the_store_without
     assert "GOOG250919C" in explained.out
 
 
+def test_the_store_is_scanned_and_shown_where_no_source_is_named_and_none_can_be_asked(scanner, tmp_path):
+    scanner("import", chain_file(tmp_path), "--store", "store", "--quiet")
+    scanned = json.loads(scanner("scan", "--as-of", "2025-09-04", "--format", "json").out)
+    assert (scanned["scan"]["session_date"], scanned["scan"]["contracts"]) == ("2025-09-04", 22)
+    # The configured source is that of files, and nobody has said which ones.
+    shown = scanner("chain", "GOOG", "--format", "json")
+    assert {row["session_date"] for row in json.loads(shown.out)} == {"2025-09-04"}
+    assert "Shown as the store has it, session 2025-09-04" in shown.err
+    unknown = scanner("chain", "XYZ")
+    assert unknown.code == 2
+    assert "which ones? Give `--path PATH`" in unknown.err
+
+
 def test_a_live_source_is_never_asked_for_the_past(scanner, tmp_path):
     ran = scanner("scan", "GOOG", "--source", "cboe", "--accept-terms", "cboe", "--as-of", "2025-09-04")
     assert ran.code == 2

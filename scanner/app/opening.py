@@ -156,21 +156,45 @@ def chain_of(
     """
     from scanner.sources import receiving
 
-    if request.as_of is not None and not named_source and handed_in is None:
-        stored = _stored_chain(settings, request.symbols, request.as_of)
+    from_store = not named_source and handed_in is None
+    if request.as_of is not None and from_store:
+        stored = stored_chain(settings, request.symbols, request.as_of)
         if stored is not None:
             return receiving.Received(stored), request.as_of
-    received, moment = receiving.receive_as_of(
-        sources_for(settings, request.as_of, handed_in), request, settings.exchange_calendar
-    )
+    try:
+        sources = sources_for(settings, request.as_of, handed_in)
+    except UsageError as error:
+        stored = newest_stored(settings, request.symbols, request.now) if from_store else None
+        if stored is None:
+            raise
+        log.warning("Shown as the store has it, session %s: %s", stored["session_date"][0], error.lines[0])
+        return receiving.Received(stored), receiving.newest_quotes(stored)
+    received, moment = receiving.receive_as_of(sources, request, settings.exchange_calendar)
     if received.chain is None:
         said = "; ".join(problem.message for problem in received.problems)
         raise SourceError(said or f"{', '.join(request.symbols)}: no chain")
     return received, moment
 
 
-def _stored_chain(settings: Settings, symbols: Sequence[str], as_of: datetime) -> pl.DataFrame | None:
-    """The newest quotes of one session that the store kept at a past moment, of the source that has the newest."""
+def newest_stored(settings: Settings, symbols: Sequence[str], now: datetime) -> pl.DataFrame | None:
+    """The newest quotes that the store has of some names, of whatever session up to now; None where it has none."""
+    store = store_if_there(settings)
+    if store is None:
+        return None
+    kept = store.snapshots
+    days = {day for source in kept.sources() for day in kept.sessions(source) if day <= now.date()}
+    for day in sorted(days, reverse=True):
+        found = [chain for source in kept.sources() if not (chain := kept.newest(source, day, symbols)).is_empty()]
+        if found:
+            return found[0]
+    return None
+
+
+def stored_chain(settings: Settings, symbols: Sequence[str] | None, as_of: datetime) -> pl.DataFrame | None:
+    """The newest quotes of one session that the store kept at a past moment, of the source that has the newest.
+
+    Without ``symbols`` those of every name.
+    """
     from scanner.sources.receiving import newest_quotes
 
     session = settings.exchange_calendar.session_of(as_of)

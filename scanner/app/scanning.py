@@ -65,7 +65,11 @@ def scan(
         raise UsageError("chain: a frame takes the place of --source and --path; give one of them")
     names = configuring.symbols_for(symbols, watchlist, configured)
     instant = configuring.instant_for(as_of, configured.exchange_calendar)
-    sources = opening.sources_for(configured, instant, chain, None if record is None else Path(record))
+    stored = None
+    if instant is not None and chain is None and source is None and path is None:
+        stored = opening.stored_chain(configured, names if symbols or watchlist else None, instant)
+    handed_in = chain if stored is None else stored
+    sources = opening.sources_for(configured, instant, handed_in, None if record is None else Path(record))
     if not symbols and watchlist is None and all(source.vendor.recorded for source in sources):
         names = ()
     usable, problems = opening.usable_rules(configured, strict=strict)

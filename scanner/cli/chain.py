@@ -11,7 +11,7 @@ import typer
 from scanner.cli import options
 
 if TYPE_CHECKING:
-    import polars as pl
+    from scanner.app.looking import ChainView
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +25,9 @@ def command(
     near: Annotated[
         int | None, typer.Option("--near", min=1, metavar="N", help="Only the N strikes nearest to spot on each side.")
     ] = None,
+    expiries: Annotated[
+        bool, typer.Option("--expiries", help="The expiries at a glance, as is shown first of a chain of many.")
+    ] = False,
     config: options.Config = None,
     store: options.StoreFolder = None,
     source: options.Source = None,
@@ -56,7 +59,8 @@ def command(
         store=store,
         accept_terms=accept_terms or (),
     )
-    _show(seen.frame, format, output, no_color=no_color)
+    chosen = expiry or right or near
+    _show(seen, format, output, no_color=no_color, glance=expiries, one_sided=right is not None, narrowed=bool(chosen))
     for note in seen.notes:
         log.warning("%s", note)
     log.info("%s", seen.discounting)
@@ -65,12 +69,30 @@ def command(
     raise typer.Exit(1 if seen.problems else 0)
 
 
-def _show(contracts: pl.DataFrame, format: options.OutputFormat, output: Path | None, *, no_color: bool) -> None:
-    from scanner.outputs import chain_table, files, terminal
+def _show(
+    seen: ChainView,
+    format: options.OutputFormat,
+    output: Path | None,
+    *,
+    no_color: bool,
+    glance: bool,
+    one_sided: bool,
+    narrowed: bool,
+) -> None:
+    from scanner.outputs import chain_ladder, chain_table, files, terminal
 
-    if format is options.OutputFormat.table:
-        with terminal.printing(output, no_color=no_color) as console:
-            chain_table.print_table(contracts, console)
+    contracts, expiries = seen.frame, seen.frames["expiry"]
+    if format is not options.OutputFormat.table:
+        written = chain_table.to_csv if format is options.OutputFormat.csv else chain_table.to_json_document
+        files.hand_out(written(contracts), output)
         return
-    written = chain_table.to_csv if format is options.OutputFormat.csv else chain_table.to_json_document
-    files.hand_out(written(contracts), output)
+    with terminal.printing(output, no_color=no_color) as console:
+        if glance or (not narrowed and expiries.height > chain_ladder.MANY_EXPIRIES):
+            chain_ladder.print_expiries(contracts, expiries, console)
+            log.info(
+                "Next: --expiry DATE or --expiry next shows one of them, --near N the strikes around the price of all"
+            )
+        elif one_sided:
+            chain_table.print_table(contracts, console)
+        else:
+            chain_ladder.print_ladder(contracts, expiries, console)

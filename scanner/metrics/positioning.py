@@ -24,7 +24,7 @@ def measure(contracts: pl.DataFrame, expiries: pl.DataFrame, calendar: Calendar)
 
     What is settled by the time of an underlying's newest quotes is over and counts for nothing here.
     """
-    ahead = _ahead(contracts, expiries, calendar)
+    ahead = unsettled(contracts, expiries, calendar)
     flags = ahead.select("root", "expiry", "is_next", "is_next_monthly")
     live = contracts.join(flags, on=["root", "expiry"], how="inner", maintain_order="left")
     dollars = pl.col("gamma") * pl.col("open_interest") * pl.col("multiplier") * HEDGE**2 * _ONE_PERCENT
@@ -45,7 +45,7 @@ def measure(contracts: pl.DataFrame, expiries: pl.DataFrame, calendar: Calendar)
     return summed
 
 
-def _ahead(contracts: pl.DataFrame, expiries: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
+def unsettled(contracts: pl.DataFrame, expiries: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
     """The expiries not settled yet, with ``is_next`` and ``is_next_monthly``: whether it is the first such date."""
     quoted = contracts.group_by("underlying", "root", "expiry").agg(
         pl.col("settlement").first(), pl.col("quote_time").max()

@@ -95,17 +95,17 @@ def print_table(chain: pl.DataFrame, to: Console) -> None:
         return
     simulated = bool(chain["simulated"].any()) if "simulated" in chain.columns else False
     shown = _that_fit(chain, to.width)
-    for line in _told(chain):
+    for line in told(chain):
         say(line, to)
     for _, group in chain.group_by("underlying", "root", "expiry", maintain_order=True):
         to.print(_heading(group, simulated))
         to.print(_table(group, shown, ascii_only=to.options.ascii_only))
-    without = _reasons(chain)
+    without = reasons(chain)
     if without:
         to.print(Text(f"No implied volatility: {without}.", style="dim"))
 
 
-def _told(chain: pl.DataFrame) -> Iterator[Text]:
+def told(chain: pl.DataFrame) -> Iterator[Text]:
     """What the chain is: its session, its moment, its source; and what its surprise rests on."""
     first = chain.row(0, named=True)
     if {"session_date", "quote_time", "source"} <= set(chain.columns):
@@ -116,7 +116,7 @@ def _told(chain: pl.DataFrame) -> Iterator[Text]:
         yield Text(f"baseline: prior (built in; own history is too short: {sessions})", style="yellow")
 
 
-def _reasons(chain: pl.DataFrame) -> str:
+def reasons(chain: pl.DataFrame) -> str:
     """Why contracts have no volatility, and how many for each reason."""
     if "iv_reason" not in chain.columns:
         return ""
