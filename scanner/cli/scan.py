@@ -52,7 +52,16 @@ def command(
     settings = app.settings(
         config, store=store, source=source, path=path, accept_terms=accept_terms or (), rules=rules or ()
     )
-    result = app.scan(symbols or (), settings=settings, watchlist=watchlist, as_of=as_of, strict=strict, record=record)
+    result = app.scan(
+        symbols or (),
+        settings=settings,
+        source=source,
+        path=path,
+        watchlist=watchlist,
+        as_of=as_of,
+        strict=strict,
+        record=record,
+    )
     severity = settings.outputs.terminal.min_severity
     news = News() if new else None
     printing.Printing(format, output, min_severity, limit, no_color, severity, news=news, held_back=held_back).show(
