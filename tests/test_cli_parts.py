@@ -331,6 +331,18 @@ def test_a_part_in_which_nothing_traded_is_of_the_session_of_its_other_parts(tmp
     assert scanned(tmp_path / "chains", tmp_path / "other")["scan"]["contracts"] == 30
 
 
+def test_a_part_in_which_nothing_traded_is_of_the_session_of_parts_that_were_imported_before(tmp_path: Path) -> None:
+    first, later = tmp_path / "ABC_a_20260803T203000Z.csv", tmp_path / "ABC_b_20260803T203000Z.csv"
+    yahoo_file(first, chain(volume=4).filter(pl.col("expiry") == EXPIRIES[0]), "2026-08-03 19:31:07+00:00")
+    yahoo_file(later, chain(volume=4).filter(pl.col("expiry") == EXPIRIES[1]), "2026-07-31 19:31:07+00:00")
+    for path in (first, later):
+        assert run("import", path, "--store", tmp_path / "store").exit_code == 0
+    store = open_store(tmp_path / "store", read_only=True)
+    assert store.snapshots.sessions("yahoo") == [DAY]
+    rows = kept(tmp_path / "store", "yahoo")
+    assert dict(rows.group_by("expiry").agg(pl.col("volume").sum()).iter_rows()) == {EXPIRIES[0]: 40, EXPIRIES[1]: 0}
+
+
 def test_a_file_in_which_nothing_traded_and_that_stands_alone_is_of_the_session_of_its_trades(tmp_path: Path) -> None:
     yahoo_file(tmp_path / "ABC_20260803T203000Z.csv", chain(), "2026-07-31 19:31:07+00:00")
     run("import", tmp_path / "ABC_20260803T203000Z.csv", "--store", tmp_path / "store")

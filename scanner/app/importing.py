@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Protocol
 from scanner.app import clock, configuring, opening
 
 if TYPE_CHECKING:
+    from datetime import date
+
     import polars as pl
 
     from scanner.app.configuring import Place
@@ -97,7 +99,11 @@ def import_chains(
     chains = [path for path in paths if path not in tables]
     progress.reading(len({file for path in chains for file in recorded_files(path)}.difference(tables)))
     importing.import_tables(opened, tables, report)
-    found = read_recorded(*chains, calendar=opened.calendar, now=clock.right_now(), together=True)
+
+    def is_stored(source: str, name: str, session: date) -> bool:
+        return bool(opened.snapshots.chains(source, session, [name]))
+
+    found = read_recorded(*chains, calendar=opened.calendar, now=clock.right_now(), together=True, held=is_stored)
     read = (item for item in found if item.path not in tables)
     all_of_them: Iterator[Recorded] = one_after_another(handed_in, read)
     importing.import_chains(

@@ -9,6 +9,7 @@ import glob
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,8 @@ OPEN_ROWS = reading.WHOLE_ROWS
 
 Key = tuple[str, date | None, datetime | None, datetime | None]
 Wanted = Callable[[Key], bool]
+# Whether chains of a source and a name are known of a session.
+Held = Callable[[str, str, date], bool]
 
 
 def read_recorded(
@@ -45,6 +48,7 @@ def read_recorded(
     wanted: Wanted | None = None,
     now: datetime | None = None,
     together: bool = False,
+    held: Held | None = None,
 ) -> Iterator[RecordedChain]:
     """Every chain in files, folders (with their sub-folders) or globs, file by file in the order of their names.
 
@@ -53,7 +57,8 @@ def read_recorded(
     sessions. ``wanted`` may turn chains down
     by (underlying, session, quote time, payload time), as far as the file gives them, before they are built. ``now`` is
     the clock's time: chains that claim to be from after it are refused. A file in which nothing traded in the session
-    it says it is of comes last, once the others have told whether that was the session. With ``together`` the chains of
+    it says it is of comes last, once the others have told whether that was the session; ``held`` tells it of what was
+    read at another time. With ``together`` the chains of
     many names in a file come as one frame for each session and moment, as far as there is nothing to say of them.
     """
     found: list[Path] = []
@@ -63,7 +68,8 @@ def read_recorded(
             reason = "no recorded chains in this folder" if path.is_dir() else "no such file or folder"
             yield RecordedChain(path, "", None, (Refusal(str(path), None, reason, 0),))
         found += inside
-    yield from _Reading(calendar, wanted or (lambda _: True), now, together=together).files(found)
+    reads = _Reading(calendar, wanted or (lambda _: True), now, together=together, held=held)
+    yield from reads.files(found)
 
 
 @dataclass
@@ -78,6 +84,7 @@ class _Reading:
     wanted: Wanted
     now: datetime | None
     together: bool = False
+    held: Held | None = None
     told: dict[tuple[str, str], set[date]] = field(default_factory=dict)
 
     def files(self, paths: Iterable[Path]) -> Iterator[RecordedChain]:
@@ -95,6 +102,11 @@ class _Reading:
                 yield recorded
         for path in again:
             yield from (recorded for recorded in _read_file(path, self) if recorded.perhaps)
+
+    def is_of(self, source: str, name: str, session: date) -> bool:
+        """Whether other parts of a name's chain are of a session."""
+        read = session in self.told.get((source, name), ())
+        return read or (self.held is not None and self.held(source, name, session))
 
 
 def recorded_files(path: Path) -> list[Path]:
@@ -219,14 +231,14 @@ class _Opened:
                 mine = keys.filter(chosen)
                 table = table.join(mine, on=list(building.KEY), how="semi", nulls_equal=True, maintain_order="left")
             if chosen.sum() > 1:
-                built = many.build(table, self._payload(frozenset()))
+                built = many.build(table, self._payload())
                 yield from map(building.Built, built.chains)
                 table = built.rest
         for key, rows in _parts(table).items():
             yield from self._chain(key, rows, wanted)
 
-    def _payload(self, beside: frozenset[date]) -> building.Payload:
-        """What is known of the file's rows besides themselves; ``beside`` are the sessions that other files tell."""
+    def _payload(self, beside: Callable[[date], bool] = lambda day: False) -> building.Payload:
+        """What is known of the file's rows besides themselves; ``beside`` tells which sessions other parts are of."""
         return building.Payload(
             self.format.source,
             self.file.calendar,
@@ -241,7 +253,7 @@ class _Opened:
         if not wanted(key):
             self.turned_down = True
             return
-        payload = self._payload(frozenset(self.reading.told.get((self.format.source, key[0]), ())))
+        payload = self._payload(partial(self.reading.is_of, self.format.source, key[0]))
         built = building.build(rows, payload, self.findings)
         if built.chain is not None:
             yield built

@@ -12,7 +12,7 @@ be known from the clock.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -52,8 +52,8 @@ class Payload:
 
     ``source`` and ``delay`` are the format's, ``calendar`` tells the sessions. ``late`` says that ``seen_at`` is only
     an upper bound: then the newest trade stands for the moment of the quotes. ``days`` are the dates in the file's
-    name, ``beside`` the sessions that other files of the name are of. ``now`` is the clock's time: what claims to be
-    from after it is not believed; None where there is no clock to hold it against.
+    name; ``beside`` tells whether other parts of the name are of a session. ``now`` is the clock's time: what claims to
+    be from after it is not believed; None where there is no clock to hold it against.
     """
 
     source: str
@@ -61,7 +61,7 @@ class Payload:
     delay: timedelta = timedelta()
     late: bool = False
     days: tuple[date, ...] = ()
-    beside: frozenset[date] = frozenset()
+    beside: Callable[[date], bool] = lambda day: False
     now: datetime | None = None
 
 
@@ -268,7 +268,7 @@ def _session(rows: pl.DataFrame, payload: Payload) -> _Told:
         session = max(days)
         claimed = {*_possible(rows, payload.days), *([seen] if seen and not payload.late else [])}
         perhaps = frozenset(day for day in claimed if session < day <= last)
-        confirmed = perhaps & payload.beside
+        confirmed = [day for day in perhaps if payload.beside(day)]
         if confirmed:
             return _Told(
                 max(confirmed), "nothing in it traded in its session, which other parts of the chain tell", perhaps
