@@ -154,6 +154,8 @@ def test_quotes_of_the_close_outlast_the_price_of_what_trades_on():
 
 def test_a_bare_date_means_that_sessions_close():
     assert calendar.parse_instant("2025-09-05") == datetime(2025, 9, 5, 20, 0, tzinfo=UTC)
+    assert calendar.parse_instant("20250905") == datetime(2025, 9, 5, 20, 0, tzinfo=UTC)
+    assert calendar.parse_instant("2025-W36-5") == datetime(2025, 9, 5, 20, 0, tzinfo=UTC)
     assert calendar.parse_instant(" 2025-09-05t19:30:00z") == datetime(2025, 9, 5, 19, 30, tzinfo=UTC)
     assert calendar.parse_instant("2025-09-05T15:30:00-04:00") == datetime(2025, 9, 5, 19, 30, tzinfo=UTC)
     assert calendar.parse_instant("2025-09-05T15:30:00") == datetime(2025, 9, 5, 15, 30, tzinfo=UTC)
@@ -161,6 +163,9 @@ def test_a_bare_date_means_that_sessions_close():
         calendar.parse_instant("2025-09-06")
     with pytest.raises(ValueError, match="yesterday"):
         calendar.parse_instant("yesterday")
+    for beyond in ("1999-01-01T00:00Z", "0001-01-01T00:00+23:59", "9999-12-31T23:59-23:59"):
+        with pytest.raises(ValueError, match=beyond.partition("+")[0]):
+            calendar.parse_instant(beyond)
 
 
 FRIDAY, SATURDAY = date(2027, 3, 12), date(2027, 3, 13)

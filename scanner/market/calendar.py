@@ -192,14 +192,16 @@ class Calendar:
 
         Its letters may be small, as RFC 3339 allows. Raises ValueError saying what was expected.
         """
+        written, expected = text.strip().upper(), "expected a session's date (2025-09-05) or ISO 8601 time"
+        day = _bare_date(written)
         try:
-            written = text.strip().upper()
-            if len(written) == 10:
-                return self.session_close(date.fromisoformat(written))
-            instant = datetime.fromisoformat(written)
-        except ValueError as error:
-            raise ValueError(f"{text!r}: expected a session's date (2025-09-05) or ISO 8601 time ({error})") from error
-        return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+            instant = datetime.fromisoformat(written) if day is None else self.session_close(day)
+            instant = instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+        except (ValueError, OverflowError) as error:
+            raise ValueError(f"{text!r}: {expected}" + (f" ({error})" if day else "")) from error
+        if not self.is_covered(instant.date()):
+            raise ValueError(f"{text!r}: outside the exchange's calendar, which knows {FIRST} to {LAST}")
+        return instant
 
     def is_monthly_expiry(self, expiry: date, underlying: str = "") -> bool:
         """Whether a date is a standard monthly expiry of an underlying's options.
@@ -268,6 +270,14 @@ def known_day(day: date) -> date:
 def _third_friday(year: int, month: int) -> date:
     middle = date(year, month, 15)
     return middle + timedelta(days=(_FRIDAY - middle.weekday()) % 7)
+
+
+def _bare_date(text: str) -> date | None:
+    """A date in any form of ISO 8601; None for what is none alone."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 def new_york_date(instant: datetime) -> date:
