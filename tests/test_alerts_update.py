@@ -202,6 +202,14 @@ def test_a_scan_without_the_finding_starts_the_count_again(state):
     assert third.alerts == ()
 
 
+@pytest.mark.parametrize(("day", "told"), [(FRIDAY, 1), (MONDAY, 0)])
+def test_scans_on_either_side_of_a_session_without_one_are_not_in_a_row(state, day, told):
+    rules = (SampleRule(hold_scans=2),)
+    judge(state, at(THURSDAY, 20), finding(), rules=rules)
+    assert len(judge(state, at(day, 15), finding(), rules=rules).alerts) == told
+    assert len(judge(state, at(day, 16), finding(), rules=rules).alerts) == 1
+
+
 def test_more_stars_than_ever_escalate_and_the_same_do_not(state):
     four, five = (frames(once_in_sessions=once, **STORY) for once in (60.0, 150.0))
     judge(state, at(THURSDAY, 15), finding(), frames_=four)

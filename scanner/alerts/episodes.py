@@ -108,7 +108,8 @@ def hold(
 ) -> tuple[list[Draft], list[Draft], list[Sighting]]:
     """Apply each rule's ``for``: which findings have held long enough, which have not, and what to remember.
 
-    A finding whose episode is already open has held before. Judging the same moment twice counts it once.
+    A finding whose episode is already open has held before. Judging the same moment twice counts it once, and where a
+    whole session went by without a scan, what was seen before it counts no more.
     """
     known = {sighting.key: sighting for sighting in sightings}
     held: list[Draft] = []
@@ -120,7 +121,7 @@ def hold(
             held.append(draft)
             continue
         before = known.get(draft.key)
-        if before is None or before.since > now:
+        if before is None or before.since > now or not _in_a_row(before.last_seen, now, book.calendar):
             sighting = Sighting(draft.key, draft.alert.underlying, now, now, 1)
         elif now > before.last_seen:
             sighting = Sighting(draft.key, draft.alert.underlying, before.since, now, before.scans + 1)
@@ -129,6 +130,11 @@ def hold(
         remembered.append(sighting)
         (held if sighting.scans >= needed else waiting).append(draft)
     return held, waiting, remembered
+
+
+def _in_a_row(earlier: datetime, now: datetime, calendar: Calendar) -> bool:
+    """Whether no session lies between two moments' own."""
+    return len(calendar.sessions_between(calendar.session_of(earlier), calendar.session_of(now))) <= 2
 
 
 def advance(

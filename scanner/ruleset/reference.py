@@ -60,7 +60,7 @@ An expression has at most 1,000 characters and 24 levels; a rule file at most 10
 | `id`, `title`, `why`, `status`, `scope`, `severity`, `when`, `message` | required |
 | `needs: {history_sessions: N}` | good sessions of the underlying; with fewer every row is not judged |
 | `let` | named values and conditions, in order; overrides may change them |
-| `for: N scans` | in how many scans in a row it must hold |
+| `for: N scans` | in how many scans in a row it must hold; a session without a scan breaks the row |
 | `cooldown: N sessions` (or minutes, hours) | how long an episode stays quiet once told |
 | `identity` | the fields by which an alert is the same alert in the next scan |
 | `severity` | of a rule that looks at calibrated fields, `notice` and `high` are settled by how rare its finding and the money in it are; `info` and `critical` are kept |
