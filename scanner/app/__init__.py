@@ -28,6 +28,7 @@ from scanner.app.simulating import simulate
 from scanner.app.status import status
 from scanner.app.stored import alert, alerts, exported, held_back, scoreboard, watchlist
 from scanner.app.storing import prune_store, rebuild_store, store_info, verify_store
+from scanner.app.structure import structure
 from scanner.frames import to_pandas, to_polars
 from scanner.severity import Severity
 
@@ -61,6 +62,7 @@ __all__ = [
     "simulate",
     "status",
     "store_info",
+    "structure",
     "to_pandas",
     "to_polars",
     "unmute",

@@ -23,6 +23,7 @@ from scanner.cli import (
     scan,
     status,
     store,
+    structure,
     watchlist,
 )
 
@@ -57,6 +58,7 @@ app.command("run", short_help="Scan in the background by the configured schedule
 app.command("status", short_help="Say what a running schedule does.")(status.command)
 app.command("chain", short_help="Show one chain: quotes, volatility, greeks, volume, surprise.")(chain.command)
 app.command("doctor", short_help="Check everything a scan works with; say what to do.")(doctor.command)
+app.command("structure", short_help="Show where open interest sits, and what moves are expected.")(structure.command)
 app.command("curve", short_help="Show, or refresh, the Treasury curve that discounts.")(curve.command)
 app.command("import", short_help="Load recorded chains into the store as history.")(importing.command)
 app.command("replay", short_help="Judge stored sessions, each by what was known then.")(replay.command)

@@ -1,0 +1,109 @@
+"""Where the open interest of one name sits, and what it exposes whoever hedges it to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+from scanner.app import configuring, looking
+from scanner.errors import ScanProblem, UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+
+    from scanner.app.configuring import Place
+    from scanner.config import Settings
+    from scanner.frames import Frame
+
+
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """The positioning of one name at ``moment`` (UTC), of what is not settled by then.
+
+    ``strikes`` has a row a strike, ``expiries`` a row a root and expiry; exposures are in dollars, and what they mean
+    is said by :mod:`scanner.metrics.exposures`, whose ``convention`` they follow. ``underlying`` is the name's row of
+    the underlying scope; ``gamma_flip`` in it is null under another convention than the usual one. ``without`` counts
+    the open contracts that have no volatility and so no exposure. ``move_to`` is one standard deviation of the move to
+    a day that was asked for, as a part of the price; None where no expiry is on either side of it.
+    """
+
+    symbol: str
+    moment: datetime
+    convention: str
+    words: str
+    strikes: pl.DataFrame
+    expiries: pl.DataFrame
+    underlying: Mapping[str, Any]
+    without: int
+    simulated: bool
+    move_to: tuple[date, float | None] | None
+    problems: tuple[ScanProblem, ...]
+
+    @property
+    def frame(self) -> pl.DataFrame:
+        """The strikes."""
+        return self.strikes
+
+    def to_pandas(self) -> pd.DataFrame:
+        """``strikes`` as a frame of pandas; :mod:`scanner.frames` says which dtype becomes which."""
+        from scanner.frames import to_pandas
+
+        return to_pandas(self.strikes)
+
+
+def structure(
+    symbol: str,
+    *,
+    convention: str = "calls-long-puts-short",
+    to: str | date | None = None,
+    as_of: str | date | None = None,
+    settings: Settings | Place | None = None,
+    source: str | Sequence[str] | None = None,
+    path: Place | None = None,
+    chain: Frame | None = None,
+    store: Place | None = None,
+    accept_terms: Sequence[str] = (),
+) -> Structure:
+    """Exposures by strike and expiry, walls, zero gamma, max pain, notional and expected moves of one name.
+
+    ``convention`` is what dealers are taken to hold (:class:`scanner.metrics.exposures.Convention`), ``to`` a day for
+    which the expected move is told too. The others are as in :func:`~scanner.app.looking.chain`; nothing is kept.
+    Raises UsageError for another convention and for a day that has passed, and what opening a source raises.
+    """
+    from scanner.market.symbology import ticker
+    from scanner.metrics import exposures
+
+    try:
+        taken = exposures.Convention(convention)
+    except ValueError:
+        raise UsageError(f"--convention {convention}: there are {', '.join(exposures.Convention)}") from None
+    configured = configuring.settings(settings, store=store, source=source, path=path, accept_terms=accept_terms)
+    received, moment, measured = looking.look_at(
+        ticker(symbol), as_of, configured, named_source=bool(source or path), handed_in=chain
+    )
+    frames, calendar = measured.frames, configured.exchange_calendar
+    held = exposures.live(frames["contract"], frames["expiry"], calendar, taken)
+    expiries = exposures.by_expiry(held, frames["expiry"])
+    underlying = dict(frames["underlying"].row(0, named=True))
+    if taken is not exposures.Convention.calls_long_puts_short:
+        underlying |= {"gex": held["gamma_exposure"].sum(), "gamma_flip": None}
+    day = None if to is None else configuring.day_for("--to", to)
+    if day is not None and day <= frames["contract"]["session_date"][0]:
+        raise UsageError(f"--to {day}: that day has passed")
+    opened = held.filter(held["open_interest"] > 0)
+    return Structure(
+        symbol=underlying["underlying"],
+        moment=moment,
+        convention=taken.value,
+        words=taken.words,
+        strikes=exposures.by_strike(held),
+        expiries=expiries,
+        underlying=underlying,
+        without=opened["gamma_exposure"].null_count(),
+        simulated=bool(frames["contract"]["simulated"].any()),
+        move_to=None if day is None else (day, exposures.move_to(expiries, day)),
+        problems=tuple(received.problems),
+    )

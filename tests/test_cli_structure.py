@@ -1,0 +1,74 @@
+"""``scanner structure`` on the screen, as JSON and as CSV, says its convention and fits the terminal."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import date
+from pathlib import Path
+
+import pytest
+from built_chains import built_chain
+from commands import Commands
+from rich.console import Console
+
+from scanner import app
+from scanner.errors import UsageError
+from scanner.outputs import structure
+
+SESSION = date(2026, 7, 30)
+EXPIRIES = (date(2026, 8, 7), date(2026, 8, 21))
+
+
+@pytest.fixture
+def found(tmp_path: Path):
+    chain = built_chain(SESSION, expiries=EXPIRIES, strikes=tuple(range(80, 125, 5)))
+    return app.structure("abc", chain=chain, store=tmp_path / "none")
+
+
+def shown(found, width: int) -> list[str]:
+    page = io.StringIO()
+    structure.show(found, Console(file=page, width=width, highlight=False, force_terminal=True, color_system=None))
+    return page.getvalue().splitlines()
+
+
+@pytest.mark.parametrize("width", [80, 140])
+def test_the_screen_says_its_convention_and_fits(found, width: int) -> None:
+    lines = shown(found, width)
+    assert "if dealers are long calls, short puts" in lines[0]
+    assert max(map(len, lines)) <= width
+    assert any("<- price" in line for line in lines)
+    assert ("Charm" in "\n".join(lines)) == (width == 140)
+
+
+def test_json_has_every_strike_and_expiry_and_null_for_what_is_not_known(found) -> None:
+    read = json.loads(structure.text(found))
+    assert (read["schema"], read["convention"]) == (1, "calls-long-puts-short")
+    assert [row["expiry"] for row in read["expiries"]] == ["2026-08-07", "2026-08-21"]
+    assert [row["strike"] for row in read["strikes"]] == list(range(80, 125, 5))
+    total = sum(row["gamma_exposure"] or 0 for row in read["strikes"])
+    assert read["underlying"]["gex"] == pytest.approx(total, rel=1e-9)
+    assert read["underlying"]["underlying"] == "ABC"
+
+
+def test_another_convention_and_a_day_can_be_asked_for_and_a_wrong_one_is_refused(tmp_path: Path) -> None:
+    chain = built_chain(SESSION, expiries=EXPIRIES)
+    short = app.structure("ABC", convention="all-short", to="2026-08-14", chain=chain, store=tmp_path / "none")
+    assert (short.strikes["gamma_exposure"].drop_nulls() <= 0).all()
+    assert short.underlying["gamma_flip"] is None
+    assert "short all options" in shown(short, 80)[0]
+    assert any(line.startswith("Expected move to 14 Aug: ") for line in shown(short, 80))
+    for wrong, said in (({"convention": "long"}, "--convention long: there are"), ({"to": "2026-07-30"}, "has passed")):
+        with pytest.raises(UsageError, match=said):
+            app.structure("ABC", chain=chain, store=tmp_path / "none", **wrong)
+
+
+def test_the_command_prints_csv_of_the_strikes(tmp_path: Path, monkeypatch, capsys) -> None:
+    ran = Commands(monkeypatch, capsys)(
+        "structure", "GOOG", "--source", "simulated", "--store", tmp_path / "none", "--format", "csv"
+    )
+    assert ran.code == 0, ran.err
+    rows = list(csv.DictReader(io.StringIO(ran.out)))
+    assert len(rows) > 10
+    assert {"strike", "gamma_exposure", "delta_exposure", "vanna_exposure", "charm_exposure"} <= set(rows[0])
