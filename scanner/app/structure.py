@@ -2,56 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from datetime import date
+from typing import TYPE_CHECKING
 
 from scanner.app import configuring, looking
-from scanner.errors import ScanProblem, UsageError
+from scanner.errors import UsageError
 
 if TYPE_CHECKING:
-    import pandas as pd
-    import polars as pl
-
     from scanner.app.configuring import Place
     from scanner.config import Settings
     from scanner.frames import Frame
-
-
-@dataclass(frozen=True, slots=True)
-class Structure:
-    """The positioning of one name at ``moment`` (UTC), of what is not settled by then.
-
-    ``strikes`` has a row a strike, ``expiries`` a row a root and expiry; exposures are in dollars, and what they mean
-    is said by :mod:`scanner.metrics.exposures`, whose ``convention`` they follow. ``underlying`` is the name's row of
-    the underlying scope; ``gamma_flip`` in it is null under another convention than the usual one. ``without`` counts
-    the open contracts that have no volatility and so no exposure. ``move_to`` is one standard deviation of the move to
-    a day that was asked for, as a part of the price; None where no expiry is on either side of it.
-    """
-
-    symbol: str
-    moment: datetime
-    convention: str
-    words: str
-    strikes: pl.DataFrame
-    expiries: pl.DataFrame
-    underlying: Mapping[str, Any]
-    without: int
-    simulated: bool
-    move_to: tuple[date, float | None] | None
-    problems: tuple[ScanProblem, ...]
-
-    @property
-    def frame(self) -> pl.DataFrame:
-        """The strikes."""
-        return self.strikes
-
-    def to_pandas(self) -> pd.DataFrame:
-        """``strikes`` as a frame of pandas; :mod:`scanner.frames` says which dtype becomes which."""
-        from scanner.frames import to_pandas
-
-        return to_pandas(self.strikes)
+    from scanner.outputs.structure import Structure
 
 
 def structure(
@@ -75,6 +37,7 @@ def structure(
     """
     from scanner.market.symbology import ticker
     from scanner.metrics import exposures
+    from scanner.outputs.structure import Structure
 
     try:
         taken = exposures.Convention(convention)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -13,18 +15,54 @@ from rich.text import Text
 
 from scanner import wording
 from scanner.alerts.model import iso, plain
+from scanner.errors import ScanProblem
 from scanner.outputs import terminal
 from scanner.outputs.document import SCHEMA, to_json
 from scanner.outputs.text import printable
 
 if TYPE_CHECKING:
-    from scanner.app.structure import Structure
+    import pandas as pd
 
 _BANDS, _REACH = 11, 0.06
 _BAR = 10
 _EXPIRIES = 8
 _WIDE = 120
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """The positioning of one name at ``moment`` (UTC), of what is not settled by then.
+
+    ``strikes`` has a row a strike, ``expiries`` a row a root and expiry; exposures are in dollars, and what they mean
+    is said by :mod:`scanner.metrics.exposures`, whose ``convention`` they follow. ``underlying`` is the name's row of
+    the underlying scope; ``gamma_flip`` in it is null under another convention than the usual one. ``without`` counts
+    the open contracts that have no volatility and so no exposure. ``move_to`` is one standard deviation of the move to
+    a day that was asked for, as a part of the price; None where no expiry is on either side of it.
+    """
+
+    symbol: str
+    moment: datetime
+    convention: str
+    words: str
+    strikes: pl.DataFrame
+    expiries: pl.DataFrame
+    underlying: Mapping[str, Any]
+    without: int
+    simulated: bool
+    move_to: tuple[date, float | None] | None
+    problems: tuple[ScanProblem, ...]
+
+    @property
+    def frame(self) -> pl.DataFrame:
+        """The strikes."""
+        return self.strikes
+
+    def to_pandas(self) -> pd.DataFrame:
+        """``strikes`` as a frame of pandas; :mod:`scanner.frames` says which dtype becomes which."""
+        from scanner.frames import to_pandas
+
+        return to_pandas(self.strikes)
 
 
 def text(found: Structure) -> str:
@@ -88,7 +126,7 @@ def _bands(found: Structure) -> list[dict[str, Any]]:
         return []
     width = _round_step(2 * _REACH * spot / _BANDS)
     near = strikes.filter((pl.col("strike") >= spot * (1 - _REACH)) & (pl.col("strike") <= spot * (1 + _REACH)))
-    summed = near.with_columns(band=(pl.col("strike") / width).round() * width)
+    summed = near.with_columns(band=(pl.col("strike") / width + 0.5).floor() * width)
     names = [name for name in summed.columns if name not in ("strike", "band")]
     grouped = summed.group_by("band").agg(
         pl.when(pl.col(name).count() > 0).then(pl.col(name).sum()).alias(name) for name in names
