@@ -201,7 +201,10 @@ def massive(behaviour: Behaviour, request: Request) -> Response:
         return body({"status": "ERROR", "request_id": "1", "error": "Unknown API Key"}, 401)
     if not request.path.endswith(f"/options/{market.underlying}"):
         return body({"status": "OK", "results": []})
-    begin = int(request.args.get("cursor", 0))
+    given = request.args.get("cursor", "0")
+    if not given.isdecimal():
+        return body({"status": "ERROR", "error": "invalid cursor"}, 400)
+    begin = int(given)
     size = min(int(request.args.get("limit", 10)), behaviour.page)
     # A chain moves while it is paged: the last contract of a page is the first of the next one.
     page = market.options[max(0, begin - 1) : begin + size]
@@ -246,7 +249,10 @@ def alpaca(behaviour: Behaviour, request: Request) -> Response:
     sent = request.headers
     if (sent.get("APCA-API-KEY-ID"), sent.get("APCA-API-SECRET-KEY")) != (KEY, KEY):
         return body({"message": "forbidden."}, 403)
-    begin, size = int(request.args.get("page_token", 0)), behaviour.page
+    given, size = request.args.get("page_token", "0"), behaviour.page
+    if not given.isdecimal():
+        return body({"message": "invalid page_token"}, 422)
+    begin = int(given)
     token = str(begin + size) if begin + size < len(market.options) else None
     if "/v1beta1/options/snapshots/" in request.path:
         if request.args.get("feed") not in ("opra", "indicative"):
@@ -379,7 +385,8 @@ def yahoo(behaviour: Behaviour, request: Request) -> Response:
         return body({"optionChain": {"result": [], "error": None}})
     midnights = {day: round(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) for day in market.expiries}
     wanted = int(request.args.get("date", midnights[market.expiries[0]]))
-    day = next(day for day, stamp in midnights.items() if stamp == wanted)
+    # A date that is no expiry gives an empty chain and no error.
+    day = next((day for day, stamp in midnights.items() if stamp == wanted), "none")
     rows = {side: [yahoo_row(one, wanted) for one in market.of(day) if one.right == side] for side in "CP"}
     return body({"optionChain": {"result": [{
         "underlyingSymbol": market.underlying, "expirationDates": list(midnights.values()), "strikes": [],

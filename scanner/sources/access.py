@@ -75,7 +75,8 @@ class Access:
         final: frozenset[int] = _NONE,
     ) -> Answer:
         """The answer of a path of the vendor's site. Raises HttpError."""
-        asked = f"?{urlencode(query, safe=',:')}" if query else ""
+        # A vendor's own words (a date, a page's token) are sent back: half a character in them is sent as none.
+        asked = f"?{urlencode(query, safe=',:', errors='replace')}" if query else ""
         return self.client.get(f"{site or self.site}{path}{asked}", headers, final=final)
 
     def hide(self, text: str) -> str:

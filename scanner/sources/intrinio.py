@@ -12,7 +12,7 @@ from scanner.sources.access import VendorError
 from scanner.sources.base import Clock, SourceSettings
 from scanner.sources.formats.base import Findings
 from scanner.sources.formats.intrinio import IntrinioJson
-from scanner.sources.live import LiveSource, open_access, written
+from scanner.sources.live import LiveSource, is_day, open_access, written
 from scanner.sources.registry import VENDORS
 
 FEEDS = ("delayed", "realtime")
@@ -38,10 +38,10 @@ class IntrinioSource(LiveSource):
         today = new_york_date(now).isoformat()
         document = self.ask_json(f"/options/expirations/{symbol}/realtime", source=feed, after=today)
         listed = document.get("expirations") if isinstance(document, dict) else None
-        if not isinstance(listed, list) or not all(isinstance(day, str) for day in listed):
+        if not isinstance(listed, list) or not all(map(is_day, listed)):
             raise VendorError("its list of expiries is none of dates", "unreadable")
         entries: list[Any] = []
-        for expiry in sorted({day for day in listed if day >= today and _is_plain(day)}):
+        for expiry in sorted({day for day in listed if day >= today}):
             part = self.ask_json(f"/options/chain/{symbol}/{expiry}/realtime", source=feed)
             held = part.get("chain") if isinstance(part, dict) else None
             if not isinstance(held, list):
@@ -54,8 +54,3 @@ class IntrinioSource(LiveSource):
         if not entries:
             raise VendorError("intrinio has no options of it; check the spelling", "unknown_symbol")
         return _FORMAT.rows({"chain": entries}, self.file(ticker), findings)
-
-
-def _is_plain(day: str) -> bool:
-    """Whether a date may stand in an address."""
-    return len(day) == len("2026-12-18") and day.replace("-", "").isdigit() and day.isascii()

@@ -241,6 +241,13 @@ def is_ticker(ticker: str) -> bool:
     return sound and (not share_class or (share_class.isalpha() and share_class.isascii() and len(share_class) <= 2))
 
 
+def is_day(text: object) -> bool:
+    """Whether a vendor's word is a date that may stand in an address, such as ``2026-12-18``."""
+    if not isinstance(text, str) or len(text) != len("2026-12-18"):
+        return False
+    return text.isascii() and text.replace("-", "").isdigit()
+
+
 def is_index(ticker: str) -> bool:
     """Whether a ticker is an index's."""
     return bool(products.index_roots(ticker))

@@ -48,7 +48,7 @@ class MassiveSource(LiveSource):
             following = document.get("next_url")
             if not following:
                 break
-            if following in seen or len(seen) >= _MOST_PAGES:
+            if not isinstance(following, str) or following in seen or len(seen) >= _MOST_PAGES:
                 raise VendorError("its pages do not end: the chain would be a part of one", "incomplete")
             seen.add(following)
             path, query = _within(following, path)

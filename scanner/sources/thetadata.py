@@ -115,11 +115,18 @@ class ThetaDataSource(LiveSource):
             if not needed:
                 findings.add(f"no {name} of {symbol} (HTTP {answer.status}: {said(answer)[:80]})", None, 0)
             return None
-        return _table_of(answer.body, (*_KEY, *wanted), name)
+        table = _table_of(answer.body, (*_KEY, *wanted), name)
+        others = table.filter((pl.col("symbol") != symbol).fill_null(value=True)).height
+        if others:
+            findings.add(f"{others:,} rows of {name} are about another symbol than {symbol}; left out", None, others)
+        return table.filter(pl.col("symbol") == symbol)
 
 
 def _table_of(body: bytes, wanted: tuple[str, ...], name: str) -> pl.DataFrame:
     """A CSV's wanted columns as text, each contract once. Raises VendorError where it is none, or not whole."""
+    fields = {line.count(b",") for line in body.splitlines() if line.strip()}
+    if len(fields) != 1 or b'"' in body:
+        raise VendorError(f"the terminal's table of {name} has lines of different lengths", "unreadable")
     try:
         table = pl.read_csv(body, infer_schema=False, encoding="utf8-lossy")
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:

@@ -13,7 +13,7 @@ from scanner.sources.base import Clock, SourceSettings
 from scanner.sources.formats.base import Findings
 from scanner.sources.formats.cboe_json import figures
 from scanner.sources.formats.tradier import TradierJson, as_list
-from scanner.sources.live import LiveSource, open_access, written
+from scanner.sources.live import LiveSource, is_day, open_access, written
 from scanner.sources.registry import VENDORS
 
 _FORMAT = TradierJson()
@@ -57,7 +57,7 @@ class TradierSource(LiveSource):
         ]
         if not dates:
             raise VendorError("tradier has no options of it; check the spelling", "unknown_symbol")
-        if not all(isinstance(day, str) for day in dates):
+        if not all(map(is_day, dates)):
             raise VendorError("its list of expiries is none of dates", "unreadable")
         return list(dict.fromkeys(dates))
 

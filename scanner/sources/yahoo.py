@@ -55,9 +55,8 @@ class YahooSource(LiveSource):
         held = _options(first)
         if not all(isinstance(day, int) and not isinstance(day, bool) for day in expiries):
             raise VendorError("its list of expiries is none of dates", "unreadable")
-        there = {one.get("expirationDate") for one in held if isinstance(one, dict)}
         for day in dict.fromkeys(expiries):
-            if day in there:
+            if any(isinstance(one, dict) and one.get("expirationDate") == day for one in held):
                 continue
             options = _options(self._result(symbol, date=str(day)))
             if not any(isinstance(one, dict) and one.get("expirationDate") == day for one in options):

@@ -49,17 +49,17 @@ class YahooJson(JsonFormat):
             raise UnreadableError("the answer does not name its underlying (underlyingSymbol)")
         entries = list(_contracts(result))
         rows = from_entries(entries, _OURS, findings)
-        given = rows["last_trade_time"].is_not_null()
+        idle = rows["last_trade_time"].is_null() & rows["volume"].is_null()
         rows = columns.numbers(columns.instants(rows, "UTC", findings, "last_trade_time"), findings)
         quote = result.get("quote")
         quote = quote if isinstance(quote, dict) else {}
         price = figures(quote, ("regularMarketPrice",), findings)["regularMarketPrice"] or None
         spot_time = stamp(quote.get("regularMarketTime"), "UTC", "its regularMarketTime")
         told = pl.col("bid").fill_null(0) + pl.col("ask").fill_null(0) > 0
-        rows = volumes.newest_day_only(rows, undated=given & rows["last_trade_time"].is_null())
-        never = pl.lit(~given)
+        # The feed does not reset: without the time of a trade, whose volume it is cannot be known.
+        rows = volumes.newest_day_only(rows, undated=rows["last_trade_time"].is_null())
         return rows.with_columns(
-            volume=pl.when(pl.col("volume").is_null() & never).then(0).otherwise("volume"),
+            volume=pl.when(pl.lit(idle)).then(0).otherwise("volume"),
             underlying=pl.lit(underlying),
             spot=pl.lit(price, dtype=pl.Float64),
             spot_time=pl.lit(spot_time, dtype=chain.INSTANT),
