@@ -89,6 +89,12 @@ def test_what_two_rules_say_of_one_contract_is_told_once_by_the_rule_that_finds_
     assert result.held_back_counts == {Reason.story: 1}
 
 
+def test_a_story_is_told_by_its_rarest_contract_and_not_by_a_rule_that_finds_less_of_a_commoner_one():
+    rarest, commoner, other = contract(100.0, 6.5), contract(105.0), contract(200.0)
+    result = told([found(rarest), found(commoner, "rolls"), found(other)], frames(rarest, commoner, other))
+    assert {(item.rule_id, item.strike) for item in result.alerts} == {("spike", 100.0), ("spike", 200.0)}
+
+
 def test_a_story_goes_on_under_the_alert_that_tells_it_whichever_rule_finds_it(state):
     row = contract(100.0)
     ten, eleven = (scan().as_of.replace(hour=hour) for hour in (14, 15))

@@ -87,7 +87,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         "--daily", type=Path, default=default / "cboe-chain-daily", help="a folder of recorded chains for each name"
     )
     parser.add_argument("--symbols", default="", help="only these underlyings, separated by commas")
-    parser.add_argument("--sessions", type=int, default=20, help="how many of the last sessions to judge")
+    parser.add_argument("--sessions", type=int, default=10, help="how many of the last sessions to judge")
     parser.add_argument(
         "--rounds", type=int, default=1, help="rounds of injections in each kind of place, 32 a session"
     )

@@ -2,7 +2,7 @@
 
 * The stories of a scan are made before anything is held back (:mod:`scanner.activity.ranking.stories`): neighbouring
   strikes, the same strike in several expiries, the legs of a spread. One finding tells each of them: that of the
-  highest severity, then of the rule that says most about it. It names the five contracts that are rarest.
+  highest severity, then of its rarest contract, by the rule that says most. It names the five that are rarest.
 * A story that is being told goes on under the alert that tells it, whichever rule finds it now; a contract that an
   open alert names is told again only where it has become stronger than that alert ever was. Only findings of calibrated
   rules are gathered like this; a fixed threshold does what its author wrote.
@@ -130,8 +130,8 @@ def _by_story(
 ) -> Iterator[tuple[Draft, list[Draft]]]:
     """The draft that tells each story, and the others of it; a draft without a story stands for itself.
 
-    Of several with one severity a ladder, then the one whose contract is being told already, then that of the rule
-    which finds least in this scan, for it says most, and of its contracts the rarest.
+    Of several with one severity a ladder, then the one whose contract is being told already, then the one of the rarest
+    contract, and of those that of the rule which finds least in this scan, for it says most.
     """
     yield from ((draft, []) for draft in drafts if draft.story is None)
     found = Counter(draft.key.rule_id for draft in drafts)
@@ -144,8 +144,9 @@ def _by_story(
         named = draft.alert.contract
         going_on = draft.key in open_keys or (named is not None and named in telling)
         members = () if draft.story is None else draft.story.members
-        place = members.index(named) if named in members else len(members)
-        return -draft.ruled.rank, draft.alert.scope != "ladder", not going_on, found[draft.key.rule_id], place
+        # What tells of no single contract names the story's rarest first.
+        place = 0 if named is None else members.index(named) if named in members else len(members)
+        return -draft.ruled.rank, draft.alert.scope != "ladder", not going_on, place, found[draft.key.rule_id]
 
     for of_story in told.values():
         leader, *others = sorted(of_story, key=weakness)
