@@ -211,6 +211,15 @@ def test_recall_counts_the_first_hit_within_the_budget_and_its_delay() -> None:
     assert outcome["delay_50"].to_list() == [2, None]
 
 
+def test_a_kind_of_which_nothing_was_planted_has_no_recall_and_lowers_none() -> None:
+    outcomes = pl.DataFrame(
+        {"detector": ["rule"] * 4, "kind": ["block"] * 4, "session": [1, 1, 2, 2], "lots": [100] * 4}
+        | {f"delay_{budget}": [0, None, 0, None] for budget in walk.BUDGETS}
+    )
+    table = measures.recall_table(outcomes, np.random.default_rng(1))
+    assert table.select("kind", "recall").unique().sort("kind").rows() == [("all", 0.5), ("block", 0.5)]
+
+
 def test_an_alert_is_confirmed_by_half_of_its_volume_and_not_judged_without_open_interest() -> None:
     label = matching.confirmed(
         np.array([100.0, 100.0, 100.0, 0.0]), np.array([10.0, 10.0, np.nan, 1.0]), np.array([60.0, 59.0, 80.0, 9.0])

@@ -9,7 +9,7 @@ forward over the same sessions by the same models. Printed are how many alerts a
 rarity came; the recall of planted blocks, drips, ladders and new-strike openings, in uniform and in harder places, and
 where the others were lost; how many real openings were named; the share of alerts that the next morning's open interest
 confirms; false alarms of the chances, by name, by time of day, and of names on the built-in prior; decoys; and, with
-``--parts``, what each part of the score gives. Deterministic from the seed. ``--quick`` judges four sessions, to see
+``--parts``, what each part of the score gives. Deterministic from the seed. ``--quick`` judges six sessions, to see
 that everything still works; its figures say nothing.
 """
 
@@ -38,7 +38,7 @@ from scanner.app import configuring, opening
 
 LEAST_HISTORY = 12
 PLANTED = 8
-QUICK = 4
+QUICK = 6
 # Every so many sessions are changed into decoys.
 DECOYED = 2
 PRODUCT = "what is told"
@@ -92,7 +92,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         "--rounds", type=int, default=1, help="rounds of injections in each kind of place, 32 a session"
     )
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--quick", action="store_true", help="four sessions only")
+    parser.add_argument("--quick", action="store_true", help="six sessions only")
     parser.add_argument("--parts", action="store_true", help="what each part of the score gives, too")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args(arguments)

@@ -44,7 +44,8 @@ def recall(listed: Iterable[Listed], planted: list[Injection]) -> pl.DataFrame:
 def recall_table(outcomes: pl.DataFrame, random: np.random.Generator) -> pl.DataFrame:
     """Recall by detector, kind (and "all", the mean over kinds) and budget, with 95 % intervals over sessions.
 
-    Sessions are resampled whole. Columns ``detector kind budget recall low high delay``.
+    A kind of which nothing was planted has no recall. Sessions are resampled whole. Columns ``detector kind budget
+    recall low high delay``.
     """
     sessions = outcomes["session"].unique().sort()
     draws = random.integers(0, len(sessions), (_RESAMPLES, len(sessions)))
@@ -53,7 +54,7 @@ def recall_table(outcomes: pl.DataFrame, random: np.random.Generator) -> pl.Data
     for (detector,), mine in outcomes.partition_by("detector", as_dict=True, maintain_order=True).items():
         for budget in BUDGETS:
             spread = []
-            for kind in KINDS:
+            for kind in (name for name in KINDS if name in mine["kind"]):
                 part = mine.filter(pl.col("kind") == kind)
                 place = sessions.search_sorted(part["session"])
                 found = part[f"delay_{budget}"].is_not_null().to_numpy()
