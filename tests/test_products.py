@@ -32,6 +32,14 @@ def test_the_standard_root_of_an_index_comes_first():
     assert products.index_roots("SPY") == ()
 
 
+@pytest.mark.parametrize(
+    ("name", "settlement"), [("MXEA", "PM"), ("MXEF", "PM"), ("MXUSA", "PM"), ("SIXM", "AM"), ("SIXE", "AM")]
+)
+def test_options_on_indices_of_regions_and_sectors_are_exercised_at_expiry_alone(name, settlement):
+    (root,) = products.index_roots(name)
+    assert (root.root, root.settlement, root.exercise_style) == (name, settlement, "european")
+
+
 def test_a_nano_stands_for_one_unit_of_its_index():
     assert [item.multiplier for item in products.index_roots("NANOS")] == [1]
 

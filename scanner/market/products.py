@@ -57,6 +57,12 @@ _INDEX_ROOTS = (
     IndexRoot("GVZ", "GVZ", "AM", "european"),
     IndexRoot("VXEEM", "VXEEM", "AM", "european"),
     IndexRoot("VXST", "VXST", "AM", "european"),
+    *(IndexRoot(root, root, "PM", "european") for root in ("MXEA", "MXEF", "MXACW", "MXUSA", "MXWLD")),
+    # The sectors of the S&P 500.
+    *(
+        IndexRoot(root, root, "AM", "european")
+        for root in ("SIXB", "SIXC", "SIXE", "SIXI", "SIXM", "SIXR", "SIXRE", "SIXT", "SIXU", "SIXV", "SIXY")
+    ),
 )
 INDEX_ROOTS = {item.root: item for item in _INDEX_ROOTS}
 INDEX_UNDERLYINGS = frozenset(item.underlying for item in _INDEX_ROOTS)
