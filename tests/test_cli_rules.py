@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from commands import Commands
 
-from scanner.app import rulebook
+from scanner.app import rulebook, sample
 
 RULE = """\
 id: a-rule
@@ -120,7 +120,7 @@ def test_check_prints_how_often_rules_fire_on_the_sample(
     """Twenty of a thousand rows is two percent, which is twice too often."""
     rows = {"underlying": ["GOOG"] * 1000, "contract": [str(number) for number in range(1000)], "iv": [0.3] * 1000}
     frame = pl.DataFrame({**rows, "volume": [900] * 20 + [1] * 980})
-    monkeypatch.setattr(rulebook, "_sample_frames", lambda: {"contract": frame})
+    monkeypatch.setattr(sample, "frames", lambda: {"contract": frame})
     ran = commands("rules", "check", "--rules", folder)
     assert "SIMULATED" in ran.err
     assert "flags 2.0% of the sample market's rows (20 of 1,000)" in ran.out

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from benchmarks.detection.injections import KINDS, Injection
 from benchmarks.detection.recording import Recording
 from benchmarks.detection.walk import BUDGETS, Listed
-from scanner.activity.calibration import TIER_EDGES
+from scanner.activity.tiers import TIER_EDGES
 from scanner.metrics.matching import NEIGHBOURS, confirmed, matched_random
 
 _RESAMPLES = 1000

@@ -12,13 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from scanner.activity.tiers import EXPIRING_EDGES, MONTH_EDGES, TIER_EDGES, WEEK_EDGES
 from scanner.kernels.compile import kernel
 from scanner.kernels.vector_math import scalar
 
-TIER_EDGES = np.array([0.15, 0.5, 2.0, 8.0, 32.0, 128.0, 1024.0])
-MONTH_EDGES = np.array([0.5, 8.0, 128.0, 1024.0])
-WEEK_EDGES = np.array([2.0, 32.0, 256.0, 2048.0])
-EXPIRING_EDGES = np.array([2.0, 64.0])
 _MONTH = len(TIER_EDGES) + 1
 _WEEK = _MONTH + len(MONTH_EDGES) + 1
 _EXPIRING = _WEEK + len(WEEK_EDGES) + 1

@@ -15,8 +15,8 @@ from datetime import date
 import numpy as np
 import polars as pl
 
-from scanner.activity.calibration import EXPIRING_EDGES, MONTH_EDGES, TIER_EDGES, WEEK_EDGES, tier_of
 from scanner.activity.looks import SURPRISES
+from scanner.activity.tiers import EXPIRING_EDGES, MONTH_EDGES, TIER_EDGES, WEEK_EDGES
 
 NOMINAL = (1e-2, 1e-3, 1e-4)
 MAIN = "contract.combined_surprise"
@@ -77,6 +77,9 @@ def of_session(frames: Mapping[str, pl.DataFrame], source: str, session: date, v
         if scope != "ladder" and name in frames[scope].columns
     }
     scored = contracts.drop_nulls(["combined_surprise", "volume_expected", "dte"])
+    # Loaded where sessions are counted: who reads the record need not wait for the kernels.
+    from scanner.activity.calibration import tier_of
+
     tiers = tier_of(scored["volume_expected"].to_numpy(), scored["dte"].cast(pl.Int64).to_numpy())
     for tier in np.unique(tiers):
         channels[f"{MAIN} tier {tier}"] = scored["combined_surprise"].filter(pl.Series(tiers == tier))

@@ -76,10 +76,10 @@ def state_place(settings: Settings | Place | None, store: Place | None = None) -
 
     A database is given by its URL, any other state by the folder that it lies in.
     """
-    from scanner import config as configuration
-
     if store is not None:
         return Path(store)
+    from scanner import config as configuration
+
     known = settings if isinstance(settings, configuration.Settings) else configuration.load(as_path(settings))
     return known.store.path if known.state is None else known.state.get_secret_value()
 

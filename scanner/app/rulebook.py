@@ -9,7 +9,8 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scanner.app import configuring, looking, opening, stored
+from scanner.app import configuring, looking, stored
+from scanner.app import sample as sample_market
 from scanner.errors import UsageError
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def check_rules(
     measured: list[Selectivity] = []
     if sample and loaded.rules:
         log.info("measuring on a SIMULATED market in which nothing is planted ...")
-        measured, more = lint.measure(loaded.rules, _sample_frames())
+        measured, more = lint.measure(loaded.rules, sample_market.frames())
         problems += more
     return Checked(loaded, tuple(problems), tuple(measured))
 
@@ -232,22 +233,6 @@ def _chosen(loaded: Loaded, ids: Sequence[str]) -> list[Rule]:
             log.warning("%s is deprecated; this is %s, which took its place", name, now)
         chosen.append(known[now])
     return chosen
-
-
-def _sample_frames() -> dict[str, pl.DataFrame]:
-    """Metric frames of a small simulated market with some weeks of history."""
-    from scanner.history.known_before import KnownBefore
-    from scanner.pipeline import judge
-    from scanner.sources import simulated
-    from scanner.sources.receiving import newest_quotes
-
-    *history, last = simulated.sample_market(7, ("AAPL", "GOOG", "KO", "SPY"), count=22)
-    names = last["underlying"].unique().to_list()
-    with opening.temporary_memory() as memory:
-        assert memory.store is not None
-        opening.remember(memory.store, history)
-        panel = memory.store.history.panel("simulated", names, last["session_date"][0])
-        return dict(judge(last, KnownBefore(panel), newest_quotes(last), [], whole=True).frames)
 
 
 def _frames_of(

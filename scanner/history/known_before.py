@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import TYPE_CHECKING
 
 import polars as pl
 
-from scanner.history.panel import Panel
+if TYPE_CHECKING:
+    from scanner.history.panel import Panel
 
 
 @dataclass(frozen=True, slots=True)

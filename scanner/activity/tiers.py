@@ -1,0 +1,10 @@
+"""The expected volumes between activity tiers, by how long a contract has to go (a month, a week, a day)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+TIER_EDGES = np.array([0.15, 0.5, 2.0, 8.0, 32.0, 128.0, 1024.0])
+MONTH_EDGES = np.array([0.5, 8.0, 128.0, 1024.0])
+WEEK_EDGES = np.array([2.0, 32.0, 256.0, 2048.0])
+EXPIRING_EDGES = np.array([2.0, 64.0])
