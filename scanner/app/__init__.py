@@ -23,6 +23,7 @@ from scanner.app.replaying import replay
 from scanner.app.reporting import report
 from scanner.app.rulebook import check_rules, explain, fields, load_rules, new_rule, prove_rules
 from scanner.app.scanning import scan
+from scanner.app.series import history
 from scanner.app.silencing import acknowledge, mute, silences, unmute
 from scanner.app.simulating import simulate
 from scanner.app.status import status
@@ -46,6 +47,7 @@ __all__ = [
     "exported",
     "fields",
     "held_back",
+    "history",
     "import_chains",
     "load_rules",
     "mute",
