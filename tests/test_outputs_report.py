@@ -9,11 +9,11 @@ from html.parser import HTMLParser
 
 import polars as pl
 import pytest
-from alert_samples import GOOG_235, alert, put_call_alert, scan
+from alert_samples import GOOG_235, NVDA_130, alert, put_call_alert, scan
 
 from scanner.activity.record import MAIN, Level
 from scanner.alerts.confirmation import RuleScore
-from scanner.alerts.model import NotJudged
+from scanner.alerts.model import HeldBack, NotJudged
 from scanner.errors import ScanProblem
 from scanner.outputs import charts
 from scanner.outputs.report import Page, Report, render
@@ -47,6 +47,12 @@ class Reader(HTMLParser):
             self.text += data
 
 
+HELD = alert(
+    underlying="NVDA", contract=NVDA_130, expiry=date(2025, 9, 19), strike=130.0, right="P", premium=850.0,
+    once_in_sessions=0.25, evidence={"volume": 700, "volume_expected": 5.0},
+)  # fmt: skip
+
+
 def contracts() -> pl.DataFrame:
     """Calls of GOOG's expiry: 96 expected of each, 48,210 traded at 235 and 10 elsewhere."""
     strikes = [225.0, 230.0, 235.0, 240.0]
@@ -73,6 +79,7 @@ def result(*alerts, **changes) -> ScanResult:
         ),
         "errors": (ScanProblem("XYZ", "source", "rate_limited", "too many requests"),),
         "held_back": {"alert budget": 3},
+        "held_back_items": (HeldBack(HELD, "NVDA", "alert budget"),),
         "notes": ("calibration drifts: stated as rare as 0.01 came 3.1 times as often",),
     }
     return ScanResult(**(values | changes))
@@ -84,7 +91,13 @@ def page_of(*alerts, **changes) -> str:
     return render(Report("Unusual options activity", [Page(result(*alerts, **changes), contracts())], [level], [score]))
 
 
-TOLD = {"once_in_sessions": 95.0, "premium": 31_200_000.0, "may_be": ("2 cents each", "expires tomorrow")}
+WEEK = {"spot_change": -0.008, "spot_change_5": 0.09, "iv30": 0.278, "iv30_change": 0.007}
+TOLD = {
+    "once_in_sessions": 95.0,
+    "premium": 31_200_000.0,
+    "may_be": ("2 cents each", "expires tomorrow"),
+    "context": WEEK,
+}
 
 
 def test_the_page_tells_what_was_flagged_how_rare_it_is_and_what_became_of_earlier_alerts():
@@ -93,7 +106,10 @@ def test_the_page_tells_what_was_flagged_how_rare_it_is_and_what_became_of_earli
         "GOOG 235 call, 12 Sep",
         "48,210 traded usual 900 (54x) beside",
         "1 in 16 million",
-        "about once in 95 sessions on this watchlist, $31 M",
+        "48,210 traded, usual 900 (54x), $31 M About once in 95 sessions on this list",
+        "GOOG -0.8 %, week +9.0 %; volatility hardly lifted (27.8 %, +0.7)",
+        "NVDA 130 put, 19 Sep 700 / 5.0 = 140x $850 4 a session alert budget",
+        "Gamma per 1 %",
         "Might be nothing: 2 cents each; expires tomorrow",
         "building history: 3 of 126 sessions",
         "XYZ: too many requests",
@@ -133,7 +149,21 @@ def test_nothing_becomes_an_attribute_or_a_part_of_a_chart_either():
     read = Reader(render(Report(HOSTILE, pages, [level], [RuleScore(HOSTILE, 8, 3, 2, 1, 2, 0.6, 0.25)])))
     assert "svg" in {tag for tag, _ in read.tags}
     assert {tag for tag, _ in read.tags} & {"script", "img", "iframe", "link", "object"} == set()
-    known = {"id", "class", "title", "style", "role", "viewbox", "aria-label", "lang", "charset", "name", "content"}
+    known = {
+        "id",
+        "class",
+        "title",
+        "style",
+        "role",
+        "viewbox",
+        "aria-label",
+        "lang",
+        "charset",
+        "name",
+        "content",
+        "scope",
+        "tabindex",
+    }
     assert {name for _, attributes in read.tags for name in attributes} <= known | {
         "http-equiv", "x", "y", "x1", "x2", "y1", "y2", "width", "height", "text-anchor",
     }  # fmt: skip

@@ -75,8 +75,20 @@ def report(
         raise StoreError(
             f"no scan from {first} to {last} is stored; `scanner scan` makes one, `scanner alerts` lists all"
         )
+    _require_names(made.pages, names if symbols else ())
     pages = [replace(page, result=page.result.narrowed(least, limit)) for page in made.pages]
     return SessionsReport(replace(made, pages=pages), first, last)
+
+
+def _require_names(pages: Sequence[Page], asked: Sequence[str]) -> None:
+    """Raise UsageError for a name that was asked for and is in no session of the report, where those can be told."""
+    from scanner.market.symbology import plain_ticker
+
+    frames = [page.result.underlyings for page in pages if page.result.underlyings is not None]
+    there = {plain_ticker(name) for frame in frames for name in frame["underlying"]}
+    missing = [name for name in asked if plain_ticker(name) not in there]
+    if frames and missing:
+        raise UsageError(f"{', '.join(missing)}: not in these sessions; there are {', '.join(sorted(there)) or 'none'}")
 
 
 def _week(day: date) -> tuple[date, date]:
@@ -128,6 +140,7 @@ def _scans(ledger: Ledger, limit: int) -> list[ScanMeta]:
 
 
 def _stored(ledger: Ledger, scan: ScanMeta, symbols: Sequence[str]) -> ScanResult:
+    from scanner.alerts.model import Alert, HeldBack
     from scanner.market.symbology import plain_ticker
     from scanner.outputs.result import ScanResult
 
@@ -146,6 +159,11 @@ def _stored(ledger: Ledger, scan: ScanMeta, symbols: Sequence[str]) -> ScanResul
         not_judged=tuple(item for item in ledger.not_judged(scan.id) if wanted(item.underlying)),
         errors=tuple(ScanProblem(**problem) for problem in run["errors"]),
         held_back=run["held_back"],
+        held_back_items=tuple(
+            HeldBack(Alert.from_dict(row["document"]), row["identity"], row["reason"])
+            for row in ledger.held_back(scan.id)
+            if row["document"] and wanted(row["underlying"])
+        ),
         notes=tuple(run.get("notes", ())),
     )
 

@@ -17,9 +17,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from scanner import wording
 from scanner.activity.record import MAIN, Level, tier_words
 from scanner.alerts.confirmation import RuleScore
-from scanner.alerts.model import Alert, NotJudged, plain
+from scanner.alerts.model import Alert, HeldBack, NotJudged, plain
 from scanner.alerts.stories import NARROW
 from scanner.outputs import calibration, charts, numbers, sentence, terminal
+from scanner.outputs.held_back import strongest_first
 from scanner.outputs.result import ScanResult
 from scanner.outputs.text import printable
 from scanner.severity import Severity
@@ -31,6 +32,13 @@ UNDERLYINGS = (
     ("put_call_volume_prev", "Put/call before"), ("iv30", "IV30"), ("iv30_change", "IV30 change"),
     ("iv_rank_252", "IV rank"), ("expected_move_pct", "Expected move"), ("next_earnings", "Earnings"),
 )  # fmt: skip
+# Where open interest sits, if dealers are long calls and short puts.
+POSITIONING = (
+    ("underlying", "Name"), ("gex", "Gamma per 1 %"), ("gamma_flip", "Changes sign at"), ("call_wall", "Call wall"),
+    ("put_wall", "Put wall"), ("max_pain", "Max pain"), ("gamma_expiring_share_next", "Gamma gone at the next expiry"),
+    ("notional_expiring", "Notional, next monthly"), ("zero_dte_share", "Expires today"),
+)  # fmt: skip
+_HELD_BACK = 20
 # What a card's headline already says.
 _TOLD = frozenset({"volume", "volume_expected", "volume_multiple", "uncalibrated"})
 _REASONS = 12
@@ -60,8 +68,8 @@ def render(report: Report) -> str:
         title=printable(report.title),
         simulated=any(page.result.scan.simulated for page in report.pages),
         pages=[_page(page) for page in report.pages],
-        levels=[_level(level) for level in report.levels if level.channel.startswith(MAIN)],
-        others=[_level(level) for level in report.levels if not level.channel.startswith(MAIN)],
+        levels=[_level(level) for level in report.levels if level.channel == MAIN],
+        others=[_level(level) for level in report.levels if level.channel != MAIN],
         scores=[_score(score) for score in report.scores],
     )
 
@@ -94,11 +102,11 @@ def _page(page: Page) -> dict[str, Any]:
         ],
         "alerts": list(_cards(result.alerts, page.contracts)),
         "held_back": [(printable(reason), count) for reason, count in sorted(result.held_back.items())],
+        "held_back_items": [_held_back(item) for item in strongest_first(result.held_back_items)[:_HELD_BACK]],
         "not_judged": list(_not_judged(result.not_judged)),
         "errors": [printable(f"{problem.symbol or problem.stage}: {problem.message}") for problem in result.errors],
         "notes": [printable(note) for note in result.notes],
-        "headings": [heading for _, heading in UNDERLYINGS],
-        "underlyings": [] if result.underlyings is None else _underlyings(result.underlyings),
+        "tables": [] if result.underlyings is None else list(_tables(result.underlyings)),
     }
 
 
@@ -129,14 +137,14 @@ def _surprises(evidence: Mapping[str, Any]) -> Iterator[float]:
 
 
 def _card(alert: Alert, contracts: pl.DataFrame | None) -> dict[str, Any]:
-    evidence, surprise = alert.evidence, _surprise(alert)
+    evidence, surprise, said = alert.evidence, _surprise(alert), sentence.of(alert)
     drivers = alert.drivers if alert.contract is None else (alert.contract, *alert.drivers)
     return {
         "id": alert.alert_id,
         "severity": alert.severity.value,
         "stars": alert.stars,
         "score": None if alert.score is None else f"{alert.score:.0f}",
-        "subject": sentence.about(alert),
+        "subject": said.about,
         "title": printable(alert.title),
         "rule": printable(alert.rule_id),
         "message": printable(alert.message),
@@ -144,15 +152,16 @@ def _card(alert: Alert, contracts: pl.DataFrame | None) -> dict[str, Any]:
         "confirmation": alert.confirmation.value,
         "facts": list(_facts(evidence)) if alert.scope in NARROW else [],
         "rare": None if surprise is None else wording.chance(surprise),
-        "once": None if alert.once_in_sessions is None else wording.once(alert.once_in_sessions),
-        "money": None if alert.premium is None else wording.money(alert.premium),
+        "measure": ", ".join(said.measure),
+        "rarity": "; ".join(said.rarity),
+        "beside": "; ".join(said.beside),
         "drivers": [sentence.contract(name, alert.session_date) for name in drivers] if len(drivers) > 1 else [],
-        "may_be": printable("; ".join(alert.may_be)),
+        "doubts": "; ".join(said.doubts),
         "rests_on": terminal.rests_on(alert),
         "seen": f"{terminal.new_york(alert.first_seen)} to {terminal.new_york(alert.last_seen)}",
         "oi_asof": alert.oi_asof,
         "evidence": [
-            (printable(name), printable(numbers.with_unit(alert.scope, name, value)))
+            (printable(numbers.title(alert.scope, name)), printable(numbers.with_unit(alert.scope, name, value)))
             for name, value in evidence.items()
             if name not in _TOLD
         ],
@@ -185,13 +194,26 @@ def _not_judged(items: Sequence[NotJudged]) -> Iterator[dict[str, Any]]:
         }
 
 
-def _underlyings(frame: pl.DataFrame) -> list[list[str]]:
-    there = [name for name, _ in UNDERLYINGS if name in frame.columns]
-    rows = [{name: plain(value) for name, value in row.items()} for row in frame.select(there).iter_rows(named=True)]
+def _tables(frame: pl.DataFrame) -> Iterator[dict[str, Any]]:
+    """The names, and where their open interest sits."""
+    for title, columns in (("Names", UNDERLYINGS), ("Positioning", POSITIONING)):
+        yield {"title": title, "headings": [heading for _, heading in columns], "rows": _underlyings(frame, columns)}
+
+
+def _underlyings(frame: pl.DataFrame, columns: Sequence[tuple[str, str]]) -> list[list[str]]:
+    """A row a name, the busiest first."""
+    rows = [{name: plain(value) for name, value in row.items()} for row in frame.iter_rows(named=True)]
     rows.sort(key=lambda row: -((row.get("call_volume") or 0) + (row.get("put_volume") or 0)))
-    return [
-        [printable(numbers.with_unit("underlying", name, row.get(name))) for name, _ in UNDERLYINGS] for row in rows
-    ]
+    return [[printable(numbers.with_unit("underlying", name, row.get(name))) for name, _ in columns] for row in rows]
+
+
+def _held_back(item: HeldBack) -> list[str]:
+    """About what, how far off, money, how seldom, and why it is no alert."""
+    alert, said = item.alert, sentence.of(item.alert)
+    measure = said.short[0] if sentence.traded(alert) is not None else ", ".join(said.measure)
+    money = "-" if alert.premium is None else wording.money(alert.premium)
+    once = "-" if alert.once_in_sessions is None else wording.often(alert.once_in_sessions)
+    return [said.about, measure, money, once, printable(item.reason)]
 
 
 def _level(level: Level) -> dict[str, Any]:
