@@ -41,6 +41,20 @@ def test_a_chain_in_which_nothing_is_known_is_empty() -> None:
     assert judge(built_chain(DAYS[0], columns=nothing)) == {("empty", "all")}
 
 
+def test_a_chain_that_lists_a_whole_expiry_of_the_past_is_labelled_late_and_a_stray_contract_shows_nothing() -> None:
+    late = built_chain(DAYS[5], expiries=(DAYS[4], date(2026, 9, 18)))
+    verdicts = quality.judge(late, Panel.empty(calendar=calendar), None, late["quote_time"][0])
+    assert verdicts.select("check", "switches_off", "reason").rows() == [
+        (
+            "expired",
+            "all",
+            "ABC: labelled 2026-08-10, but 10 contracts in it had expired before: the label is late",
+        )
+    ]
+    stray = late.filter((pl.col("expiry") > DAYS[5]) | (pl.col("strike") < 100))
+    assert judge(stray) == set()
+
+
 @pytest.mark.parametrize(
     ("label", "check"), [(date(2026, 7, 3), "holiday"), (date(2026, 5, 25), "holiday"), (date(2026, 8, 8), "weekend")]
 )

@@ -462,6 +462,13 @@ def test_a_whole_expiry_of_the_day_before_is_kept_because_the_label_may_be_late(
     assert only(canonical(tmp_path, *rows)).height == 10
 
 
+def test_an_expiry_of_the_day_before_in_which_nothing_traded_was_left_behind(tmp_path: Path) -> None:
+    rows = [f"2026-08-20,ACME,2026-08-19,{strike},C,1,1.1,0,100" for strike in range(90, 100)]
+    recorded = canonical(tmp_path, *rows, "2026-08-20,ACME,2026-08-28,95,C,1,1.1,10,100")
+    assert only(recorded)["expiry"].to_list() == [date(2026, 8, 28)]
+    assert ["expired before the session 2026-08-20" in reason for _, reason in reasons(recorded)] == [True]
+
+
 # Absurd values
 
 

@@ -20,6 +20,8 @@ COLUMNS: tuple[Field, ...] = tuple(field for field in fields.of("contract").valu
 SCHEMA = pl.Schema({column.name: column.column_dtype for column in COLUMNS})
 RIGHT, INSTANT = SCHEMA["right"], SCHEMA["quote_time"]
 SORT_KEY = ("root", "expiry", "strike", "right")
+# So many contracts of one expiry are no stray rows.
+WHOLE_EXPIRY = 10
 _TOLD_BY_ROOT = ("multiplier", "exercise_style", "settlement", "nonstandard")
 
 

@@ -67,6 +67,7 @@ def _own() -> list[pl.Expr]:
         "quote_time": pl.col("quote_time").max(),
         "oi_asof": pl.col("oi_asof").max(),
         "known": known.sum(),
+        "expired": (pl.col("expiry") < pl.col("session_date")).sum(),
         "volume": pl.col("raw_volume").sum(),
         "newest_trade": pl.col("day").filter(dated).max(),
         "later_share": (pl.col("day") > pl.col("session_date")).filter(dated).mean(),

@@ -16,6 +16,7 @@ import polars as pl
 
 from scanner import fields
 from scanner.history.panel import Panel
+from scanner.market import chain as chain_module
 from scanner.market import products
 from scanner.market.calendar import NEW_YORK, Calendar
 from scanner.quality import counts
@@ -194,6 +195,17 @@ def _mislabelled(seen: Evidence, _: datetime) -> Found | None:
     return ("all",), f"labelled {seen['session_date']} but traded on {seen['newest_trade']}", f"{seen['newest_trade']}"
 
 
+def _expired(seen: Evidence, _: datetime) -> Found | None:
+    count, session = seen["expired"], seen["session_date"]
+    if count < chain_module.WHOLE_EXPIRY:
+        return None
+    return (
+        ("all",),
+        f"labelled {session}, but {count} contracts in it had expired before: the label is late",
+        f"{count}",
+    )
+
+
 def _is_repeat(seen: Evidence) -> bool:
     return (seen.get("like_share") or 0) >= REPEATED_SHARE and seen["like_traded"] >= REPEATED_LEAST
 
@@ -342,6 +354,7 @@ _CHECKS: dict[str, Check] = {
     "incomplete": _incomplete,
     "before_open": _before_open,
     "stale": _stale,
+    "expired": _expired,
     "no_trades": _no_trades,
     "volume_fell": _volume_fell,
     "zero_quotes": _zero_quotes,

@@ -10,6 +10,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
+from scanner.market import chain
 from scanner.market.calendar import Calendar
 from scanner.sources.formats.base import Findings
 
@@ -20,7 +21,6 @@ OLDEST_DAYS = 366
 # No option is worth more than the dearer of its underlying and its strike; even the offers that nobody is meant to take
 # stay within a few times that.
 TIMES_ITS_WORTH = 10.0
-_WHOLE_EXPIRY = 10
 # Within one chain the underlying does not double.
 TIMES_THE_USUAL_SPOT = 2.0
 PRICES = ("bid", "ask", "last")
@@ -45,10 +45,12 @@ def possible(rows: pl.DataFrame, session: date, calendar: Calendar, findings: Fi
 def _alive(rows: pl.DataFrame, session: date, calendar: Calendar, findings: Findings) -> pl.DataFrame:
     """Only contracts that could trade in a session: not expired before it, and not longer to go than any is listed.
 
-    A whole expiry that ended with the session before is kept: it shows that the label is a session late, which the
-    quality gate judges.
+    A whole expiry that ended with the session before, and traded, is kept: it shows that the label is a session late,
+    which the quality gate judges. One in which nothing traded was left behind.
     """
-    late = (pl.col("expiry") == calendar.previous_session(session)) & (pl.len().over("expiry") >= _WHOLE_EXPIRY)
+    traded = (pl.col("volume") > 0).any() if "volume" in rows.columns else pl.lit(value=False)
+    whole = ((pl.len() >= chain.WHOLE_EXPIRY) & traded).over("expiry")
+    late = (pl.col("expiry") == calendar.previous_session(session)) & whole
     last = date(session.year + LONGEST_YEARS + 1, 12, 31)
     for gone, what in (
         ((pl.col("expiry") < session) & ~late, f"expired before the session {session}"),
