@@ -64,13 +64,15 @@ def confirm(
     *,
     calendar: Calendar,
     routes: Sequence[Route] = (),
+    only: frozenset[tuple[str, date]] | None = None,
 ) -> ConfirmationReport:
     """Decide every flagged session that can be decided now, and store it with its alert.
 
     ``open_interest`` holds any number of published figures: underlying, contract, simulated, oi_asof (Date, null where
     the vendor gives no hint), open_interest; chain frames serve as they are. Sessions whose underlying is not in it
-    stay pending, and the figures of a simulated market decide nothing but simulated alerts. Raises StoreError where the
-    state cannot be read or written.
+    stay pending, as do all but those of the names and sessions in ``only``; the figures of a simulated market decide
+    nothing but simulated alerts. What is decided is owed to the ``routes``. Raises StoreError where the state cannot be
+    read or written.
     """
     markets = {flag: Published(open_interest.filter(pl.col("simulated") == flag)) for flag in (False, True)}
     today = calendar.session_of(now)
@@ -78,6 +80,8 @@ def confirm(
     waiting = 0
     with state.write() as ledger:
         for alert_id, group in _by_alert_session(ledger.flagged(outcome=Confirmation.pending)):
+            if only is not None and (group[0].underlying, group[0].session_date) not in only:
+                continue
             outcome, opened = judge(group, markets[group[0].simulated], today, calendar)
             if outcome is Confirmation.pending:
                 waiting += 1

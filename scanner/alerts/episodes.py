@@ -33,6 +33,7 @@ class EventKind(StrEnum):
     confirmed = "confirmed"
     faded = "faded"
     unconfirmable = "unconfirmable"
+    gone = "gone"
 
 
 @dataclass(frozen=True, slots=True)

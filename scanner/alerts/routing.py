@@ -19,7 +19,7 @@ from scanner.market.calendar import NEW_YORK, Calendar, at_new_york
 from scanner.severity import Severity
 
 TOLD = frozenset({EventKind.new, EventKind.escalated})
-VERDICTS = frozenset({EventKind.confirmed, EventKind.faded})
+VERDICTS = frozenset({EventKind.confirmed, EventKind.faded, EventKind.gone})
 # After the close the scan of it takes its time; in the morning the open interest has to be there.
 _AFTER_CLOSE = timedelta(minutes=30)
 _IN_THE_MORNING = timedelta(minutes=45)

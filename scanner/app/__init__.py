@@ -13,6 +13,7 @@ first call. Errors are those of :mod:`scanner.errors`, and name an argument as t
 ``docs/notebook.md`` goes through a session.
 """
 
+from scanner.app.backtesting import backtest
 from scanner.app.configuring import settings
 from scanner.app.confirming import confirm
 from scanner.app.discounting import curve
@@ -38,6 +39,7 @@ __all__ = [
     "acknowledge",
     "alert",
     "alerts",
+    "backtest",
     "chain",
     "check_rules",
     "confirm",

@@ -10,6 +10,7 @@ from scanner.app import clock, configuring, opening
 from scanner.errors import ScanProblem
 
 if TYPE_CHECKING:
+    from scanner.alerts.confirmation import ConfirmationReport
     from scanner.app.configuring import Place
     from scanner.config import Settings
     from scanner.sources.base import Source
@@ -47,6 +48,7 @@ def confirm_once(settings: Settings, sources: Sequence[Source], symbols: tuple[s
     """:func:`confirm` with sources that are open; with nothing to fetch where nothing waits, a job may run all day."""
     from scanner.alerts import confirmation, matching
     from scanner.alerts.model import Confirmation
+    from scanner.app import following
     from scanner.market.symbology import plain_ticker
     from scanner.sources.receiving import Request, receive
     from scanner.store.recall import brought_up_to_date
@@ -55,15 +57,17 @@ def confirm_once(settings: Settings, sources: Sequence[Source], symbols: tuple[s
     with opening.open_memory(settings) as memory:
         assert memory.state is not None
         assert memory.store is not None
+        calendar = settings.exchange_calendar
+        settled = following.settle(memory.store, memory.state, now, settings.routes)
+        sentences = [line for report in settled for line in _sentences(report)]
         with memory.state.read() as ledger:
             waiting = {plain_ticker(item.underlying or "") for item in ledger.flagged(outcome=Confirmation.pending)}
         wanted = tuple(symbol for symbol in symbols if plain_ticker(symbol) in waiting)
         if not wanted:
-            return Confirmed(("nothing waits for its open interest",))
+            return Confirmed((*sentences, "nothing waits for its open interest"))
         received = receive(sources, Request(wanted, None, now, "confirm"))
         if received.chain is None:
-            return Confirmed((), tuple(received.problems))
-        calendar = settings.exchange_calendar
+            return Confirmed(tuple(sentences), tuple(received.problems))
         source, session = received.chain["source"][0], calendar.session_of(now)
         behind = brought_up_to_date(memory.store, session)
         panel = memory.store.history.panel(source, received.chain["underlying"].unique(), session)
@@ -71,7 +75,9 @@ def confirm_once(settings: Settings, sources: Sequence[Source], symbols: tuple[s
         report = confirmation.confirm(
             memory.state, received.chain, now, matched, calendar=calendar, routes=settings.routes
         )
-    sentences = [
-        f"{event.alert.alert_id[:10]} {event.alert.title}: {event.alert.confirmation}" for event in report.events
-    ]
+    sentences += _sentences(report)
     return Confirmed((*sentences, f"{report.waiting} flagged sessions still wait"), (*received.problems, *behind))
+
+
+def _sentences(report: ConfirmationReport) -> list[str]:
+    return [f"{event.alert.alert_id[:10]} {event.alert.title}: {event.alert.confirmation}" for event in report.events]

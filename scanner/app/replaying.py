@@ -78,10 +78,10 @@ def _judged(
             judged += 1
             yield result
     if not judged:
-        raise StoreError(_nothing_to_judge(kept, begin, end, names))
+        raise StoreError(nothing_to_judge(kept, begin, end, names))
 
 
-def _nothing_to_judge(store: Store, begin: date, end: date, names: tuple[str, ...] | None) -> str:
+def nothing_to_judge(store: Store, begin: date, end: date, names: tuple[str, ...] | None) -> str:
     """Say that there is no chain to judge, and whether there once was."""
     sessions = {day for source in store.summaries.sources() for day in store.summaries.sessions(source)}
     pruned = sum(begin <= day <= end for day in sessions)

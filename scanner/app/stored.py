@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from scanner.activity.record import Level
     from scanner.alerts.confirmation import RuleScore
     from scanner.alerts.model import Alert
+    from scanner.alerts.scoreboard import Line
     from scanner.app.configuring import Place
     from scanner.config import Settings
     from scanner.outputs.held_back import HeldBackList
@@ -91,29 +92,48 @@ def alerts(
 def alert(alert_id: str, *, settings: Settings | Place | None = None, store: Place | None = None) -> Story:
     """One alert by its id or the beginning of it: with its updates, the contracts behind it and what became of them.
 
-    Raises UsageError where no single alert begins so, StoreError where nothing is stored.
+    What the store's sessions tell of it by now is looked up first. Raises UsageError where no single alert begins so,
+    StoreError where nothing is stored.
     """
     from scanner.activity.record import levels
+    from scanner.app import following
     from scanner.outputs.stored import Story
 
+    with _ledger(settings, store) as ledger:
+        known = ledger.alert(alert_id)
+    if known is not None:
+        following.refresh(settings, store, frozenset({known.alert_id}))
     with _ledger(settings, store) as ledger:
         found = ledger.alert(alert_id)
         if found is None:
             raise UsageError(f"no single alert begins with {alert_id!r}; `scanner alerts` lists them with their ids")
         record = levels(ledger.calibration(found.source), before=found.session_date)
         updates, flagged = ledger.updates(found.alert_id), ledger.flagged(alert_id=found.alert_id)
-        return Story(found, tuple(updates), tuple(flagged), tuple(record))
+        rows = ledger.followed(found.alert_id)
+        return Story(found, tuple(updates), tuple(flagged), tuple(record), tuple(rows))
 
 
-def scoreboard(*, settings: Settings | Place | None = None, store: Place | None = None) -> list[RuleScore]:
-    """How each rule's alerts have done by the next morning's open interest, beside matched random contracts.
+@dataclass(frozen=True, slots=True)
+class Scoreboard:
+    """How alerts have done: ``rules`` by the next morning's open interest, ``outcomes`` after 1, 3 and 5 sessions."""
 
-    Shares are decimals, None where nothing was decided. Raises StoreError where nothing is stored.
+    rules: list[RuleScore]
+    outcomes: list[Line]
+
+
+def scoreboard(*, settings: Settings | Place | None = None, store: Place | None = None) -> Scoreboard:
+    """How all alerts have done, none left out, beside contracts that were like them.
+
+    What the store's sessions tell of them by now is looked up first. Shares and moves are decimals, None where nothing
+    was decided or too little to tell. Raises StoreError where nothing is stored.
     """
     from scanner.alerts import confirmation
+    from scanner.alerts.scoreboard import board
+    from scanner.app import following
 
+    following.refresh(settings, store)
     with _ledger(settings, store) as ledger:
-        return confirmation.scoreboard(ledger.flagged())
+        return Scoreboard(confirmation.scoreboard(ledger.flagged()), board(ledger.told(), ledger.outcomes()))
 
 
 def watchlist(

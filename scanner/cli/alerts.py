@@ -75,18 +75,27 @@ def scoreboard(
     store: options.StoreFolder = None,
     format: options.Format = options.OutputFormat.table,
     output: options.Output = None,
+    outcomes: Annotated[
+        bool, typer.Option("--outcomes", help="As CSV: what became of them after 1, 3 and 5 sessions, not the rules.")
+    ] = False,
     no_color: options.NoColor = False,
 ) -> None:
-    """How each rule's alerts have done by the next morning's open interest, beside matched random contracts."""
+    """How all alerts have done, none left out: what opened, what was held, what it came to, beside others like them."""
     from scanner import app as application
-    from scanner.outputs import files, stored, terminal
+    from scanner.outputs import files, following, stored, terminal
 
-    scores = application.scoreboard(settings=config, store=store)
+    board = application.scoreboard(settings=config, store=store)
+    if format is options.OutputFormat.csv and outcomes:
+        files.hand_out(following.board_csv(board.outcomes), output)
+        return
     if format is not options.OutputFormat.table:
-        files.hand_out(stored.scoreboard_text(scores, format.value), output)
+        files.hand_out(stored.scoreboard_text(board.rules, board.outcomes, format.value), output)
         return
     with terminal.printing(output, no_color=no_color) as console:
-        stored.print_scoreboard(scores, console)
+        stored.print_scoreboard(board.rules, console)
+        if board.outcomes:
+            console.print()
+            following.print_board(board.outcomes, console)
 
 
 _Until = Annotated[

@@ -10,6 +10,7 @@ import typer
 from scanner import __version__
 from scanner.cli import (
     alerts,
+    backtest,
     chain,
     curve,
     demo,
@@ -56,6 +57,7 @@ def _root(
 app.command("demo", short_help="Try everything on a SIMULATED market.")(demo.command)
 app.command("scan", short_help="Scan once, now, and print what is unusual.")(scan.command)
 app.command("run", short_help="Scan in the background by the configured schedule.")(run.command)
+app.command("backtest", short_help="Replay sessions, and say what became of every alert.")(backtest.command)
 app.command("status", short_help="Say what a running schedule does.")(status.command)
 app.command("chain", short_help="Show one chain: quotes, volatility, greeks, volume, surprise.")(chain.command)
 app.command("doctor", short_help="Check everything a scan works with; say what to do.")(doctor.command)

@@ -11,7 +11,11 @@ from scanner.outputs.text import printable
 
 _LISTED = 12
 _SHORT_ID = 8
-_VERDICTS = {"confirmed": "OPENED", "faded": "NOT opened"}
+_VERDICTS = {
+    "confirmed": "OPENED by the morning's open interest",
+    "faded": "NOT opened by the morning's open interest",
+    "gone": "GONE, less than a quarter is still open",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,7 @@ def _label(alert: Alert) -> str:
 def _verdict(event: str) -> str:
     """What happened, where that is not simply an alert that is new."""
     if event in _VERDICTS:
-        return f"{_VERDICTS[event]} by the morning's open interest: "
+        return f"{_VERDICTS[event]}: "
     return "STRONGER: " if event == "escalated" else ""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -13,9 +14,11 @@ from rich.text import Text
 from scanner.activity.record import Level
 from scanner.alerts.confirmation import RuleScore
 from scanner.alerts.flagged import Flagged
+from scanner.alerts.follow import Followed
 from scanner.alerts.model import Alert, plain
+from scanner.alerts.scoreboard import Line
 from scanner.alerts.silence import Silence
-from scanner.outputs import alert_lines, calibration, numbers, sentence, terminal
+from scanner.outputs import alert_lines, calibration, following, numbers, sentence, terminal
 from scanner.outputs.delimited import csv_document
 from scanner.outputs.document import SCHEMA, to_json
 from scanner.outputs.text import printable
@@ -28,13 +31,20 @@ if TYPE_CHECKING:
 class Story:
     """One alert, every update it had (oldest first), the contracts behind it by session, and the calibration record.
 
-    ``record`` is that of the sessions before the alert's.
+    ``record`` is that of the sessions before the alert's, ``rows`` the contracts at every close since.
     """
 
     alert: Alert
     updates: tuple[Update, ...]
     flagged: tuple[Flagged, ...]
     record: tuple[Level, ...] = ()
+    rows: tuple[Followed, ...] = ()
+
+    @property
+    def first(self) -> list[Flagged]:
+        """The contracts of the session that was flagged first."""
+        session = min((item.session_date for item in self.flagged), default=None)
+        return [item for item in self.flagged if item.session_date == session]
 
     @property
     def own_record(self) -> list[Level]:
@@ -70,6 +80,7 @@ def story_text(story: Story) -> str:
                 "history": [_step(update) for update in story.updates],
                 "confirmations": [_confirmation(item) for item in story.flagged],
                 "calibration": [plain(asdict(level)) for level in story.own_record],
+                "follow": following.mornings_document(following.mornings(story.first, story.rows)),
             }
         )
         + "\n"
@@ -124,14 +135,18 @@ def print_story(story: Story, to: Console) -> None:
     if story.flagged:
         to.print()
         to.print(_confirmations(story.flagged))
+    if story.rows:
+        to.print()
+        following.print_mornings(following.mornings(story.first, story.rows), story.first, to)
 
 
-def scoreboard_text(scores: Sequence[RuleScore], form: str) -> str:
-    """The scoreboard of rules as ``json`` or ``csv``; shares are fractions, empty where nothing has been decided."""
+def scoreboard_text(scores: Sequence[RuleScore], outcomes: Sequence[Line], form: str) -> str:
+    """The scoreboard as ``json`` - rules and outcomes - or, of rules alone, ``csv``; shares are fractions, or empty."""
     if form == "csv":
         names = list(RuleScore.__dataclass_fields__)
         return csv_document(names, ([getattr(score, name) for name in names] for score in scores))
-    return to_json({"schema": SCHEMA, "scoreboard": [plain(asdict(score)) for score in scores]}) + "\n"
+    rules = [plain(asdict(score)) for score in scores]
+    return to_json({"schema": SCHEMA, "scoreboard": rules, **following.board_document(outcomes)}) + "\n"
 
 
 def print_scoreboard(scores: Sequence[RuleScore], to: Console) -> None:
@@ -205,3 +220,17 @@ def silence_words(wish: Silence) -> str:
     until = "for good" if wish.until is None else f"until {terminal.new_york(wish.until)}"
     verb = "acknowledged" if wish.kind == "ack" else "muted"
     return printable(f"{verb}: {wish.subject.value} {wish.value}, {until}")
+
+
+def backtest_text(
+    sessions: Sequence[date], alerts: Sequence[Alert], scores: Sequence[RuleScore], outcomes: Sequence[Line]
+) -> str:
+    """A backtest as JSON: schema, sessions, alerts, scoreboard, outcomes."""
+    document = {
+        "schema": SCHEMA,
+        "sessions": [plain(session) for session in sessions],
+        "alerts": [alert.as_dict() for alert in alerts],
+        "scoreboard": [plain(asdict(score)) for score in scores],
+        **following.board_document(outcomes),
+    }
+    return to_json(document) + "\n"

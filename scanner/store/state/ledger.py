@@ -15,6 +15,7 @@ from scanner.alerts.identity import Key
 from scanner.alerts.model import Alert, Confirmation, HeldBack, NotJudged, ScanMeta, Status, iso
 from scanner.errors import ScanProblem
 from scanner.severity import Severity
+from scanner.store.state.following import Following
 from scanner.store.state.outbox import Outbox
 from scanner.store.state.records import Records, values_of
 from scanner.store.state.tables import (
@@ -39,7 +40,7 @@ class Update:
     alert: Alert
 
 
-class Ledger(Records, Outbox):
+class Ledger(Records, Outbox, Following):
     """Reads and writes of one transaction; made by ``State.read`` and ``State.write``."""
 
     # -- episodes -------------------------------------------------------------------------------------------------

@@ -1,0 +1,77 @@
+"""What became of flagged contracts, kept with their alerts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+
+from sqlalchemy import delete, func, insert, select
+from sqlalchemy.orm import Session
+
+from scanner.alerts.follow import Followed, Outcome
+from scanner.alerts.scoreboard import Told
+from scanner.store.state.tables import AlertRow, FollowedRow, OutcomeRow
+
+
+class Following:
+    """Reads and writes of one transaction that have to do with what became of alerts."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def save_followed(self, alert_id: str, rows: Iterable[Followed]) -> None:
+        """Put what is known of an alert's contracts in place of what was."""
+        self._session.execute(delete(FollowedRow).where(FollowedRow.alert_id == alert_id))
+        values = [{name: getattr(row, name) for name in row.__dataclass_fields__} for row in rows]
+        if values:
+            self._session.execute(insert(FollowedRow), values)
+
+    def save_outcomes(self, alert_id: str, session: date, outcomes: Iterable[Outcome]) -> None:
+        """Put what became of an alert's flagged session in place of what was known."""
+        gone = delete(OutcomeRow).where(OutcomeRow.alert_id == alert_id, OutcomeRow.session_date == session)
+        self._session.execute(gone)
+        values = [
+            {
+                "alert_id": item.alert_id,
+                "session_date": item.session_date,
+                "horizon": item.horizon,
+                "figures": item.figures,
+                "matched": list(item.matched),
+            }
+            for item in outcomes
+        ]
+        if values:
+            self._session.execute(insert(OutcomeRow), values)
+
+    def followed(self, alert_id: str) -> list[Followed]:
+        """An alert's contracts at each close, oldest session first."""
+        query = select(FollowedRow).where(FollowedRow.alert_id == alert_id)
+        rows = self._session.scalars(query.order_by(FollowedRow.session_date, FollowedRow.contract))
+        names = Followed.__dataclass_fields__
+        return [Followed(**{name: getattr(row, name) for name in names}) for row in rows]
+
+    def last_followed(self) -> dict[str, date]:
+        """Up to which session each alert is followed."""
+        query = select(FollowedRow.alert_id, func.max(FollowedRow.session_date)).group_by(FollowedRow.alert_id)
+        return dict(self._session.execute(query).tuples())
+
+    def outcomes(self) -> list[Outcome]:
+        """What became of every alert, oldest session first."""
+        columns = (
+            OutcomeRow.alert_id,
+            OutcomeRow.session_date,
+            OutcomeRow.horizon,
+            OutcomeRow.figures,
+            OutcomeRow.matched,
+        )
+        rows = self._session.execute(select(*columns).order_by(OutcomeRow.session_date, OutcomeRow.alert_id))
+        return [
+            Outcome(alert_id, day, horizon, figures, tuple(matched))
+            for alert_id, day, horizon, figures, matched in rows
+        ]
+
+    def told(self) -> list[Told]:
+        """Every alert there is, as the scoreboard counts them."""
+        stars = AlertRow.document["stars"].as_integer()
+        rows = self._session.execute(select(AlertRow.alert_id, AlertRow.rule_id, stars, AlertRow.underlying))
+        return [Told(*row) for row in rows]
