@@ -252,6 +252,8 @@ class StoreSettings(_Section):
 
     path: UsablePath = Path("~/.local/share/scanner")
     keep_snapshots: Duration = timedelta(days=400)
+    keep_alerts: Duration = timedelta(days=1_100)
+    keep_records: Duration = timedelta(days=90)
 
 
 class Job(_Section):

@@ -94,7 +94,22 @@ class Worker:
         )
         self._show(job, result)
         _warn(job, result.errors)
+        if job.at is not None and job.at.startswith("close"):
+            self._prune()
         return result
+
+    def _prune(self) -> None:
+        """Let go of what is older than the configuration keeps it: once a session, after its close."""
+        from scanner.app import storing
+
+        try:
+            pruned = storing.prune_store(settings=self.loaded.settings)
+        except StoreError as error:
+            log.warning("nothing is pruned: %s", error)
+            return
+        rows = sum(pruned.rows.values())
+        if pruned.files or rows:
+            log.info("pruned %d snapshot files and %d rows of the state", len(pruned.files), rows)
 
     def _confirm(self, job: Job, symbols: tuple[str, ...]) -> Confirmed:
         outcome = confirming.confirm_once(self.loaded.settings, self._timed(job), symbols)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scanner.app import clock, configuring, opening
+from scanner.errors import StoreError
 
 if TYPE_CHECKING:
     from scanner.app.configuring import Place
@@ -32,10 +33,11 @@ class Examined:
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """The snapshot files that were deleted, and the age beyond which."""
+    """The snapshot files that were deleted, the age beyond which, and the state's rows that went, by table."""
 
     files: tuple[Path, ...]
     age: timedelta
+    rows: dict[str, int] = field(default_factory=dict)
 
 
 def store_info(*, settings: Settings | Place | None = None, store: Place | None = None) -> Info:
@@ -70,14 +72,29 @@ def prune_store(
 ) -> Pruned:
     """Delete snapshots older than ``keep`` (``400d``; None: the configuration's). The history made from them stays.
 
-    Raises UsageError where ``keep`` is no duration, StoreError where the store cannot be written.
+    Of the state goes what is older than the configuration's ``keep_alerts`` and ``keep_records``. Raises UsageError
+    where ``keep`` is no duration, StoreError where the store cannot be written.
     """
     from scanner.store import maintenance
 
     configured = configuring.settings(settings, store=store)
     age = configured.store.keep_snapshots if keep is None else keep if isinstance(keep, timedelta) else _age(keep)
     gone = maintenance.prune(opening.open_store(configured), age, clock.right_now())
-    return Pruned(tuple(gone), age)
+    return Pruned(tuple(gone), age, prune_state(configured))
+
+
+def prune_state(settings: Settings) -> dict[str, int]:
+    """Remove from the state what is older than the configuration keeps it; returns how many rows of each table.
+
+    Nothing where there is no state yet. Raises StoreError where it cannot be written.
+    """
+    today = clock.right_now().date()
+    try:
+        opening.open_state(settings, read_only=True).close()
+    except StoreError:
+        return {}
+    with opening.open_state(settings) as state, state.write() as ledger:
+        return ledger.prune(today - settings.store.keep_alerts, today - settings.store.keep_records)
 
 
 def _age(keep: str) -> timedelta:
@@ -98,7 +115,7 @@ def mend_state(folder: Path) -> list[str]:
     One that a killed start left unfinished is finished; one that is whole and cannot be used where it lies - the disk
     is full - is left where it is.
     """
-    from scanner.errors import StoreDamagedError, StoreError
+    from scanner.errors import StoreDamagedError
     from scanner.store.state import FILE_NAME, State, is_whole, set_aside
 
     path = folder / FILE_NAME

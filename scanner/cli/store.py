@@ -76,7 +76,7 @@ def prune(
     output: options.Output = None,
     no_color: options.NoColor = False,
 ) -> None:
-    """Delete snapshots older than the configuration keeps them. Their summaries, and so the history, stay."""
+    """Delete snapshots, alerts and records older than the configuration keeps them. The history stays."""
     from scanner.app import prune_store
     from scanner.outputs import holdings, terminal
 
@@ -84,3 +84,5 @@ def prune(
         gone = prune_store(keep, settings=config, store=store)
         deleted = terminal.counted(len(gone.files), "snapshot file")
         console.print(f"Deleted {deleted} older than {holdings.in_words(gone.age)}.")
+        if rows := sum(gone.rows.values()):
+            console.print(f"Deleted {terminal.counted(rows, 'row')} of the state ({gone.rows['alerts']:,} alerts).")

@@ -53,7 +53,7 @@ class Following:
     def last_followed(self) -> dict[str, date]:
         """Up to which session each alert is followed."""
         query = select(FollowedRow.alert_id, func.max(FollowedRow.session_date)).group_by(FollowedRow.alert_id)
-        return dict(self._session.execute(query).tuples())
+        return dict(self._session.execute(query).tuples().all())
 
     def outcomes(self) -> list[Outcome]:
         """What became of every alert, oldest session first."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from sqlalchemy import delete, func, insert, null, or_, select, update
@@ -23,9 +23,12 @@ from scanner.store.state.tables import (
     AlertUpdateRow,
     CalibrationRow,
     FlaggedRow,
+    FollowedRow,
     HeldBackRow,
+    JobRunRow,
     LookRow,
     NotJudgedRow,
+    OutcomeRow,
     RunRow,
     SightingRow,
 )
@@ -319,23 +322,33 @@ class Ledger(Records, Outbox, Following):
 
     # -- retention ------------------------------------------------------------------------------------------------
 
-    def prune(self, before: date) -> dict[str, int]:
-        """Remove closed alerts, runs and what they left out from sessions before a date; returns how many of each."""
-        old_runs = select(RunRow.run_id).where(RunRow.session_date < before)
+    def prune(self, before: date, records_before: date | None = None) -> dict[str, int]:
+        """Remove alerts with all that hangs on them, and runs with what they left out, of sessions before a date.
+
+        ``records_before`` is that of what only serves the scans of its days: what was left out, looks, the schedule's
+        runs, messages that were sent. Returns how many of each.
+        """
+        records = before if records_before is None else max(before, records_before)
+        old_runs = select(RunRow.run_id).where(RunRow.session_date < records)
         old_alerts = select(AlertRow.alert_id).where(AlertRow.session_date < before)
+        moment = datetime(records.year, records.month, records.day, tzinfo=UTC)
         removed: dict[str, int] = {}
         for name, statement in {
             "held_back": delete(HeldBackRow).where(HeldBackRow.run_id.in_(old_runs)),
             "not_judged": delete(NotJudgedRow).where(NotJudgedRow.run_id.in_(old_runs)),
             "runs": delete(RunRow).where(RunRow.session_date < before),
+            "followed": delete(FollowedRow).where(FollowedRow.alert_id.in_(old_alerts)),
+            "outcomes": delete(OutcomeRow).where(OutcomeRow.alert_id.in_(old_alerts)),
             "flagged": delete(FlaggedRow).where(FlaggedRow.alert_id.in_(old_alerts)),
             "alert_updates": delete(AlertUpdateRow).where(AlertUpdateRow.alert_id.in_(old_alerts)),
             "alerts": delete(AlertRow).where(AlertRow.session_date < before),
-            "looks": delete(LookRow).where(LookRow.session_date < before),
+            "looks": delete(LookRow).where(LookRow.session_date < records),
+            "job_runs": delete(JobRunRow).where(JobRunRow.started_at < moment),
             "calibration": delete(CalibrationRow).where(CalibrationRow.session_date < before),
         }.items():
             result = self._session.execute(statement, execution_options={"synchronize_session": False})
             removed[name] = int(getattr(result, "rowcount", 0))
+        removed["outbox"] = self.forget_messages(moment)
         return removed
 
 
