@@ -74,7 +74,7 @@ def test_the_job_waits_for_the_open_interest_of_the_flagged_session_and_then_dec
     assert "nothing waits for its open interest" in confirm_at(run, monkeypatch, 15, 10)
     listed = run("alerts", "--format", "json").out
     assert sorted(item["confirmation"] for item in json.loads(listed)["alerts"]) == ["confirmed", "faded"]
-    assert "confirmed by" in run("alerts").out
+    assert "opened, by open interest" in run("alerts").out
 
 
 def test_the_scoreboard_sets_the_share_beside_that_of_contracts_like_these(run, monkeypatch):
