@@ -8,6 +8,7 @@ the receiver can drop what it has; for all others it is at least once.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import threading
@@ -22,6 +23,7 @@ from scanner.errors import StoreError, UsageError
 if TYPE_CHECKING:
     from scanner.config import Notify, Settings
     from scanner.outputs.messages import Text
+    from scanner.store.state import Ledger
     from scanner.store.state.outbox import Message
 
 log = logging.getLogger(__name__)
@@ -92,36 +94,59 @@ def _deliver_to(settings: Settings, name: str, address: Notify) -> list[Delivere
         if (due is None or due > now) and not dead:
             return []
         with state.write() as ledger:
-            taken = ledger.claim(name, now, me, dead)
+            batches = _batches(ledger.claim(name, now, me, dead))
+            for key, batch in batches:
+                ledger.send_as(key, [message.message_id for message in batch])
         found: list[Delivered] = []
-        for batch in _batches(taken):
-            problem = found[-1].problem if found else None
-            if problem is None:
-                problem = _send(name, address, _said(batch, now), batch[0].message_id)
-                found.append(Delivered(name, problem))
-            ids = [message.message_id for message in batch]
+        while batches:
+            key, batch = batches[0]
+            found.append(Delivered(name, _send(name, address, _said(batch, now), key)))
+            if found[-1].problem is not None:
+                break
+            del batches[0]
             with state.write() as ledger:
-                if problem is None:
-                    ledger.settle(ids, clock.right_now())
-                else:
-                    attempts = max(message.attempts for message in batch)
-                    pause = min(_FIRST_PAUSE * 2 ** min(attempts - 1, 10), _LONGEST_PAUSE)
-                    old = min(message.created_at for message in batch) < now - _GIVEN_UP_AFTER
-                    ledger.put_back(ids, now + pause, problem, give_up=old)
+                ledger.settle([message.message_id for message in batch], clock.right_now())
+        if batches:
+            with state.write() as ledger:
+                for _, batch in batches:
+                    _put_back(ledger, batch, now, found[-1].problem or "")
     return found
 
 
-def _batches(messages: Sequence[Message]) -> list[list[Message]]:
-    """What is sent together: what was to be gathered, and what piled up while an output could not be reached."""
-    gathered = [message for message in messages if message.gathered]
-    single = [message for message in messages if not message.gathered]
+def _put_back(ledger: Ledger, batch: Sequence[Message], now: datetime, problem: str) -> None:
+    """Keep what could not be sent for later, each time for longer; for ever it is not."""
+    attempts = max(message.attempts for message in batch)
+    pause = min(_FIRST_PAUSE * 2 ** min(attempts - 1, 10), _LONGEST_PAUSE)
+    old = min(message.created_at for message in batch) < now - _GIVEN_UP_AFTER
+    ledger.put_back([message.message_id for message in batch], now + pause, problem, give_up=old)
+
+
+def _batches(messages: Sequence[Message]) -> list[tuple[str, list[Message]]]:
+    """What is sent together, and by which key: what was to be gathered, and what piled up while nobody took it.
+
+    What may have come before is sent again as it was, by the key that it had.
+    """
+    again: dict[str, list[Message]] = {}
+    for message in messages:
+        if message.again:
+            again.setdefault(str(message.document.get("key", message.message_id)), []).append(message)
+    fresh = [message for message in messages if not message.again]
+    single = [message for message in fresh if not message.gathered]
+    together = [[message for message in fresh if message.gathered]]
     tried = [message for message in single if message.attempts > 1]
     if len(tried) > _MOST_SINGLE:
-        single = [message for message in single if message not in tried]
-        piled = [tried]
-    else:
-        piled = []
-    return [*([gathered] if gathered else []), *piled, *([message] for message in single)]
+        together.append(tried)
+        single = [message for message in single if message.attempts <= 1]
+    batches = [batch for batch in together if batch] + [[message] for message in single]
+    return [*again.items(), *((_key_of(batch), batch) for batch in batches)]
+
+
+def _key_of(batch: Sequence[Message]) -> str:
+    """A key for what is sent together, that changes with anything in it."""
+    if len(batch) == 1:
+        return batch[0].message_id
+    ids = "\n".join(message.message_id for message in batch)
+    return hashlib.blake2b(ids.encode(), digest_size=16).hexdigest()
 
 
 def _said(batch: Sequence[Message], now: datetime) -> Text:

@@ -125,6 +125,12 @@ class Outbox:
             taken.append(_message(row))
         return taken
 
+    def send_as(self, key: str, message_ids: Sequence[str]) -> None:
+        """Note by which key messages are about to be sent."""
+        for message_id in message_ids:
+            row = self._session.get_one(OutboxRow, message_id)
+            row.document = {**row.document, "key": key}
+
     def claimants(self) -> set[str]:
         """Who has taken messages and not settled them."""
         found = self._session.scalars(select(OutboxRow.problem).where(OutboxRow.status == SENDING).distinct())
@@ -157,6 +163,10 @@ class Outbox:
             oldest = min((row.created_at for row in overdue), default=None)
             found.append(Waiting(output, len(left), len(overdue), oldest, problem, len(items) - len(left)))
         return found
+
+    def message_ids(self) -> set[str]:
+        """The ids of all messages there are, sent or not."""
+        return set(self._session.scalars(select(OutboxRow.message_id)))
 
     def next_due(self) -> datetime | None:
         """When the next message is due."""
