@@ -80,10 +80,11 @@ class Inputs:
 
 @dataclass
 class Daemon:
-    """A schedule under way. ``show`` hands a scan's result to whoever looks."""
+    """A schedule under way. ``show`` hands a scan's result to whoever looks; ``listen`` is a loopback address."""
 
     inputs: Inputs
     show: Callable[[ScanResult, Severity], object]
+    listen: str | None = None
     worker: Worker = field(init=False)
     reporter: Reporter = field(init=False)
 
@@ -107,7 +108,7 @@ class Daemon:
 
         Raises StoreLockedError that names the process which already runs on this store.
         """
-        with only_one(self._settings.store.path), self._listening():
+        with only_one(self._settings.store.path), self._listening(), self._endpoint():
             self._close_runs_of_the_dead()
             scheduler = BackgroundScheduler(
                 timezone=UTC,
@@ -143,6 +144,22 @@ class Daemon:
         schedule = Schedule(jobs, self.worker.run, scheduler, calendar, clock.right_now, self.worker.last_runs())
         self.reporter.beat(schedule.upcoming())
         return schedule
+
+    @contextmanager
+    def _endpoint(self) -> Iterator[None]:
+        """Answer questions about health while the schedule runs, where an address was given for it."""
+        if self.listen is None:
+            yield
+            return
+        from scanner.app import serving
+
+        serving.check()
+        endpoint = serving.Endpoint(self.listen, self.reporter.document)
+        endpoint.open()
+        try:
+            yield
+        finally:
+            endpoint.close()
 
     # -- signals and changes --------------------------------------------------------------------------------------
 

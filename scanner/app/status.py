@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -50,6 +51,8 @@ class Reporter:
         self._upcoming: Sequence[tuple[datetime, str]] = ()
         self._sources: dict[str, dict[str, Any]] = {}
         self._outputs: dict[str, dict[str, Any]] = {}
+        self._runs: dict[str, dict[str, Any]] = {}
+        self._alerts: Counter[str] = Counter()
         self._not_loaded: str | None = None
         self._began = clock.right_now()
         self._written = self._began - _BEAT
@@ -67,6 +70,7 @@ class Reporter:
     def finished(self, run: JobRun, result: ScanResult | Confirmed | None) -> None:
         """A run has ended, with a result where there is one; says it in a line."""
         self._note_sources(run, result)
+        self._count(run)
         self._running = None
         log.info("%s", self._line(run))
         self._write()
@@ -99,6 +103,14 @@ class Reporter:
         """The process is about to end."""
         self._upcoming = ()
         self._write()
+
+    def _count(self, run: JobRun) -> None:
+        ended = run.finished_at or run.started_at
+        known = self._runs.setdefault(run.name, {"outcomes": Counter()})
+        known["outcomes"][run.outcome] += 1
+        known |= {"ended": ended.isoformat(), "seconds": (ended - run.started_at).total_seconds()}
+        news = {kind: count for kind, count in run.figures.get("alerts", {}).items() if kind != "ongoing"}
+        self._alerts.update(news)
 
     def _note_sources(self, run: JobRun, result: ScanResult | Confirmed | None) -> None:
         from scanner.app.confirming import Confirmed
@@ -143,6 +155,8 @@ class Reporter:
             "next": [{"job": name, "due": due.isoformat()} for due, name in self._upcoming],
             "sources": self._sources,
             "outputs": self._outputs,
+            "runs": self._runs,
+            "alerts": dict(self._alerts),
             "configuration_problem": self._not_loaded,
         }
 

@@ -34,6 +34,10 @@ def command(
     ] = False,
     log_format: options.LogForm = options.LogFormat.text,
     log_file: options.LogFile = None,
+    listen: Annotated[
+        str | None,
+        typer.Option("--listen", metavar="HOST:PORT", help="Answer /healthz and /metrics at a loopback address."),
+    ] = None,
     strict: options.Strict = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -54,7 +58,7 @@ def command(
 
     if once is not None:
         raise typer.Exit(_once(once, inputs, show, fail_on))
-    running = daemon.Daemon(inputs, show)
+    running = daemon.Daemon(inputs, show, listen)
     stopped_by = running.run()
     if stopped_by is None:
         raise CalendarError("no job of the schedule will ever run again: the exchange's calendar has ended")
