@@ -9,6 +9,7 @@ scheduled job may start anywhere.
 from __future__ import annotations
 
 import difflib
+import logging
 import math
 import os
 import re
@@ -34,7 +35,7 @@ from scanner import crontab, document, shipped
 from scanner.alerts.routing import Route
 from scanner.document import DocumentError, EmptyError, Listing, Scalar, Table, UnreadableError, Value
 from scanner.errors import ConfigError, UsageError
-from scanner.market import symbology
+from scanner.market import symbology, universes
 from scanner.market.calendar import Calendar, known_day
 from scanner.market.moments import During, Moment
 from scanner.outputs.exports.registry import GENERIC, export_of
@@ -46,6 +47,7 @@ from scanner.sources.registry import vendor_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+log = logging.getLogger(__name__)
 # Beside the store: how often each vendor was asked.
 PACE_FILE = "vendors.sqlite"
 _DURATION = re.compile(r"^(\d{1,9})\s*(s|m|h|d)$")
@@ -449,7 +451,8 @@ def load(named: Path | None = None, environment: Mapping[str, str] | None = None
     missing: list[tuple[Location, str]] = []
     told: dict[Location, str] = {}
     data = _substitute(written.data, (), os.environ if environment is None else environment, missing, told)
-    problems = [
+    of_lists = _read_lists(data, path.parent, written)
+    problems = of_lists + [
         f"{written.place(at)}: the environment variable {name} is not set; "
         f"set it (export {name}=...) or take the line out"
         for at, name in missing
@@ -462,6 +465,36 @@ def load(named: Path | None = None, environment: Mapping[str, str] | None = None
     if problems:
         raise ConfigError(sorted(set(problems), key=_by_line))
     return _anchored(settings, Path() if path == shipped.default_config() else path.parent)
+
+
+def _read_lists(data: dict[str, Any], folder: Path, written: _Written) -> list[str]:
+    """Put names in the place of ``@NAME`` in watchlists; returns what is wrong with those that cannot be read."""
+    lists = data.get("watchlists")
+    problems: list[str] = []
+    if not isinstance(lists, dict):
+        return problems
+    for key, value in lists.items():
+        entries = [value] if isinstance(value, str) and value.startswith("@") else value
+        if not isinstance(entries, list):
+            continue
+        names: list[Any] = []
+        for entry in entries:
+            try:
+                names += [entry] if not _is_named(entry) else _told(universes.named(entry, folder))
+            except UsageError as error:
+                problems.append(f"{written.place(('watchlists', key))}: {error}")
+        lists[key] = names
+    return problems
+
+
+def _is_named(entry: object) -> bool:
+    return isinstance(entry, str) and entry.startswith("@")
+
+
+def _told(found: universes.Universe) -> tuple[str, ...]:
+    for sentence in found.left_out:
+        log.info("%s", sentence)
+    return found.symbols
 
 
 @dataclass(frozen=True)

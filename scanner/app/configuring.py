@@ -102,20 +102,34 @@ def _known_sources(named: str | Sequence[str], option: str = "--source") -> tupl
 def symbols_for(given: str | Sequence[str], watchlist: str | None, settings: Settings) -> tuple[str, ...]:
     """The underlyings to look at: those given, else the watchlist named, else every watchlist; in order.
 
-    Each is there once, however it is spelled. Empty where there is nothing to go by. Raises UsageError for a watchlist
-    that does not exist.
+    ``@FILE`` stands for the names in a file, ``@megacap`` and the like for a built-in list. Each is there once, however
+    it is spelled. Empty where there is nothing to go by. Raises UsageError for a watchlist or a file that does not
+    exist.
     """
-    from scanner.market import symbology
+    from scanner.market import symbology, universes
 
     if given:
         listed = [given] if isinstance(given, str) else given
-        return symbology.each_once(symbology.ticker(symbol) for symbol in listed if symbol.strip())
+        named = (name for symbol in listed for name in (_named(symbol) if symbol.startswith("@") else (symbol,)))
+        return symbology.each_once(symbology.ticker(symbol) for symbol in named if symbol.strip())
     if watchlist is not None:
         if watchlist not in settings.watchlists:
-            there = ", ".join(sorted(settings.watchlists)) or "none"
-            raise UsageError(f"--watchlist {watchlist}: there is no such watchlist; the configuration has: {there}")
+            if watchlist in universes.BUILT_IN:
+                return universes.BUILT_IN[watchlist]
+            there = ", ".join(sorted({*settings.watchlists, *universes.BUILT_IN}))
+            raise UsageError(f"--watchlist {watchlist}: there is no such watchlist; there are: {there}")
         return settings.watchlists[watchlist]
     return symbology.each_once(symbol for names in settings.watchlists.values() for symbol in names)
+
+
+def _named(symbol: str) -> tuple[str, ...]:
+    """The names in a file, or of a built-in list; what is left out of it is logged. Raises UsageError."""
+    from scanner.market import universes
+
+    found = universes.named(symbol)
+    for sentence in found.left_out:
+        log.warning("%s: %s", symbol, sentence)
+    return found.symbols
 
 
 def instant_for(as_of: str | date | None, calendar: Calendar) -> datetime | None:
