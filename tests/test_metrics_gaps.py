@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -179,6 +179,17 @@ def test_a_panel_without_gaps_is_left_as_it_is(store: Store) -> None:
     assert np.isnan(placed.spot[:, 8:]).all()
     assert placed.fingerprint not in ("", panel.fingerprint)
     assert len(panel.by_calendar(DAYS[50]).sessions) == 28
+
+
+def test_a_panel_of_plain_matrices_is_spread_as_one_over_a_store_is(store: Store) -> None:
+    keep(store, [day for number, day in enumerate(DAYS[:8]) if number != 5])
+    panel = store.history.panel("test", ["ABC"], DAYS[9])
+    plain = Panel(**{member.name: getattr(panel, member.name) for member in fields(Panel)})
+    placed, spread = panel.by_calendar(DAYS[9]), plain.by_calendar(DAYS[9])
+    assert placed.sessions == spread.sessions == tuple(DAYS[:9])
+    for name in ("volume", "open_interest", "iv", "delta", "mid", "spot", "oi_asof"):
+        np.testing.assert_array_equal(getattr(placed, name), getattr(spread, name))
+    assert np.isnat(placed.oi_asof[:, [5, 8]]).all()
 
 
 def prices(days: list[date], missing: set[date], jump: float = 1.22) -> Panel:

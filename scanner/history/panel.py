@@ -89,17 +89,22 @@ class Panel:
         missing = [day for day in recent if day > self.sessions[0] and day not in self.sessions]
         if not missing:
             return self
-        places = np.searchsorted(np.array(self.sessions, "datetime64[D]"), np.array(missing, "datetime64[D]"))
-
-        def spread(values: npt.NDArray[Any], unknown: Any) -> npt.NDArray[Any]:
-            return np.insert(values, places, unknown, axis=1)
-
-        spread_out = {name: spread(getattr(self, name), np.nan) for name in (*FIELDS, "spot")}
-        known = {member.name: getattr(self, member.name) for member in members(Panel)} | spread_out
-        known["sessions"] = tuple(sorted((*self.sessions, *missing)))
-        known["oi_asof"] = spread(self.oi_asof, np.datetime64("NaT"))
+        sessions = tuple(sorted((*self.sessions, *missing)))
+        held = np.searchsorted(np.array(sessions, "datetime64[D]"), np.array(self.sessions, "datetime64[D]"))
+        known = {member.name: getattr(self, member.name) for member in members(Panel) if member.name not in FIELDS}
+        known["sessions"] = sessions
+        known["spot"] = _spread(self.spot, held, len(sessions), np.nan)
+        known["oi_asof"] = _spread(self.oi_asof, held, len(sessions), np.datetime64("NaT"))
         known["fingerprint"] = self.fingerprint and f"{self.fingerprint}, without {', '.join(map(str, missing))}"
-        return Panel(**known)
+        placed = self._spread(held, known)
+        object.__setattr__(placed, "_index", self._index)  # Its contracts are the same.
+        return placed
+
+    def _spread(self, held: npt.NDArray[np.intp], known: dict[str, Any]) -> Panel:
+        """A panel of more sessions, of which those ``held`` are its own; ``known`` is all of it but the matrices."""
+        count = len(known["sessions"])
+        wider: dict[str, Any] = {name: _spread(getattr(self, name), held, count, np.nan) for name in FIELDS}
+        return Panel(**known, **wider)
 
     def rows_of(self, chain: pl.DataFrame) -> npt.NDArray[np.int32]:
         """The dense id of every row of a frame with ``root expiry strike right``; -1 where it is not in the panel."""
@@ -113,3 +118,10 @@ class Panel:
     @cached_property
     def _index(self) -> ContractIndex:
         return ContractIndex(self.contracts)
+
+
+def _spread(values: npt.NDArray[Any], held: npt.NDArray[np.intp], sessions: int, unknown: Any) -> npt.NDArray[Any]:
+    """A matrix of more sessions, in which its own columns are those ``held``."""
+    result = np.full((len(values), sessions), unknown, values.dtype, order="F")
+    result[:, held] = values
+    return result

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from scanner.history.baseline import Baseline, Column, gather
 from scanner.history.contract_ids import Ids
@@ -215,6 +216,14 @@ class ResidentPanel(Panel):
     def __init__(self, columns: tuple[Column, ...], ids: Ids, **known: Any) -> None:
         for name, value in {"_columns": columns, "_ids": ids, **known}.items():
             object.__setattr__(self, name, value)
+
+    def _spread(self, held: NDArray[np.intp], known: dict[str, Any]) -> Panel:
+        """As in the base class; nothing is gathered for it."""
+        nothing = np.empty((len(FIELDS), 0), np.float32)
+        columns = [Column(session, nothing) for session in known["sessions"]]
+        for place, column in zip(held, self.__dict__["_columns"], strict=True):
+            columns[place] = column
+        return ResidentPanel(tuple(columns), self.__dict__["_ids"], **known)
 
     def __getattr__(self, name: str) -> Matrix:
         """Gather a field. Called only for what is not there yet."""
