@@ -31,18 +31,18 @@ class Spellings:
 
         A name with a mark that is new to the store is remembered by it.
         """
-        names = chain["underlying"].unique().to_list()
-        known = self._kept()
-        marked = [name for name in names if _is_told_by_its_mark(name) and plain_ticker(name) not in known]
-        if marked:
-            known |= {plain_ticker(name): self._first_met(name) for name in marked}
+        given, known = chain["underlying"], self._kept()
+        # A market of two million rows is not asked for its names where few of them can be concerned.
+        marked = given.filter(given.str.contains(".", literal=True)).unique().to_list()
+        unmet = [name for name in marked if _is_told_by_its_mark(name) and plain_ticker(name) not in known]
+        if unmet:
+            known |= {plain_ticker(name): self._first_met(name) for name in unmet}
             if not self._read_only:
                 write_atomically(self._path, lambda handle: handle.write(json.dumps(known, indent=1).encode()))
-        if not known:
-            return chain
-        other = {name: known.get(plain_ticker(name), name) for name in names}
-        other = {name: spelled for name, spelled in other.items() if spelled != name}
-        return chain.with_columns(pl.col("underlying").replace(other)) if other else chain
+        plain = {name: spelled for name, spelled in known.items() if name != spelled}
+        named = {name: known[plain_ticker(name)] for name in marked if plain_ticker(name) in known}
+        other = {name: spelled for name, spelled in (plain | named).items() if spelled != name}
+        return chain.with_columns(given.replace(other)) if other else chain
 
     def _kept(self) -> dict[str, str]:
         try:
