@@ -27,12 +27,12 @@ from scanner.errors import ScanProblem, StoreError
 from scanner.history.known_before import KnownBefore, Looks
 from scanner.history.panel import Panel
 from scanner.market.calendar import Calendar
-from scanner.metrics.measure import Fit, Measured, measure, with_quotes
+from scanner.metrics.measure import Fit, Measured, measure, with_costly
 from scanner.metrics.summary import CALCULATION_VERSION, closed
 from scanner.outputs import notes
 from scanner.outputs.result import ScanResult
 from scanner.pricing import Pricing
-from scanner.pricing.chain import QUOTED, Side
+from scanner.pricing.chain import COSTLY, Side
 from scanner.ruleset.asked import contracts_asked
 from scanner.sources.receiving import Request, newest_quotes, receive_as_of
 from scanner.steps import step
@@ -166,8 +166,8 @@ def judge(
 ) -> Judged:
     """Judge one session's chains by what was known before them. Pure: nothing is read, nothing is kept.
 
-    ``chain`` may hold many underlyings of one source and session. The volatilities of bids and asks are found where the
-    rules may look at them, or, with ``whole``, of every contract.
+    ``chain`` may hold many underlyings of one source and session. What is costly to compute (the volatilities of bids
+    and asks, vega and rho) is found where the rules may look at it, or, with ``whole``, of every contract.
     """
     with step("gate"):
         verdicts = quality.judge(chain, known.panel, known.earlier, now)
@@ -179,8 +179,8 @@ def judge(
     with step("measure"):
         measured = measure(priced, known, now, methods.fit)
     if not whole:
-        with step("quotes"):
-            measured = with_quotes(measured, contracts_asked(rules, measured.frames["contract"], QUOTED))
+        with step("costly"):
+            measured = with_costly(measured, contracts_asked(rules, measured.frames["contract"], COSTLY))
     with step("judge"):
         why = unranked(measured.model, chain["underlying"].unique()), without_baseline(measured.frames["contract"])
         reasons = pl.concat([reasons, *why])

@@ -536,14 +536,18 @@ def test_options_on_volatility_are_options_on_the_future_of_their_expiry():
 
 
 @pytest.mark.parametrize("american", [True, False])
-def test_volatilities_of_quotes_that_are_asked_for_later_are_those_found_at_once(*, american: bool) -> None:
+def test_costly_columns_that_are_asked_for_later_are_those_found_at_once(*, american: bool) -> None:
     chain = quoted_chain(root="ABC" if american else "XSP", american=american, smile=smile)
     whole, later = price_chain(chain, CURVE), price_chain(chain, CURVE, sides=("mid",))
-    assert later.contracts.select("iv_bid", "iv_ask").null_count().row(0) == (chain.height, chain.height)
-    assert later.quotes is not None
+    left = later.contracts.select("iv_bid", "iv_ask", *(("vega", "rho") if american else ())).null_count().row(0)
+    assert set(left) == {chain.height}
+    others = pl.exclude("iv_bid", "iv_ask", "vega", "rho")
+    assert later.contracts.select(others).equals(whole.contracts.select(others), null_equal=True)
     asked = pl.Series([number % 3 == 0 for number in range(chain.height)])
-    expected = [whole.contracts[name].set(~asked, None) for name in ("iv_bid", "iv_ask")]
-    assert expected[0].null_count() < chain.height
-    for found, at_once in zip(later.quotes.volatilities(asked), expected, strict=True):
-        assert found.equals(at_once, null_equal=True)
-    assert whole.quotes is None
+    assert later.later is not None
+    found = later.later.columns(later.contracts, asked)
+    for column in found:
+        assert column.equals(whole.contracts[column.name].set(~asked, None), null_equal=True)
+        assert column.null_count() < chain.height
+    assert [column.name for column in found] == ["iv_bid", "iv_ask", "vega", "rho"]
+    assert whole.later is None

@@ -27,7 +27,7 @@ from benchmarks.scan import generated
 
 SMALL = 10
 NEEDED = {"pandas": ("pandas", "py_vollib_vectorized"), "polars": ("polars_vol",)}
-STEPS = ("receive", "know", "gate", "measure", "price", "fit", "score", "judge", "conclude", "keep", "around")
+STEPS = ("receive", "know", "gate", "measure", "price", "fit", "score", "costly", "judge", "conclude", "keep", "around")
 
 
 def main(arguments: list[str]) -> int:

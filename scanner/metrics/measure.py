@@ -106,16 +106,16 @@ def measure(priced: PricedChain, known: KnownBefore, now: datetime, fit: Fit = a
     return Measured(frames, alone, priced, model, elapsed, known.panel)
 
 
-def with_quotes(measured: Measured, asked: pl.Series) -> Measured:
-    """The same with the volatilities of bids and asks of the contracts ``asked``; what finds them is let go of."""
-    quotes = measured.priced.quotes
-    if quotes is None:
+def with_costly(measured: Measured, asked: pl.Series) -> Measured:
+    """The same with the costly columns of the contracts ``asked``; what finds them is let go of."""
+    later = measured.priced.later
+    if later is None:
         return measured
-    columns = quotes.volatilities(asked)
+    columns = later.columns(measured.frames["contract"], asked)
     frames, alone = (
         {**frames, "contract": frames["contract"].with_columns(columns)} for frames in (measured.frames, measured.alone)
     )
-    return replace(measured, frames=frames, alone=alone, priced=replace(measured.priced, quotes=None))
+    return replace(measured, frames=frames, alone=alone, priced=replace(measured.priced, later=None))
 
 
 def whole_session(contracts: pl.DataFrame, elapsed: float) -> pl.DataFrame:

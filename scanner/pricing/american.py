@@ -79,16 +79,21 @@ def greeks(
     dividend_yield: Floats,
     volatility: Floats,
     dividends: Dividends | None = None,
+    *,
+    whole: bool = True,
 ) -> Greeks:
-    """Delta, gamma, vega, theta and rho; zero gamma, vega, theta and rho where the contract is exercised at once."""
+    """Delta, gamma, vega, theta and rho; zero gamma, vega, theta and rho where the contract is exercised at once.
+
+    Vega and rho, which cost more than the others together, are NaN where ``whole`` is false; the others are the same.
+    """
     contracts, value = Contracts(sign, spot, strike, years, rate, dividend_yield), np.empty(sign.shape[0])
     out = empty_greeks(sign.shape[0])
     if dividends is None:
-        greek_rows(contracts, volatility, value, out)
+        greek_rows(contracts, volatility, value, out, whole)
         return out
 
     def plain(some: Contracts, vols: Floats, *results: Floats) -> None:
-        greek_rows(some, vols, results[0], Greeks(*results[1:]))
+        greek_rows(some, vols, results[0], Greeks(*results[1:]), whole)
 
     def gridded(some: Contracts, vols: Floats, ex_years: Floats, amounts: Floats, *results: Floats) -> None:
         cash_dividends.greek_block(some, vols, ex_years, amounts, results[0], Greeks(*results[1:]))

@@ -78,8 +78,8 @@ def _lagrange(at: float, nodes: Floats, weights: Floats, slopes: Floats) -> None
 
 
 @scalar
-def _look_up(terms: Floats, series: Floats) -> None:
-    """The four series of every contract."""
+def _look_up(terms: Floats, series: Floats, whole: bool) -> None:
+    """The four series of every contract, or the first alone."""
     weights, slopes = np.empty((2, _POINTS)), np.empty((2, _POINTS))
     mixed = np.empty((2, COEFFICIENTS))
     for row in range(terms.shape[1]):
@@ -93,6 +93,16 @@ def _look_up(terms: Floats, series: Floats) -> None:
         wing = (1.0 + math.copysign(math.sqrt(abs(moved)), moved)) * _MIDDLE
         start = min(max(int(wing) - 2, lowest), lowest + _MIDDLE + 1 - _POINTS)
         _lagrange(moved, _MOVED[start:], weights[1], slopes[1])
+        if not whole:
+            series[_H, :, row] = 0.0
+            for i in range(_POINTS):
+                mixed[0, :] = 0.0
+                for j in range(_POINTS):
+                    for k in range(COEFFICIENTS):
+                        mixed[0, k] += weights[1, j] * _TABLE[first + i, start + j, k]
+                for k in range(COEFFICIENTS):
+                    series[_H, k, row] += weights[0, i] * mixed[0, k]
+            continue
         by_ratio = 1.0 if ratio <= 1.0 else 1.0 / (ratio * ratio)
         put = terms[_SIDE, row] < 0.0
         by_x = -paid / (rate * rate) if put else 1.0 / rate
@@ -180,8 +190,8 @@ def _sum_series(terms: Floats, series: Floats, sums: Floats, before: Floats) -> 
 
 
 @vectorised
-def _add_node(terms: Floats, sums: Floats, sine: float, cosine: float, weight: float) -> None:
-    """Add one node of each integral."""
+def _add_node_by_rest(terms: Floats, sums: Floats, sine: float, cosine: float, weight: float) -> None:
+    """Add one node of the integrals of the derivatives by volatility and rate."""
     prefer_wide_vectors()
     for row in range(terms.shape[1]):
         s, k, t, r = terms[_S, row], terms[_K, row], terms[_T, row], terms[_R, row]
@@ -202,14 +212,34 @@ def _add_node(terms: Floats, sums: Floats, sine: float, cosine: float, weight: f
         received, given = discount * tail(d2), exp(-q * u) * tail(d1)
         net = r * k - q * boundary
         step = weight * t * terms[_EARLY, row]
-        terms[_VALUE, row] += step * (r * k * received - q * s * given)
-        terms[_BY_S, row] -= step * (net * density / (s * width) + q * given)
-        terms[_BY_SS, row] += step * (net * d2 + r * k * width) * density / (s * s * width * width)
         terms[_BY_V, row] += step * density * ((r * k * d1 - q * boundary * d2) / v - net * gap_v / width)
         drift = -u if call else u
         direct = -s * given * (1.0 - q * u) if call else k * received * (1.0 - r * u)
         moved = net * density * (drift + gap_x - terms[_LIMIT_SLOPE, row]) / width
         terms[_BY_X, row] += step * (direct - moved)
+
+
+@vectorised
+def _add_node_by_spot(terms: Floats, sums: Floats, sine: float, weight: float) -> None:
+    """Add one node of the integrals of the value and of its derivatives by spot."""
+    prefer_wide_vectors()
+    for row in range(terms.shape[1]):
+        s, k, t, r = terms[_S, row], terms[_K, row], terms[_T, row], terms[_R, row]
+        q, v = terms[_Q, row], terms[_V, row]
+        u = t * sine * sine
+        gap = math.sqrt(max(sums[_H, row], 0.0))
+        width = v * math.sqrt(t) * sine
+        d1 = (terms[_LN, row] - terms[_LIMIT, row] + gap + (r - q) * u) / width + 0.5 * width
+        d2 = d1 - width
+        boundary = k * exp(terms[_LIMIT, row] - gap)
+        discount = exp(-r * u)
+        density = discount * _density(d2)
+        received, given = discount * tail(d2), exp(-q * u) * tail(d1)
+        net = r * k - q * boundary
+        step = weight * t * terms[_EARLY, row]
+        terms[_VALUE, row] += step * (r * k * received - q * s * given)
+        terms[_BY_S, row] -= step * (net * density / (s * width) + q * given)
+        terms[_BY_SS, row] += step * (net * d2 + r * k * width) * density / (s * s * width * width)
 
 
 @scalar
@@ -236,27 +266,34 @@ def _finish(terms: Floats, edge: Floats, price: Floats, greeks: Greeks) -> None:
 
 
 @scalar
-def _block(contracts: Contracts, volatility: Floats, price: Floats, greeks: Greeks) -> None:
+def _block(contracts: Contracts, volatility: Floats, price: Floats, greeks: Greeks, whole: bool) -> None:
     """Value and greeks of at most a block of contracts."""
     rows = volatility.shape[0]
     terms, series = np.empty((_TERMS, rows)), np.empty((4, COEFFICIENTS, rows))
     sums, room = np.empty((4, rows)), np.empty(rows)
     _fold(contracts, volatility, terms)
-    _look_up(terms, series)
+    _look_up(terms, series, whole)
     for node in range(_NODES):
         _place(terms, _RULE[1, node])
-        for one in range(4):
+        for one in range(4 if whole else 1):
             _sum_series(terms, series[one], sums[one], room)
-        _add_node(terms, sums, _RULE[0, node], _RULE[1, node], _RULE[2, node])
+        _add_node_by_spot(terms, sums, _RULE[0, node], _RULE[2, node])
+        if whole:
+            _add_node_by_rest(terms, sums, _RULE[0, node], _RULE[1, node], _RULE[2, node])
     _place(terms, 1.0)
     _sum_series(terms, series[_H], sums[_H], room)
     _finish(terms, sums[_H], price, greeks)
+    if not whole:
+        greeks.vega[:], greeks.rho[:] = math.nan, math.nan
 
 
 @scalar
-def greek_rows(contracts: Contracts, volatility: Floats, price: Floats, greeks: Greeks) -> None:
-    """Value and greeks of any number of contracts, into ``price`` and ``greeks``; NaN where an input is missing."""
+def greek_rows(contracts: Contracts, volatility: Floats, price: Floats, greeks: Greeks, whole: bool) -> None:
+    """Value and greeks of any number of contracts, into ``price`` and ``greeks``; NaN where an input is missing.
+
+    Vega and rho, which cost more than the others together, are NaN unless the ``whole`` of them is asked for.
+    """
     for first in range(0, volatility.shape[0], _BLOCK):
         last = min(first + _BLOCK, volatility.shape[0])
         some = part_of_greeks(greeks, first, last)
-        _block(part(contracts, first, last), volatility[first:last], price[first:last], some)
+        _block(part(contracts, first, last), volatility[first:last], price[first:last], some, whole)

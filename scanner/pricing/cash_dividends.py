@@ -217,7 +217,7 @@ def greek_block(
     spot, moved = np.empty(rows), np.empty(rows)
     _less_worth(contracts, ex_years, amounts, spot, moved)
     here = _at_spot(contracts, spot)
-    greek_rows(here, volatility, price, greeks)
+    greek_rows(here, volatility, price, greeks, True)
     spacing = usual_spacing(contracts.years, volatility)
     gap, up, down = np.empty((4, rows)), np.empty((4, rows)), np.empty((4, rows))
     differences(here, volatility, spacing, ex_years, amounts, gap)

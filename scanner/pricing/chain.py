@@ -30,22 +30,27 @@ _SIDES: tuple[Side, ...] = ("mid", "bid", "ask")
 _THIRTY_DAYS = 30 / 365
 
 
-# The volatilities that few ask for, and of few contracts.
-QUOTED = ("iv_bid", "iv_ask")
+# What few ask for, and of few contracts.
+COSTLY = ("iv_bid", "iv_ask", "vega", "rho")
 
 
 @dataclass(frozen=True, slots=True)
-class Quotes:
-    """What it takes to find the volatilities of bids and asks later, of the contracts they are asked of."""
+class Later:
+    """What it takes to find the columns of ``COSTLY`` later, of the contracts they are asked of."""
 
     arrays: ChainArrays
     market: volatility.Market
+    iv: Floats
 
-    def volatilities(self, asked: pl.Series) -> list[pl.Series]:
-        """The columns of ``QUOTED``; null in the rows that are not ``asked`` (Boolean)."""
+    def columns(self, contracts: pl.DataFrame, asked: pl.Series) -> list[pl.Series]:
+        """The costly columns of a priced chain's rows; null in those that are not ``asked`` (Boolean)."""
         rows = asked.to_numpy()
-        sides = zip(QUOTED, (self.arrays.bid, self.arrays.ask), strict=True)
-        return [_column(name, self._of(np.where(rows, prices, np.nan))) for name, prices in sides]
+        known = contracts.select(pl.when(asked).then(pl.col("vega", "rho")))
+        more = volatility.more_greeks(self.arrays, self.market, self.iv, rows)
+        greeks = [known[name].zip_with(known[name].is_not_null(), _column(name, values))
+                  for name, values in zip(("vega", "rho"), more, strict=True)]  # fmt: skip
+        sides = zip(("iv_bid", "iv_ask"), (self.arrays.bid, self.arrays.ask), strict=True)
+        return [*(_column(name, self._of(np.where(rows, prices, np.nan))) for name, prices in sides), *greeks]
 
     def _of(self, prices: Floats) -> Values:
         if not np.isfinite(prices).any():
@@ -57,13 +62,13 @@ class Quotes:
 class PricedChain:
     """What :func:`price_chain` gives: one row a contract, one an expiry (of a root), one an underlying.
 
-    ``quotes`` finds the volatilities of bids and asks, where those were not asked for when the chain was priced.
+    ``later`` finds the columns of ``COSTLY``, where those were not all asked for when the chain was priced.
     """
 
     contracts: pl.DataFrame
     expiries: pl.DataFrame
     underlyings: pl.DataFrame
-    quotes: Quotes | None = None
+    later: Later | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,7 +109,8 @@ def price_chain(
     spot, and American contracts may be exercised before each ex-date. What they leave of the carry that the forwards
     tell - dividends not announced yet, the cost of borrowing the share - is a continuous yield, of either sign; without
     ``dividends`` all of it is. ``use_vendor_iv`` fills in the vendor's volatility where there is none of our own.
-    ``sides`` says which volatilities to compute; the others are null, and that of the mid is always computed.
+    ``sides`` says which volatilities to compute; the others are null, and that of the mid is always computed. Unless
+    all are asked for, vega and rho of American contracts are left null too; ``later`` finds what was left.
 
     ``contracts`` holds the chain's rows in their order with, added: ``dte years mid price_basis spread_pct forward
     discount moneyness moneyness_sd otm otm_pct iv iv_bid iv_ask iv_reason iv_source delta gamma vega theta rho
@@ -149,12 +155,13 @@ def _price(chain: pl.DataFrame, arrays: ChainArrays, use_vendor_iv: bool, sides:
         "iv_reason": _words(arrays.reason, WORDS),
         "iv_source": _words(found.source, volatility.SOURCES),
     }
-    columns |= volatility.greeks(arrays, market, found.iv)._asdict()
+    whole = set(_SIDES) <= set(sides)
+    columns |= volatility.greeks(arrays, market, found.iv, whole=whole)._asdict()
     columns |= _standing_columns(stand(arrays, forwards, smiles, found.iv))
     contracts = chain.with_columns(_column(name, values) for name, values in columns.items())
-    quotes = None if set(_SIDES) <= set(sides) else Quotes(arrays, market)
+    later = None if whole else Later(arrays, market, found.iv)
     frames = _expiry_frame(arrays, forwards, smiles, told), _underlying_frame(arrays, smiles)
-    return PricedChain(contracts, *frames, quotes)
+    return PricedChain(contracts, *frames, later)
 
 
 def _price_columns(chain: pl.DataFrame, arrays: ChainArrays) -> dict[str, Values]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import polars as pl
@@ -145,15 +146,32 @@ def take_vendors(arrays: ChainArrays, found: Found, vendor_iv: pl.Series) -> Non
     arrays.reason[taking] = CODE["vendor"]
 
 
-def greeks(arrays: ChainArrays, market: Market, iv: Floats) -> Greeks:
-    """Greeks of the rows with a volatility; NaN elsewhere."""
+def greeks(arrays: ChainArrays, market: Market, iv: Floats, *, whole: bool = True) -> Greeks:
+    """Greeks of the rows with a volatility; NaN elsewhere.
+
+    Unless the ``whole`` of them is asked for, vega and rho of American contracts are left NaN, which cost most.
+    """
     out = Greeks(*(np.empty(iv.shape) for _ in Greeks._fields))
     early = (arrays.sign, market.spot, arrays.strike, arrays.years, market.rate, market.dividend_yield, iv)
     late = (arrays.sign, market.spot, market.forward, arrays.strike, arrays.years, market.discount, iv)
-    over_rows(out, american.greeks, early, market.early)
+    over_rows(out, partial(american.greeks, whole=whole), early, market.early)
     over_spans(out, american.greeks, early, market.paying)
     over_rows(out, black.greeks, late, market.late)
     return out
+
+
+def more_greeks(arrays: ChainArrays, market: Market, iv: Floats, asked: Flags) -> tuple[Floats, Floats]:
+    """Vega and rho that :func:`greeks` left out, of the rows ``asked``; NaN in all others."""
+    vega, rho = np.full(iv.shape, math.nan), np.full(iv.shape, math.nan)
+    left_out = np.zeros(iv.shape, np.bool_)
+    for start, stop in market.early:
+        left_out[start:stop] = True
+    rows = np.flatnonzero(left_out & asked)
+    every = (market.spot, arrays.strike, arrays.years, market.rate, market.dividend_yield, iv)
+    spot, strike, years, rate, dividend_yield, some = (column[rows] for column in every)
+    found = american.greeks(arrays.sign[rows], spot, strike, years, rate, dividend_yield, some)
+    vega[rows], rho[rows] = found.vega, found.rho
+    return vega, rho
 
 
 def of_prices(arrays: ChainArrays, market: Market, price: Floats) -> tuple[Floats, Statuses]:
