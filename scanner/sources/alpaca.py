@@ -31,8 +31,8 @@ _OPEN_INTEREST = {"symbol": "symbol", "open_interest": "open_interest", "open_in
 
 def open_source(settings: SourceSettings, calendar: Calendar, clock: Clock | None) -> AlpacaSource:
     """The source with a client of its own. Raises UsageError where the credential is missing."""
-    access, pace, at_once = open_access(VENDORS["alpaca"], settings, clock)
-    return AlpacaSource(access, calendar, pace, at_once)
+    access, pace, workers = open_access(VENDORS["alpaca"], settings, clock)
+    return AlpacaSource(access, calendar, pace, workers)
 
 
 class AlpacaSource(LiveSource):

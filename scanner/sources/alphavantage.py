@@ -24,8 +24,8 @@ _SENTENCES = ("Information", "Note", "Error Message")
 
 def open_source(settings: SourceSettings, calendar: Calendar, clock: Clock | None) -> AlphaVantageSource:
     """The source with a client of its own. Raises UsageError where the credential is missing."""
-    access, pace, at_once = open_access(VENDORS["alphavantage"], settings, clock)
-    return AlphaVantageSource(access, calendar, pace, at_once)
+    access, pace, workers = open_access(VENDORS["alphavantage"], settings, clock)
+    return AlphaVantageSource(access, calendar, pace, workers)
 
 
 class AlphaVantageSource(LiveSource):

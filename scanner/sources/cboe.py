@@ -29,8 +29,8 @@ _FORMAT = CboeJson()
 
 def open_source(settings: SourceSettings, calendar: Calendar, clock: Clock | None) -> CboeSource:
     """The source with a client of its own."""
-    access, pace, at_once = open_access(VENDORS["cboe"], settings, clock)
-    return CboeSource(access, calendar, pace, at_once)
+    access, pace, workers = open_access(VENDORS["cboe"], settings, clock)
+    return CboeSource(access, calendar, pace, workers)
 
 
 class CboeSource(LiveSource):

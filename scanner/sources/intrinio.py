@@ -21,8 +21,8 @@ _FORMAT = IntrinioJson()
 
 def open_source(settings: SourceSettings, calendar: Calendar, clock: Clock | None) -> IntrinioSource:
     """The source with a client of its own. Raises UsageError where the credential is missing."""
-    access, pace, at_once = open_access(VENDORS["intrinio"], settings, clock)
-    return IntrinioSource(access, calendar, pace, at_once)
+    access, pace, workers = open_access(VENDORS["intrinio"], settings, clock)
+    return IntrinioSource(access, calendar, pace, workers)
 
 
 class IntrinioSource(LiveSource):

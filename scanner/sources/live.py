@@ -12,10 +12,11 @@ import threading
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, ClassVar
 
 import polars as pl
@@ -49,6 +50,8 @@ _ENDS_THE_ASKING = {
 # Failures that may be of one answer alone; so many symbols in a row are the vendor's.
 _OF_THE_VENDOR = frozenset({"timeout", "server_error", "truncated", "malformed", "redirected", "http_error"})
 _IN_A_ROW = 5
+# So many symbols more than requests are under way, so that the next is asked for while an answer is read.
+_READING = 1
 # Stands for a credential where nothing is asked.
 _NO_SECRET = "no credential in a replay"  # noqa: S105
 
@@ -109,18 +112,35 @@ class LiveSource(ABC):
             yield failed(symbol, "not_asked", f"{symbol}: {self._left_out(asked)}")
 
     def _overlapping(self, run: _Run, symbols: list[str], now: datetime) -> Iterator[Fetched]:
-        pool = ThreadPoolExecutor(self._workers, thread_name_prefix=self.vendor.name)
+        """As many symbols under way as there are workers, and a few answers ahead of whoever takes them.
+
+        The threads keep no program from ending: one that is interrupted does not wait for what is under way.
+        """
+        tasks: SimpleQueue[tuple[Future[Fetched], str] | None] = SimpleQueue()
+
+        def work() -> None:
+            while (task := tasks.get()) is not None:
+                answer, symbol = task
+                try:
+                    answer.set_result(self._judged(run, symbol, now))
+                except BaseException as error:
+                    answer.set_exception(error)
+
+        for number in range(self._workers):
+            threading.Thread(target=work, name=f"{self.vendor.name} {number}", daemon=True).start()
         waiting: deque[Future[Fetched]] = deque()
         try:
             for symbol in symbols:
-                waiting.append(pool.submit(self._judged, run, symbol, now))
+                waiting.append(Future())
+                tasks.put((waiting[-1], symbol))
                 if len(waiting) > 2 * self._workers:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
         finally:
             run.end("the scan was ended")
-            pool.shutdown(wait=True, cancel_futures=True)
+            for _ in range(self._workers):
+                tasks.put(None)
 
     def _judged(self, run: _Run, symbol: str, now: datetime) -> Fetched:
         """One symbol's answer, unless an earlier one ended the asking."""
@@ -263,7 +283,7 @@ def written(ticker: str, *, index: str = "{}", share_class: str = ".") -> str:
 def open_access(
     vendor: Vendor, settings: SourceSettings, clock: Clock | None, **limits: Any
 ) -> tuple[Access, Pace | None, int]:
-    """The way to a vendor by the user's settings, with its pace and how many requests may be under way.
+    """The way to a vendor by the user's settings, with its pace and how many symbols may be under way.
 
     Raises MissingKeyError and UsageError, SourceError where a file cannot be written.
     """
@@ -277,9 +297,9 @@ def open_access(
     pace = Pace(vendor.name, rate_of(vendor, options), settings.pace_file)
     client = PoliteClient(Limits(at_once=at_once, **limits), pace=pace)
     if settings.record_to is None or clock is None:
-        return Access(vendor, client, options, secrets), pace, at_once
+        return Access(vendor, client, options, secrets), pace, at_once + _READING
     recorder = RecordingClient(client, settings.record_to, vendor.name, options, secrets.values(), clock)
-    return Access(vendor, recorder, options, secrets), pace, at_once
+    return Access(vendor, recorder, options, secrets), pace, at_once + _READING
 
 
 def rate_of(vendor: Vendor, options: VendorOptions) -> Rate:

@@ -25,8 +25,8 @@ _MOST_PAGES = 20
 
 def open_source(settings: SourceSettings, calendar: Calendar, clock: Clock | None) -> MarketDataSource:
     """The source with a client of its own. Raises UsageError where the credential is missing."""
-    access, pace, at_once = open_access(VENDORS["marketdata"], settings, clock)
-    return MarketDataSource(access, calendar, pace, at_once)
+    access, pace, workers = open_access(VENDORS["marketdata"], settings, clock)
+    return MarketDataSource(access, calendar, pace, workers)
 
 
 class MarketDataSource(LiveSource):

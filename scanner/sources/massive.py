@@ -24,8 +24,8 @@ _SUCCESS = frozenset({"OK", "DELAYED"})
 
 def open_source(settings: SourceSettings, calendar: Calendar, clock: Clock | None) -> MassiveSource:
     """The source with a client of its own. Raises UsageError where the credential is missing."""
-    access, pace, at_once = open_access(VENDORS["massive"], settings, clock)
-    return MassiveSource(access, calendar, pace, at_once)
+    access, pace, workers = open_access(VENDORS["massive"], settings, clock)
+    return MassiveSource(access, calendar, pace, workers)
 
 
 class MassiveSource(LiveSource):

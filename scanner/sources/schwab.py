@@ -34,8 +34,8 @@ _LIVES = timedelta(minutes=25)
 
 def open_source(settings: SourceSettings, calendar: Calendar, clock: Clock | None) -> SchwabSource:
     """The source with a client of its own. Raises UsageError where the credential is missing."""
-    access, pace, at_once = open_access(VENDORS["schwab"], settings, clock)
-    return SchwabSource(access, calendar, pace, at_once)
+    access, pace, workers = open_access(VENDORS["schwab"], settings, clock)
+    return SchwabSource(access, calendar, pace, workers)
 
 
 class SchwabSource(LiveSource):

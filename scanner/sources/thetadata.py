@@ -44,8 +44,8 @@ _GREEKS = ("delta", "implied_vol", "underlying_price")
 
 def open_source(settings: SourceSettings, calendar: Calendar, clock: Clock | None) -> ThetaDataSource:
     """The source with a client of its own."""
-    access, pace, at_once = open_access(VENDORS["thetadata"], settings, clock)
-    return ThetaDataSource(access, calendar, pace, at_once)
+    access, pace, workers = open_access(VENDORS["thetadata"], settings, clock)
+    return ThetaDataSource(access, calendar, pace, workers)
 
 
 class ThetaDataSource(LiveSource):

@@ -21,8 +21,8 @@ _FORMAT = TradierJson()
 
 def open_source(settings: SourceSettings, calendar: Calendar, clock: Clock | None) -> TradierSource:
     """The source with a client of its own. Raises UsageError where the credential is missing."""
-    access, pace, at_once = open_access(VENDORS["tradier"], settings, clock)
-    return TradierSource(access, calendar, pace, at_once)
+    access, pace, workers = open_access(VENDORS["tradier"], settings, clock)
+    return TradierSource(access, calendar, pace, workers)
 
 
 class TradierSource(LiveSource):

@@ -26,8 +26,8 @@ _MOST_PAGES = 200
 
 def open_source(settings: SourceSettings, calendar: Calendar, clock: Clock | None) -> UnusualWhalesSource:
     """The source with a client of its own. Raises UsageError where the credential is missing."""
-    access, pace, at_once = open_access(VENDORS["unusualwhales"], settings, clock)
-    return UnusualWhalesSource(access, calendar, pace, at_once)
+    access, pace, workers = open_access(VENDORS["unusualwhales"], settings, clock)
+    return UnusualWhalesSource(access, calendar, pace, workers)
 
 
 class UnusualWhalesSource(LiveSource):

@@ -31,8 +31,8 @@ _REFUSED = frozenset({401, 404})
 
 def open_source(settings: SourceSettings, calendar: Calendar, clock: Clock | None) -> YahooSource:
     """The source with a client of its own."""
-    access, pace, at_once = open_access(VENDORS["yahoo"], settings, clock, first_pause=30.0, longest_pause=120.0)
-    return YahooSource(access, calendar, pace, at_once)
+    access, pace, workers = open_access(VENDORS["yahoo"], settings, clock, first_pause=30.0, longest_pause=120.0)
+    return YahooSource(access, calendar, pace, workers)
 
 
 class YahooSource(LiveSource):
