@@ -104,9 +104,7 @@ def test_the_page_tells_what_was_flagged_how_rare_it_is_and_what_became_of_earli
     text = re.sub(r"\s+", " ", Reader(page_of(alert(**TOLD))).text)
     for told in (
         "GOOG 235 call, 12 Sep",
-        "48,210 traded usual 900 (54x) beside",
-        "1 in 16 million",
-        "48,210 traded, usual 900 (54x), $31 M About once in 95 sessions on this list",
+        "48,210 traded, usual 900 (54x), $31 M About once in 95 sessions on this list; 1 in 16 million in itself",
         "GOOG -0.8 %, week +9.0 %; volatility hardly lifted (27.8 %, +0.7)",
         "NVDA 130 put, 19 Sep 700 / 5.0 = 140x $850 4 a session alert budget",
         "Gamma per 1 %",
@@ -216,6 +214,19 @@ def test_no_label_of_the_axis_stands_close_to_that_of_the_flagged_strike():
     drawn = str(charts.volume_by_strike(alert(), contracts))
     labels = [float(label) for label in re.findall(r'text-anchor="middle">([\d.]+)<', drawn)]
     assert labels == [180, 190, 200, 210, 220, 235, 250, 260]
+
+
+def test_labels_of_flagged_strikes_side_by_side_do_not_touch():
+    strikes = [180.0 + 2.5 * number for number in range(33)]
+    many = pl.concat([contracts().head(1).with_columns(strike=pl.lit(strike)) for strike in strikes])
+    volumes = {230.0: 10, 232.5: 20, 235.0: 90, 237.5: 30, 240.0: 15}
+    many = many.with_columns(
+        volume=pl.col("strike").replace_strict(volumes, default=1, return_dtype=pl.Int64), contract=pl.lit("none")
+    )
+    told = alert(contract=None, strike=None, evidence={"first_strike": 230.0, "last_strike": 240.0})
+    labels = re.findall(r'class="flagged"[^>]*middle">([\d.]+)<', str(charts.volume_by_strike(told, many)))
+    # Every fourth strike has room for a label: the busiest has it, those beside it have none.
+    assert labels == ["235"]
 
 
 def test_an_alert_without_an_expiry_or_without_its_chain_has_no_chart():

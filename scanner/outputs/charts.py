@@ -92,8 +92,7 @@ def _drawn(bars: Sequence[Bar], title: str) -> Markup:
         parts.append(f'<line class="grid" x1="{_LEFT:g}" x2="{_WIDTH - _RIGHT:g}" y1="{level:.1f}" y2="{level:.1f}"/>')
         parts.append(f'<text x="{_LEFT - 6:g}" y="{level + 4:.1f}" text-anchor="end">{_short(highest * share)}</text>')
     every = max(-(-len(bars) // _LABELS), 1)
-    # On a telephone the labels are nearly as wide as they are apart.
-    reach = (every + 1) // 2
+    labelled = _labelled(bars, every)
     for place, bar in enumerate(bars):
         left = _LEFT + place * step
         told = f"{bar.strike:g}: {bar.volume:,} traded, {bar.expected:,.0f} expected"
@@ -106,15 +105,25 @@ def _drawn(bars: Sequence[Bar], title: str) -> Markup:
         parts.append(
             f'<line class="expected" x1="{left:.1f}" x2="{left + step:.1f}" y1="{level:.1f}" y2="{level:.1f}"/>'
         )
-        if bar.flagged or place % every == 0:
+        if place in labelled:
             weight = ' class="flagged"' if bar.flagged else ""
-            if bar.flagged or not any(near.flagged for near in bars[max(place - reach, 0) : place + reach + 1]):
-                parts.append(
-                    f'<text{weight} x="{left + step / 2:.1f}" y="{_HEIGHT - 8:g}" text-anchor="middle">'
-                    f"{bar.strike:g}</text>"
-                )
+            at = f'x="{left + step / 2:.1f}" y="{_HEIGHT - 8:g}"'
+            parts.append(f'<text{weight} {at} text-anchor="middle">{bar.strike:g}</text>')
     parts.append("</svg>")
     return Markup("".join(parts))  # noqa: S704 - numbers of our own formatting, and the escaped title
+
+
+def _labelled(bars: Sequence[Bar], every: int) -> set[int]:
+    """The bars that have a label: of those flagged the busiest first, of the others every so many, none too near."""
+    flagged = sorted((place for place, bar in enumerate(bars) if bar.flagged), key=lambda place: -bars[place].volume)
+    labelled: set[int] = set()
+    for place in flagged:
+        if all(abs(place - other) >= every for other in labelled):
+            labelled.add(place)
+    # On a telephone the labels are nearly as wide as they are apart.
+    reach = (every + 1) // 2
+    free = [place for place in range(0, len(bars), every) if all(abs(place - other) > reach for other in flagged)]
+    return labelled | set(free)
 
 
 def _short(value: float) -> str:

@@ -18,7 +18,6 @@ from scanner import wording
 from scanner.activity.record import MAIN, Level, tier_words
 from scanner.alerts.confirmation import RuleScore
 from scanner.alerts.model import Alert, HeldBack, NotJudged, plain
-from scanner.alerts.stories import NARROW
 from scanner.outputs import calibration, charts, numbers, sentence, terminal
 from scanner.outputs.held_back import strongest_first
 from scanner.outputs.result import ScanResult
@@ -150,8 +149,7 @@ def _card(alert: Alert, contracts: pl.DataFrame | None) -> dict[str, Any]:
         "message": printable(alert.message),
         "status": alert.status.value,
         "confirmation": alert.confirmation.value,
-        "facts": list(_facts(evidence)) if alert.scope in NARROW else [],
-        "rare": None if surprise is None else wording.chance(surprise),
+        "rare": None if surprise is None or surprise < 1 else wording.chance(surprise),
         "measure": ", ".join(said.measure),
         "rarity": "; ".join(said.rarity),
         "beside": "; ".join(said.beside),
@@ -167,15 +165,6 @@ def _card(alert: Alert, contracts: pl.DataFrame | None) -> dict[str, Any]:
         ],
         "chart": charts.volume_by_strike(alert, contracts),
     }
-
-
-def _facts(evidence: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The figures of a card's headline: those of volume, where the alert is about volume."""
-    volume, usual = evidence.get("volume"), evidence.get("volume_expected")
-    if volume is not None:
-        yield "traded", wording.number(volume)
-    if volume is not None and usual is not None:
-        yield "beside", wording.against(volume, usual)
 
 
 def _not_judged(items: Sequence[NotJudged]) -> Iterator[dict[str, Any]]:
