@@ -93,6 +93,10 @@ def test_a_wider_alert_says_what_its_rule_saw():
     text = words(shown(result(alerts=(put_call_alert(),)), 120))
     assert "NVDA: put/call volume jump, put/call 0.70 (0.58)" in text
     assert "put_call" not in text
+    changed = put_call_alert(
+        evidence={"put_call_volume_change": 0.12}, context={"put_call_volume": 0.70, "put_call_volume_prev": 0.58}
+    )
+    assert "NVDA: put/call volume jump, put/call 0.70 (0.58)" in words(shown(result(alerts=(changed,)), 120))
 
 
 def test_what_several_rules_say_of_one_contract_stands_together():

@@ -22,13 +22,6 @@ def csv_document(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     return out.getvalue()
 
 
-def csv_line(values: Iterable[Any]) -> str:
-    """One line of CSV without its end, for formats that have no header."""
-    out = io.StringIO()
-    csv.writer(out, lineterminator="").writerow([cell(value) for value in values])
-    return out.getvalue()
-
-
 def cell(value: Any) -> str:
     """One cell: empty for missing, plain digits for numbers, ``true``/``false``, ISO dates, harmless text."""
     if value is None or (isinstance(value, float) and not math.isfinite(value)):

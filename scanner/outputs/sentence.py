@@ -5,7 +5,7 @@ Words come from here, from :mod:`scanner.outputs.clauses` and from the field tab
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -46,11 +46,6 @@ class Sentence:
     rarity: tuple[str, ...]
     beside: tuple[str, ...]
     doubts: tuple[str, ...]
-
-    @property
-    def headline(self) -> str:
-        """What and how far off: ``MU 980 calls+puts, 16 Oct: 11,128 traded, usual 101 (110x), $115 M``."""
-        return f"{self.about}: {', '.join(self.measure)}" if self.measure else self.about
 
 
 def of(alert: Alert) -> Sentence:
@@ -181,20 +176,24 @@ def _measure(alert: Alert, *, short: bool = False) -> Iterator[str]:
 
 def _figures(alert: Alert) -> Iterator[str]:
     """The first figures of the rule, each by its title; what stands beside one of the session before, with it."""
-    evidence = alert.evidence
-    telling = [
-        name
-        for name, value in evidence.items()
-        if name not in _ELSEWHERE
-        and "_surprise" not in name
-        and not name.endswith(_BEFORE)
-        and isinstance(value, int | float)
-        and not isinstance(value, bool)
-    ]
-    for name in telling[:_TELLING]:
-        said = f"{numbers.title(alert.scope, name)} {numbers.with_unit(alert.scope, name, evidence[name])}"
-        before = evidence.get(name + _BEFORE)
+    told = {**alert.context, **alert.evidence}
+    # A change is said by what changed, where both of its ends are known.
+    names = (_changed(name, told) for name in alert.evidence)
+    for name in [name for name in dict.fromkeys(names) if _is_telling(name, told.get(name))][:_TELLING]:
+        said = f"{numbers.title(alert.scope, name)} {numbers.with_unit(alert.scope, name, told[name])}"
+        before = told.get(name + _BEFORE)
         yield said if before is None else f"{said} ({numbers.with_unit(alert.scope, name + _BEFORE, before)})"
+
+
+def _changed(name: str, told: Mapping[str, Any]) -> str:
+    level = name.removesuffix("_change")
+    return level if told.get(level) is not None and told.get(level + _BEFORE) is not None else name
+
+
+def _is_telling(name: str, value: Any) -> bool:
+    """Whether a value is a number worth saying, and not said elsewhere."""
+    kept_apart = name in _ELSEWHERE or "_surprise" in name or name.endswith(_BEFORE)
+    return not kept_apart and isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _rarity(alert: Alert) -> Iterator[str]:
