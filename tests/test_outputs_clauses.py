@@ -6,8 +6,9 @@ from datetime import date
 from typing import Any
 
 import pytest
+from alert_samples import NVDA_130, put_call_alert
 
-from scanner.outputs import clauses
+from scanner.outputs import clauses, numbers, sentence
 
 SESSION = date(2025, 9, 5)
 
@@ -81,3 +82,14 @@ def test_a_level_without_the_day_before_is_a_level_alone() -> None:
     assert clauses.volatility({"iv30": 0.278}) == "volatility 27.8 %"
     assert clauses.volatility({"iv30": 0.278, "iv30_change": 0.007}) == "volatility hardly lifted (27.8 %, +0.7)"
     assert list(clauses.short({"iv30": 0.278, "iv30_change": 0.007})) == ["vol hardly lifted"]
+
+
+def test_the_story_names_contracts_in_words_also_where_the_rule_wrote_their_symbols() -> None:
+    told = put_call_alert(message=f"NVDA put/call 0.70; led by {NVDA_130}")
+    assert next(sentence.story(told)) == "Put/call volume jump. NVDA put/call 0.70; led by NVDA 130 put, 19 Sep"
+
+
+def test_what_is_kept_of_the_name_has_the_title_of_its_field() -> None:
+    assert numbers.title("contract", "put_call_volume") == "put/call"
+    assert numbers.title("contract", "underlying.iv30") == "volatility, 30 days"
+    assert numbers.title("contract", "nowhere.known") == "known"

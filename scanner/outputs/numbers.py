@@ -25,5 +25,7 @@ def title(scope: str, name: str) -> str:
 
 
 def _field(scope: str, name: str) -> Field | None:
+    """The field of a scope; what an alert keeps of its name beside its own is of the underlying."""
     wider, _, own = name.rpartition(".")
-    return fields.of(wider or scope).get(own) if (wider or scope) in fields.SCOPES else None
+    places = [place for place in ((wider,) if wider else (scope, "underlying")) if place in fields.SCOPES]
+    return next((found for place in places if (found := fields.of(place).get(own)) is not None), None)

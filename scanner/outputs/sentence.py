@@ -62,7 +62,10 @@ def of(alert: Alert) -> Sentence:
 
 def story(alert: Alert) -> Iterator[str]:
     """What there is to say beyond the lines: by which rule, of which contracts, what they are of their expiry."""
-    yield printable(f"{alert.title}. {alert.message}")
+    said = alert.message
+    for name in (alert.contract, *alert.drivers):
+        said = said if name is None else said.replace(name, contract(name, alert.session_date))
+    yield printable(f"{alert.title}. {said}")
     named = [contract(name, alert.session_date) for name in alert.drivers]
     if named:
         told = "Led by" if alert.contract is None else "Told together with"
