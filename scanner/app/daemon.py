@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -132,6 +133,11 @@ class Daemon:
                 self._stop(scheduler)
         return self._received[0] if self._received else None
 
+    def stop(self) -> None:
+        """Stop the schedule, as SIGTERM does; from any thread."""
+        self._received.append(signal.SIGTERM)
+        self.worker.stopped.set()
+
     def _planned(self, scheduler: BackgroundScheduler) -> Schedule:
         """Every job of the configuration on the scheduler, and none that was there before."""
         scheduler.remove_all_jobs()
@@ -166,6 +172,10 @@ class Daemon:
     @contextmanager
     def _listening(self) -> Iterator[None]:
         """Receive what asks the process to end or to load anew, and give it back to whoever had it."""
+        if threading.current_thread() is not threading.main_thread():
+            # Somebody else's process, who stops the schedule as asked.
+            yield
+            return
         on_terminal = sys.stderr.isatty()
 
         def stop(number: int, _frame: FrameType | None) -> None:

@@ -21,15 +21,18 @@ _LARGEST_FILE = 5_000_000
 _FILES_KEPT = 5
 
 
-def configure_logging(*, quiet: bool, verbose: bool, form: str = "plain", file: Path | None = None) -> None:
+def configure_logging(
+    *, quiet: bool, verbose: bool, form: str = "plain", file: Path | None = None, stderr: bool = True
+) -> None:
     """Send notes of this package to stderr: warnings only when quiet, everything when verbose.
 
     ``form`` is ``plain`` (words alone), ``text`` (with New York's time and the level) or ``json`` (an object a line,
     times in UTC). With a ``file`` they go there, a new file begun every 5 MB and five kept, and only what fails is said
-    on stderr too. Raises UsageError where the file cannot be written.
+    on stderr too, unless something else has the terminal (``stderr`` false). Raises UsageError where the file cannot be
+    written.
     """
     formatter = _JsonFormatter() if form == "json" else _SafeFormatter("%(message)s" if form == "plain" else _TIMED)
-    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
+    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr) if stderr else logging.NullHandler()]
     if file is not None:
         handlers[0].setLevel(logging.WARNING)
         handlers.append(_rotating(file))

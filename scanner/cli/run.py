@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
@@ -38,6 +39,9 @@ def command(
         str | None,
         typer.Option("--listen", metavar="HOST:PORT", help="Answer /healthz and /metrics at a loopback address."),
     ] = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="Watch it on the whole terminal: names, alerts, a story.")
+    ] = False,
     strict: options.Strict = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -49,7 +53,7 @@ def command(
     from scanner.errors import CalendarError
     from scanner.outputs.news import News
 
-    common.configure_logging(quiet=quiet, verbose=verbose, form=log_format.value, file=log_file)
+    common.configure_logging(quiet=quiet, verbose=verbose, form=log_format.value, file=log_file, stderr=not live)
     inputs = daemon.Inputs(config, store, source, path, tuple(accept_terms or ()), tuple(rules or ()), strict)
     shown = printing.Printing(min_severity=min_severity, no_color=no_color, news=None if everything else News())
 
@@ -58,11 +62,37 @@ def command(
 
     if once is not None:
         raise typer.Exit(_once(once, inputs, show, fail_on))
+    if live:
+        raise typer.Exit(_live(inputs, listen))
     running = daemon.Daemon(inputs, show, listen)
     stopped_by = running.run()
     if stopped_by is None:
         raise CalendarError("no job of the schedule will ever run again: the exchange's calendar has ended")
     raise typer.Exit(130 if stopped_by == signal.SIGINT else 0)
+
+
+def _live(inputs: Inputs, listen: str | None) -> int:
+    """The schedule on a whole screen, until it is left."""
+    from scanner.app.living import Living
+    from scanner.errors import UsageError
+
+    try:
+        from scanner.outputs.live import LiveView
+    except ImportError as error:
+        raise UsageError(
+            "--live needs the extra `live`: pip install 'options-unusual-activity-scanner[live]'"
+        ) from error
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UsageError("--live needs a terminal; without one `scanner run` prints what is new")
+    living = Living(inputs, listen)
+    living.start()
+    try:
+        LiveView(living.screen, living.silence).run()
+    finally:
+        living.stop()
+    if living.failed is not None:
+        raise living.failed
+    return 0
 
 
 def _once(name: str, inputs: Inputs, show: Callable[[ScanResult, Severity], object], fail_on: Severity | None) -> int:

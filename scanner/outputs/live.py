@@ -1,0 +1,226 @@
+"""The live view: names with their gauges, the feed of alerts, one alert's story; for terminals from 80 by 24 on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, ClassVar
+
+from rich.text import Text
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.widgets import DataTable, Input, Static
+
+from scanner.alerts.model import Alert, Status
+from scanner.market.calendar import NEW_YORK
+from scanner.outputs import alert_lines, sentence
+from scanner.outputs.screen import Screen
+from scanner.outputs.text import printable
+
+_EVERY = 2.0
+_STORY = 7
+_WIDE = 120
+# Quiet, ordinary and so on, as sentences say it: by the surprise of what lies beyond a fortnight.
+_BACK_END = ((1.0, "ordinary"), (2.0, "busier"))
+
+
+def state_line(screen: Screen) -> str:
+    """``16:21 ET  cboe ok  told 3  ongoing 3  next Mon 09:30 confirm``."""
+    parts = [f"{screen.now.astimezone(NEW_YORK):%H:%M} ET"]
+    if any(alert.simulated for alert in screen.alerts):
+        parts.insert(0, "SIMULATED")
+    running, following = screen.status.get("running"), screen.status.get("next") or []
+    if running is not None:
+        parts.append(f"{running['job']} is running")
+    for kind in ("sources", "outputs"):
+        health = screen.status.get(kind) or {}
+        parts += [f"{name} {'ok' if told['ok'] else 'ailing'}" for name, told in health.items()]
+    told = [alert for alert in screen.alerts if alert.status is not Status.closed]
+    parts.append(f"told {len(told)}")
+    if screen.silenced:
+        parts.append(f"muted {len(screen.silenced)}")
+    if following:
+        due = datetime.fromisoformat(following[0]["due"]).astimezone(NEW_YORK)
+        parts.append(f"next {due:%a %H:%M} {following[0]['job']}")
+    if screen.status.get("configuration_problem"):
+        parts.append("changed configuration is broken")
+    return printable(screen.problem or "  ".join(parts))
+
+
+def name_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """One name's gauges: price, day, week, volatility and its change, put/call and what it was, the back end."""
+    return (
+        printable(str(row["underlying"])),
+        _number(row.get("spot"), ",.2f"),
+        _percent(row.get("spot_change")),
+        _percent(row.get("spot_change_5")),
+        _number(_times(row.get("iv30"), 100), ".1f", "%"),
+        _number(_times(row.get("iv30_change"), 100), "+.1f"),
+        _number(row.get("put_call_volume"), ".2f"),
+        f"({_number(row.get('put_call_volume_prev'), '.2f')})",
+        _back_end(row.get("back_end_surprise")),
+    )
+
+
+def _back_end(surprise: float | None) -> str:
+    if surprise is None:
+        return "-"
+    return next((word for limit, word in _BACK_END if surprise < limit), "busy too")
+
+
+def _number(value: float | None, form: str, unit: str = "") -> str:
+    return "-" if value is None else f"{value:{form}}{unit}"
+
+
+def _percent(value: float | None) -> str:
+    return _number(_times(value, 100), "+.1f", "%")
+
+
+def _times(value: float | None, factor: float) -> float | None:
+    return None if value is None else value * factor
+
+
+def story_of(alert: Alert | None, width: int) -> Text:
+    """One alert in a few lines."""
+    if alert is None:
+        return Text("No alert yet. A scan in which nothing happens shows nothing here.", style="dim")
+    lines = list(alert_lines.lines(alert, width))
+    lines += [Text(f"  {part}") for part in sentence.story(alert)]
+    return Text("\n").join(lines)
+
+
+class LiveView(App[None]):
+    """The screen. ``read`` gives what there is to see; ``silence`` acknowledges or mutes an alert and says so."""
+
+    CSS = """
+    Screen { layout: grid; grid-size: 1; grid-rows: 1 auto 1fr 8 1; }
+    #state { text-style: bold; }
+    #names { max-height: 8; }
+    #feed { height: 100%; }
+    #story { height: 8; border-top: solid $primary; }
+    #filter { display: none; height: 1; border: none; }
+    #filter.shown { display: block; }
+    #keys { color: $text-muted; }
+    #keys.hidden { display: none; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("a", "silence('ack')", "ack"),
+        Binding("m", "silence('mute')", "mute"),
+        Binding("slash", "filter", "filter"),
+        Binding("o", "all", "all"),
+        Binding("escape", "unfilter", show=False),
+        Binding("q", "quit", "quit"),
+    ]
+
+    def __init__(self, read: Callable[[], Screen], silence: Callable[[str, str], str]) -> None:
+        super().__init__()
+        self._read = read
+        self._silence = silence
+        self._everything = False
+        self._wanted = ""
+        self._shown: list[Alert] = []
+        self._said = ""
+
+    def compose(self) -> ComposeResult:
+        """The five parts, from top to bottom."""
+        yield Static(id="state")
+        names: DataTable[str] = DataTable(id="names", cursor_type="none", show_cursor=False)
+        names.can_focus = False
+        yield names
+        yield DataTable(id="feed", cursor_type="row", show_header=False)
+        yield Static(id="story")
+        yield Static("a ack  m mute  / filter  o all  up/down story  q quit", id="keys")
+        yield Input(placeholder="a name, a rule, a severity; Enter shows, Esc clears", id="filter")
+
+    def on_mount(self) -> None:
+        """Fill the screen, and look again every other second."""
+        self.query_one("#names", DataTable).add_columns(
+            "NAME", "PRICE", "DAY", "WEEK", "VOL", "CHG", "P/C", "(WAS)", "BACK END"
+        )
+        self.query_one("#feed", DataTable).add_columns("alert")
+        self.query_one("#feed", DataTable).focus()
+        self.set_interval(_EVERY, self.look)
+        self.look()
+
+    def look(self) -> None:
+        """Show what there is now, keeping the chosen alert chosen."""
+        screen = self._read()
+        state = state_line(screen) + (f"  | {self._said}" if self._said else "")
+        self.query_one("#state", Static).update(Text(state))
+        names = self.query_one("#names", DataTable)
+        names.clear()
+        for row in screen.names:
+            names.add_row(*name_cells(row))
+        feed = self.query_one("#feed", DataTable)
+        chosen = self._chosen()
+        self._shown = [alert for alert in screen.alerts if self._wants(alert, screen.silenced)]
+        feed.clear()
+        for alert in self._shown:
+            feed.add_row(self._line(alert, screen.silenced))
+        if chosen is not None:
+            places = [place for place, alert in enumerate(self._shown) if alert.alert_id == chosen.alert_id]
+            feed.move_cursor(row=places[0] if places else 0)
+        self._tell()
+
+    def _wants(self, alert: Alert, silenced: frozenset[str]) -> bool:
+        if not self._everything and (alert.alert_id in silenced or alert.status is Status.closed):
+            return False
+        about = f"{alert.underlying} {alert.rule_id} {alert.severity.value} {alert.title} {alert.contract}".lower()
+        return self._wanted.lower() in about
+
+    def _line(self, alert: Alert, silenced: frozenset[str]) -> Text:
+        said = sentence.of(alert)
+        text = Text(f"{alert.severity.value.upper():8}", style=alert_lines.STYLES[alert.severity])
+        text.append(f"{'★' * (alert.stars or 0):5} ", style="default")
+        text.append(f"{said.about}: {', '.join(said.short)}" if said.short else said.about, style="default")
+        tail = "muted" if alert.alert_id in silenced else alert.status.value
+        return text.append(f"  {tail}", style="dim")
+
+    def _chosen(self) -> Alert | None:
+        row = self.query_one("#feed", DataTable).cursor_row
+        return self._shown[row] if 0 <= row < len(self._shown) else None
+
+    def _tell(self) -> None:
+        self.query_one("#story", Static).update(story_of(self._chosen(), self.size.width))
+
+    def on_data_table_row_highlighted(self) -> None:
+        """Another alert was chosen."""
+        self._tell()
+
+    def action_silence(self, kind: str) -> None:
+        """Acknowledge or mute the chosen alert, or take that back."""
+        chosen = self._chosen()
+        if chosen is not None:
+            self._said = f"{sentence.of(chosen).about}: {self._silence(chosen.alert_id, kind)}"
+            self.look()
+
+    def action_all(self) -> None:
+        """Show closed and muted alerts too, or no longer."""
+        self._everything = not self._everything
+        self._said = "all" if self._everything else ""
+        self.look()
+
+    def action_filter(self) -> None:
+        """Ask what to show."""
+        asked = self.query_one("#filter", Input)
+        self.query_one("#keys").add_class("hidden")
+        asked.add_class("shown")
+        asked.focus()
+
+    def action_unfilter(self) -> None:
+        """Show everything again."""
+        self._filtered("")
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Show what was asked for."""
+        self._filtered(event.value.strip())
+
+    def _filtered(self, wanted: str) -> None:
+        self._wanted = wanted
+        self._said = f"only {printable(wanted)}" if wanted else ""
+        asked = self.query_one("#filter", Input)
+        asked.value = wanted
+        asked.remove_class("shown")
+        self.query_one("#keys").remove_class("hidden")
+        self.query_one("#feed", DataTable).focus()
+        self.look()

@@ -1,0 +1,105 @@
+"""The live view on a terminal of 80 by 24, driven by its keys."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+import pytest
+from alert_samples import alert, put_call_alert
+
+from scanner.alerts.model import Status
+from scanner.outputs.screen import Screen
+
+pytest.importorskip("textual")
+
+from textual.pilot import Pilot
+from textual.widgets import DataTable, Static
+
+from scanner.outputs.live import LiveView, name_cells, state_line
+
+NOW = datetime(2025, 9, 4, 20, 21, tzinfo=UTC)
+STATUS = {
+    "running": None,
+    "next": [{"job": "confirm", "due": "2025-09-05T13:30:00+00:00"}],
+    "sources": {"cboe": {"ok": True}},
+    "outputs": {"phone": {"ok": False}},
+}
+NAMES = [
+    {"underlying": "GOOG", "spot": 232.3, "spot_change": -0.008, "spot_change_5": 0.061, "iv30": 0.636,
+     "iv30_change": -0.028, "put_call_volume": 0.41, "put_call_volume_prev": None, "back_end_surprise": 0.2},
+]  # fmt: skip
+CLOSED = alert(alert_id="closed0000000000", contract="GOOG250912C00240000", status=Status.closed)
+
+
+def screen(silenced=frozenset(), names=NAMES) -> Screen:
+    return Screen(NOW, STATUS, [alert(), put_call_alert(), CLOSED], silenced, names)
+
+
+def seen(app: LiveView) -> list[str]:
+    """The lines of the feed."""
+    feed = app.query_one("#feed", DataTable)
+    return [str(feed.get_row_at(row)[0]) for row in range(feed.row_count)]
+
+
+def drive(script: Callable[[LiveView, Pilot], Awaitable[None]], silence=lambda alert_id, kind: kind) -> None:
+    async def run() -> None:
+        app = LiveView(screen, silence)
+        async with app.run_test(size=(80, 24)) as pilot:
+            await pilot.pause()
+            await script(app, pilot)
+
+    asyncio.run(run())
+
+
+def test_a_screen_tells_the_state_in_a_line():
+    line = state_line(screen(frozenset({"0123456789abcdef"})))
+    assert line == "16:21 ET  cboe ok  phone ailing  told 2  muted 1  next Fri 09:30 confirm"
+
+
+def test_a_name_shows_its_gauges_and_what_is_missing_as_a_dash():
+    assert name_cells(NAMES[0]) == ("GOOG", "232.30", "-0.8%", "+6.1%", "63.6%", "-2.8", "0.41", "(-)", "ordinary")
+    assert name_cells({"underlying": "X"})[1:] == ("-", "-", "-", "-", "-", "-", "(-)", "-")
+
+
+def test_the_feed_shows_what_stands_and_all_on_request():
+    async def script(app, pilot):
+        assert [line.split()[0] for line in seen(app)] == ["HIGH", "NOTICE"]
+        await pilot.press("o")
+        assert len(seen(app)) == 3
+        await pilot.press("o")
+        assert len(seen(app)) == 2
+
+    drive(script)
+
+
+def test_the_story_is_that_of_the_chosen_alert():
+    async def script(app, pilot):
+        assert "GOOG 235 call" in str(app.query_one("#story", Static).render())
+        await pilot.press("down")
+        await pilot.pause()
+        assert "NVDA" in str(app.query_one("#story", Static).render())
+
+    drive(script)
+
+
+def test_a_filter_leaves_what_it_names_and_escape_takes_it_back():
+    async def script(app, pilot):
+        await pilot.press("slash", *"nvda", "enter")
+        assert len(seen(app)) == 1
+        assert "only nvda" in str(app.query_one("#state", Static).render())
+        await pilot.press("escape")
+        assert len(seen(app)) == 2
+
+    drive(script)
+
+
+def test_keys_acknowledge_and_mute_the_chosen_alert():
+    asked = []
+
+    async def script(app, pilot):
+        await pilot.press("a", "m")
+        assert asked == [("0123456789abcdef", "ack"), ("0123456789abcdef", "mute")]
+
+    drive(script, lambda alert_id, kind: asked.append((alert_id, kind)) or kind)
