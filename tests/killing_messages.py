@@ -93,7 +93,8 @@ def work(folder: str, port: int, number: int) -> None:
 def left_alone(folder: str, port: int) -> None:
     """Send what is owed until nothing waits, without the pauses between attempts."""
     settings = configured(folder, port)
-    notifying._LONGEST_PAUSE = notifying._FIRST_PAUSE * 0
+    notifying._FIRST_PAUSE = notifying._LONGEST_PAUSE = notifying._FIRST_PAUSE * 0
+    notifying._ENOUGH = 1_000_000
     notifying._MOST_SINGLE = 1_000_000
     while True:
         notifying.deliver(settings)

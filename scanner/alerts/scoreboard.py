@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scanner.alerts.follow import HORIZONS, Outcome
 
 _DRAWS = 200
+_STEPS = 201
 _SEED = 20_260_821
 # Of fewer, only how many there were is said.
 FEWEST = 20
@@ -54,17 +55,23 @@ class Line:
 
 def board(alerts: Sequence[Told], outcomes: Iterable[Outcome]) -> list[Line]:
     """The scoreboard: every measure of all alerts, then by rule, stars and name."""
+    numbers = {alert.alert_id: number for number, alert in enumerate(alerts)}
     kept = list(outcomes)
-    by_id = {alert.alert_id: alert for alert in alerts}
+    measures, draws = _measured(kept, numbers), _Draws.of(kept)
     groups: list[tuple[str, str, Callable[[Told], bool]]] = [("all", "", lambda alert: True)]
     for name, of in (("rule", "rule_id"), ("stars", "stars"), ("name", "underlying")):
         values = sorted({getattr(alert, of) for alert in alerts}, key=lambda value: (value is None, value))
         groups += [(name, _said(value), _is(of, value)) for value in values]
     lines = []
     for group, key, belongs in groups:
-        members = {alert_id for alert_id, alert in by_id.items() if belongs(alert)}
-        lines.append(Line(group, key, "alerts", Figure(len(members), float(len(members))), Figure(0)))
-        lines += _lines(group, key, [item for item in kept if item.alert_id in members])
+        members = np.array([belongs(alert) for alert in alerts], dtype=np.bool_)
+        count = int(members.sum())
+        lines.append(Line(group, key, "alerts", Figure(count, float(count)), Figure(0)))
+        for item in measures:
+            own, matched = (
+                _figure(column.only(members), draws, is_median=item.is_median) for column in (item.own, item.matched)
+            )
+            lines.append(Line(group, key, item.measure, own, matched))
     return lines
 
 
@@ -76,20 +83,58 @@ def _said(value: object) -> str:
     return "none" if value is None else str(value)
 
 
-def _lines(group: str, key: str, outcomes: Sequence[Outcome]) -> list[Line]:
+@dataclass(frozen=True)
+class _Values:
+    """The values of one measure: of each alert's own contracts and of those like them, ascending, with their sessions.
+
+    ``alert`` says by number which alert a value belongs to.
+    """
+
+    measure: str
+    is_median: bool
+    own: _Column
+    matched: _Column
+
+
+@dataclass(frozen=True)
+class _Column:
+    values: Vector
+    sessions: NDArray[np.int64]
+    alert: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, values: list[float], sessions: list[int], alert: list[int]) -> _Column:
+        found = np.array(values, dtype=np.float64)
+        order = np.argsort(found, kind="stable")
+        order = order[np.isfinite(found[order])]
+        return cls(found[order], np.array(sessions, dtype=np.int64)[order], np.array(alert, dtype=np.int64)[order])
+
+    def only(self, members: NDArray[np.bool_]) -> _Column:
+        chosen = members[self.alert]
+        return _Column(self.values[chosen], self.sessions[chosen], self.alert[chosen])
+
+
+def _measured(outcomes: Sequence[Outcome], numbers: dict[str, int]) -> list[_Values]:
+    """Every measure, read once for all groups."""
     found = []
     for horizon in HORIZONS:
-        here = [item for item in outcomes if item.horizon == horizon]
-        sessions = np.array([item.session_date.toordinal() for item in here], dtype=np.int64)
-        of_matched = np.repeat(sessions, [len(item.matched) for item in here]) if here else sessions
-        mine = [item.figures for item in here]
+        here = [item for item in outcomes if item.horizon == horizon and item.alert_id in numbers]
+        alert = [numbers[item.alert_id] for item in here]
+        days = [item.session_date.toordinal() for item in here]
+        own = [item.figures for item in here]
         theirs = [figures for item in here for figures in item.matched]
-        if horizon == HORIZONS[0]:
-            found.append(_line(group, key, "opened", mine, theirs, sessions, of_matched, _confirmed, _mean))
-        found.append(_line(group, key, f"held_{horizon}", mine, theirs, sessions, of_matched, _held, _mean))
-        for name in ("contract", "stock"):
-            measure = f"{name}_{horizon}"
-            found.append(_line(group, key, measure, mine, theirs, sessions, of_matched, _of(name), _median))
+        of_theirs = [number for number, item in zip(alert, here, strict=True) for _ in item.matched]
+        days_theirs = [day for day, item in zip(days, here, strict=True) for _ in item.matched]
+        measures: list[tuple[str, bool, Callable[[Figures], float]]] = [
+            *([("opened", False, _confirmed)] if horizon == HORIZONS[0] else []),
+            (f"held_{horizon}", False, _held),
+            (f"contract_{horizon}", True, _of("contract")),
+            (f"stock_{horizon}", True, _of("stock")),
+        ]
+        for measure, is_median, value in measures:
+            mine = _Column.of([value(item) for item in own], days, alert)
+            others = _Column.of([value(item) for item in theirs], days_theirs, of_theirs)
+            found.append(_Values(measure, is_median, mine, others))
     return found
 
 
@@ -97,50 +142,44 @@ Figures = dict[str, Any]
 Vector = NDArray[np.float64]
 
 
-def _line(
-    group: str,
-    key: str,
-    measure: str,
-    mine: Sequence[Figures],
-    theirs: Sequence[Figures],
-    sessions: NDArray[np.int64],
-    of_matched: NDArray[np.int64],
-    value: Callable[[Figures], float],
-    summary: Callable[[Vector, Vector], float],
-) -> Line:
-    own = _figure(np.array([value(item) for item in mine]), sessions, summary)
-    other = _figure(np.array([value(item) for item in theirs]), of_matched, summary)
-    return Line(group, key, measure, own, other)
+@dataclass(frozen=True)
+class _Draws:
+    """Whole sessions drawn anew, the same for all: how often each is drawn, shape (draws, sessions)."""
+
+    sessions: NDArray[np.int64]
+    weights: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, outcomes: Sequence[Outcome]) -> _Draws:
+        sessions = np.unique(np.array([item.session_date.toordinal() for item in outcomes], dtype=np.int64))
+        even = np.full(len(sessions), 1 / max(len(sessions), 1))
+        drawn = np.random.default_rng(_SEED).multinomial(len(sessions), even, _DRAWS)
+        return cls(sessions, drawn.astype(np.float32))
+
+    def spread(self, column: _Column, *, is_median: bool) -> Vector:
+        """A share or a median in every draw; a median to half a per cent of the values."""
+        place = np.searchsorted(self.sessions, column.sessions)
+        if not is_median:
+            sums = np.bincount(place, column.values, len(self.sessions))
+            sizes = self.weights @ np.bincount(place, minlength=len(self.sessions))
+            return np.where(sizes > 0, (self.weights @ sums) / np.maximum(sizes, 1), np.nan)
+        steps = np.linspace(0, len(column.values) - 1, min(len(column.values), _STEPS)).astype(np.int64)
+        grid = np.unique(column.values[steps])
+        cell = np.minimum(np.searchsorted(grid, column.values), len(grid) - 1)
+        table = np.bincount(place * len(grid) + cell, minlength=len(self.sessions) * len(grid))
+        reached = np.cumsum(self.weights @ table.reshape(-1, len(grid)).astype(np.float32), axis=1)
+        middle = np.argmax(reached >= reached[:, -1:] / 2, axis=1)
+        return np.where(reached[:, -1] > 0, grid[middle], np.nan)
 
 
-def _figure(values: Vector, sessions: NDArray[np.int64], summary: Callable[[Vector, Vector], float]) -> Figure:
-    """A summary of what is known, and how it varies where whole sessions are drawn anew."""
-    known = np.isfinite(values) if len(values) else np.zeros(0, dtype=bool)
-    count = int(known.sum())
+def _figure(column: _Column, draws: _Draws, *, is_median: bool) -> Figure:
+    """A share or a median, and how it varies where whole sessions are drawn anew."""
+    count = len(column.values)
     if count < FEWEST:
         return Figure(count)
-    order = np.argsort(values[known], kind="stable")
-    ranked, days = values[known][order], sessions[known][order]
-    names, place = np.unique(days, return_inverse=True)
-    draws = np.random.default_rng(_SEED).multinomial(len(names), np.full(len(names), 1 / len(names)), _DRAWS)
-    spread = [summary(ranked, weights[place].astype(np.float64)) for weights in draws]
-    low, high = np.nanquantile(spread, (0.05, 0.95))
-    return Figure(count, summary(ranked, np.ones(count)), float(low), float(high))
-
-
-def _mean(values: Vector, weights: Vector) -> float:
-    total = weights.sum()
-    return float((values * weights).sum() / total) if total else float("nan")
-
-
-def _median(values: Vector, weights: Vector) -> float:
-    """The weighted median of ascending values: the mean of the middle two where the weights part evenly."""
-    reached = np.cumsum(weights)
-    half = reached[-1] / 2.0
-    if not half:
-        return float("nan")
-    low, high = np.searchsorted(reached, half, "left"), np.searchsorted(reached, half, "right")
-    return float((values[low] + values[min(high, len(values) - 1)]) / 2.0)
+    value = float(np.median(column.values) if is_median else column.values.mean())
+    low, high = np.nanquantile(draws.spread(column, is_median=is_median), (0.05, 0.95))
+    return Figure(count, value, float(low), float(high))
 
 
 def _confirmed(figures: Figures) -> float:

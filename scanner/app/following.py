@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from datetime import date, datetime
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -45,6 +44,9 @@ def bring_up_to_date(
     """
     from scanner.alerts import follow
 
+    newest = {source: max(store.snapshots.sessions(source), default=None) for source in store.snapshots.sources()}
+    if not newest:
+        return 0
     with state.read() as ledger:
         flagged = ledger.flagged()
         until = ledger.last_followed()
@@ -53,7 +55,6 @@ def bring_up_to_date(
         if alert_ids is None or item.alert_id in alert_ids:
             by_alert.setdefault(item.alert_id, []).append(item)
     by_name: dict[tuple[str, str], list[list[Flagged]]] = {}
-    newest = {source: max(store.snapshots.sessions(source), default=None) for source in store.snapshots.sources()}
     for items in by_alert.values():
         source = _source_of(store, items[0], newest)
         if source is not None and _has_more(items, until.get(items[0].alert_id), newest[source]):
@@ -199,10 +200,9 @@ def published(store: Store, waiting: Sequence[Flagged]) -> list[tuple[str, pl.Da
 def refresh(settings: Settings | Place | None, store: Place | None, alert_ids: frozenset[str] | None = None) -> None:
     """Follow alerts as far as the store can tell; where it can only be read, what is kept stays as it is."""
     configured = configuring.settings(settings, store=store)
-    with suppress(StoreError), opening.open_state(configured, read_only=True) as state, state.read() as ledger:
-        if not ledger.flagged():
-            return
     try:
+        # Nothing is made where there is nothing yet.
+        opening.open_state(configured, read_only=True).close()
         kept = opening.open_store(configured, read_only=True)
         with opening.open_state(configured) as state:
             bring_up_to_date(kept, state, clock.right_now(), alert_ids=alert_ids)

@@ -34,6 +34,8 @@ _GIVEN_UP_AFTER = timedelta(days=3)
 _LATE = timedelta(minutes=5)
 # More waiting messages than this are sent as one.
 _MOST_SINGLE = 3
+# So many messages in one round that an output does not take: it takes none now. One alone may be its own fault.
+_ENOUGH = 3
 _WITH_KEY = frozenset({"json", "jsons", "xml", "xmls", "form", "forms"})
 _LOOK_EVERY = 1.0
 
@@ -98,18 +100,22 @@ def _deliver_to(settings: Settings, name: str, address: Notify) -> list[Delivere
             for key, batch in batches:
                 ledger.send_as(key, [message.message_id for message in batch])
         found: list[Delivered] = []
-        while batches:
-            key, batch = batches[0]
+        refused: list[list[Message]] = []
+        while batches and len(refused) < _ENOUGH:
+            key, batch = batches.pop(0)
             found.append(Delivered(name, _send(name, address, _said(batch, now), key)))
             if found[-1].problem is not None:
-                break
-            del batches[0]
+                refused.append(batch)
+                continue
             with state.write() as ledger:
                 ledger.settle([message.message_id for message in batch], clock.right_now())
-        if batches:
+        problem = next((item.problem for item in reversed(found) if item.problem), None)
+        if problem is not None:
             with state.write() as ledger:
-                for _, batch in batches:
-                    _put_back(ledger, batch, now, found[-1].problem or "")
+                for batch in refused:
+                    _put_back(ledger, batch, now, problem)
+                untried = [message.message_id for _, batch in batches for message in batch]
+                ledger.put_back(untried, now + _FIRST_PAUSE, problem, untried=True)
     return found
 
 
@@ -133,10 +139,10 @@ def _batches(messages: Sequence[Message]) -> list[tuple[str, list[Message]]]:
     fresh = [message for message in messages if not message.again]
     single = [message for message in fresh if not message.gathered]
     together = [[message for message in fresh if message.gathered]]
-    tried = [message for message in single if message.attempts > 1]
-    if len(tried) > _MOST_SINGLE:
-        together.append(tried)
-        single = [message for message in single if message.attempts <= 1]
+    missed = [message for message in single if message.missed]
+    if len(missed) > _MOST_SINGLE:
+        together.append(missed)
+        single = [message for message in single if not message.missed]
     batches = [batch for batch in together if batch] + [[message] for message in single]
     return [*again.items(), *((_key_of(batch), batch) for batch in batches)]
 
@@ -154,10 +160,7 @@ def _said(batch: Sequence[Message], now: datetime) -> Text:
     from scanner.outputs import messages
 
     events = [(message.kind, Alert.from_dict(message.document["alert"])) for message in batch]
-    late = any(
-        message.attempts > 1 and now - message.due_at > timedelta() and now - message.created_at > _LATE
-        for message in batch
-    )
+    late = any(message.missed and now - message.created_at > _LATE for message in batch)
     again = any(message.again for message in batch)
     if len(events) == 1 and not batch[0].gathered:
         return messages.one(*events[0], late=late, again=again)

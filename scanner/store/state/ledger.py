@@ -288,15 +288,18 @@ class Ledger(Records, Outbox, Following):
         self, *, outcome: str | None = None, alert_id: str | None = None, before: date | None = None
     ) -> list[Flagged]:
         """The contracts behind alerts, oldest session first, filtered by outcome, alert, or session before a date."""
-        query = select(FlaggedRow).order_by(FlaggedRow.session_date, FlaggedRow.alert_id, FlaggedRow.contract)
+        names = Flagged.__dataclass_fields__
+        # Plain columns: there may be tens of thousands, and nobody changes them by hand.
+        query = select(*(getattr(FlaggedRow, name) for name in names)).order_by(
+            FlaggedRow.session_date, FlaggedRow.alert_id, FlaggedRow.contract
+        )
         if outcome is not None:
             query = query.where(FlaggedRow.outcome == outcome)
         if alert_id is not None:
             query = query.where(FlaggedRow.alert_id == alert_id)
         if before is not None:
             query = query.where(FlaggedRow.session_date < before)
-        names = Flagged.__dataclass_fields__
-        return [Flagged(**{name: getattr(row, name) for name in names}) for row in self._session.scalars(query)]
+        return [Flagged(*row) for row in self._session.execute(query)]
 
     def confirm(self, alert: Alert, seen_at: datetime, event: str) -> None:
         """Store what the open interest said about an alert, as one more update of it."""

@@ -16,6 +16,8 @@ from scanner.store.state.tables import OutboxRow, SilenceRow
 
 WAITING, SENDING, SENT, GIVEN_UP = "waiting", "sending", "sent", "given up"
 _HOUR = timedelta(hours=1)
+# Taken in one round; whatever else is due is taken in the next.
+_AT_ONCE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,11 @@ class Message:
     due_at: datetime
     attempts: int
     again: bool = False
+
+    @property
+    def missed(self) -> bool:
+        """Whether the output did not take it, or nothing else, when it was due."""
+        return bool(self.document.get("missed"))
 
     @property
     def gathered(self) -> bool:
@@ -117,6 +124,7 @@ class Outbox:
             select(OutboxRow)
             .where(OutboxRow.output == output, OutboxRow.status == WAITING, OutboxRow.due_at <= now)
             .order_by(OutboxRow.created_at, OutboxRow.message_id)
+            .limit(_AT_ONCE)
         )
         taken = []
         for row in self._session.scalars(due):
@@ -142,12 +150,19 @@ class Outbox:
             row = self._session.get_one(OutboxRow, message_id)
             row.status, row.settled_at, row.problem = SENT, now, None
 
-    def put_back(self, failed: Sequence[str], due: datetime, problem: str, *, give_up: bool = False) -> None:
-        """Messages could not be sent: to be tried again at a moment, or (``give_up``) never again."""
+    def put_back(
+        self, failed: Sequence[str], due: datetime, problem: str, *, give_up: bool = False, untried: bool = False
+    ) -> None:
+        """Messages could not be sent: to be tried again at a moment, or (``give_up``) never again.
+
+        ``untried`` ones were taken and not tried, for others had failed.
+        """
         for message_id in failed:
             row = self._session.get_one(OutboxRow, message_id)
             row.status = GIVEN_UP if give_up else WAITING
             row.due_at, row.problem = due, problem[:300]
+            row.attempts -= int(untried)
+            row.document = {**row.document, "missed": True}
 
     def waiting(self) -> list[Waiting]:
         """How each output does that has messages waiting or given up."""
@@ -158,7 +173,7 @@ class Outbox:
         found = []
         for output, items in sorted(by_output.items()):
             left = [row for row in items if row.status != GIVEN_UP]
-            overdue = [row for row in left if row.attempts and row.status == WAITING]
+            overdue = [row for row in left if row.problem is not None and row.status == WAITING]
             problem = next((row.problem for row in overdue if row.problem), None)
             oldest = min((row.created_at for row in overdue), default=None)
             found.append(Waiting(output, len(left), len(overdue), oldest, problem, len(items) - len(left)))
