@@ -9,11 +9,12 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from standard import calendar, read_recorded
+from standard import calendar, open_store, read_recorded
 
 from scanner.market.chain import SORT_KEY
 from scanner.sources.files import FilesSource
 from scanner.sources.formats.base import RecordedChain
+from scanner.store.importing import ImportReport, chains_in, import_chains
 
 SESSION = date(2026, 8, 5)
 MOMENT = datetime(2026, 8, 5, 18, 30, tzinfo=UTC)
@@ -158,3 +159,29 @@ def test_a_later_chain_of_one_name_takes_the_place_of_the_one_read_with_the_othe
         for name, quoted in answer.chain.select("underlying", "quote_time").unique().iter_rows()
     }
     assert moments == {"ABC": MOMENT + timedelta(minutes=30), "XYZ": MOMENT, "KLM": MOMENT}
+
+
+def test_an_import_counts_the_chains_that_came_together(tmp_path: Path) -> None:
+    path = tmp_path / "market.parquet"
+    table(["ABC", "XYZ", "KLM"], 1).with_columns(odd=pl.lit(1)).write_parquet(path)
+    store, seen = open_store(tmp_path / "store"), list[int]()
+    report, again = ImportReport(), ImportReport()
+    import_chains(store, read_recorded(path, together=True), report, lambda item: seen.append(chains_in(item.chain)))
+    assert (report.stored, report.known, report.rows, seen) == (3, 0, 96, [3])
+    assert report.notes["unknown columns ignored: odd"] == 3
+    assert len(list(store.snapshots.files())) == 1
+    import_chains(store, read_recorded(path, together=True), again)
+    assert (again.stored, again.known, again.rows) == (0, 3, 0)
+
+
+def test_of_names_that_come_together_those_stored_already_are_passed_over(tmp_path: Path) -> None:
+    rows = table(["ABC", "XYZ", "KLM"], 1)
+    for name, part in (("a", rows.filter(pl.col("underlying") == "XYZ")), ("b", rows)):
+        part.write_parquet(tmp_path / f"{name}.parquet")
+    store, report = open_store(tmp_path / "store"), ImportReport()
+    import_chains(store, read_recorded(tmp_path / "a.parquet", together=True), report)
+    import_chains(store, read_recorded(tmp_path / "b.parquet", together=True), report)
+    assert (report.stored, report.known, report.rows) == (3, 1, 96)
+    newest = store.snapshots.newest("canonical", SESSION)
+    assert newest["underlying"].unique().sort().to_list() == ["ABC", "KLM", "XYZ"]
+    assert newest.height == 96

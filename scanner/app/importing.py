@@ -31,8 +31,8 @@ class Progress(Protocol):
         """So many files are to be read."""
         ...
 
-    def read(self, path: Path, *, taken: bool) -> None:
-        """A chain came out of a file, or nothing did; the files before that one are done."""
+    def read(self, path: Path, *, taken: int) -> None:
+        """So many chains came out of a file; the files before that one are done."""
         ...
 
     def judging(self, total: int) -> None:
@@ -50,7 +50,7 @@ class _Unseen:
     def reading(self, files: int) -> None:
         """Nothing."""
 
-    def read(self, path: Path, *, taken: bool) -> None:
+    def read(self, path: Path, *, taken: int) -> None:
         """Nothing."""
 
     def judging(self, total: int) -> None:
@@ -110,7 +110,7 @@ def import_chains(
         opened,
         all_of_them,
         report,
-        lambda item: progress.read(item.path, taken=item.chain is not None),
+        lambda item: progress.read(item.path, taken=importing.chains_in(item.chain)),
         progress.judging,
         lambda _: progress.judged(),
     )

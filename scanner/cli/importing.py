@@ -69,7 +69,7 @@ class _Bars:
         """So many files are to be read."""
         self.progress.update(self.task, description="reading", total=files or None, visible=True)
 
-    def read(self, path: Path, *, taken: bool) -> None:
+    def read(self, path: Path, *, taken: int) -> None:
         """A chain came out of a file, or nothing did; the files before that one are done."""
         self.files.add(path)
         self.chains += taken

@@ -129,7 +129,7 @@ def import_chains(
     with store.writing():
         for item in recorded:
             report.refused += [str(refusal) for refusal in item.refusals]
-            report.notes.update(item.notes)
+            report.notes.update(dict.fromkeys(item.notes, max(chains_in(item.chain), 1)))
             if item.chain is not None:
                 chain = store.spellings.of(item.chain)
                 taken.add(item.path)
@@ -167,9 +167,14 @@ def _joined(derived: Iterable[Derived], files: dict[tuple[str, str, date], set[P
     return said
 
 
+def chains_in(frame: pl.DataFrame | None) -> int:
+    """How many chains a frame holds; none where there is no frame."""
+    return 0 if frame is None else frame.select(KEY).unique().height
+
+
 def _take(store: Store, chain: pl.DataFrame, report: ImportReport) -> None:
     fresh = store.snapshots.write_once(chain, "import")
-    stored, given = (frame.select(KEY).unique().height for frame in (fresh, chain))
+    stored, given = chains_in(fresh), chains_in(chain)
     report.stored += stored
     report.known += given - stored
     report.rows += fresh.height
