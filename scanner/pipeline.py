@@ -115,7 +115,7 @@ def scan(request: Request, sources: Sequence[Source], setup: Setup, clock: Calla
     if received.chain is None:
         return ScanResult(replace(meta, finished_at=clock()), errors=tuple(received.problems))
     memory, known = know(received.chain, setup)
-    judged = judge(memory.chain, known, moment, setup.rules, setup.methods)
+    judged = judge(memory.chain, known, moment, setup.rules, setup.methods, whole=False)
     with step("conclude"):
         result = conclude(judged, known.panel, setup, meta)
     with step("keep"):
@@ -162,12 +162,12 @@ def judge(
     rules: Sequence[Rule],
     methods: Methods = STANDARD,
     *,
-    whole: bool = False,
+    whole: bool = True,
 ) -> Judged:
     """Judge one session's chains by what was known before them. Pure: nothing is read, nothing is kept.
 
     ``chain`` may hold many underlyings of one source and session. What is costly to compute (the volatilities of bids
-    and asks, vega and rho) is found where the rules may look at it, or, with ``whole``, of every contract.
+    and asks, vega and rho) is there of every contract or, unless the ``whole`` is asked for, where the rules may look.
     """
     with step("gate"):
         verdicts = quality.judge(chain, known.panel, known.earlier, now)
@@ -300,5 +300,7 @@ def _replayed(chain: pl.DataFrame, setup: Setup) -> ScanResult:
         rules=len(setup.rules),
     )
     memory, known = know(chain, setup)
-    result = conclude(judge(memory.chain, known, moment, setup.rules, setup.methods), known.panel, setup, meta)
+    result = conclude(
+        judge(memory.chain, known, moment, setup.rules, setup.methods, whole=False), known.panel, setup, meta
+    )
     return replace(result, errors=(*memory.problems, *result.errors), notes=(*memory.notes, *result.notes))

@@ -190,3 +190,12 @@ def test_a_moment_may_be_text_a_date_or_a_moment_with_its_zone(settings):
     frame = built_chain(FRIDAY)
     for as_of in ("2026-08-07", FRIDAY, CLOSE, CLOSE.astimezone(NEW_YORK)):
         assert app.chain("ABC", chain=frame, as_of=as_of, settings=settings).moment == CLOSE.astimezone(UTC)
+
+
+def test_a_chain_that_is_shown_has_every_column_that_its_volatility_gives(settings):
+    """Also those that a scan finds for a few contracts alone."""
+    frame = app.chain("ABC", chain=built_chain(FRIDAY), settings=settings).frame
+    solved = frame.filter(pl.col("iv").is_not_null())
+    assert solved.height > 0
+    assert solved.select("delta", "gamma", "vega", "theta", "rho").null_count().row(0) == (0,) * 5
+    assert frame.select(pl.col("iv_bid", "iv_ask").count()).row(0) == (solved.height, solved.height)

@@ -45,7 +45,11 @@ when:
   - combined_surprise >= 0
   - volume_q <= 1
   - iv > 0
+  - iv_bid > 0
+  - iv_ask > iv_bid
   - delta > 0
+  - vega > 0
+  - rho != 0
   - underlying.put_call_volume > 0
   - underlying.volume_surprise >= 0
 message: "{contract}"
@@ -100,7 +104,7 @@ def shown(scanner: Commands, place: Path) -> dict[str, Any]:
 def together(*found: dict[str, Any]) -> list[dict[str, Any]]:
     """Each of some rows with what all of them tell, which is enough to compare."""
     common = set.intersection(*map(set, found))
-    assert {"iv", "volume_expected", "volume_surprise", "delta"} <= common
+    assert {"iv", "iv_bid", "iv_ask", "volume_expected", "volume_surprise", "delta", "vega", "rho"} <= common
     return [{name: row[name] for name in sorted(common)} for row in found]
 
 

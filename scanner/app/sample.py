@@ -53,7 +53,7 @@ def measured() -> dict[str, pl.DataFrame]:
         assert memory.store is not None
         opening.remember(memory.store, history)
         panel = memory.store.history.panel("simulated", names, last["session_date"][0])
-        return dict(judge(last, KnownBefore(panel), newest_quotes(last), [], whole=True).frames)
+        return dict(judge(last, KnownBefore(panel), newest_quotes(last), []).frames)
 
 
 def _folder() -> Path:
