@@ -149,6 +149,18 @@ def test_a_server_on_this_machine_needs_no_encryption(url: str) -> None:
     require_safe(VENDORS["tradier"], VendorOptions(url=url))
 
 
+def test_where_that_cannot_be_kept_the_source_goes_on_without(
+    tmp_path: Path, httpserver: HTTPServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    vendor_stubs.serve(httpserver, "cboe")
+    (tmp_path / "file").write_text("no folder")
+    told = {"cboe": VendorOptions(url=httpserver.url_for(""))}
+    settings = SourceSettings(vendors=told, pace_file=tmp_path / "file" / "vendors.sqlite")
+    (fetched,) = open_source("cboe", settings, calendar).chains(["XYZ"], NOW)
+    assert fetched.chain is not None
+    assert "it is kept for this run alone" in caplog.text
+
+
 def test_a_source_keeps_how_often_it_was_asked_beside_the_store(
     tmp_path: Path, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -160,6 +161,17 @@ def test_threads_and_processes_share_one_bucket(tmp_path: Path) -> None:
         waits += threads.map(lambda _: pace.turn(longest=1e9), range(40))
     # The same as one caller would have waited: six at once, and then each an interval later.
     assert sorted(waits) == pytest.approx([max(0, number - 5) * 60 / 55 for number in range(80)], abs=1e-3)
+
+
+def test_a_file_that_is_damaged_is_an_error_of_the_call_and_not_of_the_program(tmp_path: Path) -> None:
+    file = tmp_path / "vendors.sqlite"
+    pace = Pace("shop", Rate(), file, Clock())
+    pace.turn(longest=5.0)
+    with sqlite3.connect(file) as other:
+        other.execute("drop table pace")
+    with pytest.raises(HttpError, match="how often shop was asked cannot be kept") as caught:
+        pace.turn(longest=5.0)
+    assert caught.value.code == "not_kept"
 
 
 def test_a_file_that_cannot_be_written_is_an_error_that_names_it(tmp_path: Path) -> None:

@@ -20,8 +20,9 @@ _DAY = 86_400.0
 class HttpError(SourceError):
     """No usable answer.
 
-    ``code``: unreachable, timeout, rate_limited, quota_spent, server_error, too_large, truncated, malformed (not HTTP),
-    unreadable (packed in a way that was not asked for) or redirected (to another host, or without end).
+    ``code``: unreachable, timeout, rate_limited, quota_spent, not_kept (the count of calls), server_error, too_large,
+    truncated, malformed (not HTTP), unreadable (packed in a way that was not asked for) or redirected (to another host,
+    or without end).
     """
 
 

@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 
 import polars as pl
 
-from scanner.errors import ScannerError
+from scanner.errors import ScannerError, SourceError
 from scanner.market import chain, products, symbology
 from scanner.market.calendar import Calendar
 from scanner.market.symbology import plain_ticker
@@ -188,7 +188,11 @@ class LiveSource(ABC):
         """How many of the symbols, from the first, are asked for: as many as the calls of one scan allow."""
         if self.pace is None:
             return len(symbols)
-        calls = self.pace.within(self.access.options.longest_scan.total_seconds())
+        try:
+            calls = self.pace.within(self.access.options.longest_scan.total_seconds())
+        except HttpError as error:
+            log.warning("%s", error)
+            return len(symbols)
         each = max(1, self.vendor.calls_a_chain)
         return len(symbols) if len(symbols) * each <= calls else min(len(symbols), max(1, calls // each))
 
@@ -294,12 +298,21 @@ def open_access(
     require_safe(vendor, options)
     secrets = credential(vendor)
     at_once = options.at_once or vendor.at_once
-    pace = Pace(vendor.name, rate_of(vendor, options), settings.pace_file)
+    pace = _pace(vendor.name, rate_of(vendor, options), settings.pace_file)
     client = PoliteClient(Limits(at_once=at_once, **limits), pace=pace)
     if settings.record_to is None or clock is None:
         return Access(vendor, client, options, secrets), pace, at_once + _READING
     recorder = RecordingClient(client, settings.record_to, vendor.name, options, secrets.values(), clock)
     return Access(vendor, recorder, options, secrets), pace, at_once + _READING
+
+
+def _pace(name: str, rate: Rate, file: Path | None) -> Pace:
+    """A vendor's pace, for this run alone where its file cannot be written."""
+    try:
+        return Pace(name, rate, file)
+    except SourceError as error:
+        log.warning("%s; it is kept for this run alone", error)
+        return Pace(name, rate)
 
 
 def rate_of(vendor: Vendor, options: VendorOptions) -> Rate:

@@ -16,7 +16,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from datetime import time as clock_time
@@ -153,27 +153,50 @@ class Pace:
 
     @contextmanager
     def _row(self) -> Iterator[_Row]:
-        """The vendor's row, alone in all threads and processes until it is written back."""
+        """The vendor's row, alone in all threads and processes until it is written back.
+
+        Raises HttpError where the file fails (a full disk, a lock that is not let go): nobody is asked without a count.
+        """
         with self._lock:
-            self._file.execute("begin immediate")
             try:
-                found = self._file.execute(
-                    "select full_at, closed_until, day, used from pace where vendor = ?", (self.vendor,)
-                ).fetchone()
-                row = _Row(*(found or (0.0, 0.0, "", 0)))
-                # A clock that was set back must not make anybody wait for the time it had shown.
-                horizon = self.now() + _LONGEST_WINDOW
-                row.full_at = row.full_at if row.full_at <= horizon else 0.0
-                row.closed_until = row.closed_until if row.closed_until <= horizon else 0.0
+                self._file.execute("begin immediate")
+                row = self._read()
+            except sqlite3.Error as error:
+                self._undo()
+                raise self._not_kept(error) from error
+            try:
                 yield row
                 self._file.execute(
                     "insert or replace into pace (vendor, full_at, closed_until, day, used) values (?, ?, ?, ?, ?)",
                     (self.vendor, row.full_at, row.closed_until, row.day, row.used),
                 )
                 self._file.execute("commit")
+            except sqlite3.Error as error:
+                self._undo()
+                raise self._not_kept(error) from error
             except BaseException:
-                self._file.execute("rollback")
+                self._undo()
                 raise
+
+    def _read(self) -> _Row:
+        found = self._file.execute(
+            "select full_at, closed_until, day, used from pace where vendor = ?", (self.vendor,)
+        ).fetchone()
+        row = _Row(*(found or (0.0, 0.0, "", 0)))
+        # A clock that was set back must not make anybody wait for the time it had shown.
+        horizon = self.now() + _LONGEST_WINDOW
+        row.full_at = row.full_at if row.full_at <= horizon else 0.0
+        row.closed_until = row.closed_until if row.closed_until <= horizon else 0.0
+        return row
+
+    def _undo(self) -> None:
+        if self._file.in_transaction:
+            with suppress(sqlite3.Error):
+                self._file.execute("rollback")
+
+    def _not_kept(self, error: sqlite3.Error) -> HttpError:
+        where = self.file or "memory"
+        return HttpError(f"{where}: how often {self.vendor} was asked cannot be kept ({error})", "not_kept")
 
 
 @dataclass(slots=True)
