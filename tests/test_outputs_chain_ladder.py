@@ -105,7 +105,7 @@ def test_without_quotes_last_prices_stand_there_and_that_is_said_once() -> None:
 def test_what_is_missing_is_a_dash_and_its_reason_is_said_in_words() -> None:
     lines = shown(contracts())
     assert "-" in next(line for line in lines if " 225 " in line).split()
-    assert "No implied volatility: 2 below_intrinsic." in lines
+    assert "No implied volatility: 2 below intrinsic." in lines
 
 
 def test_expiries_at_a_glance_are_a_line_each() -> None:

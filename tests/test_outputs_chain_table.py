@@ -100,7 +100,7 @@ def test_a_wide_terminal_shows_every_greek():
 
 
 def test_contracts_without_a_volatility_are_counted_by_reason():
-    assert "No implied volatility: 4 below_intrinsic." in shown(chain(), 80)
+    assert "No implied volatility: 4 below intrinsic." in shown(chain(), 80)
 
 
 def test_a_simulated_chain_says_so_at_every_table():

@@ -121,7 +121,7 @@ def reasons(chain: pl.DataFrame) -> str:
     if "iv_reason" not in chain.columns:
         return ""
     counts = chain["iv_reason"].drop_nulls().value_counts(sort=True)
-    return ", ".join(f"{count:,} {printable(reason)}" for reason, count in counts.iter_rows())
+    return ", ".join(f"{count:,} {printable(reason).replace('_', ' ')}" for reason, count in counts.iter_rows())
 
 
 def _heading(group: pl.DataFrame, simulated: bool) -> Text:

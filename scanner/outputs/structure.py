@@ -201,6 +201,8 @@ def _foot(found: Structure) -> Iterator[Text]:
     yield Text(
         "A straddle is 0.7 to 0.8 of one standard deviation (sd), the smile one sd: do not mix them.", style="dim"
     )
+    if found.expiries["smile_move_pct"].null_count() == found.expiries.height:
+        yield Text("No quotes, so that there is no move by the smile.", style="dim")
     if found.without:
         yield Text(f"{found.without:,} open contracts without a volatility count for nothing.", style="dim")
     hidden = found.expiries.height - min(found.expiries.height, _EXPIRIES)
