@@ -93,13 +93,18 @@ def _table(items: Sequence[HeldBack], to: Console) -> Table:
     for heading in ("Money", "On this list", "Why"):
         table.add_column(heading, no_wrap=True)
     for item in items:
-        alert, said = item.alert, sentence.of(item.alert)
-        about_volume = sentence.traded(alert) is not None
-        measure = said.short[0] if about_volume else ", ".join(said.measure)
-        money = "-" if alert.premium is None else wording.money(alert.premium)
-        once = "-" if alert.once_in_sessions is None else wording.often(alert.once_in_sessions)
-        table.add_row(Text(said.about), Text(measure), money, once, word(item.reason))
+        about, measure, *rest = cells(item)
+        table.add_row(Text(about), Text(measure), *rest, word(item.reason))
     return table
+
+
+def cells(item: HeldBack) -> tuple[str, str, str, str]:
+    """About what, how far off, money, and how seldom as much comes."""
+    alert, said = item.alert, sentence.of(item.alert)
+    measure = said.short[0] if sentence.traded(alert) is not None else ", ".join(said.measure)
+    money = "-" if alert.premium is None else wording.money(alert.premium)
+    once = "-" if alert.once_in_sessions is None else wording.often(alert.once_in_sessions)
+    return said.about, measure, money, once
 
 
 def word(reason: str) -> str:

@@ -17,9 +17,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from scanner import wording
 from scanner.activity.record import MAIN, Level, tier_words
 from scanner.alerts.confirmation import RuleScore
-from scanner.alerts.model import Alert, HeldBack, NotJudged, plain
-from scanner.outputs import calibration, charts, numbers, sentence, terminal
-from scanner.outputs.held_back import strongest_first
+from scanner.alerts.model import Alert, NotJudged, plain
+from scanner.outputs import calibration, charts, held_back, numbers, sentence, terminal
 from scanner.outputs.result import ScanResult
 from scanner.outputs.text import printable
 from scanner.severity import Severity
@@ -101,7 +100,10 @@ def _page(page: Page) -> dict[str, Any]:
         ],
         "alerts": list(_cards(result.alerts, page.contracts)),
         "held_back": [(printable(reason), count) for reason, count in sorted(result.held_back.items())],
-        "held_back_items": [_held_back(item) for item in strongest_first(result.held_back_items)[:_HELD_BACK]],
+        "held_back_items": [
+            (*held_back.cells(item), printable(item.reason))
+            for item in held_back.strongest_first(result.held_back_items)[:_HELD_BACK]
+        ],
         "not_judged": list(_not_judged(result.not_judged)),
         "errors": [printable(f"{problem.symbol or problem.stage}: {problem.message}") for problem in result.errors],
         "notes": [printable(note) for note in result.notes],
@@ -194,15 +196,6 @@ def _underlyings(frame: pl.DataFrame, columns: Sequence[tuple[str, str]]) -> lis
     rows = [{name: plain(value) for name, value in row.items()} for row in frame.iter_rows(named=True)]
     rows.sort(key=lambda row: -((row.get("call_volume") or 0) + (row.get("put_volume") or 0)))
     return [[printable(numbers.with_unit("underlying", name, row.get(name))) for name, _ in columns] for row in rows]
-
-
-def _held_back(item: HeldBack) -> list[str]:
-    """About what, how far off, money, how seldom, and why it is no alert."""
-    alert, said = item.alert, sentence.of(item.alert)
-    measure = said.short[0] if sentence.traded(alert) is not None else ", ".join(said.measure)
-    money = "-" if alert.premium is None else wording.money(alert.premium)
-    once = "-" if alert.once_in_sessions is None else wording.often(alert.once_in_sessions)
-    return [said.about, measure, money, once, printable(item.reason)]
 
 
 def _level(level: Level) -> dict[str, Any]:
