@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 from pathlib import Path
 
 import pytest
@@ -309,20 +308,6 @@ def test_the_store_is_scanned_and_shown_where_no_source_is_named_and_none_can_be
     unknown = scanner("chain", "XYZ")
     assert unknown.code == 2
     assert "which ones? Give `--path PATH`" in unknown.err
-
-
-def test_a_folder_of_sessions_scanned_into_a_new_store_is_judged_by_its_own_past(scanner, tmp_path):
-    folder = tmp_path / "recorded"
-    folder.mkdir()
-    for number, day in enumerate(("2025-09-02", "2025-09-03", "2025-09-04")):
-        path = chain_file(folder, f"{day}.csv", session=day)
-        path.write_text(re.sub(r"(\d+),(50|100)$", rf"\g<1>{number},\2", path.read_text("utf-8"), flags=re.M), "utf-8")
-    document = json.loads(scanner("scan", "--path", folder, "--format", "json").out)
-    assert document["scan"]["session_date"] == "2025-09-04"
-    assert [row["history_sessions"] for row in document["underlyings"]] == [2]
-    # Once it has a history, nothing more is taken than what is scanned.
-    again = json.loads(scanner("scan", "--path", folder, "--format", "json").out)
-    assert [row["history_sessions"] for row in again["underlyings"]] == [2]
 
 
 def test_a_live_source_is_never_asked_for_the_past(scanner, tmp_path):

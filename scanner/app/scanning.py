@@ -70,28 +70,10 @@ def scan(
         stored = opening.stored_chain(configured, names if symbols or watchlist else None, instant)
     handed_in = chain if stored is None else stored
     sources = opening.sources_for(configured, instant, handed_in, None if record is None else Path(record))
-    if all(source.vendor.recorded for source in sources):
-        if chain is None and stored is None:
-            _take_past(configured)
-        names = names if symbols or watchlist is not None else ()
+    if not symbols and watchlist is None and all(source.vendor.recorded for source in sources):
+        names = ()
     usable, problems = opening.usable_rules(configured, strict=strict)
     return scan_once(configured, sources, usable, names, instant, problems)
-
-
-def _take_past(settings: Settings) -> None:
-    """Let the sessions of a folder become the history of a store that has none yet, so that its own past judges it."""
-    from scanner.app import importing
-
-    folder = settings.path
-    if folder is None or not folder.is_dir() or sum(1 for _ in folder.rglob("*.*")) < 2:
-        return
-    try:
-        if opening.open_store(settings).snapshots.sources():
-            return
-        log.info("The store is new: the sessions in %s become its history first.", folder)
-        importing.import_chains(folder, settings=settings)
-    except StoreError as error:
-        log.info("%s; scanned without history", error)
 
 
 def scan_once(
