@@ -158,3 +158,13 @@ def test_the_board_leaves_no_alert_out_and_states_no_share_of_few():
     few = lines["stars", "1", "opened"].alerts
     assert (few.count, few.value) == (15, None)
     assert lines["rule", "rule", "held_1"].alerts.count == 15
+
+
+def test_a_board_without_any_outcome_counts_the_alerts_alone():
+    lines = board([Told("a1", "rule", None, None)], [])
+    assert {(item.measure, item.alerts.count) for item in lines if item.group == "all"} >= {
+        ("alerts", 1),
+        ("opened", 0),
+    }
+    assert [item.key for item in lines if item.group == "stars"][:1] == ["none"]
+    assert board([], [])[0].alerts.count == 0

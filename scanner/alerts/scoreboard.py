@@ -1,6 +1,6 @@
 """How all alerts have done, none left out: by rule, by stars, by name, each beside contracts that were like them.
 
-A share is of the alerts that could be decided, with how many those were; an interval is that of 200 draws of whole
+A share is of the alerts that could be decided, with how many those were; an interval is that of 100 draws of whole
 sessions, for the alerts of one session are one witness. It says what was, and never that an alert will pay.
 """
 
@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from scanner.alerts.follow import HORIZONS, Outcome
 
-_DRAWS = 200
-_STEPS = 201
+_DRAWS = 100
+# Between the least and the largest value, the steps to which an interval of a median is told.
+_STEPS = 101
 _SEED = 20_260_821
 # Of fewer, only how many there were is said.
 FEWEST = 20
@@ -152,12 +153,14 @@ class _Draws:
     @classmethod
     def of(cls, outcomes: Sequence[Outcome]) -> _Draws:
         sessions = np.unique(np.array([item.session_date.toordinal() for item in outcomes], dtype=np.int64))
-        even = np.full(len(sessions), 1 / max(len(sessions), 1))
+        if not len(sessions):
+            return cls(sessions, np.zeros((_DRAWS, 0), dtype=np.float32))
+        even = np.full(len(sessions), 1 / len(sessions))
         drawn = np.random.default_rng(_SEED).multinomial(len(sessions), even, _DRAWS)
         return cls(sessions, drawn.astype(np.float32))
 
     def spread(self, column: _Column, *, is_median: bool) -> Vector:
-        """A share or a median in every draw; a median to half a per cent of the values."""
+        """A share or a median in every draw; a median to one per cent of the values."""
         place = np.searchsorted(self.sessions, column.sessions)
         if not is_median:
             sums = np.bincount(place, column.values, len(self.sessions))

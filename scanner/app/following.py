@@ -197,12 +197,23 @@ def published(store: Store, waiting: Sequence[Flagged]) -> list[tuple[str, pl.Da
     return found
 
 
+def _may_tell_more(settings: Settings) -> bool:
+    """Whether the store has a session that some alert was not followed through yet. Raises StoreError."""
+    from scanner.store.snapshots import Snapshots
+
+    with opening.open_state(settings, read_only=True) as state, state.read() as ledger:
+        flagged, until = ledger.flagged(), ledger.last_followed()
+    snapshots = Snapshots(settings.store.path / "snapshots")
+    newest = max((day for source in snapshots.sources() for day in snapshots.sessions(source)), default=None)
+    return any(_has_more([item], until.get(item.alert_id), newest) for item in flagged)
+
+
 def refresh(settings: Settings | Place | None, store: Place | None, alert_ids: frozenset[str] | None = None) -> None:
     """Follow alerts as far as the store can tell; where it can only be read, what is kept stays as it is."""
     configured = configuring.settings(settings, store=store)
     try:
-        # Nothing is made where there is nothing yet.
-        opening.open_state(configured, read_only=True).close()
+        if not _may_tell_more(configured):
+            return
         kept = opening.open_store(configured, read_only=True)
         with opening.open_state(configured) as state:
             bring_up_to_date(kept, state, clock.right_now(), alert_ids=alert_ids)
