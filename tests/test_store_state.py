@@ -15,7 +15,19 @@ from pathlib import Path
 from types import MappingProxyType
 
 import pytest
-from alert_samples import FRIDAY, MONDAY, THURSDAY, THURSDAY_CLOSE, SampleRule, at, finding, findings, frames, scan
+from alert_samples import (
+    FRIDAY,
+    GOOG_235,
+    MONDAY,
+    THURSDAY,
+    THURSDAY_CLOSE,
+    SampleRule,
+    at,
+    finding,
+    findings,
+    frames,
+    scan,
+)
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.schema import CreateTable
@@ -418,3 +430,22 @@ def test_the_reason_of_an_io_error_is_the_systems(tmp_path, monkeypatch, number,
     error = database._explain(OperationalError("BEGIN", None, cause), str(tmp_path / "state.sqlite"))
     assert said in str(error)
     assert not isinstance(error, StoreDamagedError)
+
+
+def test_what_became_of_alerts_is_read_back_as_written(state):
+    from scanner.alerts.follow import Followed, Outcome
+
+    update(findings(finding()), [SampleRule()], state, scan(), frames(), budget=9)
+    with state.write() as ledger:
+        (alert,) = ledger.alerts()
+        rows = [Followed(alert.alert_id, GOOG_235, THURSDAY, 3120, 2.45, 2.55, None, 0.312, 232.3)]
+        figures = {"opened": 10.0, "confirmed": True, "share": None, "state": "held, or so", "contract": -0.25}
+        found = [Outcome(alert.alert_id, THURSDAY, horizon, figures, (figures, figures)) for horizon in (1, 3)]
+        for _ in range(2):
+            ledger.save_followed(alert.alert_id, rows)
+            ledger.save_outcomes(alert.alert_id, THURSDAY, found)
+    with state.read() as ledger:
+        assert ledger.followed(alert.alert_id) == rows
+        assert ledger.last_followed() == {alert.alert_id: THURSDAY}
+        assert sorted(ledger.outcomes(), key=lambda item: item.horizon) == found
+        assert [item.rule_id for item in ledger.told()] == ["call-buildup"]

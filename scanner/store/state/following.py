@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from datetime import date
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import String, cast, delete, func, insert, select
 from sqlalchemy.orm import Session
 
 from scanner.alerts.follow import Followed, Outcome
@@ -61,13 +62,16 @@ class Following:
             OutcomeRow.alert_id,
             OutcomeRow.session_date,
             OutcomeRow.horizon,
-            OutcomeRow.figures,
-            OutcomeRow.matched,
+            cast(OutcomeRow.figures, String),
+            cast(OutcomeRow.matched, String),
         )
-        rows = self._session.execute(select(*columns).order_by(OutcomeRow.session_date, OutcomeRow.alert_id))
+        rows = self._session.execute(select(*columns).order_by(OutcomeRow.session_date, OutcomeRow.alert_id)).all()
+        # Read as one text each: tens of thousands of small ones take several times as long.
+        figures = json.loads(f"[{','.join(row[3] for row in rows)}]")
+        matched = json.loads(f"[{','.join(row[4] for row in rows)}]")
         return [
-            Outcome(alert_id, day, horizon, figures, tuple(matched))
-            for alert_id, day, horizon, figures, matched in rows
+            Outcome(alert_id, day, horizon, own, tuple(others))
+            for (alert_id, day, horizon, *_), own, others in zip(rows, figures, matched, strict=True)
         ]
 
     def told(self) -> list[Told]:
