@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from scanner.app import clock
 from scanner.app.triggers import Trigger, too_late
-from scanner.errors import ScannerError
+from scanner.errors import ScannerError, StoppedError
 from scanner.market.calendar import LAST, Calendar
 
 if TYPE_CHECKING:
@@ -137,6 +137,8 @@ class Schedule:
             elif due.runs > 1:
                 log.info("job %s: %d runs were missed; the newest runs", name, due.runs - 1)
             self._work(due)
+        except StoppedError:
+            log.info("job %s: given up, for the schedule is told to stop", name)
         except ScannerError as error:
             log.error("job %s failed: %s; the schedule goes on", name, error)  # its words say it all
         except Exception:
