@@ -147,6 +147,12 @@ def test_an_error_with_status_200_is_an_error(httpserver: HTTPServer) -> None:
     assert (code, "no such thing" in message) == ("refused", True)
 
 
+@pytest.mark.parametrize("status", [[], {}, 7, None])
+def test_a_status_that_is_none_is_no_success(status: object, httpserver: HTTPServer) -> None:
+    vendor_stubs.serve(httpserver, "massive", Behaviour(failing={"": body({"status": status, "results": []})}))
+    assert error_of(fetch("massive", httpserver))[0] == "refused"
+
+
 # --- Alpaca
 
 

@@ -59,7 +59,7 @@ class MassiveSource(LiveSource):
 
 def _results(document: Any) -> list[Any]:
     """The contracts of a page. Raises VendorError where it is none."""
-    if not isinstance(document, dict) or document.get("status") not in _SUCCESS:
+    if not isinstance(document, dict) or str(document.get("status")) not in _SUCCESS:
         said = document.get("error") or document.get("message") if isinstance(document, dict) else None
         raise VendorError(f"massive answers without success: {ascii(said)[:200]}", "refused")
     results = document.get("results")
