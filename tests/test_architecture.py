@@ -257,7 +257,7 @@ def test_the_calendar_is_handed_down_and_lies_nowhere_else():
     text = {path: path.read_text("utf-8") for path in PACKAGE.rglob("*.py")}
     asking = {str(path.relative_to(PACKAGE)) for path, source in text.items() if "Calendar.standard(" in source}
     simulated = {f"sources/{name}.py" for name in ("simulated", "simulation/market", "simulation/listing")}
-    assert asking == {"config.py", "market/calendar.py", *simulated}
+    assert asking == {"config/settings.py", "market/calendar.py", *simulated}
     module = ast.parse(text[PACKAGE / "market" / "calendar.py"])
     assert not [node for node in ast.walk(module) if isinstance(node, ast.Global)]
     held = [node for node in module.body if isinstance(node, ast.Assign | ast.AnnAssign)]
