@@ -213,3 +213,22 @@ def test_how_many_calls_are_left_today_is_told(
     config = at("tradier", httpserver).replace("calls_per_minute: 10000", "calls_per_minute: 10000, calls_per_day: 9")
     _, checks = doctor.checks(config)
     assert "5 calls left today" in checks["source tradier"]["more"]  # expiries, two chains and the price took four
+
+
+def test_a_test_message_goes_to_each_output_and_what_takes_none_is_named(
+    doctor: Doctor, httpserver: HTTPServer
+) -> None:
+    httpserver.expect_request("/taken", method="POST").respond_with_data("")
+    httpserver.expect_request("/refused", method="POST").respond_with_data("", status=500)
+    here = f"json://localhost:{httpserver.port}"
+    outputs = f"outputs: {{notify: [{{url: '{here}/taken', name: desk}}, {{url: '{here}/refused', name: phone}}]}}\n"
+    code, checks = doctor.checks(f"source: simulated\n{outputs}", "GOOG", "--notify")
+    assert code == 1, checks
+    assert checks["messages desk"]["verdict"] == "well"
+    assert checks["messages phone"]["verdict"] == "wrong"
+    assert "scanner: a test message" in httpserver.log[0][0].get_data(as_text=True)
+    sent = len(httpserver.log)
+    code, checks = doctor.checks(f"source: simulated\n{outputs}", "GOOG")
+    assert (code, checks["messages"]["verdict"], len(httpserver.log)) == (0, "skipped", sent)
+    code, checks = doctor.checks("source: simulated\n", "GOOG", "--notify")
+    assert (code, checks["messages"]["says"]) == (1, "no output for messages is configured")

@@ -55,12 +55,14 @@ def doctor(
     rules: Sequence[Place] = (),
     accept_terms: Sequence[str] = (),
     offline: bool = False,
+    notify: bool = False,
 ) -> Diagnosis:
     """Look at everything a scan works with, and say of each whether it is well and what to do where it is not.
 
     Each live source is asked for one chain, that of ``symbol`` (None: the first of the watchlists, else SPY);
-    ``offline`` asks none. Nothing is scanned, and nothing kept but how often vendors were asked. The other arguments
-    are as in :func:`~scanner.app.configuring.settings`. Raises nothing of what it looks for.
+    ``offline`` asks none, and ``notify`` sends a test message to each output for messages. Nothing is scanned, and
+    nothing kept but how often vendors were asked. The other arguments are as in
+    :func:`~scanner.app.configuring.settings`. Raises nothing of what it looks for.
     """
     try:
         configured = configuring.settings(
@@ -75,7 +77,8 @@ def doctor(
     checks += [of_rules, _store(configured)]
     asked = symbol or next((one for names in configured.watchlists.values() for one in names), _USUAL_SYMBOL)
     of_sources = list(_sources(configured, asked, usable, offline=offline))
-    return Diagnosis((*checks, _clock(of_sources), *(one.check for one in of_sources)))
+    outputs = _outputs(configured, send=notify)
+    return Diagnosis((*checks, *outputs, _clock(of_sources), *(one.check for one in of_sources)))
 
 
 @dataclass(frozen=True)
@@ -133,6 +136,33 @@ def _store(configured: Settings) -> Check:
         do = "`scanner store verify` says which; what was derived is made anew"
         return Check("store", "", Verdict.doubtful, f"{said}; {info.set_aside} damaged files were set aside", do)
     return Check("store", "", Verdict.well, said, facts=(("sessions", sessions),))
+
+
+def _outputs(configured: Settings, *, send: bool) -> Iterator[Check]:
+    """The outputs for messages: whether each takes one, where ``send`` says to try."""
+    from scanner.app import notifying
+
+    addresses = configured.outputs.notify
+    if not addresses:
+        if send:
+            do = "add an address under `outputs.notify`; docs/configuration.md has examples"
+            yield Check("messages", "", Verdict.doubtful, "no output for messages is configured", do)
+        return
+    try:
+        notifying.check(configured)
+    except UsageError as error:
+        yield Check("messages", "", Verdict.wrong, str(error), "mend the address, or install what it names")
+        return
+    if not send:
+        count = f"{len(addresses):,} output{'' if len(addresses) == 1 else 's'}"
+        yield Check("messages", "", Verdict.skipped, f"{count}; not tried (--notify sends a test message)")
+        return
+    for tried in notifying.test(configured):
+        if tried.problem is None:
+            yield Check("messages", tried.output, Verdict.well, "a test message was taken")
+        else:
+            do = "look at its address and the network; messages are kept and tried again"
+            yield Check("messages", tried.output, Verdict.wrong, tried.problem, do)
 
 
 def _clock(sources: Sequence[_OfSource] | None) -> Check:

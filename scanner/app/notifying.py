@@ -195,7 +195,7 @@ def _opened(name: str, address: Notify, key: str | None = None) -> Any:
         url += f"{'&' if '?' in url else '?'}+Idempotency-Key={key}"
     sender = apprise.Apprise()
     if not sender.add(url):
-        raise UsageError(f"outputs.notify: {name} is no address that messages can be sent to; see docs/running.md")
+        raise UsageError(f"outputs.notify: {name} is no address to send messages to; see docs/configuration.md")
     return sender
 
 

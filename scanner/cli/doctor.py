@@ -20,6 +20,7 @@ def command(
     path: options.RecordedPath = None,
     accept_terms: options.AcceptTerms = None,
     offline: Annotated[bool, typer.Option("--offline", help="Ask no vendor.")] = False,
+    notify: Annotated[bool, typer.Option("--notify", help="Send a test message to each output for messages.")] = False,
     format: options.Format = options.OutputFormat.table,
     output: options.Output = None,
     quiet: options.Quiet = False,
@@ -47,6 +48,7 @@ def command(
         rules=rules or (),
         accept_terms=accept_terms or (),
         offline=offline,
+        notify=notify,
     )
     if format is options.OutputFormat.json:
         files.hand_out(found.as_json(), output)

@@ -255,7 +255,7 @@ def _addressed(settings: Settings, written: _Written, told: Mapping[Location, st
     for number, address in enumerate(settings.outputs.notify):
         at: Location = ("outputs", "notify", number)
         if "://" not in address.url.get_secret_value():
-            yield f"{written.place(at)}: not an address such as ntfys://ntfy.sh/my-topic; docs/running.md has more"
+            yield f"{written.place(at)}: not an address such as ntfys://ntfy.sh/my-topic; see docs/configuration.md"
         if address.watchlist is not None and address.watchlist not in settings.watchlists:
             there = ", ".join(sorted(settings.watchlists)) or "none"
             wanted = shown(told.get((*at, "watchlist"), address.watchlist))

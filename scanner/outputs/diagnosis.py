@@ -30,8 +30,8 @@ _STYLES = {Verdict.well: "green", Verdict.doubtful: "yellow", Verdict.wrong: "bo
 class Check:
     """One thing that was looked at: what is so, and what to do where that is not well.
 
-    ``area`` is configuration, rules, store, clock or source; ``name`` which of them, ``facts`` plain values for
-    scripts, ``more`` what else is so, a sentence each.
+    ``area`` is configuration, rules, store, messages, clock or source; ``name`` which of them, ``facts`` plain values
+    for scripts, ``more`` what else is so, a sentence each.
     """
 
     area: str
