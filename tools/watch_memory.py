@@ -31,6 +31,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from scanner.app import clock, jobs, opening
+from scanner.app.schedule import Due
 from scanner.cli import common, printing
 from scanner.config import Job, Settings, StoreSettings
 from scanner.market.calendar import Calendar
@@ -67,14 +68,15 @@ class Daemon:
         )
         rules, problems = opening.usable_rules(self.settings, strict=True)
         sources, printed = opening.open_sources(self.settings), printing.Printing()
-        self._worker = jobs.Worker(self.settings, sources, rules, problems, lambda result: printed.show([result]))
+        loaded = jobs.Loaded(self.settings, sources, rules, problems)
+        self._worker = jobs.Worker(loaded, lambda result, severity: printed.show([result]))
         common.configure_logging(quiet=True, verbose=False)
 
     def scan(self, moment: datetime) -> None:
         """The job's scan at a moment; what it prints is dropped."""
         clock.right_now = lambda: moment
         with contextlib.redirect_stdout(io.StringIO()):
-            self._worker.run(_JOB)
+            self._worker.run(Due(_JOB, moment))
 
 
 def resident_megabytes() -> float:
