@@ -23,7 +23,7 @@ def owed(*events: Event, route: Route = Route("phone"), silences=(), now=NOON): 
 
 def test_new_and_grown_alerts_are_told_and_what_merely_goes_on_is_not():
     events = [Event(kind, alert(alert_id=kind.value)) for kind in EventKind]
-    assert [letter.kind for letter in owed(*events)] == ["new", "escalated", "confirmed", "faded"]
+    assert [letter.kind for letter in owed(*events)] == ["new", "escalated", "confirmed", "faded", "gone"]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,6 +32,15 @@ schedule:
 """
 
 
+# A process that says nothing more is ended, so that whoever reads what it says is not kept for ever.
+LONGEST = 120.0
+
+
+def hears_hang_ups() -> None:
+    """Undo what a test run begun with ``nohup`` hands down."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 @contextlib.contextmanager
 def started(folder: Path, **variables: str) -> Iterator[subprocess.Popen[str]]:
     """``scanner run`` in a folder; where a test fails nobody waits for it."""
@@ -41,11 +51,15 @@ def started(folder: Path, **variables: str) -> Iterator[subprocess.Popen[str]]:
         stderr=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
+        preexec_fn=hears_hang_ups,  # noqa: PLW1509 # no threads are at work yet
     )
+    too_long = threading.Timer(LONGEST, process.kill)
+    too_long.start()
     with process:
         try:
             yield process
         finally:
+            too_long.cancel()
             process.kill()
 
 

@@ -43,7 +43,7 @@ def backtest(
     """Judge the store's sessions from ``first`` to ``last``, each by what was known then, and follow every alert.
 
     Later sessions of the store tell what became of them. ``judged`` is called after each session; the other arguments
-    and errors are those of :func:`~scanner.app.replaying.replay`. Live alerts are not touched.
+    are those of :func:`~scanner.app.replaying.replay`. Live alerts are not touched. Raises what ``replay`` raises.
     """
     from scanner import pipeline
     from scanner.alerts import confirmation

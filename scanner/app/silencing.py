@@ -34,7 +34,7 @@ def mute(
 ) -> Silence:
     """Be told nothing of an alert (by the beginning of its id), a contract, a name or a rule.
 
-    Alerts are stored and counted as ever. Arguments and errors are those of :func:`acknowledge`.
+    Alerts are stored and counted as ever. Arguments are those of :func:`acknowledge`. Raises what that raises.
     """
     return _silence("mute", what, until, settings, store)
 
