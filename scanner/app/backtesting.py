@@ -8,9 +8,9 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from scanner.app import configuring, following, opening
-from scanner.app.replaying import nothing_to_judge
+from scanner.app.replaying import nothing_to_judge, range_of
 from scanner.app.stored import Scoreboard
-from scanner.errors import StoreError, UsageError
+from scanner.errors import StoreError
 
 if TYPE_CHECKING:
     from scanner.alerts.model import Alert
@@ -51,9 +51,7 @@ def backtest(
     from scanner.app import preparing
 
     configured = configuring.settings(settings, store=store, rules=rules)
-    begin, end = configuring.day_for("--from", first), configuring.day_for("--to", last)
-    if begin > end:
-        raise UsageError(f"--from {begin} is after --to {end}")
+    begin, end = range_of(first, last)
     names = configuring.symbols_for(symbols, watchlist, configured) if symbols or watchlist else None
     usable, _ = opening.usable_rules(configured, strict=strict)
     kept, sessions = opening.open_history(configured), []

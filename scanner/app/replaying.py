@@ -52,12 +52,18 @@ def replay(
     and UsageError at once; StoreError, on the way, where there is no store or no chain in it to judge.
     """
     configured = configuring.settings(settings, store=store, rules=rules)
-    begin, end = configuring.day_for("--from", first), configuring.day_for("--to", last)
-    if begin > end:
-        raise UsageError(f"--from {begin} is after --to {end}")
+    begin, end = range_of(first, last)
     names = configuring.symbols_for(symbols, watchlist, configured) if symbols or watchlist else None
     usable, problems = opening.usable_rules(configured, strict=strict)
     return Replay(_judged(configured, source, names, begin, end, usable), tuple(problems))
+
+
+def range_of(first: str | date, last: str | date) -> tuple[date, date]:
+    """The days that ``--from`` and ``--to`` name. Raises UsageError where they are none, or the wrong way round."""
+    begin, end = configuring.day_for("--from", first), configuring.day_for("--to", last)
+    if begin > end:
+        raise UsageError(f"--from {begin} is after --to {end}")
+    return begin, end
 
 
 def _judged(

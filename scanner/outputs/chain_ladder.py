@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
@@ -14,6 +13,7 @@ from rich.text import Text
 from scanner import wording
 from scanner.alerts.rarity import stars
 from scanner.outputs import alert_lines, chain_table
+from scanner.outputs.chain_table import Shown
 from scanner.outputs.terminal import say
 from scanner.outputs.text import printable
 
@@ -23,27 +23,17 @@ _MISSING = "-"
 _CALL, _PUT = "bright_blue", "dark_orange"
 
 
-@dataclass(frozen=True, slots=True)
-class _Column:
-    """A column of one side: the field, its heading, how it is written, and who gives way first (lowest)."""
-
-    name: str
-    heading: str
-    form: str
-    importance: int
-
-
 # From the outside in; the puts' side is the mirror.
 _SIDE = (
-    _Column("stars", "Stars", "", 3),
-    _Column("volume", "Vol", ",d", 9),
-    _Column("volume_expected", "Usual", "", 7),
-    _Column("open_interest", "OI", ",d", 9),
-    _Column("last", "Last", ",.2f", 2),
-    _Column("bid", "Bid", ",.2f", 8),
-    _Column("ask", "Ask", ",.2f", 8),
-    _Column("iv", "IV", ".1f", 9),
-    _Column("delta", "Delta", ".2f", 4),
+    Shown("stars", "Stars", "", 3),
+    Shown("volume", "Vol", ",d", 9),
+    Shown("volume_expected", "Usual", "", 7),
+    Shown("open_interest", "OI", ",d", 9),
+    Shown("last", "Last", ",.2f", 2),
+    Shown("bid", "Bid", ",.2f", 8),
+    Shown("ask", "Ask", ",.2f", 8),
+    Shown("iv", "IV", ".1f", 9),
+    Shown("delta", "Delta", ".2f", 4),
 )
 
 
@@ -103,7 +93,7 @@ def _heading(group: pl.DataFrame, expiry: dict[str, Any]) -> Text:
     return text.append("   SIMULATED" if first.get("simulated") else "")
 
 
-def _lines(group: pl.DataFrame, expiry: dict[str, Any], sides: Sequence[_Column], *, plain: bool) -> list[Text]:
+def _lines(group: pl.DataFrame, expiry: dict[str, Any], sides: Sequence[Shown], *, plain: bool) -> list[Text]:
     """The heading and a line for each strike, what is alike below one another."""
     strikes = sorted(set(group["strike"]))
     rows = {(row["strike"], row["right"]): row for row in group.iter_rows(named=True)}
@@ -133,7 +123,7 @@ def _line(
     return text.append(calls, style=_CALL).append(f"  {strike:^{middle}}  ").append(puts, style=_PUT)
 
 
-def _cell(row: dict[str, Any], column: _Column, *, plain: bool) -> str:
+def _cell(row: dict[str, Any], column: Shown, *, plain: bool) -> str:
     if column.name == "stars":
         once = row.get("once_in_sessions")
         return "" if not once else alert_lines.stars(stars(once), plain=plain)
@@ -145,11 +135,11 @@ def _cell(row: dict[str, Any], column: _Column, *, plain: bool) -> str:
     return format(value * 100 if column.name == "iv" else value, column.form)
 
 
-def _that_fit(contracts: pl.DataFrame, width: int) -> list[_Column]:
+def _that_fit(contracts: pl.DataFrame, width: int) -> list[Shown]:
     """The columns of a side that fit a width, from those that have any value at all."""
     there = [column for column in _SIDE if _has_values(contracts, column.name)]
     if "bid" not in [column.name for column in there]:
-        there = [_Column("last", "Last", ",.2f", 9) if column.name == "last" else column for column in there]
+        there = [Shown("last", "Last", ",.2f", 9) if column.name == "last" else column for column in there]
     rows = contracts.rows(named=True)
     widths = {
         column.name: 1 + max(len(column.heading), *(len(_cell(row, column, plain=True)) for row in rows))

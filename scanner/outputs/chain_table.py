@@ -22,8 +22,8 @@ from scanner.outputs.text import printable
 
 
 @dataclass(frozen=True, slots=True)
-class _Shown:
-    """A column of the terminal's table: the field, its heading, how it is written, and who gives way first (lowest)."""
+class Shown:
+    """A column on the terminal: the field, its heading, how it is written, and who gives way first (lowest)."""
 
     name: str
     heading: str
@@ -32,21 +32,21 @@ class _Shown:
 
 
 SHOWN = (
-    _Shown("strike", "Strike", "g", 9),
-    _Shown("right", "", "s", 9),
-    _Shown("bid", "Bid", ",.2f", 9),
-    _Shown("ask", "Ask", ",.2f", 9),
-    _Shown("mid", "Mid", ",.3f", 4),
-    _Shown("iv", "IV", ".1%", 9),
-    _Shown("delta", "Delta", "+.2f", 8),
-    _Shown("gamma", "Gamma", ".4f", 3),
-    _Shown("vega", "Vega", ".3f", 3),
-    _Shown("theta", "Theta", "+.3f", 3),
-    _Shown("rho", "Rho", "+.3f", 2),
-    _Shown("volume", "Volume", ",d", 9),
-    _Shown("open_interest", "OI", ",d", 9),
-    _Shown("volume_expected", "Expected", ",.0f", 5),
-    _Shown("volume_surprise", "How rare", "", 6),
+    Shown("strike", "Strike", "g", 9),
+    Shown("right", "", "s", 9),
+    Shown("bid", "Bid", ",.2f", 9),
+    Shown("ask", "Ask", ",.2f", 9),
+    Shown("mid", "Mid", ",.3f", 4),
+    Shown("iv", "IV", ".1%", 9),
+    Shown("delta", "Delta", "+.2f", 8),
+    Shown("gamma", "Gamma", ".4f", 3),
+    Shown("vega", "Vega", ".3f", 3),
+    Shown("theta", "Theta", "+.3f", 3),
+    Shown("rho", "Rho", "+.3f", 2),
+    Shown("volume", "Volume", ",d", 9),
+    Shown("open_interest", "OI", ",d", 9),
+    Shown("volume_expected", "Expected", ",.0f", 5),
+    Shown("volume_surprise", "How rare", "", 6),
 )
 _MISSING = "-"
 # Between columns: a space of padding on each side, and the box.
@@ -133,7 +133,7 @@ def _heading(group: pl.DataFrame, simulated: bool) -> Text:
     return Text(f"{named} {spot}  expiry {expiry}, {counted(first['dte'], 'day')}{label}", style="bold")
 
 
-def _that_fit(chain: pl.DataFrame, width: int) -> list[_Shown]:
+def _that_fit(chain: pl.DataFrame, width: int) -> list[Shown]:
     """The columns that fit a width, all those there are where it is wide enough."""
     there = [column for column in SHOWN if column.name in chain.columns]
     widths = {column.name: _GAP + max(len(column.heading), _widest(chain, column)) for column in there}
@@ -144,11 +144,11 @@ def _that_fit(chain: pl.DataFrame, width: int) -> list[_Shown]:
     return there
 
 
-def _widest(chain: pl.DataFrame, column: _Shown) -> int:
+def _widest(chain: pl.DataFrame, column: Shown) -> int:
     return max(len(_cell(row, column)) for row in _rows(chain))
 
 
-def _table(group: pl.DataFrame, shown: Sequence[_Shown], *, ascii_only: bool) -> Table:
+def _table(group: pl.DataFrame, shown: Sequence[Shown], *, ascii_only: bool) -> Table:
     table = Table(box=ASCII2 if ascii_only else SIMPLE_HEAD, pad_edge=False)
     for column in shown:
         table.add_column(column.heading, justify="left" if column.name == "right" else "right", no_wrap=True)
@@ -161,7 +161,7 @@ def _rows(chain: pl.DataFrame) -> list[dict[str, Any]]:
     return chain.select(column.name for column in SHOWN if column.name in chain.columns).rows(named=True)
 
 
-def _cell(row: dict[str, Any], column: _Shown) -> str:
+def _cell(row: dict[str, Any], column: Shown) -> str:
     value = plain(row[column.name])
     if value is None:
         return _MISSING
