@@ -133,7 +133,7 @@ def know(chain: pl.DataFrame, setup: Setup) -> tuple[Memory, KnownBefore]:
     with step("know"):
         memory = Memory.of(setup.store, chain, setup.calendar)
         looked = earlier_looks(setup.state, memory.chain)
-        return memory, KnownBefore(memory.panel, memory.earlier, setup.events, looked)
+        return memory, KnownBefore(memory.panel, memory.earlier, setup.events, looked, memory.closes)
 
 
 def look(chain: pl.DataFrame, moment: datetime, setup: Setup) -> Measured:

@@ -15,7 +15,7 @@ from standard import calendar, measure, open_store
 from scanner.activity import iv30_change_surprise
 from scanner.history.known_before import KnownBefore
 from scanner.history.panel import Panel
-from scanner.metrics import earnings, underlying
+from scanner.metrics import earnings, returns
 from scanner.store.store import Store
 
 DAYS = calendar.sessions_between(date(2026, 5, 1), date(2026, 7, 31))
@@ -192,7 +192,7 @@ def test_a_panel_of_plain_matrices_is_spread_as_one_over_a_store_is(store: Store
     assert np.isnat(placed.oi_asof[:, [5, 8]]).all()
 
 
-def prices(days: list[date], missing: set[date], jump: float = 1.22) -> Panel:
+def prices(days: list[date], missing: set[date], jump: float = 1.22) -> pl.DataFrame:
     """A price that goes up and down by 1 % in turn, and by more over what is missing."""
     spot, level = [], 100.0
     for number, day in enumerate(days):
@@ -201,16 +201,17 @@ def prices(days: list[date], missing: set[date], jump: float = 1.22) -> Panel:
             level *= jump
         spot.append(level)
     kept = [number for number, day in enumerate(days) if day not in missing]
-    return replace(
-        Panel.empty("test", calendar=calendar),
-        sessions=tuple(days[number] for number in kept),
-        underlyings=("ABC",),
-        spot=np.array([[spot[number] for number in kept]]),
+    return pl.DataFrame(
+        {
+            "underlying": "ABC",
+            "session_date": [days[number] for number in kept],
+            "spot": [spot[number] for number in kept],
+        }
     )
 
 
-def volatility(panel: Panel, session: date) -> float | None:
-    return underlying.realised_volatility(panel, session)["hv_20"].item()
+def volatility(closes: pl.DataFrame, session: date) -> float | None:
+    return returns.volatility(closes, session, calendar)["hv_20"].item()
 
 
 def test_realised_volatility_leaves_out_what_happened_over_a_gap() -> None:
@@ -245,7 +246,7 @@ def test_an_earnings_move_is_of_one_session_not_of_a_gap() -> None:
         closes = pl.DataFrame(
             {"session_date": days, "underlying": ["ABC"] * len(days), "spot": [100.0 + 10 * day.day for day in days]}
         )
-        return earnings.average_move(events, closes, calendar)["earnings_average_move_pct"].to_list()
+        return earnings.moves(events, closes, calendar)["earnings_average_move_pct"].to_list()
 
     before, after = 100.0 + 10 * DAYS[4].day, 100.0 + 10 * DAYS[5].day
     assert moves(DAYS[3:7]) == [pytest.approx(after / before - 1)]

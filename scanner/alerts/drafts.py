@@ -33,7 +33,7 @@ CONTEXT = (*MARKET, "history_sessions", "multi_leg_suspect", "roll_suspect")
 _OF_UNDERLYING = ("spot", "put_call_volume")
 # What is kept of the name beside an alert.
 OF_NAME = (
-    "spot_change", "spot_change_5", "iv30", "iv30_change", "iv30_change_surprise", "put_call_volume",
+    "spot_change", "spot_change_5", "spot_change_ytd", "iv30", "iv30_change", "iv30_change_surprise", "put_call_volume",
     "put_call_volume_prev", "put_call_surprise", "back_end_surprise", "back_volume_ratio_20", "volume_ratio_20",
     "zero_dte_share", "next_earnings", "days_to_earnings",
 )  # fmt: skip

@@ -80,7 +80,7 @@ def import_chains(
     report: ImportReport | None = None,
     progress: Progress = UNSEEN,
 ) -> ImportReport:
-    """Take recorded chains (and events.csv, renames.csv) into the store as history; importing twice changes nothing.
+    """Take recorded chains (events.csv, renames.csv, daily closes) into the store; importing twice changes nothing.
 
     ``recorded`` are files, folders or globs, plain or gzip, and frames of pandas or polars (as ``chain`` of
     :func:`~scanner.app.scanning.scan`, one of many sessions, moments and names, if need be). What is done stands in
@@ -98,7 +98,7 @@ def import_chains(
     tables = [file for path in paths for file in _files(path) if importing.is_table(file)]
     chains = [path for path in paths if path not in tables]
     progress.reading(len({file for path in chains for file in recorded_files(path)}.difference(tables)))
-    importing.import_tables(opened, tables, report)
+    importing.import_tables(opened, tables, report, clock.right_now())
 
     def is_stored(source: str, name: str, session: date) -> bool:
         return bool(opened.snapshots.chains(source, session, [name]))

@@ -30,7 +30,7 @@ def command(
     quiet: options.Quiet = False,
     no_color: options.NoColor = False,
 ) -> None:
-    """Load recorded chains (and events.csv, renames.csv) into the store as history; importing twice changes nothing."""
+    """Load recorded chains (events.csv, renames.csv, daily closes) into the store; importing twice changes nothing."""
     from scanner import app
     from scanner.app.importing import empty_report
     from scanner.cli import common

@@ -49,10 +49,12 @@ class KnownBefore:
 
     ``panel`` remembers the sessions before it, by the calendar that all is judged by; ``earlier`` is the newest
     snapshot of its session before it, ``events`` are earnings, dividends and splits, ``looked`` is what earlier scans
-    of its session saw.
+    of its session saw. ``closes`` (``underlying session_date close``) are daily closes before the session, on its
+    basis, by whoever keeps closes and not chains.
     """
 
     panel: Panel
     earlier: pl.DataFrame | None = None
     events: pl.DataFrame | None = None
     looked: Looks = field(default_factory=Looks)
+    closes: pl.DataFrame | None = None

@@ -13,6 +13,14 @@ from scanner.history.past import previous_of
 from scanner.market.calendar import Calendar
 
 _NEXT = pl.Schema({"underlying": pl.String, "next_earnings": pl.Date, "days_to_earnings": pl.Int64, "when": pl.String})
+_MOVES = pl.Schema(
+    {
+        "underlying": pl.String,
+        "earnings_average_move_pct": pl.Float64,
+        "earnings_last_move_pct": pl.Float64,
+        "earnings_moves": pl.Int64,
+    }
+)
 # A normal variable's mean absolute value, in standard deviations.
 _MEAN_ABSOLUTE = math.sqrt(2 / math.pi)
 
@@ -70,19 +78,20 @@ def implied_move(dates: pl.DataFrame, expiries: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def average_move(events: pl.DataFrame | None, closes: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
-    """``underlying earnings_average_move_pct``: mean absolute return over the sessions that took in past earnings.
+def moves(events: pl.DataFrame | None, closes: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
+    """``underlying earnings_average_move_pct earnings_last_move_pct earnings_moves``, of past earnings.
 
+    The mean absolute return over the sessions that took them in, the newest of those returns, and how many are known.
     ``closes`` is ``session_date underlying spot``. A date counts where it says whether it was before the open or after
     the close, and the closes of both sessions around it are known.
     """
     if events is None or events.is_empty():
-        return pl.DataFrame(schema={"underlying": pl.String, "earnings_average_move_pct": pl.Float64})
+        return pl.DataFrame(schema=_MOVES)
     returns = (
         closes.drop_nulls("spot")
         .sort("underlying", "session_date")
         .with_columns(
-            move=(pl.col("spot") / pl.col("spot").shift(1).over("underlying") - 1).abs(),
+            move=pl.col("spot") / pl.col("spot").shift(1).over("underlying") - 1,
             before=pl.col("session_date").shift(1).over("underlying"),
         )
     )
@@ -94,5 +103,9 @@ def average_move(events: pl.DataFrame | None, closes: pl.DataFrame, calendar: Ca
     overnight = past.filter(pl.col("when") == "after_close").join(
         returns, left_on=["underlying", "date"], right_on=["underlying", "before"]
     )
-    moves = pl.concat([frame.select("underlying", "move") for frame in (at_open, overnight)])
-    return moves.group_by("underlying").agg(earnings_average_move_pct=pl.col("move").mean())
+    known = pl.concat([frame.select("underlying", "date", "move") for frame in (at_open, overnight)]).sort("date")
+    return known.group_by("underlying", maintain_order=True).agg(
+        earnings_average_move_pct=pl.col("move").abs().mean(),
+        earnings_last_move_pct=pl.col("move").last(),
+        earnings_moves=pl.len().cast(pl.Int64),
+    )

@@ -20,7 +20,7 @@ from scanner.activity.time_of_day import share_of_volume
 from scanner.history.known_before import KnownBefore
 from scanner.history.panel import Panel
 from scanner.market import corporate_events as event_tables
-from scanner.metrics import contract, dividends, earnings, expiry, ladder, market, strike, underlying
+from scanner.metrics import contract, dividends, earnings, expiry, ladder, market, returns, strike, underlying
 from scanner.pricing import PricedChain
 from scanner.steps import step
 
@@ -82,11 +82,11 @@ def measure(priced: PricedChain, known: KnownBefore, now: datetime, fit: Fit = a
     strikes = strike.measure(contracts)
     expiries = expiry.measure(contracts, priced.expiries, calendar)
     underlyings = beside(
-        underlying.measure(contracts, expiries, priced.underlyings, panel),
+        underlying.measure(contracts, expiries, priced.underlyings, panel, known.closes),
         "underlying",
         dates.drop("when"),
         earnings.implied_move(dates, expiries),
-        earnings.average_move(events, underlying.remembered(panel.underlying_sessions), calendar),
+        earnings.moves(events, returns.closes(panel.underlying_sessions, known.closes), calendar),
     )
     underlyings = beside(underlyings, "underlying", activity.iv30_change_surprise(underlyings, panel))
     completed = whole_session(contracts, elapsed)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING, cast
 
-import numpy as np
 import polars as pl
 
 from scanner import fields
 from scanner.history import past as past_sessions
 from scanner.market import products
-from scanner.metrics import positioning
+from scanner.metrics import positioning, returns
 from scanner.metrics.arithmetic import CALL, PUT, known_sum, ratio
 
 if TYPE_CHECKING:
@@ -20,12 +19,8 @@ if TYPE_CHECKING:
 NEAR_DAYS = 14
 _RANK_SESSIONS = 252
 _RANK_LEAST = 60  # a rank among fewer sessions says little about a year
-_WEEK = 5
-_RETURNS = 20
-_RETURNS_LEAST = 15
 # Good sessions that a mean over the last 5 and 20 needs: one gap, or five, do not silence it.
 _MEANS = {5: 4, 20: 15}
-_TRADING_DAYS = 252
 
 
 def remembered(past: pl.DataFrame) -> pl.DataFrame:
@@ -34,8 +29,16 @@ def remembered(past: pl.DataFrame) -> pl.DataFrame:
     return past.with_columns(pl.lit(None, dtype).alias(name) for name, dtype in kept if name not in past.columns)
 
 
-def measure(contracts: pl.DataFrame, expiries: pl.DataFrame, priced: pl.DataFrame, panel: Panel) -> pl.DataFrame:
+def measure(
+    contracts: pl.DataFrame,
+    expiries: pl.DataFrame,
+    priced: pl.DataFrame,
+    panel: Panel,
+    told: pl.DataFrame | None = None,
+) -> pl.DataFrame:
     """One row an underlying. ``priced`` is the pricing stage's frame of underlyings (``iv30 skew_25d``).
+
+    ``told`` are daily closes before the session (``underlying session_date close``) by whoever keeps them.
 
     Changes are against the exchange's session before this one and null without it. No chain tells what was traded of
     the stock, so that ``option_stock_volume_ratio`` is null.
@@ -50,7 +53,7 @@ def measure(contracts: pl.DataFrame, expiries: pl.DataFrame, priced: pl.DataFram
         .join(placed, on="underlying", how="left", maintain_order="left")
     )
     today = today.with_columns(option_stock_volume_ratio=pl.lit(None, pl.Float64))
-    return _against_history(today, panel, cast("date", contracts["session_date"].max()))
+    return _against_history(today, panel, told, cast("date", contracts["session_date"].max()))
 
 
 def totals(contracts: pl.DataFrame) -> pl.DataFrame:
@@ -108,34 +111,35 @@ def _top_strike(contracts: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _against_history(today: pl.DataFrame, panel: Panel, session: date) -> pl.DataFrame:
+def _against_history(today: pl.DataFrame, panel: Panel, told: pl.DataFrame | None, session: date) -> pl.DataFrame:
     past = past_sessions.beside_today(remembered(panel.underlying_sessions), today, panel.calendar)
-    week_before = past.filter(pl.col("back") == _WEEK).select("underlying", _spot_5="spot")
+    closes = returns.closes(panel.underlying_sessions, told)
+    prices = returns.closes(panel.underlying_sessions, told, or_implied=True)
     before = past.filter(pl.col("back") == 1).select(
         "underlying",
         put_call_volume_prev="put_call_volume",
-        _spot="spot",
         _iv30="iv30",
         _skew="skew_25d",
     )
     joined = (
         today.join(before, on="underlying", how="left", maintain_order="left")
-        .join(week_before, on="underlying", how="left", maintain_order="left")
+        .join(returns.past(closes, today, panel.calendar), on="underlying", how="left", maintain_order="left")
         .join(_history(today, past), on="underlying", how="left", maintain_order="left")
-        .join(realised_volatility(panel, session), on="underlying", how="left", maintain_order="left")
+        .join(returns.volatility(prices, session, panel.calendar), on="underlying", how="left", maintain_order="left")
     )
     return joined.with_columns(
         pl.col("history_sessions").fill_null(0),
         put_call_volume_change=pl.col("put_call_volume") - pl.col("put_call_volume_prev"),
-        spot_change=pl.col("spot") / pl.col("_spot") - 1,
-        spot_change_5=pl.col("spot") / pl.col("_spot_5") - 1,
+        spot_change=pl.col("spot") / pl.col("previous_close") - 1,
+        spot_change_5=pl.col("spot") / pl.col("_close_5") - 1,
+        spot_change_ytd=pl.col("spot") / pl.col("_close_ytd") - 1,
         iv30_change=pl.col("iv30") - pl.col("_iv30"),
         skew_change=pl.col("skew_25d") - pl.col("_skew"),
         volume_ratio_5=ratio("volume", "_mean_5"),
         volume_ratio_20=ratio("volume", "_mean_20"),
         back_volume_ratio_20=ratio("back_volume", "_back_mean_20"),
         iv_hv_ratio=ratio("iv30", "hv_20"),
-    ).drop("_spot", "_spot_5", "_iv30", "_skew", "_mean_5", "_mean_20", "_back_mean_20")
+    ).drop("_close_5", "_close_ytd", "_iv30", "_skew", "_mean_5", "_mean_20", "_back_mean_20")
 
 
 def _history(today: pl.DataFrame, past: pl.DataFrame) -> pl.DataFrame:
@@ -165,26 +169,3 @@ def mean_of_last(count: int, values: pl.Expr) -> pl.Expr:
     """Mean of what is known of the last ``count`` (5 or 20) sessions; null where less than 4 or 15 of them are."""
     last = values.filter(pl.col("back") <= count).drop_nulls()
     return pl.when(last.len() >= _MEANS[count]).then(last.mean())
-
-
-def realised_volatility(panel: Panel, session: date) -> pl.DataFrame:
-    """``underlying hv_20``: standard deviation of the 20 daily log returns before a session, times sqrt(252).
-
-    Null where fewer than 15 of the 20 returns are known: what happened over a gap is no daily return.
-    """
-    window = panel.calendar.sessions_before(session, _RETURNS + 1)
-    spot = np.full((len(panel.underlyings), len(window)), np.nan)
-    for place, day in enumerate(window):
-        if day in panel.sessions:
-            spot[:, place] = panel.spot[:, panel.sessions.index(day)]
-    returns = np.diff(np.log(spot), axis=1)
-    known = np.isfinite(returns)
-    counts = known.sum(axis=1)
-    safe = np.where(known, returns, 0.0)
-    means = safe.sum(axis=1) / np.maximum(counts, 1)
-    squares = np.where(known, (returns - means[:, None]) ** 2, 0.0).sum(axis=1)
-    volatility = np.sqrt(squares / np.maximum(counts - 1, 1) * _TRADING_DAYS)
-    return pl.DataFrame(
-        {"underlying": list(panel.underlyings), "hv_20": np.where(counts >= _RETURNS_LEAST, volatility, np.nan)},
-        schema={"underlying": pl.String, "hv_20": pl.Float64},
-    ).with_columns(pl.col("hv_20").fill_nan(None))

@@ -51,11 +51,12 @@ def short(context: Mapping[str, Any]) -> Iterator[str]:
 
 
 def returns(context: Mapping[str, Any]) -> str | None:
-    """``-0.8 %, week -0.5 %``."""
-    day, week = context.get("spot_change"), context.get("spot_change_5")
+    """``-0.8 %, week -0.5 %, year +12.3 %``."""
+    day = context.get("spot_change")
     parts = [] if day is None else [_move(day)]
-    if week is not None:
-        parts.append(f"week {_move(week)}")
+    for word, name in (("week", "spot_change_5"), ("year", "spot_change_ytd")):
+        if context.get(name) is not None:
+            parts.append(f"{word} {_move(context[name])}")
     return ", ".join(parts) or None
 
 

@@ -73,6 +73,7 @@ def document(report: ImportReport) -> dict[str, Any]:
             "chains_known": report.known,
             "contracts_stored": report.rows,
             "events": report.events,
+            "closes": report.closes,
             "sessions_summarised": len(report.derived),
             "without_close": [_session(item) for item in report.derived if not item.final],
         },
@@ -119,6 +120,8 @@ def print_report(report: ImportReport, to: Console) -> None:
     )
     if report.events:
         to.print(f"Took {counted(report.events, 'line')} of events and renames.")
+    if report.closes:
+        to.print(f"Took {counted(report.closes, 'daily close')}.")
     unfinished = [item for item in report.derived if not item.final]
     if unfinished:
         one = len(unfinished) == 1

@@ -10,17 +10,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Protocol
 
 import polars as pl
 
 from scanner.errors import SourceError
-from scanner.market import corporate_actions, corporate_events, parts
+from scanner.market import closes, corporate_actions, corporate_events, parts
 from scanner.store.derive import Derived
 from scanner.store.fingerprints import KEY
 from scanner.store.store import RENAMES_FILE, Store
+
+# A heading is read as a whole: what a table is of may be told by its last columns.
+_LONGEST_HEADING = 8_192
 
 
 class Recorded(Protocol):
@@ -55,6 +58,7 @@ class ImportReport:
     known: int = 0
     rows: int = 0
     events: int = 0
+    closes: int = 0
     refused: list[str] = field(default_factory=list)
     refused_files: list[Path] = field(default_factory=list)
     derived: list[Derived] = field(default_factory=list)
@@ -64,23 +68,32 @@ class ImportReport:
     @property
     def nothing_taken(self) -> bool:
         """Whether nothing could be read at all."""
-        return not (self.stored or self.known or self.events)
+        return not (self.stored or self.known or self.events or self.closes)
 
 
-def import_tables(store: Store, paths: Iterable[Path], report: ImportReport) -> None:
-    """Add tables of events or renames to those the store keeps. One that cannot be read is refused, by name."""
+def import_tables(store: Store, paths: Iterable[Path], report: ImportReport, now: datetime) -> None:
+    """Add tables of events, renames or closes to those the store keeps. One that cannot be read is refused, by name.
+
+    Events come first: a split tells on which basis closes are.
+    """
+    paths = sorted(paths, key=is_closes)
     with store.writing():
         for path in paths:
             try:
-                report.events += _keep_renames(store, path) if is_renames(path) else _keep_events(store, path, report)
+                if is_closes(path):
+                    report.closes += _keep_closes(store, path, report, now)
+                else:
+                    report.events += (
+                        _keep_renames(store, path) if is_renames(path) else _keep_events(store, path, report)
+                    )
             except SourceError as error:
                 report.refused.append(str(error))
                 report.refused_files.append(path)
 
 
 def is_table(path: Path) -> bool:
-    """Whether a file is a table of events or of renames, by its first line."""
-    return corporate_events.is_events_header(_first_line(path)) or is_renames(path)
+    """Whether a file is a table of events, renames or closes, by its first line."""
+    return corporate_events.is_events_header(_first_line(path)) or is_renames(path) or is_closes(path)
 
 
 def is_renames(path: Path) -> bool:
@@ -88,10 +101,15 @@ def is_renames(path: Path) -> bool:
     return corporate_actions.is_renames_header(_first_line(path))
 
 
+def is_closes(path: Path) -> bool:
+    """Whether a file is a table of daily closes."""
+    return closes.is_closes_header(_first_line(path))
+
+
 def _first_line(path: Path) -> str:
     try:
         with path.open(encoding="utf-8-sig") as handle:
-            return handle.readline(200)
+            return handle.readline(_LONGEST_HEADING)
     except (OSError, UnicodeDecodeError):
         return ""
 
@@ -100,6 +118,13 @@ def _keep_events(store: Store, path: Path, report: ImportReport) -> int:
     read = corporate_events.read(path)
     report.refused += read.problems
     store.keep_events(corporate_events.merged([store.kept_events, read.frame]))
+    return read.frame.height
+
+
+def _keep_closes(store: Store, path: Path, report: ImportReport, now: datetime) -> int:
+    read = closes.read(path, store.calendar, now)
+    report.refused += read.problems
+    store.keep_closes(read.frame)
     return read.frame.height
 
 

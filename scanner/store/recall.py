@@ -26,7 +26,8 @@ class Memory:
     """The store as one scan uses it. What cannot be read or stored is a problem; the scan goes on without.
 
     ``chain`` has its names as the store spells them.
-    ``lineages`` tell what was stored of the names whose close the chain saw, when the store was asked.
+    ``lineages`` tell what was stored of the names whose close the chain saw, when the store was asked; ``closes`` are
+    the daily closes before its session.
     """
 
     store: Store | None
@@ -36,6 +37,7 @@ class Memory:
     notes: tuple[str, ...] = ()
     problems: tuple[ScanProblem, ...] = ()
     lineages: Mapping[str, str] = field(default_factory=dict)
+    closes: pl.DataFrame | None = None
 
     @classmethod
     def of(cls, store: Store | None, chain: pl.DataFrame, calendar: Calendar) -> Memory:
@@ -49,7 +51,8 @@ class Memory:
         if store is None:
             return cls(None, chain, Panel.empty(source, calendar=calendar))
         session = cast("date", chain["session_date"].max())
-        problems = (*misspelled, *brought_up_to_date(store, session))
+        closes, unread = _closes(store, session, chain)
+        problems = (*misspelled, *unread, *brought_up_to_date(store, session))
         try:
             closed = summary.closed(chain.filter(_of_panel(chain, source)), calendar)
             lineages = store.lineages(source, session, closed) if len(closed) else {}
@@ -59,8 +62,8 @@ class Memory:
         except (StoreError, OSError) as error:
             message = f"{error}; judged without history"
             problems = (*problems, ScanProblem("", "store", "not_read", message))
-            return cls(store, chain, Panel.empty(source, calendar=calendar), problems=problems)
-        return cls(store, chain, panel, earlier, notes, problems, lineages)
+            return cls(store, chain, Panel.empty(source, calendar=calendar), problems=problems, closes=closes)
+        return cls(store, chain, panel, earlier, notes, problems, lineages, closes)
 
     def keep(self, scan_id: str, priced: PricedChain, verdicts: pl.DataFrame, moment: datetime) -> list[ScanProblem]:
         """Store the chains that are not stored yet and, of those whose close was seen, what was measured at a moment.
@@ -95,6 +98,14 @@ class Memory:
             return {}
         now = self.store.lineages(self.panel.source, chain["session_date"][0], self.lineages)
         return {name: lineage for name, lineage in self.lineages.items() if now[name] == lineage}
+
+
+def _closes(store: Store, session: date, chain: pl.DataFrame) -> tuple[pl.DataFrame | None, tuple[ScanProblem, ...]]:
+    """The daily closes before a session of a chain's names; where they cannot be read, that is a problem."""
+    try:
+        return store.closes.before(session, chain["underlying"].unique().to_list(), store.events), ()
+    except StoreError as error:
+        return None, (ScanProblem("", "store", "not_read", str(error)),)
 
 
 def _spelled_alike(store: Store | None, chain: pl.DataFrame) -> tuple[pl.DataFrame, tuple[ScanProblem, ...]]:

@@ -18,6 +18,8 @@ from scanner.metrics.summary import CALCULATION_VERSION, Summary
 from scanner.pricing import Pricing
 from scanner.store import checked
 from scanner.store.checked import Checked
+from scanner.store.closes import FILE_NAME as CLOSES_FILE
+from scanner.store.closes import KeptCloses
 from scanner.store.derive import Derived, Deriver
 from scanner.store.files import expanded, folder_name, unwritable, write_atomically
 from scanner.store.history import History
@@ -62,6 +64,7 @@ class Store:
         self.summaries = Summaries(path / "summaries")
         self.spellings = Spellings(path / SPELLINGS_FILE, self.snapshots, read_only=read_only)
         self.models = Models(path / MODELS_FOLDER, read_only=read_only)
+        self.closes = KeptCloses(path / CLOSES_FILE)
         self._checked = Checked(path / CHECKED_FOLDER, read_only=read_only)
         self.pricing = pricing
         self._version = calculation_version
@@ -135,6 +138,11 @@ class Store:
         """Put a table of events in place of the store's; splits among them apply to every panel from now on."""
         write_atomically(self.path / EVENTS_FILE, table.write_csv)
         self._act_on_events()
+
+    def keep_closes(self, table: pl.DataFrame) -> None:
+        """Add daily closes to those the store keeps. Raises StoreError where they cannot be read or written."""
+        with self.writing():
+            self.closes.keep(table, self.events)
 
     def keep_renames(self, renames: tuple[Rename, ...]) -> None:
         """Put renames in place of the store's; they apply to every panel from now on."""

@@ -1,0 +1,86 @@
+"""What the price of an underlying did: by the daily closes that somebody told, else by the chains that are kept.
+
+An official close is worth more than the price in the last chain of a session, which may be minutes from it; where both
+are known of a session, the close counts. Everything is on the basis of the session that is judged.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+import numpy as np
+import polars as pl
+
+from scanner.market.calendar import Calendar
+
+_WEEK = 5
+_RETURNS = 20
+_RETURNS_LEAST = 15
+_TRADING_DAYS = 252
+_SCHEMA = pl.Schema({"underlying": pl.String, "session_date": pl.Date, "spot": pl.Float64})
+
+
+def closes(kept: pl.DataFrame, told: pl.DataFrame | None, *, or_implied: bool = False) -> pl.DataFrame:
+    """``underlying session_date spot``, by name and session: what is known of past closes.
+
+    ``kept`` are a panel's ``underlying_sessions``, whose price is the source's or, with ``or_implied``, the one that
+    calls and puts implied where it gave none; ``told`` (``underlying session_date close``) counts before them.
+    """
+    wanted = ("spot", "parity_spot") if or_implied else ("spot",)
+    prices = [pl.col(name) for name in wanted if name in kept.columns]
+    parts = [kept.select("underlying", "session_date", spot=pl.coalesce(prices))] if prices else []
+    if told is not None:
+        parts.append(told.select("underlying", "session_date", spot="close"))
+    known = pl.concat([part.cast(_SCHEMA) for part in parts]) if parts else pl.DataFrame(schema=_SCHEMA)
+    return (
+        known.drop_nulls("spot")
+        .unique(["underlying", "session_date"], keep="last", maintain_order=True)
+        .sort("underlying", "session_date")
+    )
+
+
+def past(closes: pl.DataFrame, today: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
+    """``underlying previous_close _close_5 _close_ytd``: the closes that today's price is held against.
+
+    ``today`` has ``underlying session_date``. They are of the very sessions: what lies before a gap is no close of
+    yesterday.
+    """
+    rows = []
+    for name, session in today.select("underlying", "session_date").iter_rows():
+        before = calendar.sessions_before(session, _WEEK)
+        new_year = calendar.sessions_before(date(session.year, 1, 1), 1)
+        rows.append((name, before[-1:], before[:1] if len(before) == _WEEK else [], new_year))
+    columns = ("previous_close", "_close_5", "_close_ytd")
+    asked = pl.DataFrame(
+        [(name, *(days[0] if days else None for days in wanted)) for name, *wanted in rows],
+        schema={"underlying": pl.String, **dict.fromkeys(columns, pl.Date)},
+        orient="row",
+    )
+    for column in columns:
+        found = closes.select("underlying", pl.col("session_date").alias(column), pl.col("spot").alias("_found"))
+        asked = asked.join(found, on=["underlying", column], how="left", maintain_order="left")
+        asked = asked.drop(column).rename({"_found": column})
+    return asked
+
+
+def volatility(closes: pl.DataFrame, session: date, calendar: Calendar) -> pl.DataFrame:
+    """``underlying hv_20``: standard deviation of the 20 daily log returns before a session, times sqrt(252).
+
+    Null where fewer than 15 of the 20 returns are known: what happened over a gap is no daily return.
+    """
+    window = calendar.sessions_before(session, _RETURNS + 1)
+    names = closes["underlying"].unique(maintain_order=True)
+    grid = names.to_frame().join(pl.DataFrame({"session_date": window}, schema={"session_date": pl.Date}), how="cross")
+    placed = grid.join(closes, on=["underlying", "session_date"], how="left", maintain_order="left")["spot"]
+    spot = placed.fill_null(np.nan).to_numpy().reshape(len(names), len(window))
+    returns = np.diff(np.log(spot), axis=1)
+    known = np.isfinite(returns)
+    counts = known.sum(axis=1)
+    safe = np.where(known, returns, 0.0)
+    means = safe.sum(axis=1) / np.maximum(counts, 1)
+    squares = np.where(known, (returns - means[:, None]) ** 2, 0.0).sum(axis=1)
+    found = np.sqrt(squares / np.maximum(counts - 1, 1) * _TRADING_DAYS)
+    return pl.DataFrame(
+        {"underlying": names, "hv_20": np.where(counts >= _RETURNS_LEAST, found, np.nan)},
+        schema={"underlying": pl.String, "hv_20": pl.Float64},
+    ).with_columns(pl.col("hv_20").fill_nan(None))

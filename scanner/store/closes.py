@@ -1,0 +1,66 @@
+"""The daily closes that a store keeps: one table of all names, for each the newest word of whoever told it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+
+from scanner.errors import StoreError
+from scanner.market import closes
+from scanner.store.files import write_parquet
+
+FILE_NAME = "closes.parquet"
+
+
+class KeptCloses:
+    """The table of closes of a store. What is read stays in memory until the file changes."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._read: tuple[tuple[int, int], pl.DataFrame] | None = None
+
+    @property
+    def table(self) -> pl.DataFrame:
+        """All of it, in the columns of :data:`scanner.market.closes.SCHEMA`; empty where nothing is kept.
+
+        Raises StoreError where the file is damaged.
+        """
+        try:
+            found = self.path.stat()
+            stamp = found.st_mtime_ns, found.st_size
+            if self._read is None or self._read[0] != stamp:
+                held = pl.read_parquet(io.BytesIO(self.path.read_bytes())).select(closes.SCHEMA.names())
+                self._read = stamp, held.cast(closes.SCHEMA)
+        except FileNotFoundError:
+            return closes.empty()
+        except (OSError, pl.exceptions.PolarsError) as error:
+            raise StoreError(
+                f"{self.path}: cannot be read ({error}); move it away and the closes are asked for anew"
+            ) from error
+        return self._read[1]
+
+    def keep(self, told: pl.DataFrame, events: pl.DataFrame | None = None) -> None:
+        """Add closes; of two for one name and session the new one counts. Needs the store's lock.
+
+        What a source tells again takes the place of all it told of the name before: it is on one basis.
+        """
+        if told.is_empty():
+            return
+        fresh = closes.undivided(told, events)
+        again = self.table.join(fresh.select("underlying", "source").unique(), on=["underlying", "source"], how="anti")
+        merged = pl.concat([again, fresh]).unique(closes.KEY, keep="last", maintain_order=True).sort(closes.KEY)
+        write_parquet(self.path, merged)
+
+    def before(self, session: date, names: Sequence[str], events: pl.DataFrame | None = None) -> pl.DataFrame:
+        """``underlying session_date close`` of some names before a session, on its basis."""
+        return closes.before(self.table, session, names, events)
+
+    @property
+    def newest(self) -> date | None:
+        """The newest session of which a close is kept."""
+        found = self.table["session_date"].max()
+        return found if isinstance(found, date) else None
