@@ -264,12 +264,12 @@ def alpaca(behaviour: Behaviour, request: Request) -> Response:
     if request.path == "/v2/options/contracts":
         if "expiration_date_lte" not in request.args:
             return body({"option_contracts": [], "next_page_token": None})
-        rows = [
+        contracts = [
             {"symbol": one.symbol, "open_interest": str(one.open_interest), "open_interest_date": str(PUBLISHED),
              "strike_price": str(one.strike), "size": "100"}
             for one in market.options[begin : begin + size]
         ]  # fmt: skip
-        return body({"option_contracts": rows, "next_page_token": token})
+        return body({"option_contracts": contracts, "next_page_token": token})
     return body({"symbol": market.underlying, "trade": {"t": rfc(QUOTED), "p": SPOT, "s": 10}})
 
 

@@ -262,9 +262,8 @@ def _breach(frame: pl.DataFrame) -> str:
     floats = frame.select(pl.col(pl.Float64))
     if any(floats.select(pl.all().is_nan().any() | pl.all().is_infinite().any()).row(0)):
         return "a number that is none"
-    if (frame["volume"].max() or 0) > 2 * 10**7 or any(
-        (frame[name].max() or 0) > 10**6 for name in ("bid", "ask", "spot")
-    ):
+    most = {"volume": 2 * 10**7, "bid": 10**6, "ask": 10**6, "spot": 10**6}
+    if frame.select(pl.any_horizontal((pl.col(name) > limit).any() for name, limit in most.items())).item():
         return "a number that cannot be"
     return ""
 

@@ -74,7 +74,7 @@ class _Damaging:
         """The stub's answer, damaged where it is this one's turn."""
         del final
         parts = urlsplit(url)
-        builder = EnvironBuilder(path=parts.path, query_string=parts.query, headers=dict(headers or {}))
+        builder = EnvironBuilder(path=parts.path, query_string=parts.query, headers=list((headers or {}).items()))
         response = self._handler(self._behaviour, Request(builder.get_environ()))
         body = response.get_data()
         if self.asked == self._which:
@@ -86,7 +86,7 @@ class _Damaging:
         """As the stub answers."""
         del form
         parts = urlsplit(url)
-        builder = EnvironBuilder(path=parts.path, headers=dict(headers))
+        builder = EnvironBuilder(path=parts.path, headers=list(headers.items()))
         response = self._handler(self._behaviour, Request(builder.get_environ()))
         return Answer(response.status_code, response.get_data(), dict(response.headers))
 

@@ -16,9 +16,10 @@ import math
 import sys
 from pathlib import Path
 
-import numba
 import numpy as np
+import numpy.typing as npt
 
+from scanner.kernels.compile import kernel
 from scanner.pricing.boundary import COEFFICIENTS, LOG_A, WING, ratio_at, reach
 from scanner.pricing.normalised import normal_cdf, normal_pdf
 
@@ -29,18 +30,20 @@ _ITERATIONS = 400
 _TOLERANCE = 1e-9
 _SETTLED = 1e-6
 
+Floats = npt.NDArray[np.float64]
 
-@numba.njit
-def _chebyshev(coefficients, x):
+
+@kernel
+def _chebyshev(coefficients: Floats, x: float) -> float:
     """A Chebyshev series at x in [-1, 1], by Clenshaw's recurrence."""
     after, next_after = 0.0, 0.0
     for k in range(coefficients.shape[0] - 1, 0, -1):
         after, next_after = coefficients[k] + 2.0 * x * after - next_after, after
-    return coefficients[0] + x * after - next_after
+    return float(coefficients[0] + x * after - next_after)
 
 
-@numba.njit
-def _coefficients(values):
+@kernel
+def _coefficients(values: Floats) -> Floats:
     """Chebyshev coefficients of the polynomial with these values at cos(pi i / n), i = 0..n."""
     n = values.shape[0] - 1
     out = np.zeros(n + 1)
@@ -54,8 +57,8 @@ def _coefficients(values):
     return out
 
 
-@numba.njit
-def solve(a, ratio, widest, abscissas, weights):
+@kernel
+def solve(a: float, ratio: float, widest: float, abscissas: Floats, weights: Floats) -> tuple[Floats, float]:
     """Values of H at the Chebyshev nodes of sqrt(w) up to that of ``widest``, and the last change of ln B."""
     rate, paid = 0.5 * a, 0.5 * a * ratio
     limit = min(1.0, 1.0 / ratio) if ratio > 0.0 else 1.0
@@ -110,7 +113,7 @@ def solve(a, ratio, widest, abscissas, weights):
     return h, change
 
 
-def settle(a, ratio):
+def settle(a: float, ratio: float) -> tuple[Floats, float]:
     """What :func:`solve` finds with the fewest points of quadrature with which it settles."""
     for points in _QUADRATURES:
         h, change = solve(a, ratio, reach(a), *np.polynomial.legendre.leggauss(points))

@@ -16,15 +16,20 @@ if TYPE_CHECKING:
     from scanner.alerts.model import Alert
     from scanner.app.configuring import Place
     from scanner.config import Settings
+    from scanner.errors import ScanProblem
 
 
 @dataclass(frozen=True, slots=True)
 class Backtest:
-    """The sessions that were judged, the alerts they raised as they stood at last, and how those have done."""
+    """The sessions that were judged, the alerts they raised as they stood at last, and how those have done.
+
+    ``problems`` are the rules that were left out.
+    """
 
     sessions: tuple[date, ...]
     alerts: tuple[Alert, ...]
     board: Scoreboard
+    problems: tuple[ScanProblem, ...] = ()
 
 
 def backtest(
@@ -53,7 +58,7 @@ def backtest(
     configured = configuring.settings(settings, store=store, rules=rules)
     begin, end = range_of(first, last)
     names = configuring.symbols_for(symbols, watchlist, configured) if symbols or watchlist else None
-    usable, _ = opening.usable_rules(configured, strict=strict)
+    usable, problems = opening.usable_rules(configured, strict=strict)
     kept, sessions = opening.open_history(configured), []
     with opening.forgetful_state() as state:
         setup = preparing.setup(configured, kept, state, usable)
@@ -66,4 +71,4 @@ def backtest(
         following.settle(kept, state, kept.calendar.session_close(newest) + timedelta(hours=1))
         with state.read() as ledger:
             scores = Scoreboard(confirmation.scoreboard(ledger.flagged()), board(ledger.told(), ledger.outcomes()))
-            return Backtest(tuple(sessions), tuple(ledger.alerts()), scores)
+            return Backtest(tuple(sessions), tuple(ledger.alerts()), scores, tuple(problems))

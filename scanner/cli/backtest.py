@@ -45,13 +45,15 @@ def command(
         )
     if format is options.OutputFormat.csv:
         files.hand_out(following.board_csv(done.board.outcomes), output)
-        return
-    if format is options.OutputFormat.json:
+    elif format is options.OutputFormat.json:
         files.hand_out(stored.backtest_text(done.sessions, done.alerts, done.board.rules, done.board.outcomes), output)
-        return
-    with terminal.printing(output, no_color=no_color) as console:
-        count = terminal.counted(len(done.sessions), "session")
-        console.print(f"{count} judged, {terminal.counted(len(done.alerts), 'alert')} raised.\n")
-        stored.print_scoreboard(done.board.rules, console)
-        console.print()
-        following.print_board(done.board.outcomes, console)
+    else:
+        with terminal.printing(output, no_color=no_color) as console:
+            count = terminal.counted(len(done.sessions), "session")
+            console.print(f"{count} judged, {terminal.counted(len(done.alerts), 'alert')} raised.\n")
+            stored.print_scoreboard(done.board.rules, console)
+            console.print()
+            following.print_board(done.board.outcomes, console)
+    for problem in done.problems:
+        common.say(f"left out: {problem.message}")
+    raise typer.Exit(1 if done.problems else 0)

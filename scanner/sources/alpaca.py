@@ -14,9 +14,9 @@ import polars as pl
 from scanner.market.calendar import Calendar, new_york_date
 from scanner.sources.access import VendorError, said
 from scanner.sources.base import Clock, SourceSettings
+from scanner.sources.formats import json_objects
 from scanner.sources.formats.alpaca import AlpacaJson
 from scanner.sources.formats.base import Findings
-from scanner.sources.formats.cboe_json import figures, from_entries
 from scanner.sources.http import Answer, HttpError
 from scanner.sources.live import LiveSource, is_index, open_access
 from scanner.sources.registry import VENDORS
@@ -108,7 +108,7 @@ class AlpacaSource(LiveSource):
         try:
             pages = self._pages("/v2/options/contracts", query, self.access.elsewhere(_CONTRACTS_SITE))
             entries = [entry for page in pages for entry in page["option_contracts"] or []]
-            listed = from_entries(entries, _OPEN_INTEREST, Findings("")).drop("line").cast(pl.String)
+            listed = json_objects.rows_of(entries, _OPEN_INTEREST, Findings("")).drop("line").cast(pl.String)
         except (HttpError, VendorError, LookupError, TypeError) as error:
             findings.add(f"open interest could not be had: {self.access.hide(str(error))[:200]}", None, 0)
             return rows
@@ -123,4 +123,4 @@ class AlpacaSource(LiveSource):
             findings.add(f"no price of the underlying: {self.access.hide(str(error))[:200]}", None, 0)
             return None
         trade = answer.get("trade") if isinstance(answer, dict) else None
-        return figures(trade if isinstance(trade, dict) else {}, ("p",), findings)["p"] or None
+        return json_objects.prices(trade if isinstance(trade, dict) else {}, ("p",), findings)["p"] or None

@@ -10,8 +10,8 @@ import polars as pl
 from scanner.market.calendar import Calendar
 from scanner.sources.access import VendorError
 from scanner.sources.base import Clock, SourceSettings
+from scanner.sources.formats import json_objects
 from scanner.sources.formats.base import Findings
-from scanner.sources.formats.cboe_json import figures
 from scanner.sources.formats.tradier import TradierJson, as_list
 from scanner.sources.live import LiveSource, is_day, open_access, written
 from scanner.sources.registry import VENDORS
@@ -68,7 +68,7 @@ class TradierSource(LiveSource):
         if quote is None:
             findings.add("no price of the underlying", None, 0)
             return None
-        prices = figures(quote, ("last", "close"), findings)
+        prices = json_objects.prices(quote, ("last", "close"), findings)
         last, close = prices["last"] or None, prices["close"] or None
         return (last or close) if self.calendar.is_open(now - self.vendor.delay) else (close or last)
 

@@ -12,9 +12,8 @@ import polars as pl
 
 from scanner.market import chain
 from scanner.market.calendar import NEW_YORK
-from scanner.sources.formats import columns
+from scanner.sources.formats import columns, json_objects
 from scanner.sources.formats.base import File, Findings, JsonFormat, UnreadableError
-from scanner.sources.formats.cboe_json import from_entries
 
 _PLACES = {
     "bid": ("latestQuote", "bp"),
@@ -46,7 +45,7 @@ class AlpacaJson(JsonFormat):
         if document.get("next_page_token"):
             raise UnreadableError("one page of several: the chain goes on at its next_page_token")
         flat = [_flat(symbol, entry) for symbol, entry in document["snapshots"].items()]
-        rows = from_entries(flat, {name: name for name in _NAMES}, findings)
+        rows = json_objects.rows_of(flat, {name: name for name in _NAMES}, findings)
         rows = columns.instants(rows, "UTC", findings, "quoted", "last_trade_time", "day_of")
         return rows.with_columns(
             open_interest=pl.lit(None, dtype=pl.Int64),

@@ -10,9 +10,8 @@ from typing import Any
 import polars as pl
 
 from scanner.market import chain
-from scanner.sources.formats import columns
+from scanner.sources.formats import columns, json_objects
 from scanner.sources.formats.base import FIFTEEN_MINUTES, File, Findings, JsonFormat
-from scanner.sources.formats.cboe_json import from_entries
 
 _PLACES = {
     "symbol": ("option", "code"),
@@ -51,7 +50,9 @@ class IntrinioJson(JsonFormat):
 
     def rows(self, document: Any, file: File, findings: Findings) -> pl.DataFrame:
         """One row an option; ``quote_time`` is the newest bid or offer."""
-        rows = from_entries([_flat(entry) for entry in document["chain"]], {name: name for name in _PLACES}, findings)
+        rows = json_objects.rows_of(
+            [_flat(entry) for entry in document["chain"]], {name: name for name in _PLACES}, findings
+        )
         rows = columns.instants(rows, "UTC", findings, "last_trade_time", "bid_time", "ask_time")
         newest = rows.select(pl.max_horizontal(pl.col("bid_time").max(), pl.col("ask_time").max())).item()
         return rows.with_columns(quote_time=pl.lit(newest, dtype=chain.INSTANT)).drop("bid_time", "ask_time")

@@ -11,9 +11,8 @@ from typing import Any
 import polars as pl
 
 from scanner.market.calendar import NEW_YORK
-from scanner.sources.formats import columns
+from scanner.sources.formats import columns, json_objects
 from scanner.sources.formats.base import FIFTEEN_MINUTES, File, Findings, JsonFormat, UnreadableError
-from scanner.sources.formats.cboe_json import from_entries
 
 _OURS = {
     "optionSymbol": "symbol",
@@ -60,7 +59,7 @@ class MarketDataJson(JsonFormat):
             findings.add(f"{name} is {type(arrays[name]).__name__}, not a list; left out", None, 0)
         whole = {name: values for name, values in arrays.items() if isinstance(values, list)}
         entries = [dict(zip(whole, row, strict=True)) for row in zip(*whole.values(), strict=True)]
-        rows = columns.instants(from_entries(entries, _OURS, findings), "UTC", findings, "expires", "refreshed")
+        rows = columns.instants(json_objects.rows_of(entries, _OURS, findings), "UTC", findings, "expires", "refreshed")
         rows = columns.numbers(rows, findings, "vendor_delta")
         return rows.with_columns(
             expiry=pl.col("expires").dt.convert_time_zone(NEW_YORK.key).dt.date(),

@@ -13,9 +13,8 @@ import polars as pl
 
 from scanner.market import chain
 from scanner.market.calendar import NEW_YORK
-from scanner.sources.formats import columns
+from scanner.sources.formats import columns, json_objects
 from scanner.sources.formats.base import FIFTEEN_MINUTES, File, Findings, JsonFormat
-from scanner.sources.formats.cboe_json import from_entries
 
 # Where each column stands in a result: the part, and the key in it; "" is the result itself.
 _PLACES = {
@@ -60,7 +59,7 @@ class MassiveJson(JsonFormat):
     def rows(self, document: Any, file: File, findings: Findings) -> pl.DataFrame:
         """One row a contract; the volume is that of ``volume_day``."""
         flat = [_flat(entry) for entry in document["results"]]
-        rows = from_entries(flat, {name: name for name in _PLACES}, findings)
+        rows = json_objects.rows_of(flat, {name: name for name in _PLACES}, findings)
         rows = columns.instants(rows, "UTC", findings, "quoted", "last_trade_time", "day_of", "spot_time")
         rows = columns.numbers(rows, findings, "spot_price", "spot_value", "traded", "close")
         return rows.with_columns(

@@ -12,9 +12,8 @@ from typing import Any
 
 import polars as pl
 
-from scanner.sources.formats import columns
+from scanner.sources.formats import columns, json_objects
 from scanner.sources.formats.base import File, Findings, JsonFormat, UnreadableError
-from scanner.sources.formats.cboe_json import figures, from_entries
 
 _MAPS = ("callExpDateMap", "putExpDateMap")
 _FAR_AHEAD = timedelta(days=4)
@@ -57,12 +56,12 @@ class SchwabJson(JsonFormat):
         if not isinstance(document.get("symbol"), str):
             raise UnreadableError("the answer does not name its underlying (symbol)")
         entries = [entry for side in _MAPS for entry in _entries(document[side])]
-        rows = from_entries(entries, _OURS, findings)
+        rows = json_objects.rows_of(entries, _OURS, findings)
         if document.get("isChainTruncated"):
             findings.add("the answer says that the chain is truncated", None, 0)
         underlying = document.get("underlying") or {}
         prices = {**(underlying if isinstance(underlying, dict) else {}), **document}
-        price, mark = figures(prices, ("underlyingPrice", "mark"), findings).values()
+        price, mark = json_objects.prices(prices, ("underlyingPrice", "mark"), findings).values()
         rows = _quoted_together(columns.instants(rows, "UTC", findings, "last_trade_time", "quoted"), findings)
         return rows.with_columns(
             columns.numbers(rows, findings, "volatility")["volatility"].alias("vendor_iv") / 100,

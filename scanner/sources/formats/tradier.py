@@ -11,9 +11,8 @@ from typing import Any
 
 import polars as pl
 
-from scanner.sources.formats import columns
+from scanner.sources.formats import columns, json_objects
 from scanner.sources.formats.base import File, Findings, JsonFormat
-from scanner.sources.formats.cboe_json import from_entries
 
 _OURS = {
     "symbol": "symbol",
@@ -52,7 +51,7 @@ class TradierJson(JsonFormat):
     def rows(self, document: Any, file: File, findings: Findings) -> pl.DataFrame:
         """One row an option; ``quote_time`` is the newest bid or offer."""
         entries = as_list(document["options"]["option"])
-        rows = from_entries([_with_greeks(entry) for entry in entries], _OURS, findings)
+        rows = json_objects.rows_of([_with_greeks(entry) for entry in entries], _OURS, findings)
         rows = columns.instants(rows, "UTC", findings, "last_trade_time", "bid_time", "ask_time")
         rows = columns.numbers(rows, findings, "bid_iv")
         newest = rows.select(pl.max_horizontal(pl.col("bid_time").max(), pl.col("ask_time").max())).item()

@@ -9,8 +9,8 @@ from typing import Any
 
 import polars as pl
 
+from scanner.sources.formats import json_objects
 from scanner.sources.formats.base import File, Findings, JsonFormat
-from scanner.sources.formats.cboe_json import from_entries
 
 _OURS = {
     "option_symbol": "symbol",
@@ -36,4 +36,4 @@ class UnusualWhalesJson(JsonFormat):
 
     def rows(self, document: Any, file: File, findings: Findings) -> pl.DataFrame:
         """One row an option."""
-        return from_entries(document["data"], _OURS, findings)
+        return json_objects.rows_of(document["data"], _OURS, findings)

@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 
 from scanner.market import chain
-from scanner.sources.formats import building, cboe_json, columns, reading, volumes
+from scanner.sources.formats import building, columns, json_objects, reading, volumes
 from scanner.sources.formats.base import FIFTEEN_MINUTES, File, Findings, TextFormat, UnreadableError
 
 STARTING_VALUE = 0.0001
@@ -89,7 +89,7 @@ def _meta(file: File) -> dict[str, Any]:
 
 
 def _pulled_at(meta: dict[str, Any]) -> datetime | None:
-    return cboe_json.stamp(meta.get("utc"), "UTC", "the utc of meta.json beside it,")
+    return json_objects.moment(meta.get("utc"), "UTC", "the utc of meta.json beside it,")
 
 
 def _live_spot(meta: dict[str, Any], file: File, findings: Findings) -> float | None:
@@ -98,4 +98,4 @@ def _live_spot(meta: dict[str, Any], file: File, findings: Findings) -> float | 
     ticker = tickers.get(file.path.name.split(".")[0].upper()) if isinstance(tickers, dict) else None
     if not isinstance(ticker, dict):
         return None
-    return cboe_json.figures(ticker, ("spot_live",), findings)["spot_live"] or None
+    return json_objects.prices(ticker, ("spot_live",), findings)["spot_live"] or None

@@ -12,9 +12,8 @@ from typing import Any
 import polars as pl
 
 from scanner.market import chain
-from scanner.sources.formats import columns, volumes
+from scanner.sources.formats import columns, json_objects, volumes
 from scanner.sources.formats.base import FIFTEEN_MINUTES, File, Findings, JsonFormat, UnreadableError
-from scanner.sources.formats.cboe_json import figures, from_entries, stamp
 from scanner.sources.formats.yahoo import STARTING_VALUE
 
 _OURS = {
@@ -48,13 +47,13 @@ class YahooJson(JsonFormat):
         if not isinstance(underlying, str):
             raise UnreadableError("the answer does not name its underlying (underlyingSymbol)")
         entries = list(_contracts(result))
-        rows = from_entries(entries, _OURS, findings)
+        rows = json_objects.rows_of(entries, _OURS, findings)
         idle = rows["last_trade_time"].is_null() & rows["volume"].is_null()
         rows = columns.numbers(columns.instants(rows, "UTC", findings, "last_trade_time"), findings)
         quote = result.get("quote")
         quote = quote if isinstance(quote, dict) else {}
-        price = figures(quote, ("regularMarketPrice",), findings)["regularMarketPrice"] or None
-        spot_time = stamp(quote.get("regularMarketTime"), "UTC", "its regularMarketTime")
+        price = json_objects.prices(quote, ("regularMarketPrice",), findings)["regularMarketPrice"] or None
+        spot_time = json_objects.moment(quote.get("regularMarketTime"), "UTC", "its regularMarketTime")
         told = pl.col("bid").fill_null(0) + pl.col("ask").fill_null(0) > 0
         # The feed does not reset: without the time of a trade, whose volume it is cannot be known.
         rows = volumes.newest_day_only(rows, undated=rows["last_trade_time"].is_null())
