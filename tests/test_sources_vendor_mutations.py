@@ -15,14 +15,15 @@ import fuzz_vendors
 
 @pytest.mark.parametrize("name", fuzz_vendors.LIVE)
 def test_damaged_answers_end_in_a_sound_chain_or_a_reason(name: str) -> None:
-    found = fuzz_vendors.fuzz(name, range(60), 20260716)
-    assert [(one.number, one.what) for one in found] == []
+    fuzzed = fuzz_vendors.fuzz(name, range(60), 20260716)
+    assert [(one.number, one.what) for one in fuzzed.findings] == []
+    assert fuzzed.distinct > 30
 
 
 def test_a_wrong_number_would_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """A damage that nobody can see, which the tool must."""
     monkeypatch.setattr(fuzz_vendors, "damaged", lambda body, _: body.replace(b"5210", b"5219"))
-    found = fuzz_vendors.fuzz("cboe", range(3), 1)
+    found = fuzz_vendors.fuzz("cboe", range(3), 1).findings
     assert {one.what for one in found} == {"XYZ260724C00100000 volume 5219 for 5210"}
 
 

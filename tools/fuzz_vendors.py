@@ -17,7 +17,7 @@ import random
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -63,31 +63,33 @@ class Finding:
 
 
 class _Damaging:
-    """Answers as the vendor's stub does, one of the answers damaged."""
+    """Answers as the vendor's stub does, but for the one of that number, whose body is another.
 
-    def __init__(self, vendor: str, chance: random.Random, which: int | None) -> None:
-        self._handler, self._chance, self._which = vendor_stubs.HANDLERS[vendor], chance, which
-        self._behaviour = Behaviour()
-        self.asked = 0
+    ``heard`` are the stub's answers, which are the same to everybody who asks alike; ``bodies`` what was answered.
+    """
+
+    def __init__(self, vendor: str, heard: dict[str, Answer], damage: tuple[int, bytes] | None = None) -> None:
+        self._handler, self._heard, self._damage = vendor_stubs.HANDLERS[vendor], heard, damage
+        self.bodies: list[bytes] = []
 
     def get(self, url: str, headers: Mapping[str, str] | None = None, *, final: frozenset[int] = frozenset()) -> Answer:
-        """The stub's answer, damaged where it is this one's turn."""
+        """The stub's answer, or the damaged one where it is its turn."""
         del final
-        parts = urlsplit(url)
-        builder = EnvironBuilder(path=parts.path, query_string=parts.query, headers=list((headers or {}).items()))
-        response = self._handler(self._behaviour, Request(builder.get_environ()))
-        body = response.get_data()
-        if self.asked == self._which:
-            body = damaged(body, self._chance)
-        self.asked += 1
-        return Answer(response.status_code, body, dict(response.headers))
+        answer = self._heard.get(url) or self._heard.setdefault(url, self._ask(url, headers or {}))
+        if self._damage is not None and self._damage[0] == len(self.bodies):
+            answer = replace(answer, body=self._damage[1])
+        self.bodies.append(answer.body)
+        return answer
 
     def secret(self, url: str, headers: Mapping[str, str], form: Mapping[str, str] | None = None) -> Answer:
         """As the stub answers."""
         del form
+        return self._ask(url, headers)
+
+    def _ask(self, url: str, headers: Mapping[str, str]) -> Answer:
         parts = urlsplit(url)
-        builder = EnvironBuilder(path=parts.path, headers=list(headers.items()))
-        response = self._handler(self._behaviour, Request(builder.get_environ()))
+        builder = EnvironBuilder(path=parts.path, query_string=parts.query, headers=list(headers.items()))
+        response = self._handler(Behaviour(), Request(builder.get_environ()))
         return Answer(response.status_code, response.get_data(), dict(response.headers))
 
 
@@ -159,19 +161,35 @@ def fetch(vendor: str, client: _Damaging) -> Fetched:
     return fetched
 
 
-def fuzz(vendor: str, numbers: Iterable[int], seed: int) -> list[Finding]:
-    """The findings among some damaged answers of a vendor; the same numbers and seed are the same answers."""
-    sound = _Damaging(vendor, random.Random(0), None)  # noqa: S311 - to be the same again
+@dataclass(frozen=True)
+class Fuzzed:
+    """What came of some damaged answers: the findings, and how many of the answers differ from each other."""
+
+    findings: list[Finding]
+    distinct: int
+
+
+def fuzz(vendor: str, numbers: Iterable[int], seed: int) -> Fuzzed:
+    """Look at damaged answers of a vendor; the same numbers and seed are the same answers.
+
+    One that was looked at before would end as it did then, and is not read again.
+    """
+    heard: dict[str, Answer] = {}
+    sound = _Damaging(vendor, heard)
     truth = fetch(vendor, sound)
     assert truth.chain is not None, truth.error
     rows = {row["contract"]: row for row in truth.chain.iter_rows(named=True)}
+    seen: dict[tuple[int, bytes], str] = {}
     found = []
     for number in numbers:
         chance = random.Random(f"{vendor} {seed} {number}")  # noqa: S311 - to be the same again
-        what = _look(vendor, _Damaging(vendor, chance, chance.randrange(sound.asked)), rows)
-        if what:
-            found.append(Finding(vendor, number, what))
-    return found
+        which = chance.randrange(len(sound.bodies))
+        damage = which, damaged(sound.bodies[which], chance)
+        if damage not in seen:
+            seen[damage] = _look(vendor, _Damaging(vendor, heard, damage), rows)
+        if seen[damage]:
+            found.append(Finding(vendor, number, seen[damage]))
+    return Fuzzed(found, len(seen))
 
 
 def _look(vendor: str, client: _Damaging, truth: Mapping[str, Mapping[str, Any]]) -> str:
@@ -215,12 +233,14 @@ def main() -> int:
     everything = 0
     for vendor in chosen.vendor or LIVE:
         began = time.process_time()
-        found = fuzz(vendor, range(chosen.bodies), chosen.seed)
-        everything += len(found)
+        fuzzed = fuzz(vendor, range(chosen.bodies), chosen.seed)
+        everything += len(fuzzed.findings)
+        told = f"{chosen.bodies:,} damaged answers, {fuzzed.distinct:,} of them different"
         seconds = time.process_time() - began
-        sys.stdout.write(f"{vendor}: {chosen.bodies:,} damaged answers, {len(found)} findings, {seconds:.0f} s\n")
-        for one in found[:20]:
+        sys.stdout.write(f"{vendor}: {told}, {len(fuzzed.findings)} findings, {seconds:.0f} s\n")
+        for one in fuzzed.findings[:20]:
             sys.stdout.write(f"  {one.number}: {one.what}\n")
+        sys.stdout.flush()
     return 1 if everything else 0
 
 

@@ -237,10 +237,10 @@ def chain_from_rows(
     about = rows["underlying"].unique().to_list()
     if any(plain_ticker(name) != plain_ticker(symbol) for name in about):
         raise UnreadableError(f"it is about {', '.join(sorted(about)[:5])}")
-    if rows["session_date"].null_count():
-        # Of a vendor that names the session, the moment of asking says nothing of the chain's.
-        rows = rows.with_columns(seen_at=pl.col("seen_at").fill_null(pl.lit(now)))
-    rows = rows.with_columns(fetched_at=pl.lit(now))
+    asked = pl.lit(now)
+    # Of a vendor that names the session, the moment of asking says nothing of the chain's.
+    seen = pl.col("seen_at").fill_null(asked) if rows["session_date"].null_count() else pl.col("seen_at")
+    rows = rows.with_columns(fetched_at=asked, seen_at=seen)
     built = building.build(rows, building.Payload(vendor.name, calendar, vendor.delay, now=now), findings)
     refusals = tuple(str(refusal) for refusal in findings.take())
     if built.chain is None:

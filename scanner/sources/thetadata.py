@@ -127,6 +127,8 @@ def _table_of(body: bytes, wanted: tuple[str, ...], name: str) -> pl.DataFrame:
     fields = {line.count(b",") for line in body.splitlines() if line.strip()}
     if len(fields) != 1 or b'"' in body:
         raise VendorError(f"the terminal's table of {name} has lines of different lengths", "unreadable")
+    if b"'" in body:  # people's mark between thousands, which no terminal writes: 97'500 is a damaged 97.500
+        raise VendorError(f"the terminal's table of {name} holds an apostrophe", "unreadable")
     try:
         table = pl.read_csv(body, infer_schema=False, encoding="utf8-lossy")
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:

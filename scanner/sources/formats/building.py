@@ -140,6 +140,8 @@ class _UntoldError(Exception):
 
 def _assumed_roots(rows: pl.DataFrame, calendar: Calendar) -> Iterator[str]:
     """A note on the expiries that hold contracts of either settlement where the source names no roots."""
+    if not rows["root_assumed"].any():
+        return
     silent = rows.filter("root_assumed").select("underlying", "root", "expiry").unique().sort("expiry")
     doubtful = [row for row in silent.iter_rows() if symbology.is_ambiguous(row[0], row[2], calendar)]
     if doubtful:

@@ -91,22 +91,33 @@ def _from_symbol(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
 
 def _identified(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
     """Only the rows whose contract is sure, each with its symbol."""
-    rows = _refuse(rows, pl.col("underlying").is_null(), findings, "no underlying")
-    strange = [name for name in rows["underlying"].unique() if not symbology.is_name(name)]
-    rows = _refuse(rows, pl.col("underlying").is_in(strange), findings, "{} is no ticker symbol", "underlying")
-    rows = _refuse(rows, ~pl.col("root").str.contains(r"^[0-9A-Z]{1,6}$"), findings, "root {} is no root", "root")
-    rows = _refuse(rows, pl.col("right").is_null(), findings, "right is neither a call nor a put")
-    rows = _refuse(rows, pl.col("expiry").is_null(), findings, "no expiry date")
-    unfit = ~pl.col("expiry").is_between(symbology.FIRST_EXPIRY, symbology.LAST_EXPIRY)
-    rows = _refuse(rows, unfit, findings, "expiry {} fits no OSI symbol", "expiry")
-    rows = _refuse(rows, pl.col("strike").is_null(), findings, "no strike")
-    rows = _refuse(rows, pl.col("strike") <= 0, findings, "strike {} is not above zero", "strike")
+    strange = [name for name in rows["underlying"].unique() if name is not None and not symbology.is_name(name)]
     thousandths = pl.col("strike") * 1000
-    misfit = ((thousandths - thousandths.round()).abs() > 1e-4) | (thousandths >= 1e8)
-    rows = _refuse(rows, misfit, findings, "strike {} fits no OSI symbol", "strike")
+    impossible: list[tuple[pl.Expr, str, str | None]] = [
+        (pl.col("underlying").is_null(), "no underlying", None),
+        (pl.col("underlying").is_in(strange), "{} is no ticker symbol", "underlying"),
+        (~pl.col("root").str.contains(r"^[0-9A-Z]{1,6}$"), "root {} is no root", "root"),
+        (pl.col("right").is_null(), "right is neither a call nor a put", None),
+        (pl.col("expiry").is_null(), "no expiry date", None),
+        (
+            ~pl.col("expiry").is_between(symbology.FIRST_EXPIRY, symbology.LAST_EXPIRY),
+            "expiry {} fits no OSI symbol",
+            "expiry",
+        ),
+        (pl.col("strike").is_null(), "no strike", None),
+        (pl.col("strike") <= 0, "strike {} is not above zero", "strike"),
+        (
+            ((thousandths - thousandths.round()).abs() > 1e-4) | (thousandths >= 1e8),
+            "strike {} fits no OSI symbol",
+            "strike",
+        ),
+    ]
     if "multiplier" in rows.columns:
-        impossible = ~pl.col("multiplier").is_between(*columns.MULTIPLIERS).fill_null(value=True)
-        rows = _refuse(rows, impossible, findings, "multiplier {} is no contract's", "multiplier")
+        unusual = ~pl.col("multiplier").is_between(*columns.MULTIPLIERS).fill_null(value=True)
+        impossible.append((unusual, "multiplier {} is no contract's", "multiplier"))
+    if rows.select(pl.any_horizontal(bad.fill_null(value=True).any() for bad, *_ in impossible)).item():
+        for bad, reason, example in impossible:
+            rows = _refuse(rows, bad, findings, reason, example)
     rows = rows.with_columns(pl.col("strike").round(3))
     return rows if "contract" in rows.columns else rows.with_columns(contract=symbology.format_osi_column())
 

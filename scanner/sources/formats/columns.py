@@ -90,7 +90,7 @@ def numbers(rows: pl.DataFrame, findings: Findings, *names: str) -> pl.DataFrame
 
 def _has_decimal_commas(rows: pl.DataFrame) -> bool:
     """Whether the numbers of a table are written with a comma before the decimals: some are, and none with a point."""
-    text = rows.select(pl.col(pl.String))
+    text = rows.select(name for name, dtype in rows.schema.items() if dtype == pl.String)
 
     def holds(pattern: str) -> bool:
         return any(text.select(pl.all().str.contains(pattern).any()).row(0))
@@ -103,7 +103,9 @@ def _number(column: _Given, *, comma: bool) -> pl.Series:
     if given.dtype == pl.String:
         read = _from_text(column, comma=comma)
     elif given.dtype.is_numeric():
-        read = given.cast(pl.Int64 if whole and given.dtype.is_integer() else pl.Float64, strict=False).fill_nan(None)
+        read = given.cast(pl.Int64 if whole and given.dtype.is_integer() else pl.Float64, strict=False)
+        if read.dtype == pl.Float64 and np.isnan(read.to_numpy()).sum() > read.null_count():
+            read = read.fill_nan(None)
     else:
         read = pl.Series([None] * len(given), dtype=pl.Float64)
         read = column.without(read, given.is_not_null(), f"no number but a {given.dtype}")

@@ -103,8 +103,9 @@ def _quotes(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
     named = [name for name in PRICES if name in rows.columns]
     spot = pl.col("spot") if "spot" in rows.columns else pl.lit(None, dtype=pl.Float64)
     most = TIMES_ITS_WORTH * pl.max_horizontal("strike", spot, pl.col("strike").median())
+    beyond_any = rows.select((pl.col(name) > most).fill_null(value=False) for name in named)
     for name in named:
-        beyond = rows.select((pl.col(name) > most).fill_null(value=False)).to_series()
+        beyond = beyond_any[name]
         if beyond.any():
             wrong = rows.filter(beyond)
             reason = (
@@ -121,7 +122,9 @@ def _vendor_volatility(rows: pl.DataFrame, session: date, findings: Findings) ->
         return rows
     given = rows["vendor_iv"].drop_nulls()
     usual = given.quantile(QUARTER)
-    if usual is None or usual <= SELDOM_ABOVE:
+    if usual is None or (usual <= SELDOM_ABOVE and given.max() <= NEVER_BELOW_IN_PERCENT):  # type: ignore[operator]
+        return rows
+    if usual <= SELDOM_ABOVE:
         around = _around(rows, QUARTER).list.max()
         high = (rows["vendor_iv"] > NEVER_BELOW_IN_PERCENT) & (rows["vendor_iv"] >= _LIKE_PERCENT[0] * around)
         return _written_otherwise(rows, high, around, findings)

@@ -33,6 +33,7 @@ _SLASHED = re.compile(r" *(\d{1,2})/(\d{1,2})/\d{4}(?!\d)")
 # RFC 3339 allows both letters of its form in either case.
 _SMALL_LETTERS = re.compile(r"(?<=\d)t(?=\d)|(?<=[\d ])z$")
 _KNOWN = (datetime(FIRST.year, 1, 1, tzinfo=UTC), datetime(LAST.year + 1, 1, 1, tzinfo=UTC))
+_KNOWN_MICROSECONDS = tuple(round(moment.timestamp() * 1e6) for moment in _KNOWN)
 NOT_UNDERSTOOD = f"no time from {FIRST.year} to {LAST.year} in a form that is known"
 _LETTERS: dict[str, tzinfo] = {
     "ET": NEW_YORK,
@@ -64,24 +65,56 @@ def instants(column: pl.Series, zone: str) -> pl.Series:
     """
     if isinstance(column.dtype, pl.Datetime):
         given = column.cast(pl.Datetime("us", column.dtype.time_zone))
-        zoned = given.dt.convert_time_zone("UTC") if column.dtype.time_zone else _zoned(given, zone)
-        return zoned.set(~zoned.is_between(*_KNOWN).fill_null(value=True), None)
+        moments = pl.col("given")
+        zoned = moments.dt.convert_time_zone("UTC") if column.dtype.time_zone else _zoned(moments, zone)
+        return _in_known_years(given.to_frame("given").select(zoned).to_series().alias(column.name))
     if column.dtype.is_temporal():
         return pl.Series(column.name, [None] * len(column), dtype=chain.INSTANT)
-    text = as_text(column)
+    if column.null_count() == len(column):
+        return pl.Series(column.name, [None] * len(column), dtype=chain.INSTANT)
+    text = column if column.dtype.is_numeric() else as_text(column)
+    usual = _since_1970(pl.col("given")) if column.dtype.is_numeric() else _written_as_iso(pl.col("given"), zone)
+    read = text.to_frame("given").select(usual).to_series().alias(column.name)
+    if read.null_count() > text.null_count():
+        odd = read.is_null() & text.is_not_null()
+        strange = as_text(text.filter(odd))
+        order = order_of_slashed(strange.unique()) or "slash"
+        read = read.scatter(
+            odd.arg_true(), each(strange, lambda one: moment(one, ZoneInfo(zone), order), chain.INSTANT)
+        )
+    return _in_known_years(read)
+
+
+def _written_as_iso(text: pl.Expr, zone: str) -> pl.Expr:
+    """ISO 8601 with a clock as UTC, null where it is anything else; what names no offset is of ``zone``."""
     plain = text.str.strip_chars().str.replace("T", " ", literal=True)
-    read = _zoned(plain.str.to_datetime(_ISO_PLAIN, strict=False, time_unit="us"), zone)
+    local = _zoned(plain.str.to_datetime(_ISO_PLAIN, strict=False, time_unit="us"), zone)
     offset = plain.str.replace("Z$", "+00:00").str.to_datetime(f"{_ISO_PLAIN}%z", strict=False, time_unit="us")
-    read = read.zip_with(read.is_not_null(), offset.dt.convert_time_zone("UTC"))
-    odd = read.is_null() & text.is_not_null()
-    if odd.any():
-        order = order_of_slashed(text.filter(odd).unique()) or "slash"
-        found = each(text.filter(odd), lambda value: moment(value, ZoneInfo(zone), order), chain.INSTANT)
-        read = read.scatter(odd.arg_true(), found)
+    return pl.coalesce(local, offset.dt.convert_time_zone("UTC"))
+
+
+def _since_1970(number: pl.Expr) -> pl.Expr:
+    """Unix time, in the unit that the count of its whole digits tells; null where it is of none."""
+    value = number.cast(pl.Float64)
+    microseconds = pl.coalesce(
+        pl.when(value.is_between(10.0 ** (digits - 1), 10.0**digits, closed="left")).then(value / unit * 1e6)
+        for digits, unit in _EPOCH_UNITS
+    )
+    return microseconds.round().cast(pl.Int64).cast(chain.INSTANT)
+
+
+def _in_known_years(read: pl.Series) -> pl.Series:
+    """The moments without those outside the years of the exchange's calendar."""
+    if read.null_count() == len(read):
+        return read
+    # As the numbers they are kept as: Python cannot even say what is beyond the year 9999.
+    least, most = read.to_physical().min(), read.to_physical().max()
+    if _KNOWN_MICROSECONDS[0] <= least and most <= _KNOWN_MICROSECONDS[1]:  # type: ignore[operator]
+        return read
     return read.set(~read.is_between(*_KNOWN).fill_null(value=True), None)
 
 
-def _zoned(local: pl.Series, zone: str) -> pl.Series:
+def _zoned(local: pl.Expr, zone: str) -> pl.Expr:
     return local.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null").dt.convert_time_zone("UTC")
 
 
