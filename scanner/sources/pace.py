@@ -75,6 +75,10 @@ class Pace:
                 self.file.parent.mkdir(parents=True, exist_ok=True)
             name = ":memory:" if self.file is None else str(self.file)
             self._file = sqlite3.connect(name, timeout=_LOCK_SECONDS, isolation_level=None, check_same_thread=False)
+            # A count need not outlast a power cut, and every caller waits for it: no commit waits for the disk, and the
+            # write-ahead log keeps the file sound all the same.
+            self._file.execute("pragma journal_mode=wal").fetchone()
+            self._file.execute("pragma synchronous=normal")
             self._file.execute(_TABLE)
         except (sqlite3.Error, OSError) as error:
             raise SourceError(f"{self.file}: how often {self.vendor} was asked cannot be kept ({error})") from error
