@@ -103,6 +103,12 @@ class Behaviour:
     failing: dict[str, Response | Callable[[Request], Response]] = field(default_factory=dict)
     page: int = 3
     asked: list[Request] = field(default_factory=list)
+    # What the clearing house has more than vendors do, of every contract.
+    newer: int = 0
+
+    def cleared(self, one: Option) -> int:
+        """The open interest of the newest close."""
+        return one.open_interest + self.newer
 
     def mutated(self, **changes: Any) -> Market:
         """The market with its first option changed."""
@@ -122,7 +128,7 @@ def serve(server: HTTPServer, name: str, behaviour: Behaviour | None = None) -> 
         for part, answer in chosen.failing.items():
             if part in request.full_path:
                 return answer(request) if callable(answer) and not isinstance(answer, Response) else answer
-        return handler(chosen, request)
+        return closes_of(name, request) or handler(chosen, request)
 
     server.expect_request(re.compile(".*")).respond_with_handler(handle)
     return chosen
@@ -535,7 +541,67 @@ def cboe(behaviour: Behaviour, request: Request) -> Response:
     return body({"timestamp": stamp, "data": data, "symbol": market.underlying}, ETag='W/"1"')
 
 
+def occ(behaviour: Behaviour, request: Request) -> Response:
+    """The clearing house's series: a banner, then one line a strike, with two tabs behind the root."""
+    market = behaviour.market
+    if request.args.get("symbolType") != "U" or request.path != "/series-search":
+        return Response("Report Format is Required")
+    symbol = request.args["symbol"]
+    lines = [
+        f"Series Search Results for {symbol}",
+        "Products for this underlying symbol are traded on: AMEX CBOE PHLX",
+        "\t\tSeries/contract\t\tStrike\t\t\tOpen Interest",
+        "ProductSymbol\tyear\tMonth\tDay\tInteger\tDec\tC/P\tCall\tPut\tPosition Limit\t",
+    ]
+    strikes: dict[tuple[str, date, float], dict[str, int]] = {}
+    for one in market.options if symbol == market.underlying else ():
+        strikes.setdefault((one.root, one.expiry, one.strike), {})[one.right] = behaviour.cleared(one)
+    for (root, expiry, strike), held in strikes.items():
+        sides = f"{'C' if 'C' in held else ' '} {'P' if 'P' in held else ' '} "
+        whole, part = int(strike), round(strike % 1 * 1000)
+        cells = (f"{root:<6}", "", expiry.year, f"{expiry.month:02d}", f"{expiry.day:02d}", whole, f"{part:03d}", sides)
+        lines.append("\t".join(map(str, (*cells, held.get("C", 0), held.get("P", 0), 25000000, ""))))
+    return Response("\r\n".join(lines) + "\r\n", content_type="octet/text")
+
+
+# --- Daily closes --------------------------------------------------------------------------------------------------
+
+CLOSES = {
+    date(2025, 12, 31): 80.0,
+    date(2026, 7, 8): 95.0,
+    date(2026, 7, 9): 96.0,
+    date(2026, 7, 14): 98.5,
+    PUBLISHED: 99.0,
+}
+"""What the underlying closed at; of the session under way nothing is known."""
+
+
+def closes_of(name: str, request: Request) -> Response | None:
+    """A vendor's answer to who asks for daily closes; None where something else is asked."""
+    path, days = request.path, list(CLOSES.items())
+    at_midnight = [round(datetime(day.year, day.month, day.day, 5, tzinfo=UTC).timestamp()) for day in CLOSES]
+    if name == "tradier" and path.endswith("/markets/history"):
+        return body({"history": {"day": [{"date": str(day), "close": close, "volume": 1} for day, close in days]}})
+    if name == "cboe" and "/charts/historical/" in path:
+        return body({"timestamp": "11:00:17", "data": [{"date": str(day), "close": close} for day, close in days]})
+    if name == "massive" and path.startswith("/v2/aggs/"):
+        rows = [{"t": at * 1000, "c": close} for at, close in zip(at_midnight, CLOSES.values(), strict=True)]
+        return body({"status": "OK", "adjusted": True, "results": rows})
+    if name == "alpaca" and path.endswith("/bars"):
+        if request.args.get("adjustment") != "split" or "feed" not in request.args:
+            return body({"message": "say which"}, 422)
+        return body({"bars": [{"t": f"{day}T04:00:00Z", "c": close} for day, close in days], "next_page_token": None})
+    if name == "marketdata" and "/candles/D/" in path:
+        return body({"s": "ok", "t": at_midnight, "c": list(CLOSES.values())}, 203)
+    if name == "yahoo" and "/v8/finance/chart/" in path:
+        prices = {"close": [*CLOSES.values(), None]}
+        result = {"timestamp": [*at_midnight, ms(NOW) // 1000], "indicators": {"quote": [prices]}}  # type: ignore[operator]
+        return body({"chart": {"result": [result], "error": None}})
+    return None
+
+
 HANDLERS: dict[str, Handler] = {
+    "occ": occ,
     "alpaca": alpaca, "alphavantage": alphavantage, "cboe": cboe, "intrinio": intrinio, "marketdata": marketdata,
     "massive": massive, "schwab": schwab, "thetadata": thetadata, "tradier": tradier, "unusualwhales": unusualwhales,
     "yahoo": yahoo,

@@ -19,8 +19,8 @@ from scanner import ruleset
 from scanner.cli.app import app
 from scanner.ruleset import reference
 from scanner.ruleset.schema import rule_schema
-from scanner.sources.base import Vendor
-from scanner.sources.registry import VENDORS
+from scanner.sources.base import Gives, Vendor
+from scanner.sources.registry import COMPANIONS, VENDORS
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -64,11 +64,22 @@ def vendors() -> str:
         "| name | what | credential | behind the market | calls | a chain takes | price | never gives |\n"
         "|---|---|---|---|---|---|---|---|",
         *(_vendor_row(vendor) for vendor in VENDORS.values() if vendor.live),
+        "\nDaily closes (`companions: {closes: NAME}`) come from "
+        + ", ".join(f"`{one.name}`" for one in VENDORS.values() if Gives.closes in one.gives)
+        + "; what stands beside chains from these, too:\n",
+        "| name | what | credential | calls |\n|---|---|---|---|",
+        *(_companion_row(vendor) for vendor in COMPANIONS.values()),
         "\n`terms` in the second column: the site's terms restrict automated and non-personal use; give "
         "`--accept-terms NAME` once you have read them. `thetadata` is the vendor's terminal, which has to run on this "
         "machine.\n",
     ]
     return "\n".join(parts)
+
+
+def _companion_row(vendor: Vendor) -> str:
+    says = vendor.says + (f" (terms of {vendor.terms})" if vendor.terms else "")
+    keys = ", or ".join(" and ".join(f"`{name}`" for name in names) for names in vendor.keys) or "none"
+    return f"| `{vendor.name}` | {says} | {keys} | {vendor.rate.calls} in {vendor.rate.seconds:g} s |"
 
 
 def _vendor_row(vendor: Vendor) -> str:

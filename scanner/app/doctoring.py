@@ -78,7 +78,8 @@ def doctor(
     asked = symbol or next((one for names in configured.watchlists.values() for one in names), _USUAL_SYMBOL)
     of_sources = list(_sources(configured, asked, usable, offline=offline))
     outputs = _outputs(configured, send=notify)
-    return Diagnosis((*checks, *outputs, _clock(of_sources), *(one.check for one in of_sources)))
+    beside = _companions(configured, asked, offline=offline)
+    return Diagnosis((*checks, *outputs, _clock(of_sources), *(one.check for one in of_sources), *beside))
 
 
 @dataclass(frozen=True)
@@ -198,6 +199,43 @@ def _sources(configured: Settings, symbol: str, rules: Sequence[Rule], *, offlin
             yield _OfSource(Check("source", name, Verdict.skipped, said))
             continue
         yield _asked(opened, configured, symbol, rules)
+
+
+def _companions(configured: Settings, symbol: str, *, offline: bool) -> Iterator[Check]:
+    """What stands beside chains: the curve that discounts, and each vendor that is asked for more; with its age."""
+    from scanner.app import companions
+
+    yield _curve(configured)
+    for kind, names in configured.companions:
+        for name in names:
+            says, facts = companions.held_in_words(configured, kind, name)
+            problem = None if offline else companions.tried(configured, kind, name, symbol)
+            label = f"{kind.replace('_', ' ')} by {name}"
+            if problem is None:
+                verdict = Verdict.skipped if offline else Verdict.well
+                yield Check(
+                    "companion", label, verdict, f"{says}; not asked (--offline)" if offline else says, facts=facts
+                )
+                continue
+            code = getattr(problem, "code", "") or _CODES.get(type(problem).__name__, "not_opened")
+            do = _WAYS_OUT.get(code, "").replace("NAME", name)
+            more = (f"a scan goes on without it; {says}",)
+            yield Check("companion", label, Verdict.doubtful, str(problem), do, (*facts, ("code", code)), more)
+
+
+def _curve(configured: Settings) -> Check:
+    """The Treasury curve, and how old it is."""
+    from scanner.app import preparing
+
+    today = clock.right_now().date()
+    try:
+        known = preparing.curve(configured)
+    except ScannerError as error:
+        return Check(
+            "companion", "treasury", Verdict.wrong, error.lines[0], "`scanner curve --refresh` fetches it anew"
+        )
+    facts = (("of", str(known.last_date)), ("days_old", (today - known.last_date).days))
+    return Check("companion", "treasury", Verdict.well, known.source(today), facts=facts)
 
 
 def _asked(source: Source, configured: Settings, symbol: str, rules: Sequence[Rule]) -> _OfSource:

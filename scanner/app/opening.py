@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from scanner.app import clock, configuring
+from scanner.app import clock, companions, configuring
 from scanner.errors import RuleError, ScanProblem, SourceError, StoreError, UsageError
 
 if TYPE_CHECKING:
@@ -241,7 +241,7 @@ def open_sources(settings: Settings, as_of: datetime | None = None, record_to: P
             opened.append(ClosedSource(vendor_of(name), "no_credential", str(error)))
     if all(isinstance(source, ClosedSource) for source in opened):
         raise UsageError(*(source.why for source in opened if isinstance(source, ClosedSource)))
-    return opened
+    return companions.with_open_interest(opened, settings)
 
 
 def sources_for(

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scanner.app import clock, configuring, opening
+from scanner.app import clock, companions, configuring, opening
 from scanner.errors import ScannerError, ScanProblem, StoreError, UsageError
 
 if TYPE_CHECKING:
@@ -96,10 +96,14 @@ def scan_once(
     now = clock.right_now()
     request = Request(symbols, as_of, now, f"{now:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}")
     with opening.open_memory_if_possible(settings) as memory:
+        beside: tuple[str, ...] = ()
+        if memory.store is not None and any(source.vendor.live for source in sources):
+            beside = companions.keep_closes(settings, symbols, memory.store, now)
         setup = preparing.setup(settings, memory.store, memory.state, rules, last_model, settings.routes)
         result = pipeline.scan(request, sources, setup, clock=clock.right_now)
         written = _write_outputs(result, settings, memory.state)
-        result = replace(result, errors=(*problems, *memory.problems, *result.errors, *written))
+        told = (*problems, *memory.problems, *result.errors, *written)
+        result = replace(result, errors=told, notes=(*beside, *result.notes))
         if memory.state is not None:
             result = _remember_run(memory.state, result)
     return result

@@ -27,16 +27,20 @@ from scanner.config.values import (
     SourceName,
     Symbols,
     UsablePath,
+    VendorName,
+    companions_of,
     exported,
 )
 from scanner.market.calendar import Calendar
 from scanner.market.moments import During
 from scanner.outputs.exports.registry import GENERIC
 from scanner.severity import Severity
-from scanner.sources.base import SourceSettings, VendorOptions
+from scanner.sources.base import Gives, SourceSettings, VendorOptions
 
 # Beside the store: how often each vendor was asked.
 PACE_FILE = "vendors.sqlite"
+# Beside it: what companions told, and when.
+COMPANIONS_FILE = "companions.sqlite"
 # From 09:30 to 16:00. Half days are shorter: an interval that fits a whole session only has no run on them.
 _WHOLE_SESSION = timedelta(hours=6, minutes=30)
 
@@ -183,12 +187,20 @@ class VendorSettings(_Section):
     longest_scan: Duration = timedelta(minutes=10)
 
 
+class CompanionSettings(_Section):
+    """Who is asked for what stands beside chains; a list is a fallback order, nobody means that nobody is."""
+
+    closes: Annotated[tuple[str, ...], BeforeValidator(_listed), companions_of(Gives.closes)] = ()
+    open_interest: Annotated[tuple[str, ...], BeforeValidator(_listed), companions_of(Gives.open_interest)] = ()
+
+
 class Settings(_Section):
     """The whole configuration."""
 
     source: Annotated[tuple[SourceName, ...], BeforeValidator(_listed), Field(min_length=1)] = ("cboe",)
-    accept_terms: tuple[SourceName, ...] = ()
-    vendors: dict[SourceName, VendorSettings] = {}
+    accept_terms: tuple[VendorName, ...] = ()
+    vendors: dict[VendorName, VendorSettings] = {}
+    companions: CompanionSettings = CompanionSettings()
     path: UsablePath | None = None
     watchlists: dict[str, Symbols] = {}
     store: StoreSettings = StoreSettings()

@@ -17,7 +17,8 @@ from scanner.market import symbology
 from scanner.market.calendar import known_day
 from scanner.market.moments import Moment
 from scanner.outputs.exports.registry import GENERIC, export_of
-from scanner.sources.registry import vendor_of
+from scanner.sources.base import Gives
+from scanner.sources.registry import COMPANIONS, companion_of, vendor_of
 
 _DURATION = re.compile(r"^(\d{1,9})\s*(s|m|h|d)$")
 _LONGEST_DURATION = timedelta(days=99_999)
@@ -89,6 +90,22 @@ def _hours(value: object) -> object:
     if opens is not None and closes is not None and opens >= closes:
         raise ValueError(f"{shown(value)}: the session would close before it opens")
     return None if opens is None else (opens, closes)
+
+
+def _vendor(value: object) -> object:
+    return value if str(value) in COMPANIONS else _source(value)
+
+
+def companions_of(kind: Gives) -> AfterValidator:
+    """Holds names to be of vendors that give one kind of what stands beside chains."""
+
+    def check(names: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            return tuple(companion_of(kind, name[:LONGEST_SHOWN]).name for name in names)
+        except UsageError as error:
+            raise ValueError(str(error)) from error
+
+    return AfterValidator(check)
 
 
 def _source(value: object) -> object:
@@ -180,6 +197,7 @@ Amount = Annotated[float, BeforeValidator(_amount)]
 DialectName = Annotated[str, BeforeValidator(_dialect)]
 FormatName = Annotated[str, BeforeValidator(_format)]
 SourceName = Annotated[str, BeforeValidator(_source)]
+VendorName = Annotated[str, BeforeValidator(_vendor)]
 Cooldown = Annotated[int, BeforeValidator(_cooldown)]
 Lots = Annotated[int, BeforeValidator(_amount)]
 Database = Annotated[SecretStr, AfterValidator(_database)]

@@ -126,6 +126,11 @@ def table(rows: Iterable[tuple[str, date, float]], source: str, known_at: dateti
     )
 
 
+def day(session: date) -> pl.Expr:
+    """A day as a column."""
+    return pl.lit(session, pl.Date)
+
+
 def undivided(frame: pl.DataFrame, events: pl.DataFrame | None) -> pl.DataFrame:
     """The same where a known split shows in the closes as a step of its size: those before it were not divided by it.
 

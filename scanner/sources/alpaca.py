@@ -6,7 +6,7 @@ free, late, and its quotes are altered on purpose: every scan with it says so.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -18,7 +18,7 @@ from scanner.sources.formats import json_objects
 from scanner.sources.formats.alpaca import AlpacaJson
 from scanner.sources.formats.base import Findings
 from scanner.sources.http import Answer, HttpError
-from scanner.sources.live import LiveSource, is_index, open_access
+from scanner.sources.live import LiveSource, daily_closes, is_index, open_access
 from scanner.sources.registry import VENDORS
 
 FEEDS = ("indicative", "opra")
@@ -77,6 +77,12 @@ class AlpacaSource(LiveSource):
             findings.add("the feed is indicative: quotes are altered, trades 15 minutes late", None, 0)
         rows = self._with_open_interest(rows, ticker, now, findings)
         return rows.with_columns(underlying=pl.lit(ticker), spot=pl.lit(self._spot(ticker, findings), dtype=pl.Float64))
+
+    def closes(self, ticker: str, first: date, last: date) -> list[tuple[date, float]]:
+        """As :class:`scanner.sources.base.TellsCloses`; bars of past days come from the whole tape on every plan."""
+        span = {"timeframe": "1Day", "start": str(first), "end": str(last), "limit": "10000"}
+        pages = self._pages(f"/v2/stocks/{ticker}/bars", {**span, "adjustment": "split", "feed": "sip"})
+        return [found for page in pages for found in daily_closes(page.get("bars") or [], "t", "c")]
 
     def _pages(self, path: str, query: dict[str, str], site: str | None = None) -> list[dict[str, Any]]:
         """Every page. Raises VendorError where they do not end."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -31,6 +31,8 @@ class Gives(StrEnum):
     trades = "trades"
     events = "events"
     history = "history"
+    closes = "closes"
+    open_interest = "open_interest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,17 @@ class Fetched:
 def failed(symbol: str, code: str, message: str) -> Fetched:
     """The answer for a symbol that has no chain."""
     return Fetched(symbol, None, ScanProblem(symbol, STAGE, code, message))
+
+
+class TellsCloses(Protocol):
+    """A vendor that gives daily closes of underlyings, divided by the splits until today."""
+
+    def closes(self, ticker: str, first: date, last: date) -> list[tuple[date, float]]:
+        """The closes of one underlying from one session to another, as the vendor has them.
+
+        Raises what :meth:`scanner.sources.live.LiveSource.rows` raises.
+        """
+        ...
 
 
 class Source(Protocol):

@@ -6,7 +6,7 @@ is certainly there tells the two apart.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
 import polars as pl
 
@@ -17,11 +17,12 @@ from scanner.sources.base import Clock, SourceSettings
 from scanner.sources.formats import building
 from scanner.sources.formats.base import Findings, UnreadableError
 from scanner.sources.formats.cboe_json import CboeJson
-from scanner.sources.live import LiveSource, is_index, open_access
+from scanner.sources.live import LiveSource, daily_closes, is_index, open_access
 from scanner.sources.registry import VENDORS
 
 _CHAIN = "/api/global/delayed_quotes/options/{}.json"
 _QUOTE = "/api/global/delayed_quotes/quotes/{}.json"
+_CLOSES = "/api/global/delayed_quotes/charts/historical/{}.json"
 _CANARY = "SPY"
 _REFUSED = frozenset({403, 404})
 _FORMAT = CboeJson()
@@ -60,6 +61,16 @@ class CboeSource(LiveSource):
                 "blocked",
             )
         raise VendorError("cboe has no options of it; check the spelling", "unknown_symbol")
+
+    def closes(self, ticker: str, first: date, last: date) -> list[tuple[date, float]]:
+        """As :class:`scanner.sources.base.TellsCloses`; one file holds all there ever were."""
+        for name in _file_names(ticker):
+            answer = self.ask(_CLOSES.format(name), final=_REFUSED)
+            if answer.status not in _REFUSED:
+                document = parsed(answer)
+                found = daily_closes(document.get("data") if isinstance(document, dict) else None, "date", "close")
+                return [(day, close) for day, close in found if first <= day <= last]
+        raise VendorError("cboe has no closes of it; check the spelling", "unknown_symbol")
 
 
 def _file_names(ticker: str) -> list[str]:

@@ -8,13 +8,14 @@ are scarce, and the way from rows to a chain.
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, ClassVar
@@ -23,7 +24,7 @@ import polars as pl
 
 from scanner.errors import ScannerError, SourceError
 from scanner.market import chain, products, symbology
-from scanner.market.calendar import Calendar
+from scanner.market.calendar import Calendar, new_york_date
 from scanner.market.symbology import plain_ticker
 from scanner.sources.access import Access, VendorError, credential, parsed, refusal, require_safe
 from scanner.sources.base import Clock, Fetched, Rate, SourceSettings, Vendor, VendorOptions, failed
@@ -52,6 +53,8 @@ _OF_THE_VENDOR = frozenset({"timeout", "server_error", "truncated", "malformed",
 _IN_A_ROW = 5
 # So many symbols more than requests are under way, so that the next is asked for while an answer is read.
 _READING = 1
+# Times since 1970 beyond the first are no seconds, beyond the second nothing at all.
+_LAST_SECOND, _LAST_MILLISECOND = 1e10, 1e13
 # Stands for a credential where nothing is asked.
 _NO_SECRET = "no credential in a replay"  # noqa: S105
 
@@ -256,6 +259,33 @@ def _not_from_tomorrow(rows: pl.DataFrame, now: datetime, findings: Findings) ->
         return rows
     findings.add(f"its quotes' time, {stated:%Y-%m-%d %H:%M} UTC, has not come yet; not believed", None, 0)
     return rows.with_columns(quote_time=pl.lit(None, dtype=chain.INSTANT))
+
+
+def daily_closes(entries: object, when: str, close: str) -> list[tuple[date, float]]:
+    """Days and closes out of a vendor's entries; ``when`` and ``close`` are its keys.
+
+    A day is ISO text, or the seconds or milliseconds since 1970 of its beginning in New York. Raises VendorError where
+    that is not what they are.
+    """
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise VendorError("its daily closes are no list of days", "unreadable")
+    return [
+        (_day_of(entry.get(when)), _close_of(entry.get(close))) for entry in entries if entry.get(close) is not None
+    ]
+
+
+def _day_of(told: object) -> date:
+    if isinstance(told, str) and is_day(told[:10]):
+        return date.fromisoformat(told[:10])
+    if isinstance(told, int | float) and not isinstance(told, bool) and 0 < told < _LAST_MILLISECOND:
+        return new_york_date(datetime.fromtimestamp(told / 1000 if told > _LAST_SECOND else told, UTC))
+    raise VendorError("a day of its daily closes is no date", "unreadable")
+
+
+def _close_of(told: object) -> float:
+    if isinstance(told, int | float) and not isinstance(told, bool) and 0 < told < math.inf:
+        return float(told)
+    raise VendorError("a close of its daily closes is no price", "unreadable")
 
 
 def is_ticker(ticker: str) -> bool:

@@ -5,7 +5,7 @@ A success may be 200 or 203 (from its cache). Each contract costs a credit.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import polars as pl
@@ -15,7 +15,7 @@ from scanner.sources.access import VendorError, parsed
 from scanner.sources.base import Clock, SourceSettings
 from scanner.sources.formats.base import Findings
 from scanner.sources.formats.marketdata import MarketDataJson
-from scanner.sources.live import LiveSource, open_access, written
+from scanner.sources.live import LiveSource, daily_closes, open_access, written
 from scanner.sources.registry import VENDORS
 
 _FORMAT = MarketDataJson()
@@ -56,6 +56,18 @@ class MarketDataSource(LiveSource):
         else:
             raise VendorError("its pages do not end: the chain would be a part of one", "incomplete")
         return _FORMAT.rows(whole, self.file(ticker), findings)
+
+    def closes(self, ticker: str, first: date, last: date) -> list[tuple[date, float]]:
+        """As :class:`scanner.sources.base.TellsCloses`; a credit a call."""
+        path = f"/v1/stocks/candles/D/{written(ticker)}/"
+        document = parsed(self.ask(path, final=frozenset({404}), **{"from": str(first), "to": str(last)}))
+        if not isinstance(document, dict) or document.get("s") != "ok":
+            raise self._no_chain(document)
+        days, closes = document.get("t"), document.get("c")
+        if not isinstance(days, list) or not isinstance(closes, list) or len(days) != len(closes):
+            raise VendorError("its arrays differ in length: which close is of which day?", "unreadable")
+        entries = [{"t": day, "c": close} for day, close in zip(days, closes, strict=True)]
+        return daily_closes(entries, "t", "c")
 
     def _no_chain(self, document: Any) -> VendorError:
         said = document.get("errmsg") if isinstance(document, dict) else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -13,7 +13,7 @@ from scanner.sources.access import VendorError
 from scanner.sources.base import Clock, SourceSettings
 from scanner.sources.formats.base import Findings
 from scanner.sources.formats.massive import MassiveJson
-from scanner.sources.live import LiveSource, open_access, written
+from scanner.sources.live import LiveSource, daily_closes, open_access, written
 from scanner.sources.registry import VENDORS
 
 _FORMAT = MassiveJson()
@@ -55,6 +55,11 @@ class MassiveSource(LiveSource):
         if not results:
             raise VendorError("massive has no options of it; check the spelling", "unknown_symbol")
         return _FORMAT.rows({"results": list(results.values())}, self.file(ticker), findings)
+
+    def closes(self, ticker: str, first: date, last: date) -> list[tuple[date, float]]:
+        """As :class:`scanner.sources.base.TellsCloses`; two years of days fit a page."""
+        path = f"/v2/aggs/ticker/{written(ticker, index='I:{}')}/range/1/day/{first}/{last}"
+        return daily_closes(_results(self.ask_json(path, adjusted="true", sort="asc", limit="50000")), "t", "c")
 
 
 def _results(document: Any) -> list[Any]:

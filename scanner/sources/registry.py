@@ -31,6 +31,7 @@ _ROWS = (
         delay=_QUARTER_HOUR,
         terms="cboe.com",
         site="https://cdn.cboe.com",
+        gives=frozenset({Gives.chains, Gives.closes}),
         rate=Rate(1, 1.0),
     ),
     Vendor(
@@ -40,6 +41,7 @@ _ROWS = (
         live=True,
         site="https://api.tradier.com/v1",
         keys=(("TRADIER_TOKEN",),),
+        gives=frozenset({Gives.chains, Gives.closes}),
         rate=Rate(60),
         at_once=2,
         calls_a_chain=20,
@@ -52,7 +54,7 @@ _ROWS = (
         delay=_QUARTER_HOUR,
         site="https://api.massive.com",
         keys=(("MASSIVE_API_KEY",), ("POLYGON_API_KEY",)),
-        gives=frozenset({Gives.chains, Gives.trades, Gives.events, Gives.history}),
+        gives=frozenset({Gives.chains, Gives.trades, Gives.events, Gives.history, Gives.closes}),
         rate=Rate(300),
         at_once=4,
         calls_a_chain=12,
@@ -66,7 +68,7 @@ _ROWS = (
         delay=_QUARTER_HOUR,
         site="https://api.marketdata.app",
         keys=(("MARKETDATA_TOKEN",),),
-        gives=frozenset({Gives.chains, Gives.history}),
+        gives=frozenset({Gives.chains, Gives.history, Gives.closes}),
         rate=Rate(60, day_begins=time(9, 30)),
         price="one credit for each contract; a whole chain takes thousands",
         lacks=frozenset({"last_trade_time"}),
@@ -79,7 +81,7 @@ _ROWS = (
         delay=_QUARTER_HOUR,
         site="https://data.alpaca.markets",
         keys=(("APCA_API_KEY_ID", "APCA_API_SECRET_KEY"),),
-        gives=frozenset({Gives.chains, Gives.trades, Gives.history}),
+        gives=frozenset({Gives.chains, Gives.trades, Gives.history, Gives.closes}),
         rate=Rate(200),
         at_once=4,
         calls_a_chain=7,
@@ -104,6 +106,7 @@ _ROWS = (
         delay=_QUARTER_HOUR,
         terms="yahoo.com",
         site="https://query2.finance.yahoo.com",
+        gives=frozenset({Gives.chains, Gives.closes}),
         rate=Rate(30),
         calls_a_chain=20,
         lacks=frozenset({"bid_size", "ask_size", "vendor_delta"}),
@@ -174,7 +177,20 @@ _ROWS = (
     ),
     Vendor("simulated", "a market that no exchange ever made", "scanner.sources.simulated", simulated=True),
 )
+_BESIDE_CHAINS = (
+    Vendor(
+        "occ",
+        "the clearing house's open interest by series",
+        "scanner.sources.companions.occ",
+        live=True,
+        site="https://marketdata.theocc.com",
+        gives=frozenset({Gives.open_interest}),
+        rate=Rate(1, 1.0),
+    ),
+)
 VENDORS: Mapping[str, Vendor] = MappingProxyType({vendor.name: vendor for vendor in _ROWS})
+# Vendors of what stands beside chains, and has none.
+COMPANIONS: Mapping[str, Vendor] = MappingProxyType({vendor.name: vendor for vendor in _BESIDE_CHAINS})
 # What a path without a source's name means.
 RECORDED = next(vendor.name for vendor in _ROWS if vendor.recorded)
 
@@ -189,9 +205,18 @@ def vendor_of(name: str) -> Vendor:
     raise UsageError(f"there is no source {name!r} in this version; there are: {there}{hint}")
 
 
+def companion_of(kind: Gives, name: str) -> Vendor:
+    """The row of a vendor that gives one kind of what stands beside chains. Raises UsageError with those that do."""
+    vendor = {**VENDORS, **COMPANIONS}.get(name)
+    if vendor is not None and kind in vendor.gives:
+        return vendor
+    there = [one.name for one in (*VENDORS.values(), *COMPANIONS.values()) if kind in one.gives]
+    raise UsageError(f"{name!r} gives no {kind.replace('_', ' ')}; there are: {', '.join(there)}")
+
+
 def require_terms(name: str, accepted: Iterable[str]) -> None:
     """Stop before the first request to a site whose terms have not been accepted. Raises TermsError, in two lines."""
-    site = vendor_of(name).terms
+    site = (COMPANIONS.get(name) or vendor_of(name)).terms
     if not site or name in set(accepted):
         return
     free = " and ".join(

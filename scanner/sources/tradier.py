@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import polars as pl
@@ -13,7 +13,7 @@ from scanner.sources.base import Clock, SourceSettings
 from scanner.sources.formats import json_objects
 from scanner.sources.formats.base import Findings
 from scanner.sources.formats.tradier import TradierJson, as_list
-from scanner.sources.live import LiveSource, is_day, open_access, written
+from scanner.sources.live import LiveSource, daily_closes, is_day, open_access, written
 from scanner.sources.registry import VENDORS
 
 _FORMAT = TradierJson()
@@ -47,6 +47,12 @@ class TradierSource(LiveSource):
             raise VendorError("tradier lists expiries of it and no option", "empty_chain")
         rows = _FORMAT.rows({"options": {"option": options}}, self.file(ticker), findings)
         return rows.with_columns(spot=pl.lit(self._spot(symbol, now, findings), dtype=pl.Float64))
+
+    def closes(self, ticker: str, first: date, last: date) -> list[tuple[date, float]]:
+        """As :class:`scanner.sources.base.TellsCloses`."""
+        span = {"interval": "daily", "start": str(first), "end": str(last)}
+        answer = self.ask_json("/markets/history", symbol=written(ticker, share_class="/"), **span)
+        return daily_closes(_inside(answer, "history", "day"), "date", "close")
 
     def _expiries(self, symbol: str) -> list[str]:
         """The expiries, in either of the two shapes they come in. Raises VendorError where there are none."""

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import re
 import threading
-from datetime import datetime
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 import polars as pl
 
-from scanner.market.calendar import Calendar
+from scanner.market.calendar import Calendar, at_new_york
 from scanner.sources.access import VendorError, parsed
 from scanner.sources.base import Clock, SourceSettings
 from scanner.sources.formats.base import Findings
 from scanner.sources.formats.yahoo_json import YahooJson, first_result
 from scanner.sources.http import Answer
-from scanner.sources.live import LiveSource, open_access, written
+from scanner.sources.live import LiveSource, daily_closes, open_access, written
 from scanner.sources.registry import VENDORS
 
 _FORMAT = YahooJson()
@@ -64,6 +64,20 @@ class YahooSource(LiveSource):
             held = [*held, *options]
         whole = {"optionChain": {"result": [{**first, "options": held}], "error": None}}
         return _FORMAT.rows(whole, self.file(ticker), findings)
+
+    def closes(self, ticker: str, first: date, last: date) -> list[tuple[date, float]]:
+        """As :class:`scanner.sources.base.TellsCloses`; the chart needs neither cookie nor crumb."""
+        begin, end = (round(at_new_york(day, time()).timestamp()) for day in (first, last + timedelta(days=1)))
+        symbol = written(ticker, index="^{}", share_class="-")
+        query = {"period1": str(begin), "period2": str(end), "interval": "1d"}
+        document = self.ask_json(f"/v8/finance/chart/{symbol}", **query)
+        try:
+            result = document["chart"]["result"][0]
+            days, prices = result["timestamp"], result["indicators"]["quote"][0]["close"]
+            entries = [{"t": day, "c": close} for day, close in zip(days, prices, strict=True)]
+        except (LookupError, TypeError, ValueError) as error:
+            raise VendorError("its chart is none of days and closes", "unreadable") from error
+        return daily_closes(entries, "t", "c")
 
     def _result(self, symbol: str, **query: str) -> dict[str, Any]:
         """The result of one request; a crumb that is no longer valid is replaced once."""

@@ -11,6 +11,7 @@ import polars as pl
 
 from scanner.errors import StoreError
 from scanner.market import closes
+from scanner.market.symbology import plain_ticker
 from scanner.store.files import write_parquet
 
 FILE_NAME = "closes.parquet"
@@ -59,8 +60,7 @@ class KeptCloses:
         """``underlying session_date close`` of some names before a session, on its basis."""
         return closes.before(self.table, session, names, events)
 
-    @property
-    def newest(self) -> date | None:
-        """The newest session of which a close is kept."""
-        found = self.table["session_date"].max()
-        return found if isinstance(found, date) else None
+    def newest_by_name(self) -> dict[str, date]:
+        """The newest session of which a close is kept, by name as it is compared (``BRKB``)."""
+        newest = self.table.group_by("underlying").agg(pl.col("session_date").max())
+        return {plain_ticker(name): day for name, day in newest.iter_rows()}

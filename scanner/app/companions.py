@@ -1,0 +1,211 @@
+"""What stands beside chains, asked for when a scan needs it and kept: daily closes, and fresher open interest.
+
+All of it is optional. What fails is a note on the scan, and costs it nothing else.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, cast
+
+from scanner.app import clock
+from scanner.errors import ScannerError, SourceError, StoreError
+
+if TYPE_CHECKING:
+    from scanner.config import Settings
+    from scanner.sources.base import Source, TellsCloses
+    from scanner.sources.companions.cache import Cache
+    from scanner.store.store import Store
+
+log = logging.getLogger(__name__)
+# Closes are asked for so many days back, which is what the smallest plans give.
+_DAYS_BACK = 729
+# How long a name is not asked for again after a failure, or an answer without the newest close.
+_PAUSE = timedelta(minutes=30)
+# How long a scan waits for closes, and failures of a vendor after which it is left alone.
+_LONGEST = timedelta(seconds=60)
+_ENOUGH = 3
+_NAMED = 5
+
+
+def cache_of(settings: Settings) -> Cache:
+    """What companions told, beside the store. Raises SourceError where it cannot be opened."""
+    from scanner.config.settings import COMPANIONS_FILE
+    from scanner.sources.companions.cache import Cache
+
+    return Cache(settings.store.path / COMPANIONS_FILE)
+
+
+def with_open_interest(sources: Sequence[Source], settings: Settings) -> list[Source]:
+    """The sources, live ones with the clearing house's open interest where the configuration says so."""
+    if not settings.companions.open_interest or not any(source.vendor.live for source in sources):
+        return list(sources)
+    from scanner.sources.companions.occ import ClearingHouse
+    from scanner.sources.companions.open_interest import WithOpenInterest
+
+    try:
+        cache, house = cache_of(settings), ClearingHouse(settings.for_sources())
+    except ScannerError as error:
+        log.warning("%s; open interest is the vendors' own", error)
+        return list(sources)
+    calendar = settings.exchange_calendar
+    wrapped: list[Source] = []
+    for one in sources:
+        wrapped.append(WithOpenInterest(one, house, cache, calendar) if one.vendor.live else one)
+    return wrapped
+
+
+def keep_closes(settings: Settings, symbols: Sequence[str], store: Store, now: datetime) -> tuple[str, ...]:
+    """Ask for the closes before the session that the store lacks; returns what is to be said of it.
+
+    The names are asked for in their order until a minute is over; the others are left to the next scan, and named.
+    """
+    if not settings.companions.closes or store.read_only:
+        return ()
+    try:
+        cache = cache_of(settings)
+        try:
+            return tuple(_Closes(settings, store, cache, now).kept(symbols))
+        finally:
+            cache.close()
+    except (SourceError, StoreError) as error:
+        return (f"closes: {error}",)
+
+
+@dataclass
+class _Closes:
+    """One asking for closes."""
+
+    settings: Settings
+    store: Store
+    cache: Cache
+    now: datetime
+
+    def kept(self, symbols: Sequence[str]) -> Iterator[str]:
+        """Ask, keep, and say what failed."""
+        from scanner.market import closes as tables
+        from scanner.market.symbology import each_once, plain_ticker
+
+        calendar = self.settings.exchange_calendar
+        session = calendar.session_of(self.now)
+        due = calendar.previous_session(session)
+        newest = self.store.closes.newest_by_name()
+        wanted = [name for name in each_once(symbols) if newest.get(plain_ticker(name), date.min) < due]
+        left, found, late = clock.countdown(_LONGEST), [], []
+        for vendor in self.settings.companions.closes:
+            if not wanted:
+                break
+            opened, why = self._opened(vendor)
+            if opened is None:
+                yield f"closes by {vendor}: {why}"
+                continue
+            failures: list[str] = []
+            for name in list(wanted):
+                if left() <= 0:
+                    late.append(name)
+                    continue
+                if len(failures) >= _ENOUGH:
+                    break
+                rows, problem = self._asked(opened, vendor, name, session, due)
+                if problem:
+                    failures.append(problem)
+                elif rows:
+                    wanted.remove(name)
+                    told = tables.table(rows, vendor, self.now)
+                    # Whoever is asked today has divided them by every split until today.
+                    found.append(told.with_columns(basis=tables.day(session)))
+            yield from (f"closes by {vendor}: {problem}" for problem in failures)
+        for table in found:
+            self.store.keep_closes(table)
+        if late:
+            names = ", ".join(late[:_NAMED]) + (f" and {len(late) - _NAMED:,} more" if len(late) > _NAMED else "")
+            yield f"closes of {names} are left to the next scan: a scan waits a minute for closes"
+
+    def _opened(self, vendor: str) -> tuple[TellsCloses | None, str]:
+        from scanner.sources.registry import open_source, require_terms
+
+        try:
+            require_terms(vendor, self.settings.accept_terms)
+            told, calendar = self.settings.for_sources(), self.settings.exchange_calendar
+            return cast("TellsCloses", open_source(vendor, told, calendar, clock.right_now)), ""
+        except ScannerError as error:
+            return None, error.lines[0]
+
+    def _asked(
+        self, source: TellsCloses, vendor: str, name: str, session: date, due: date
+    ) -> tuple[list[tuple[str, date, float]], str]:
+        """The closes of a name up to ``due``; none, with the reason, where they cannot be had."""
+        from scanner.market import symbology
+        from scanner.sources.companions.cache import Told
+
+        key, ticker = _key("closes", vendor), symbology.ticker(name)
+        before = self.cache.get(key, ticker)
+        if before is not None and timedelta() <= before.age(self.now) < _PAUSE:
+            return [], before.problem
+        rows, problem = [], ""
+        try:
+            given = source.closes(ticker, session - timedelta(days=_DAYS_BACK), due)
+            sessions = set(self.settings.exchange_calendar.sessions_between(session - timedelta(days=_DAYS_BACK), due))
+            rows = [(ticker, day, close) for day, close in given if day in sessions]
+            if not rows:
+                problem = f"{ticker}: it has none"
+        except SourceError as error:
+            problem = f"{ticker}: {error}"
+        self.cache.put(key, ticker, Told(self.now, problem=problem[:500]))
+        return rows, problem
+
+
+def held_in_words(settings: Settings, kind: str, name: str) -> tuple[str, tuple[tuple[str, object], ...]]:
+    """What is held of a companion and how old it is, in words and as plain facts."""
+    from scanner.config.settings import COMPANIONS_FILE
+
+    found = None
+    if (settings.store.path / COMPANIONS_FILE).exists():
+        try:
+            cache = cache_of(settings)
+        except SourceError as error:
+            return str(error), ()
+        found = cache.held(_key(kind, name))
+        cache.close()
+    if found is None:
+        return "not asked yet", (("names", 0),)
+    minutes = (clock.right_now() - found.newest).total_seconds() / 60
+    oldest = (clock.right_now() - found.oldest).total_seconds() / 60
+    names = f"{found.names:,} {'name' if found.names == 1 else 'names'}"
+    says = f"{names}, asked {_ago(minutes)}" + (f", some of them {_ago(oldest)}" if oldest - minutes > 1 else "")
+    failed = f"; {found.failed:,} failed, such as: {found.problem}" if found.failed else ""
+    facts = (("names", found.names), ("failed", found.failed), ("minutes_old", round(minutes, 1)))
+    return says + failed, facts
+
+
+def _ago(minutes: float) -> str:
+    if minutes < 100:
+        return f"{minutes:,.0f} minutes ago"
+    return f"{minutes / 60:,.0f} hours ago" if minutes < 48 * 60 else f"{minutes / 1440:,.0f} days ago"
+
+
+def tried(settings: Settings, kind: str, name: str, symbol: str) -> ScannerError | None:
+    """Ask a companion for one name, keeping nothing of it; what is wrong, where something is."""
+    from scanner.market import symbology
+    from scanner.sources.companions.occ import ClearingHouse
+    from scanner.sources.registry import open_source, require_terms
+
+    ticker, session = symbology.ticker(symbol), settings.exchange_calendar.session_of(clock.right_now())
+    try:
+        require_terms(name, settings.accept_terms)
+        if kind == "open_interest":
+            ClearingHouse(settings.for_sources()).body(ticker)
+            return None
+        source = open_source(name, settings.for_sources(), settings.exchange_calendar, clock.right_now)
+        cast("TellsCloses", source).closes(ticker, session - timedelta(days=10), session)
+    except ScannerError as error:
+        return error
+    return None
+
+
+def _key(kind: str, name: str) -> str:
+    """Under which name a companion's answers are kept."""
+    return name if kind == "open_interest" else f"{kind} by {name}"

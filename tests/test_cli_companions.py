@@ -1,0 +1,221 @@
+"""What stands beside chains, as a person meets it: `scanner scan` and `scanner doctor` against stubs on loopback."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+import vendor_stubs
+from commands import Commands, Ran
+from pytest_httpserver import HTTPServer
+from standard import calendar
+from vendor_stubs import KEY, NOW, Behaviour, body
+from werkzeug import Response
+
+from scanner.app import clock
+from scanner.sources.access import VendorError
+from scanner.sources.base import Gives
+from scanner.sources.companions import occ
+from scanner.sources.registry import VENDORS
+
+TELL_CLOSES = [name for name, vendor in VENDORS.items() if Gives.closes in vendor.gives]
+
+
+class Shell:
+    """A folder with a configuration that asks one stub for chains and another for what stands beside them."""
+
+    def __init__(self, commands: Commands, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.commands, self.folder, self.monkeypatch = commands, folder, monkeypatch
+        self.at(NOW)
+        for names in (names for vendor in VENDORS.values() for names in vendor.keys):
+            for name in names:
+                monkeypatch.setenv(name, KEY)
+
+    def at(self, moment: datetime) -> None:
+        self.monkeypatch.setattr(clock, "right_now", lambda: moment)
+
+    def run(self, command: str, config: str, *words: object) -> Ran:
+        text = f"accept_terms: [cboe, yahoo]\nstore: {{path: store}}\nwatchlists: {{mine: [XYZ]}}\n{config}"
+        (self.folder / "config.yaml").write_text(text)
+        return self.commands(command, *words, "--config", self.folder / "config.yaml")
+
+    def scanned(self, config: str, code: int = 0) -> dict[str, Any]:
+        ran = self.run("scan", config, "XYZ", "--format", "json")
+        assert ran.code == code, ran.out + ran.err
+        document = json.loads(ran.out)
+        assert isinstance(document, dict)
+        return document
+
+    def chain(self) -> pl.DataFrame:
+        """The newest snapshot in the store."""
+        (path,) = sorted((self.folder / "store" / "snapshots").rglob("*.parquet"))[-1:]
+        return pl.read_parquet(path)
+
+
+@pytest.fixture
+def shell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Shell:
+    return Shell(Commands(monkeypatch, capsys), tmp_path, monkeypatch)
+
+
+def at(servers: dict[str, str], **companions: str) -> str:
+    told = ", ".join(f"{name}: {{url: '{url}', calls_per_minute: 100000}}" for name, url in servers.items())
+    beside = ", ".join(f"{kind}: {name}" for kind, name in companions.items())
+    return f"source: {next(iter(servers))}\nvendors: {{{told}}}\ncompanions: {{{beside}}}\n"
+
+
+@pytest.mark.parametrize("name", TELL_CLOSES)
+def test_a_first_scan_tells_the_day_the_week_and_the_year_by_a_vendors_closes(
+    name: str, shell: Shell, httpserver: HTTPServer
+) -> None:
+    behaviour = vendor_stubs.serve(httpserver, name)
+    config = at({name: httpserver.url_for("")}, closes=name)
+    row = shell.scanned(config)["underlyings"][0]
+    assert row["previous_close"] == 99.0
+    assert row["spot_change"] == pytest.approx(100.25 / 99.0 - 1)
+    assert row["spot_change_5"] == pytest.approx(100.25 / 96.0 - 1)
+    assert row["spot_change_ytd"] == pytest.approx(100.25 / 80.0 - 1)
+    asked = len(behaviour.asked)
+    # What is known is not asked for again: the second scan asks for the chain alone.
+    shell.at(NOW + timedelta(minutes=15))
+    shell.scanned(config)
+    assert not any("hist" in request.path or "bars" in request.path for request in behaviour.asked[asked:])
+
+
+def test_closes_that_cannot_be_had_are_a_note_and_cost_the_scan_nothing(shell: Shell, httpserver: HTTPServer) -> None:
+    refused = body({"fault": {"faultstring": "no market data for you"}}, 403)
+    behaviour = vendor_stubs.serve(httpserver, "tradier", Behaviour(failing={"/markets/history": refused}))
+    config = at({"tradier": httpserver.url_for("")}, closes="tradier")
+    document = shell.scanned(config)
+    assert document["scan"]["symbols"]["scanned"] == 1
+    assert document["underlyings"][0]["spot_change"] is None
+    assert "no market data for you" in shell.run("scan", config, "XYZ").out
+    # And it is left alone for half an hour.
+    assert sum("history" in request.path for request in behaviour.asked) == 1
+
+
+def occ_beside(shell: Shell, chains: HTTPServer, house: HTTPServer, newer: int = 100) -> tuple[str, Behaviour]:
+    vendor_stubs.serve(chains, "cboe")
+    behaviour = vendor_stubs.serve(house, "occ", Behaviour(newer=newer))
+    return at({"cboe": chains.url_for(""), "occ": house.url_for("")}, open_interest="occ"), behaviour
+
+
+def test_open_interest_is_the_clearing_houses_where_the_vendor_does_not_date_its_own(
+    shell: Shell, httpserver: HTTPServer
+) -> None:
+    with HTTPServer() as house:
+        config, behaviour = occ_beside(shell, httpserver, house)
+        shell.scanned(config)
+        chain = shell.chain()
+        expected = {one.symbol: one.open_interest + 100 for one in vendor_stubs.MARKET.options}
+        assert dict(chain.select("contract", "open_interest").iter_rows()) == expected
+        assert chain["oi_asof"].unique().to_list() == [date(2026, 7, 15)]
+        # One question a name and close: the next scan of the session takes what is kept, and says how old it is.
+        shell.at(NOW + timedelta(minutes=16))
+        ran = shell.run("scan", config, "XYZ")
+        assert "open interest of 15 Jul by occ (16 minutes old)" in " ".join(ran.out.split())
+        assert len(behaviour.asked) == 1
+
+
+def test_a_clearing_house_that_fails_costs_nothing_of_what_the_vendor_gave(
+    shell: Shell, httpserver: HTTPServer
+) -> None:
+    with HTTPServer() as house:
+        config, behaviour = occ_beside(shell, httpserver, house)
+        behaviour.failing[""] = Response("Report Format is Required")
+        ran = shell.run("scan", config, "XYZ")
+        assert ran.code == 0, ran.out + ran.err
+        assert "does not answer with series" in " ".join(ran.out.split())
+        own = {one.symbol: one.open_interest for one in vendor_stubs.MARKET.options}
+        assert dict(shell.chain().select("contract", "open_interest").iter_rows()) == own
+
+
+def test_the_doctor_names_each_companion_with_its_age(shell: Shell, httpserver: HTTPServer) -> None:
+    with HTTPServer() as house:
+        config, _ = occ_beside(shell, httpserver, house)
+        config = config.replace("companions: {", "companions: {closes: cboe, ")
+        shell.scanned(config)
+        shell.at(NOW + timedelta(minutes=40))
+        document = json.loads(shell.run("doctor", config, "--format", "json").out)
+        found = {one["name"]: one for one in document["checks"] if one["area"] == "companion"}
+        assert list(found) == ["treasury", "closes by cboe", "open interest by occ"]
+        assert found["treasury"]["facts"]["days_old"] == (NOW.date() - date(2025, 7, 11)).days
+        assert found["open interest by occ"]["says"] == "1 name, asked 40 minutes ago"
+        assert found["closes by cboe"]["facts"] == {"names": 1, "failed": 0, "minutes_old": 40.0}
+        assert {one["verdict"] for one in found.values()} == {"well"}
+
+
+def test_the_doctor_says_what_to_do_about_a_companion_that_fails(shell: Shell, httpserver: HTTPServer) -> None:
+    vendor_stubs.serve(httpserver, "cboe")
+    config = at({"cboe": httpserver.url_for("")}, closes="tradier")
+    shell.monkeypatch.delenv("TRADIER_TOKEN")
+    ran = shell.run("doctor", config)
+    assert ran.code == 1
+    assert "set TRADIER_TOKEN" in " ".join(ran.out.split())
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ("closes: occ", "'occ' gives no closes; there are: cboe, tradier"),
+        ("open_interest: tradier", "'tradier' gives no open interest; there are: occ"),
+        ("close: cboe", "did you mean `closes`"),
+    ],
+)
+def test_a_companion_that_does_not_give_that_is_told_with_those_that_do(section: str, said: str, shell: Shell) -> None:
+    ran = shell.run("scan", f"companions: {{{section}}}\n", "XYZ")
+    assert ran.code == 2
+    assert said in " ".join(ran.err.split())
+    assert "config.yaml:4" in ran.err
+
+
+# The layout and the first rows as recorded; the tabs behind the root are two.
+RECORDED = (
+    "Series Search Results for WDC\r\n"
+    "Products for this underlying symbol are traded on: AMEX ARCA BATS BOX C2 CBOE\r\n"
+    "\t\tSeries/contract\t\tStrike\t\t\tOpen Interest\r\n"
+    "ProductSymbol\tyear\tMonth\tDay\tInteger\tDec\tC/P\tCall\tPut\tPosition Limit\t\r\n"
+    "WDC   \t\t2026\t10\t02\t250\t000\tC P \t3\t113\t25000000\t\r\n"
+    "WDC   \t\t2026\t10\t16\t40\t000\t  P \t0\t7\t25000000\t\r\n"
+    "WDC1  \t\t2026\t10\t16\t42\t500\tC P \t0\t12\t25000000\t\r\n"
+)
+
+
+def test_series_are_read_as_the_clearing_house_writes_them() -> None:
+    assert occ.series(RECORDED.encode()).rows() == [
+        ("WDC", date(2026, 10, 2), 250.0, "C", 3),
+        ("WDC", date(2026, 10, 2), 250.0, "P", 113),
+        ("WDC", date(2026, 10, 16), 40.0, "P", 7),
+        ("WDC1", date(2026, 10, 16), 42.5, "C", 0),
+        ("WDC1", date(2026, 10, 16), 42.5, "P", 12),
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Report Format is Required",
+        "<html>403</html>",
+        RECORDED[:260],
+        RECORDED.replace("113", "1l3"),
+        RECORDED.replace("113", "-13"),
+        RECORDED.split("WDC   ", maxsplit=1)[0],
+    ],
+)
+def test_what_is_no_text_of_series_is_refused_as_a_whole(text: str) -> None:
+    with pytest.raises(VendorError):
+        occ.series(text.encode())
+
+
+@pytest.mark.parametrize(
+    ("hour", "minute", "close"),
+    [(13, 45, date(2026, 7, 15)), (20, 30, date(2026, 7, 15)), (23, 30, None), (28, 30, date(2026, 7, 16))],
+)
+def test_of_which_close_an_answer_is_is_told_by_the_clock_or_not_at_all(
+    hour: int, minute: int, close: date | None
+) -> None:
+    moment = datetime(2026, 7, 16, tzinfo=UTC) + timedelta(hours=hour, minutes=minute)
+    assert occ.of_close(moment, calendar) == close
