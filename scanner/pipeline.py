@@ -193,6 +193,7 @@ def conclude(judged: Judged, panel: Panel, setup: Setup, meta: ScanMeta) -> Scan
     meta = replace(
         meta,
         symbols_scanned=contracts["underlying"].n_unique(),
+        names=tuple(contracts["underlying"].unique().sort()),
         contracts=contracts.height,
         baseline_sessions=panel.sessions,
     )

@@ -54,6 +54,11 @@ def money(dollars: float) -> str:
     return f"${dollars:,.0f}"
 
 
+def signed_money(dollars: float) -> str:
+    """An amount that may be owed as well, with its sign: ``+$31 M``, ``-$4.9 k``."""
+    return ("-" if dollars < 0 else "+") + money(abs(dollars))
+
+
 def once(in_sessions: float) -> str:
     """How often as much comes on a watchlist: ``about once in 40 sessions``, ``about 3 times a session``."""
     if in_sessions > _YEAR:

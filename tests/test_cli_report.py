@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from pathlib import Path
 
@@ -52,3 +53,22 @@ def test_a_session_that_was_never_scanned_is_an_error_that_says_what_to_do(run, 
 
 def test_two_ways_to_say_when_are_a_usage_error(run, scanned):
     assert run("report", "--store", scanned, "--week", DAYS[0], "--as-of", DAYS[0]).code == 2
+
+
+def test_names_scanned_one_after_the_other_are_all_in_the_report_of_their_session(run, tmp_path):
+    for number, name in enumerate(("ABC", "XYZ")):
+        place = tmp_path / f"chain-{number}.parquet"
+        built_chain(DAYS[4], source="files", underlying=name, root=name).drop("source").write_parquet(place)
+        done = run("scan", "--path", place, "--store", tmp_path / "store", "-q")
+        assert done.code in (0, 1), done.err
+    page = run("report", "--store", tmp_path / "store", "--output", "-").out
+    assert re.search(r"names</span><strong>2</strong>", page)
+    # Each is too new to be ranked, and is said to be.
+    left_out = page[page.index("<h2>Not judged</h2>") :]
+    assert "ABC, XYZ" in left_out
+
+
+def test_a_name_that_is_not_there_is_an_error_that_tells_those_there_are(run, scanned):
+    told = run("report", "NOPE", "--store", scanned)
+    assert told.code == 2
+    assert "NOPE: not in these sessions; there are ABC" in told.err

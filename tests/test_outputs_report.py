@@ -15,7 +15,8 @@ from scanner.activity.record import MAIN, Level
 from scanner.alerts.confirmation import RuleScore
 from scanner.alerts.model import HeldBack, NotJudged
 from scanner.errors import ScanProblem
-from scanner.outputs import charts
+from scanner.outputs.charts import alerts as charts
+from scanner.outputs.charts.alerts import Around
 from scanner.outputs.report import Page, Report, render
 from scanner.outputs.result import ScanResult
 
@@ -34,11 +35,11 @@ class Reader(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         self.tags.append((tag, dict(attrs)))
-        if tag not in ("meta", "line", "rect", "br"):
+        if tag not in ("meta", "line", "br", "polyline", "polygon"):
             self.open.append(tag)
 
     def handle_endtag(self, tag):
-        if tag not in ("line", "rect"):
+        if tag not in ("line", "polyline", "polygon"):
             assert self.open.pop() == tag
         self.text += " "
 
@@ -65,8 +66,23 @@ def contracts() -> pl.DataFrame:
             "right": "C",
             "volume": [10, 10, 48210, 10],
             "volume_expected": 96.0,
+            "open_interest": [50, 100, 200, None],
+            "otm": True,
+            "moneyness_sd": [-0.4, -0.1, 0.2, 0.5],
+            "iv": [0.29, 0.28, 0.33, 0.27],
+            "iv_excess": [None, None, 0.055, None],
         }
     )
+
+
+PAST = pl.DataFrame(
+    {
+        "contract": GOOG_235,
+        "session_date": [date(2025, 9, 2), date(2025, 9, 3)],
+        "volume": [120.0, 24105.0],
+        "open_interest": [100.0, None],
+    }
+)
 
 
 def result(*alerts, **changes) -> ScanResult:
@@ -88,7 +104,11 @@ def result(*alerts, **changes) -> ScanResult:
 def page_of(*alerts, **changes) -> str:
     level = Level("cboe", MAIN, 1e-2, 0.031, 9000, 20, date(2025, 8, 5), date(2025, 9, 3), 3.1, drifts=True)
     score = RuleScore("call-buildup", 8, 3, 2, 1, 2, 0.6, 0.25)
-    return render(Report("Unusual options activity", [Page(result(*alerts, **changes), contracts())], [level], [score]))
+    return render(
+        Report(
+            "Unusual options activity", [Page(result(*alerts, **changes), Around(contracts(), PAST))], [level], [score]
+        )
+    )
 
 
 WEEK = {"spot_change": -0.008, "spot_change_5": 0.09, "iv30": 0.278, "iv30_change": 0.007}
@@ -143,7 +163,7 @@ def test_nothing_a_vendor_or_a_rule_says_becomes_markup():
 def test_nothing_becomes_an_attribute_or_a_part_of_a_chart_either():
     named = alert(alert_id=HOSTILE, drivers=(HOSTILE,), evidence=alert().evidence | {"kind": HOSTILE})
     level = Level(HOSTILE, HOSTILE, 1e-2, 0.031, 9000, 20, date(2025, 8, 5), date(2025, 9, 3), 3.1, drifts=True)
-    pages = [Page(result(named), contracts().with_columns(contract=pl.lit(HOSTILE)))]
+    pages = [Page(result(named), Around(contracts().with_columns(contract=pl.lit(HOSTILE)), PAST))]
     read = Reader(render(Report(HOSTILE, pages, [level], [RuleScore(HOSTILE, 8, 3, 2, 1, 2, 0.6, 0.25)])))
     assert "svg" in {tag for tag, _ in read.tags}
     assert {tag for tag, _ in read.tags} & {"script", "img", "iframe", "link", "object"} == set()
@@ -161,6 +181,11 @@ def test_nothing_becomes_an_attribute_or_a_part_of_a_chart_either():
         "content",
         "scope",
         "tabindex",
+        "href",
+        "points",
+        "cx",
+        "cy",
+        "r",
     }
     assert {name for _, attributes in read.tags for name in attributes} <= known | {
         "http-equiv", "x", "y", "x1", "x2", "y1", "y2", "width", "height", "text-anchor",
@@ -170,7 +195,8 @@ def test_nothing_becomes_an_attribute_or_a_part_of_a_chart_either():
 def test_nothing_is_loaded_from_elsewhere_and_the_browser_is_told_so():
     page = page_of(alert())
     read = Reader(page)
-    assert not any({"src", "href", "srcset", "data", "action"} & set(attributes) for _, attributes in read.tags)
+    assert not any({"src", "srcset", "data", "action"} & set(attributes) for _, attributes in read.tags)
+    assert all((attributes.get("href") or "#").startswith("#") for _, attributes in read.tags)
     assert "url(" not in page
     assert "@import" not in page
     policies = [attributes for tag, attributes in read.tags if "http-equiv" in attributes]
@@ -190,11 +216,32 @@ def bars(page: str) -> list[tuple[str | None, float]]:
 
 
 def test_the_chart_marks_the_flagged_strike_and_is_to_scale():
-    drawn = bars(page_of(alert()))
-    assert [kind for kind, _ in drawn] == ["bar", "bar", "bar flagged", "bar"]
-    # 10 of 48,210 of a chart 152 units tall: less than half a unit.
-    assert drawn[2][1] == pytest.approx(152.0)
+    drawn = bars(str(charts.by_strike(alert(), contracts()).svg))
+    # Strike by strike: what traded above the axis, what is open below it, where that is known.
+    assert [kind for kind, _ in drawn] == ["bar", "open", "bar", "open", "bar flagged", "open", "bar"]
+    # The 172 units of height are shared as 1 above to 0.6 below; 10 of 48,210 are less than half a unit.
+    assert drawn[4][1] == pytest.approx(172 / 1.6, abs=0.06)
     assert drawn[0][1] < 0.5
+    assert drawn[5][1] == pytest.approx(172 / 1.6 * 0.6, abs=0.06)
+    assert drawn[1][1] == pytest.approx(drawn[5][1] * 50 / 200, abs=0.06)
+
+
+def test_a_chart_by_session_ends_with_today_beside_what_was_to_be_expected_and_its_table_says_the_same():
+    figure = charts.by_session(alert(), Around(contracts(), PAST))
+    heights = bars(str(figure.svg))
+    assert [kind for kind, _ in heights] == ["bar", "open", "bar", "bar flagged", "open"]
+    assert heights[2][1] == pytest.approx(heights[3][1] / 2, abs=0.1)
+    assert figure.rows == [
+        ["4 Sep", "48,210 (usual 96)", "200"], ["3 Sep", "24,105", "-"], ["2 Sep", "120", "100"],
+    ]  # fmt: skip
+
+
+def test_the_smile_marks_the_flagged_contract_and_leaves_it_out_of_the_line():
+    figure = charts.smile(alert(), contracts())
+    marks = [attributes["class"] for tag, attributes in Reader(str(figure.svg)).tags if tag == "circle"]
+    assert marks == ["smile dot", "smile dot", "smile dot", "flagged dot"]
+    assert ("235 (flagged)", "33.0 %", "+5.5 points") in figure.rows
+    assert charts.smile(alert(), contracts().with_columns(iv=pl.lit(None, pl.Float64))) is None
 
 
 def test_no_label_of_the_axis_stands_close_to_that_of_the_flagged_strike():
@@ -209,9 +256,10 @@ def test_no_label_of_the_axis_stands_close_to_that_of_the_flagged_strike():
             "strike": strikes,
             "volume": 10,
             "volume_expected": 9.0,
+            "open_interest": 5,
         }
     )
-    drawn = str(charts.volume_by_strike(alert(), contracts))
+    drawn = str(charts.by_strike(alert(), contracts).svg)
     labels = [float(label) for label in re.findall(r'text-anchor="middle">([\d.]+)<', drawn)]
     assert labels == [180, 190, 200, 210, 220, 235, 250, 260]
 
@@ -224,7 +272,7 @@ def test_labels_of_flagged_strikes_side_by_side_do_not_touch():
         volume=pl.col("strike").replace_strict(volumes, default=1, return_dtype=pl.Int64), contract=pl.lit("none")
     )
     told = alert(contract=None, strike=None, evidence={"first_strike": 230.0, "last_strike": 240.0})
-    labels = re.findall(r'class="flagged"[^>]*middle">([\d.]+)<', str(charts.volume_by_strike(told, many)))
+    labels = re.findall(r'class="flagged"[^>]*middle">([\d.]+)<', str(charts.by_strike(told, many).svg))
     # Every fourth strike has room for a label: the busiest has it, those beside it have none.
     assert labels == ["235"]
 

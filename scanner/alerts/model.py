@@ -109,6 +109,7 @@ class ScanMeta:
     symbols_failed: int = 0
     contracts: int = 0
     rules: int = 0
+    names: tuple[str, ...] = ()
     baseline_sessions: tuple[date, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
@@ -133,7 +134,7 @@ class ScanMeta:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Read back what :meth:`as_dict` wrote; the baseline's sessions are not in it."""
+        """Read back what :meth:`as_dict` wrote, with ``names`` where they stand beside it."""
         symbols, finished = values["symbols"], values["finished_at"]
         return cls(
             id=values["id"],
@@ -149,6 +150,7 @@ class ScanMeta:
             symbols_failed=symbols["failed"],
             contracts=values["contracts"],
             rules=values["rules"],
+            names=tuple(values.get("names", ())),
         )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from scanner.alerts.model import ScanMeta
     from scanner.app.configuring import Place
     from scanner.config import Settings
+    from scanner.history.panel import Panel
+    from scanner.market.calendar import Calendar
+    from scanner.outputs.charts.names import Name
     from scanner.outputs.report import Page, Report
     from scanner.outputs.result import ScanResult
     from scanner.store.state import Ledger, State
@@ -26,8 +30,8 @@ if TYPE_CHECKING:
 class SessionsReport:
     """A report of the sessions from ``first`` to ``last``.
 
-    ``report.pages`` has one page a session, newest first: its ``result``, and ``contracts``, a polars frame of the
-    contracts around what was flagged (None where the store no longer holds the chains).
+    ``report.pages`` has one page a session, newest first: its ``result``, what is ``around`` its alerts (None where the
+    store no longer holds the chains), and of the newest its ``names`` one by one.
     """
 
     report: Report
@@ -85,9 +89,10 @@ def _require_names(pages: Sequence[Page], asked: Sequence[str]) -> None:
     from scanner.market.symbology import plain_ticker
 
     frames = [page.result.underlyings for page in pages if page.result.underlyings is not None]
-    there = {plain_ticker(name) for frame in frames for name in frame["underlying"]}
+    known = {name for page in pages for name in page.result.scan.names}
+    there = {plain_ticker(name) for name in known.union(*(frame["underlying"] for frame in frames))}
     missing = [name for name in asked if plain_ticker(name) not in there]
-    if frames and missing:
+    if there and missing:
         raise UsageError(f"{', '.join(missing)}: not in these sessions; there are {', '.join(sorted(there)) or 'none'}")
 
 
@@ -100,7 +105,9 @@ def _week(day: date) -> tuple[date, date]:
 def of_sessions(
     state: State, store: Store | None, first: date, last: date, symbols: Sequence[str], settings: Settings
 ) -> Report | None:
-    """A report of the newest scan of every session from ``first`` to ``last``, newest first; None where there is none.
+    """A report of every session from ``first`` to ``last`` that was scanned, newest first; None where there is none.
+
+    Of each name it tells what the newest scan of it said.
 
     ``symbols`` narrows it to some names.
     """
@@ -109,15 +116,17 @@ def of_sessions(
     from scanner.outputs.report import Report
 
     with state.read() as ledger:
-        newest: dict[tuple[date, bool], ScanMeta] = {}
-        for scan in _scans(ledger, limit=100_000):
-            if first <= scan.session_date <= last:
-                newest.setdefault((scan.session_date, scan.simulated), scan)
-        if not newest:
+        sessions: dict[tuple[date, bool], list[_Run]] = {}
+        for run in _runs(ledger, limit=100_000):
+            if first <= run.scan.session_date <= last:
+                sessions.setdefault((run.scan.session_date, run.scan.simulated), []).append(run)
+        if not sessions:
             return None
-        ordered = sorted(newest.values(), key=lambda scan: scan.session_date, reverse=True)
-        results = [_stored(ledger, scan, symbols) for scan in ordered]
-        pages = [page_of(result, store, state, settings, symbols) for result in results]
+        ordered = sorted(sessions.values(), key=lambda runs: runs[0].scan.session_date, reverse=True)
+        results = [_stored(ledger, runs, symbols) for runs in ordered]
+        pages = [
+            page_of(result, store, state, settings, symbols, with_names=result is results[0]) for result in results
+        ]
         title = f"Unusual options activity, {last}" if first == last else f"Unusual options activity, {first} to {last}"
         levels = record.levels(ledger.calibration())
         return Report(title, pages, levels, confirmation.scoreboard(ledger.flagged()))
@@ -126,25 +135,40 @@ def of_sessions(
 def _newest_session(state: State) -> date:
     """The session of the newest scan that saw anything. Raises StoreError where there is none."""
     with state.read() as ledger:
-        newest = max((scan.session_date for scan in _scans(ledger, limit=1000)), default=None)
+        newest = max((run.scan.session_date for run in _runs(ledger, limit=1000)), default=None)
     if newest is None:
         raise StoreError(f"{state.place} holds no scan yet; run `scanner scan` first, or see `scanner demo`")
     return newest
 
 
-def _scans(ledger: Ledger, limit: int) -> list[ScanMeta]:
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """A scan that the state kept, and what it left out."""
+
+    scan: ScanMeta
+    errors: Sequence[Mapping[str, str]]
+    held_back: Mapping[str, int]
+    notes: Sequence[str]
+
+
+def _runs(ledger: Ledger, limit: int) -> list[_Run]:
     """The newest scans that saw anything, newest first."""
     from scanner.alerts.model import ScanMeta
 
-    return [scan for scan in map(ScanMeta.from_dict, ledger.runs(limit=limit)) if scan.symbols_scanned]
+    runs = [
+        _Run(ScanMeta.from_dict(run), run["errors"], run["held_back"], run.get("notes", ()))
+        for run in ledger.runs(limit=limit)
+    ]
+    return [run for run in runs if run.scan.symbols_scanned]
 
 
-def _stored(ledger: Ledger, scan: ScanMeta, symbols: Sequence[str]) -> ScanResult:
-    from scanner.alerts.model import Alert, HeldBack
+def _stored(ledger: Ledger, runs: Sequence[_Run], symbols: Sequence[str]) -> ScanResult:
+    """A session as its scans (the newest first) told it: all alerts, and of each name what its newest one left out."""
+    from scanner.alerts.model import Alert, HeldBack, NotJudged
     from scanner.market.symbology import plain_ticker
     from scanner.outputs.result import ScanResult
 
-    run = next(run for run in ledger.runs(limit=100_000) if run["id"] == scan.id)
+    scan = runs[0].scan
     alerts = sorted(
         ledger.session_alerts(scan.session_date, scan.simulated), key=lambda alert: alert.strength, reverse=True
     )
@@ -153,40 +177,120 @@ def _stored(ledger: Ledger, scan: ScanMeta, symbols: Sequence[str]) -> ScanResul
     def wanted(underlying: str | None) -> bool:
         return not asked or plain_ticker(underlying or "") in asked
 
+    held: Counter[str] = Counter(runs[0].held_back)
+    items, not_judged = list[HeldBack](), list[NotJudged]()
+    errors, notes = list[ScanProblem](), list[str]()
+    told: set[str | None] = set()
+    requested = 0
+    for number, run in enumerate(runs):
+        fresh = {*run.scan.names, *({None} if number == 0 else ())} - told
+        if number and not fresh:
+            continue
+        # An older state does not say which names a scan was of: then the newest one speaks for its session.
+        whole = number == 0
+        rows = [row for row in ledger.held_back(run.scan.id) if whole or row["underlying"] in fresh]
+        held.update(row["reason"] for row in rows if not whole)
+        items += [
+            HeldBack(Alert.from_dict(row["document"]), row["identity"], row["reason"])
+            for row in rows
+            if row["document"] and wanted(row["underlying"])
+        ]
+        left = [item for item in ledger.not_judged(run.scan.id) if whole or item.underlying in fresh]
+        not_judged += [item for item in left if wanted(item.underlying)]
+        errors += [ScanProblem(**problem) for problem in run.errors if problem["symbol"] not in told]
+        notes += [note for note in run.notes if note not in notes]
+        told |= fresh
+        requested += len(fresh - {None}) if number else run.scan.symbols_requested
+    names = tuple(sorted(name for name in told if name is not None))
+    if len(names) > scan.symbols_scanned:
+        scan = replace(scan, names=names, symbols_scanned=len(names), symbols_requested=requested)
     return ScanResult(
         scan=scan,
         alerts=tuple(alert for alert in alerts if wanted(alert.underlying)),
-        not_judged=tuple(item for item in ledger.not_judged(scan.id) if wanted(item.underlying)),
-        errors=tuple(ScanProblem(**problem) for problem in run["errors"]),
-        held_back=run["held_back"],
-        held_back_items=tuple(
-            HeldBack(Alert.from_dict(row["document"]), row["identity"], row["reason"])
-            for row in ledger.held_back(scan.id)
-            if row["document"] and wanted(row["underlying"])
-        ),
-        notes=tuple(run.get("notes", ())),
+        not_judged=tuple(not_judged),
+        errors=tuple(errors),
+        held_back=dict(held),
+        held_back_items=tuple(items),
+        notes=tuple(notes),
     )
 
 
 def page_of(
-    result: ScanResult, store: Store | None, state: State | None, settings: Settings, symbols: Sequence[str] = ()
+    result: ScanResult,
+    store: Store | None,
+    state: State | None,
+    settings: Settings,
+    symbols: Sequence[str] = (),
+    *,
+    with_names: bool = True,
 ) -> Page:
-    """A session with its names and the contracts around what was flagged, as far as the store holds its chains."""
+    """A session with its names and what is around its alerts, as far as the store holds its chains."""
     import polars as pl
 
     from scanner import pipeline
     from scanner.app import preparing
+    from scanner.outputs.charts.alerts import Around
     from scanner.outputs.report import Page
     from scanner.sources.receiving import newest_quotes
 
     chain = None if store is None else _chain(store, result.scan, symbols)
     if chain is None:
         return Page(result)
-    frames = pipeline.look(chain, newest_quotes(chain), preparing.setup(settings, store, state)).frames
+    setup = preparing.setup(settings, store, state)
+    memory, known = pipeline.know(chain, setup)
+    measured = pipeline.judge(memory.chain, known, newest_quotes(chain), [], setup.methods, whole=False).measured
+    frames, past = measured.frames, known.panel.underlying_sessions
     flagged = {(alert.underlying, alert.expiry) for alert in result.alerts}
-    names = pl.DataFrame(list(flagged), schema={"underlying": pl.String, "expiry": pl.Date}, orient="row")
-    contracts = frames["contract"].join(names, on=["underlying", "expiry"], how="semi")
-    return Page(replace(result, underlyings=frames["underlying"]), contracts)
+    expiries = pl.DataFrame(list(flagged), schema={"underlying": pl.String, "expiry": pl.Date}, orient="row")
+    named = {name for alert in result.alerts for name in (alert.contract, *alert.drivers) if name is not None}
+    around = Around(
+        frames["contract"].join(expiries, on=["underlying", "expiry"], how="semi"),
+        sessions_of(known.panel, named),
+        past,
+    )
+    names = list(names_of(frames, past, settings.exchange_calendar)) if with_names else []
+    scan = replace(result.scan, contracts=frames["contract"].height)
+    return Page(replace(result, scan=scan, underlyings=frames["underlying"]), around, names)
+
+
+def sessions_of(panel: Panel, contracts: Collection[str]) -> pl.DataFrame:
+    """``contract session_date volume open_interest``: what a panel holds of some contracts, a row a session."""
+    import numpy as np
+    import polars as pl
+
+    rows = np.flatnonzero(panel.contracts["contract"].is_in(list(contracts)).to_numpy())
+    count = len(panel.sessions)
+    columns = {
+        "contract": panel.contracts["contract"][rows].to_numpy().repeat(count),
+        "session_date": list(panel.sessions) * len(rows),
+        "volume": panel.volume[rows].ravel(),
+        "open_interest": panel.open_interest[rows].ravel(),
+    }
+    schema = {"contract": pl.String, "session_date": pl.Date, "volume": pl.Float64, "open_interest": pl.Float64}
+    return pl.DataFrame(columns, schema=schema, strict=False).fill_nan(None)
+
+
+def names_of(frames: Mapping[str, pl.DataFrame], past: pl.DataFrame, calendar: Calendar) -> Iterator[Name]:
+    """The names of a session one by one, the busiest first."""
+    import polars as pl
+
+    from scanner.metrics import exposures, underlying
+    from scanner.outputs.charts.names import Name
+
+    remembered = underlying.remembered(past)
+    for row in frames["underlying"].sort("volume", descending=True, nulls_last=True).iter_rows(named=True):
+        own = pl.col("underlying") == row["underlying"]
+        expiries = frames["expiry"].filter(own)
+        held = exposures.live(
+            frames["contract"].filter(own), expiries, calendar, exposures.Convention.calls_long_puts_short
+        )
+        yield Name(
+            underlying=row,
+            contracts=held,
+            expiries=exposures.by_expiry(held, expiries),
+            strikes=exposures.by_strike(held),
+            past=remembered.filter(own),
+        )
 
 
 def _chain(store: Store, scan: ScanMeta, symbols: Sequence[str]) -> pl.DataFrame | None:

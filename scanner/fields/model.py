@@ -128,8 +128,13 @@ class Field:
         if self.unit is Unit.volatility:
             return wording.points(value) if self.low < 0 else wording.percent(value)
         if self.unit is Unit.dollars:
-            return wording.price(value) if self.on_split is OnSplit.price else wording.money(value)
+            return self._say_dollars(value)
         return wording.chance(value) if self.unit is Unit.surprise else wording.number(value)
+
+    def _say_dollars(self, value: float) -> str:
+        if self.on_split is OnSplit.price:
+            return wording.price(value)
+        return wording.signed_money(value) if self.low < 0 else wording.money(value)
 
     @property
     def dtype(self) -> pl.DataType:

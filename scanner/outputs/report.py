@@ -18,7 +18,11 @@ from scanner import wording
 from scanner.activity.record import MAIN, Level, tier_words
 from scanner.alerts.confirmation import RuleScore
 from scanner.alerts.model import Alert, NotJudged, plain
-from scanner.outputs import calibration, charts, held_back, numbers, sentence, terminal
+from scanner.outputs import calibration, held_back, numbers, sentence, terminal
+from scanner.outputs.charts import alerts as alert_charts
+from scanner.outputs.charts import names as name_charts
+from scanner.outputs.charts.alerts import Around
+from scanner.outputs.charts.names import Name
 from scanner.outputs.result import ScanResult
 from scanner.outputs.text import printable
 from scanner.severity import Severity
@@ -36,6 +40,14 @@ POSITIONING = (
     ("put_wall", "Put wall"), ("max_pain", "Max pain"), ("gamma_expiring_share_next", "Gamma gone at the next expiry"),
     ("notional_expiring", "Notional, next monthly"), ("zero_dte_share", "Expires today"),
 )  # fmt: skip
+# What is said of a name beside its charts.
+FACTS = (
+    "spot", "spot_change", "spot_change_5", "call_volume", "put_volume", "volume_ratio_20", "put_call_volume",
+    "put_call_volume_prev", "near_dated_share", "zero_dte_share", "iv30", "iv30_change", "iv_rank_252",
+    "iv_percentile_252", "hv_20", "iv_hv_ratio", "skew_25d", "gex", "gamma_flip", "call_wall", "put_wall", "max_pain",
+    "gamma_expiring_share_next", "notional_expiring", "expected_move_pct", "next_earnings",
+    "earnings_implied_move_pct", "earnings_average_move_pct",
+)  # fmt: skip
 _HELD_BACK = 20
 # What a card's headline already says.
 _TOLD = frozenset({"volume", "volume_expected", "volume_multiple", "uncalibrated"})
@@ -44,10 +56,11 @@ _REASONS = 12
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One session of a report: what its newest scan found, and the contracts around what was flagged."""
+    """One session of a report: what its scans found, what is around that, and its names one by one."""
 
     result: ScanResult
-    contracts: pl.DataFrame | None = None
+    around: Around | None = None
+    names: Sequence[Name] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +111,8 @@ def _page(page: Page) -> dict[str, Any]:
             ("contracts", f"{scan.contracts:,}", f"by {terminal.counted(scan.rules, 'rule')}"),
             ("held back", f"{sum(result.held_back.values()):,}", "findings that became no alert"),
         ],
-        "alerts": list(_cards(result.alerts, page.contracts)),
+        "alerts": list(_cards(result.alerts, page.around)),
+        "names": [_name(name, number) for number, name in enumerate(page.names)],
         "held_back": [(printable(reason), count) for reason, count in sorted(result.held_back.items())],
         "held_back_items": [
             (*held_back.cells(item), printable(item.reason))
@@ -111,14 +125,14 @@ def _page(page: Page) -> dict[str, Any]:
     }
 
 
-def _cards(alerts: Sequence[Alert], contracts: pl.DataFrame | None) -> Iterator[dict[str, Any]]:
+def _cards(alerts: Sequence[Alert], around: Around | None) -> Iterator[dict[str, Any]]:
     """One card for each thing that was flagged; what further rules say of it stands on it."""
     subjects: dict[tuple[object, ...], list[Alert]] = {}
     for alert in alerts:
         subjects.setdefault(alert.subject, []).append(alert)
     for first, *others in subjects.values():
         also = [(other.severity.value, printable(other.title), printable(other.message)) for other in others]
-        yield {**_card(first, contracts), "also": also}
+        yield {**_card(first, around), "also": also}
 
 
 def _surprise(alert: Alert) -> float | None:
@@ -137,7 +151,7 @@ def _surprises(evidence: Mapping[str, Any]) -> Iterator[float]:
             yield value
 
 
-def _card(alert: Alert, contracts: pl.DataFrame | None) -> dict[str, Any]:
+def _card(alert: Alert, around: Around | None) -> dict[str, Any]:
     evidence, surprise, said = alert.evidence, _surprise(alert), sentence.of(alert)
     drivers = alert.drivers if alert.contract is None else (alert.contract, *alert.drivers)
     return {
@@ -165,7 +179,7 @@ def _card(alert: Alert, contracts: pl.DataFrame | None) -> dict[str, Any]:
             for name, value in evidence.items()
             if name not in _TOLD
         ],
-        "chart": charts.volume_by_strike(alert, contracts),
+        "figures": alert_charts.of(alert, around),
     }
 
 
@@ -183,6 +197,23 @@ def _not_judged(items: Sequence[NotJudged]) -> Iterator[dict[str, Any]]:
             "rules": ", ".join(sorted({printable(item.rule_id) for item in group})),
             "rows": f"{sum(item.count for item in group):,}",
         }
+
+
+def _name(name: Name, number: int) -> dict[str, Any]:
+    row = {field: plain(value) for field, value in name.underlying.items()}
+    known = name.past["iv30"].count() if "iv30" in name.past.columns else 0
+    of_sessions = dict.fromkeys(("iv_rank_252", "iv_percentile_252"), f" of {known:,} sessions")
+    return {
+        "anchor": f"name-{number}",
+        "title": printable(name.underlying["underlying"]),
+        "facts": [
+            (numbers.title("underlying", field), numbers.with_unit("underlying", field, row[field])
+             + of_sessions.get(field, ""))
+            for field in FACTS
+            if row.get(field) is not None
+        ],
+        "figures": name_charts.of(name),
+    }  # fmt: skip
 
 
 def _tables(frame: pl.DataFrame) -> Iterator[dict[str, Any]]:

@@ -106,7 +106,7 @@ def _head(found: Structure) -> Iterator[Text]:
     row = found.underlying
     price = "price missing" if row.get("spot") is None else f"{row['spot']:,.2f}"
     gex = row.get("gex")
-    gamma = "gamma not known" if gex is None else f"gamma {_signed(gex)} per 1 %"
+    gamma = "gamma not known" if gex is None else f"gamma {wording.signed_money(gex)} per 1 %"
     yield Text(f"{printable(found.symbol)} {price}   {gamma}, if dealers are {found.words}", style="bold")
     parts = []
     flip, spot = row.get("gamma_flip"), row.get("spot")
@@ -159,7 +159,7 @@ def _profile(bands: Sequence[dict[str, Any]], spot: float, *, wide: bool) -> Ite
         line = f"{band['band']:>8,g} {value:>9}  {left:>{_BAR}}|{right:<{_BAR}}  OI {_short(held):>6}"
         if wide:
             cells = [band[name] for name in ("calls_gamma", "puts_gamma", "vanna_exposure", "charm_exposure")]
-            line += "  " + " ".join(f"{'-' if cell is None else _signed(cell):>9}" for cell in cells)
+            line += "  " + " ".join(f"{'-' if cell is None else wording.signed_money(cell):>9}" for cell in cells)
         yield Text(line + ("  <- price" if band["band"] == nearest else ""))
 
 
@@ -179,7 +179,7 @@ def _expiries(found: Structure, *, wide: bool) -> Table:
         table.add_row(
             wording.day(row["expiry"], session) + root, notional, _share(row["oi_share"]), gone, pain,
             _move(row["expected_move_pct"]), _move(row["smile_move_pct"]),
-            *("-" if value is None else _signed(value) for value in more),
+            *("-" if value is None else wording.signed_money(value) for value in more),
         )  # fmt: skip
     return table
 
@@ -190,8 +190,8 @@ def _foot(found: Structure) -> Iterator[Text]:
         parts.append(f"Expires today: {wording.percent(row['zero_dte_share'], digits=0)} of the volume.")
     sums = {name: float(found.strikes[f"{name}_exposure"].sum()) for name in ("delta", "vanna", "charm")}
     parts.append(
-        f"Delta {_signed(sums['delta'])}, vanna {_signed(sums['vanna'])} a point of volatility, "
-        f"charm {_signed(sums['charm'])} a day."
+        f"Delta {wording.signed_money(sums['delta'])}, vanna {wording.signed_money(sums['vanna'])} a point of "
+        f"volatility, charm {wording.signed_money(sums['charm'])} a day."
     )
     yield Text(" ".join(parts))
     if found.move_to is not None:
@@ -212,10 +212,6 @@ def _foot(found: Structure) -> Iterator[Text]:
 
 def _unit(most: float) -> tuple[float, str]:
     return next(((size, unit) for size, unit in ((1e9, " bn"), (1e6, " M"), (1e3, " k")) if most >= size), (1.0, ""))
-
-
-def _signed(value: float) -> str:
-    return ("-" if value < 0 else "+") + wording.money(abs(value))
 
 
 def _short(count: float) -> str:

@@ -201,7 +201,7 @@ class Ledger(Records, Outbox, Following):
                 session_date=scan.session_date,
                 source=scan.source,
                 simulated=scan.simulated,
-                document={**scan.as_dict(), "notes": list(notes)},
+                document={**scan.as_dict(), "notes": list(notes), "names": list(scan.names)},
                 problems=[
                     {"symbol": item.symbol, "stage": item.stage, "code": item.code, "message": item.message}
                     for item in problems
@@ -211,21 +211,24 @@ class Ledger(Records, Outbox, Following):
         )
 
     def runs(self, limit: int = 100) -> list[dict[str, Any]]:
-        """The newest runs first: each the document's ``scan`` object, with ``errors``, ``held_back`` and ``notes``."""
+        """The newest runs first: each the document's ``scan`` object, with errors, held_back, notes and names."""
         rows = self._session.scalars(select(RunRow).order_by(RunRow.as_of.desc()).limit(limit))
         return [{**row.document, "errors": row.problems, "held_back": row.held_back} for row in rows]
 
     def save_left_out(self, run: str, held_back: Iterable[HeldBack], not_judged: Iterable[NotJudged]) -> None:
         """Store what did not become an alert in a run, and what could not be judged.
 
-        The evidence is kept of the newest scan of a session: a market looked at all day would fill the state with it.
+        The evidence is kept of the newest scan of a name in a session: a market looked at all day would fill the state
+        with it.
         """
         self._session.execute(delete(HeldBackRow).where(HeldBackRow.run_id == run))
         self._session.execute(delete(NotJudgedRow).where(NotJudgedRow.run_id == run))
         found = list(held_back)
         sessions = {item.alert.session_date for item in found}
+        names = {item.alert.underlying for item in found}
         earlier = select(RunRow.run_id).where(RunRow.session_date.in_(sessions), RunRow.run_id != run)
-        self._session.execute(update(HeldBackRow).where(HeldBackRow.run_id.in_(earlier)).values(document=null()))
+        again = HeldBackRow.underlying.in_(names) | HeldBackRow.underlying.is_(None)
+        self._session.execute(update(HeldBackRow).where(HeldBackRow.run_id.in_(earlier), again).values(document=null()))
         held = [
             {
                 "run_id": run,
