@@ -1,22 +1,30 @@
 """YAML 1.2 with the place of every value, and nothing but plain data: the one reader of configuration and rules.
 
-Documents are composed into nodes and never constructed into objects, so no tag can make anything happen. Size, nesting
-and the number of values are bounded, which also bounds what anchors can expand to.
+Documents are read as events and never constructed into objects, so no tag can make anything happen. Size, nesting and
+the number of values are bounded, which also bounds what anchors can expand to.
 """
 
 from __future__ import annotations
 
 import re
 import stat
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
-from ruamel.yaml.reader import ReaderError
+import yaml
+from yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    Event,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+    StreamEndEvent,
+)
+from yaml.reader import Reader
 
 MAX_CHARACTERS = 100_000
 MAX_DEPTH = 20
@@ -26,6 +34,17 @@ _MAX_WHOLE = 2**63
 _LONGEST_SAID = 200
 _TAG = "tag:yaml.org,2002:"
 _PLAIN = ("str", "int", "float", "bool", "null", "timestamp", "seq", "map")
+# What a value without quotation marks is (the core schema of YAML 1.2, digits also grouped as in 1_000); else text.
+_KINDS = {
+    "null": re.compile(r"~|null|Null|NULL|"),
+    "bool": re.compile(r"true|True|TRUE|false|False|FALSE"),
+    "int": re.compile(r"[-+]?(0b[01_]+|0o[0-7_]+|0x[0-9a-fA-F_]+|[0-9][0-9_]*)"),
+    "float": re.compile(
+        r"[-+]?([0-9][0-9_]*\.[0-9_]*([eE][-+]?[0-9]+)?|[0-9][0-9_]*[eE][-+]?[0-9]+|\.[0-9][0-9_]*([eE][-+]?[0-9]+)?"
+        r"|\.(inf|Inf|INF))|\.(nan|NaN|NAN)"
+    ),
+    "merge": re.compile(r"<<"),
+}
 _TRUTH = {"true": True, "false": False}
 _DIRECTIVE = re.compile(r"^%", re.MULTILINE)
 
@@ -41,19 +60,6 @@ class Place:
 
 
 START = Place()
-
-
-class _Composer(YAML):
-    """The library's own reader, without the search for plug-ins on the disk that it makes for every document."""
-
-    def __init__(self) -> None:
-        super().__init__(typ="safe", pure=True)
-        # Bounds its own recursion. One level more than is read, so that the sentence is ours.
-        self.max_depth = MAX_DEPTH + 2
-
-    def official_plug_ins(self) -> list[str]:
-        """None are wanted."""
-        return []
 
 
 class DocumentError(Exception):
@@ -146,85 +152,149 @@ def parse(text: str) -> Value:
     if directive is not None:
         line = text.count("\n", 0, directive.start()) + 1
         raise DocumentError("directives (%YAML, %TAG) are not read; take the line out", Place(line))
-    node = _composed(text)
-    if node is None:
+    unprintable = Reader.NON_PRINTABLE.search(text)
+    if unprintable is not None:
+        raise _control_character(text, unprintable.start())
+    events = _Events(text)
+    if isinstance(events.take(), StreamEndEvent):
         raise EmptyError("the file is empty")
-    return _Converter().value(node, 0)
+    value = _Converter(events).value(events.take(), 0)
+    events.take()
+    after = events.take()
+    if isinstance(after, DocumentStartEvent):
+        raise DocumentError("not valid YAML: a second document begins; keep one to a file", _place(after))
+    return value
 
 
-def _composed(text: str) -> Node | None:
-    composer = _Composer()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            node: Node | None = composer.compose(text)
-            return node
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = Place(mark.line + 1, mark.column + 1) if mark else START
-        if error.problem and error.problem.startswith("maximum depth"):
-            raise _too_much(place) from error
-        raise DocumentError(f"not valid YAML: {str(error.problem or error.context)[:_LONGEST_SAID]}", place) from error
-    except ReaderError as error:
-        before = text[: error.position]
-        place = Place(before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1)
-        character = f"U+{ord(text[error.position]):04X}"
-        raise DocumentError(f"the control character {character} may not stand in YAML; take it out", place) from error
-    except (YAMLError, ValueError, OverflowError, RecursionError) as error:
-        said = str(error).splitlines() or [type(error).__name__]
-        place = Place(composer.reader.line + 1, composer.reader.column + 1)
-        raise DocumentError(f"not valid YAML: {said[0][:_LONGEST_SAID]}", place) from error
+def _control_character(text: str, position: int) -> DocumentError:
+    before = text[:position]
+    place = Place(before.count("\n") + 1, position - (before.rfind("\n") + 1) + 1)
+    character = f"U+{ord(text[position]):04X}"
+    return DocumentError(f"the control character {character} may not stand in YAML; take it out", place)
+
+
+class _Events:
+    """What stands in a text, piece by piece, from the beginning of the document or the end of the stream on."""
+
+    def __init__(self, text: str) -> None:
+        self._pieces = yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        self._last = START
+        self.take()
+
+    def take(self) -> Event:
+        """The next piece. Raises DocumentError where the text is no YAML."""
+        try:
+            piece: Event = next(self._pieces)
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            place = Place(mark.line + 1, mark.column + 1) if mark else self._last
+            said = str(error.problem or error.context)[:_LONGEST_SAID]
+            raise DocumentError(f"not valid YAML: {said}", place) from error
+        except (yaml.YAMLError, ValueError, OverflowError) as error:
+            said = (str(error).splitlines() or [type(error).__name__])[0][:_LONGEST_SAID]
+            raise DocumentError(f"not valid YAML: {said}", self._last) from error
+        self._last = _place(piece)
+        return piece
+
+
+def _place(piece: Event) -> Place:
+    mark = piece.start_mark
+    return START if mark is None else Place(mark.line + 1, mark.column + 1)
 
 
 def _too_much(place: Place) -> DocumentError:
     return DocumentError(f"nested deeper than {MAX_DEPTH} levels or more than {MAX_VALUES:,} values", place)
 
 
+@dataclass(frozen=True, slots=True)
+class _Anchored:
+    """A value that may stand again elsewhere, and what it adds to the document there."""
+
+    value: Value
+    values: int
+    levels: int
+
+
 class _Converter:
-    """Turns composed nodes into plain values, counting them."""
+    """Turns pieces of a document into plain values, counting them."""
 
-    def __init__(self) -> None:
-        self.count = 0
+    def __init__(self, events: _Events) -> None:
+        self._events = events
+        self._anchors: dict[str, _Anchored] = {}
+        self._count = 0
+        self._deepest = 0
 
-    def value(self, node: Node, depth: int) -> Value:
-        place = Place(node.start_mark.line + 1, node.start_mark.column + 1)
-        self.count += 1
-        if depth > MAX_DEPTH or self.count > MAX_VALUES:
+    def value(self, piece: Event, depth: int) -> Value:
+        """The value that begins with a piece, to its end."""
+        place = _place(piece)
+        if isinstance(piece, AliasEvent):
+            return self._again(str(piece.anchor), place, depth)
+        self._add(1, depth, place)
+        before, outer, self._deepest = self._count, self._deepest, depth
+        if isinstance(piece, ScalarEvent):
+            value: Value = _scalar(piece, place)
+        elif isinstance(piece, SequenceStartEvent):
+            _check_tag(piece.tag, place)
+            value = self._listing(place, depth)
+        elif isinstance(piece, MappingStartEvent):
+            _check_tag(piece.tag, place)
+            value = self._table(place, depth)
+        else:
+            raise DocumentError("not plain data", place)
+        if piece.anchor is not None:
+            self._anchors[piece.anchor] = _Anchored(value, self._count - before + 1, self._deepest - depth)
+        self._deepest = max(outer, self._deepest)
+        return value
+
+    def _add(self, values: int, depth: int, place: Place) -> None:
+        self._count += values
+        self._deepest = max(self._deepest, depth)
+        if depth > MAX_DEPTH or self._count > MAX_VALUES:
             raise _too_much(place)
-        _check_tag(str(node.tag), place)
-        if isinstance(node, ScalarNode):
-            return _scalar(node, place)
-        if isinstance(node, SequenceNode):
-            return Listing(tuple(self.value(item, depth + 1) for item in node.value), place)
-        if isinstance(node, MappingNode):
-            return self._table(node, place, depth)
-        raise DocumentError("not plain data", place)
 
-    def _table(self, node: MappingNode, place: Place, depth: int) -> Table:
+    def _again(self, anchor: str, place: Place, depth: int) -> Value:
+        known = self._anchors.get(anchor)
+        if known is None:
+            raise DocumentError(f"not valid YAML: found undefined alias {anchor[:_LONGEST_SAID]!r}", place)
+        self._add(known.values, depth + known.levels, place)
+        return known.value
+
+    def _listing(self, place: Place, depth: int) -> Listing:
+        items = []
+        while not isinstance(piece := self._events.take(), SequenceEndEvent):
+            items.append(self.value(piece, depth + 1))
+        return Listing(tuple(items), place)
+
+    def _table(self, place: Place, depth: int) -> Table:
         entries: dict[str, Value] = {}
         keys: dict[str, Place] = {}
-        for key_node, value_node in node.value:
-            key = self.value(key_node, depth + 1)
+        while not isinstance(piece := self._events.take(), MappingEndEvent):
+            key = self.value(piece, depth + 1)
             if not isinstance(key, Scalar):
                 raise DocumentError("a key must be a plain word", key.place)
             if key.text in entries:
                 raise DocumentError(f"{key.text!r} is given twice", key.place)
-            entries[key.text] = self.value(value_node, depth + 1)
+            entries[key.text] = self.value(self._events.take(), depth + 1)
             keys[key.text] = key.place
         return Table(entries, keys, place)
 
 
-def _check_tag(tag: str, place: Place) -> None:
+def _check_tag(tag: str | None, place: Place) -> None:
+    if tag is None or tag == "!":
+        return
     if tag == f"{_TAG}merge":
         raise DocumentError("merge keys (<<) are not read; write the keys out", place)
     if not tag.startswith(_TAG) or tag.removeprefix(_TAG) not in _PLAIN:
         raise DocumentError(f"the tag {tag[:_LONGEST_SAID]} is not allowed; write plain values", place)
 
 
-def _scalar(node: ScalarNode, place: Place) -> Scalar:
-    text = str(node.value)
-    inset = {None: 0, "'": 1, '"': 1}.get(node.style, -1)
-    kind = str(node.tag).removeprefix(_TAG)
+def _scalar(piece: ScalarEvent, place: Place) -> Scalar:
+    text, tag = str(piece.value), piece.tag
+    if tag is None and piece.implicit[0]:
+        tag = _TAG + next((kind for kind, pattern in _KINDS.items() if pattern.fullmatch(text)), "str")
+    _check_tag(tag, place)
+    inset = {None: 0, "": 0, "'": 1, '"': 1}.get(piece.style, -1)
+    kind = "str" if tag in (None, "!") else str(tag).removeprefix(_TAG)
     try:
         return Scalar(_atom(kind, text), text, place, inset)
     except (ValueError, KeyError) as error:

@@ -40,7 +40,7 @@ WALLS = {
 READS_THE_CLOCK = {"app/clock.py", "app/schedule.py", "store/locks.py", "sources/http.py", "sources/pace.py"}
 HEAVY = {
     "apscheduler", "exchange_calendars", "jinja2", "numba", "numpy", "pandas", "polars", "pyarrow", "pydantic",
-    "requests", "ruamel.yaml", "scipy", "sqlalchemy",
+    "requests", "scipy", "sqlalchemy", "yaml",
 }  # fmt: skip
 
 
@@ -176,8 +176,8 @@ def test_tests_import_only_what_the_second_command_of_the_readme_installs():
 
 def test_an_import_that_nothing_declares_would_be_seen(tmp_path):
     path = tmp_path / "test_module.py"
-    path.write_text("import json\nimport built_chains\ndef f():\n    from ruamel.yaml import YAML\n    import psutil\n")
-    assert outsiders(path) == {"ruamel", "psutil"}
+    path.write_text("import json\nimport built_chains\ndef f():\n    from yaml import parse\n    import psutil\n")
+    assert outsiders(path) == {"yaml", "psutil"}
     assert [canonical(name) for name in ("QuantLib>=1.36", "ruamel.yaml>=0.18.6", "psycopg[binary]>=3.2")] == [
         "quantlib", "ruamel-yaml", "psycopg",
     ]  # fmt: skip
@@ -206,9 +206,21 @@ def test_nothing_evaluates_unpickles_or_starts_a_shell():
         f"{path.relative_to(PACKAGE)}:{line} imports {name}"
         for path in modules()
         for line, name in imports(path)
-        if name.split(".")[0] in ("pickle", "marshal", "shelve", "dill", "subprocess", "yaml")
+        if name.split(".")[0] in ("pickle", "marshal", "shelve", "dill", "subprocess")
     ]
     assert found + named == []
+
+
+def test_yaml_is_read_as_events_in_one_module_and_never_loaded_into_objects():
+    assert {path.name for path in modules() for _, name in imports(path) if name.split(".")[0] == "yaml"} == {
+        "document.py"
+    }
+    used = {
+        node.attr
+        for node in ast.walk(ast.parse((PACKAGE / "document.py").read_text("utf-8")))
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "yaml"
+    }
+    assert used == {"parse", "SafeLoader", "MarkedYAMLError", "YAMLError"}
 
 
 def test_every_csv_for_people_is_written_in_one_place():

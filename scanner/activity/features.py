@@ -121,13 +121,15 @@ def remember(
     cell: NDArray[np.int16],
     underlying: NDArray[np.int32],
     base: NDArray[np.float32],
+    kept: NDArray[np.int64],
     states: NDArray[np.float32],
     predicted: NDArray[np.float32],
 ) -> None:  # pragma: no cover - compiled
     """Run through the past of every contract once.
 
-    ``states`` (rows, sessions + 1, len(State)) gets what was known *before* each session, the last one before today;
-    ``predicted`` (rows, sessions) the log volume that base and own long average expected of each session.
+    ``kept`` (sessions + 1,) says where in ``states`` (rows, places, len(State)) it goes what was known *before* each
+    session, the last one before today; nowhere if -1. ``predicted`` (rows, sessions) gets the log volume that base and
+    own long average expected of each session.
     """
     rows, sessions = volume.shape
     for i in range(rows):
@@ -135,13 +137,15 @@ def remember(
         known, peak = 0, 0.0
         for t in range(sessions + 1):
             own = long / (long_weight + 2.0)
-            states[i, t, State.OWN_SHORT] = short / (short_weight + 0.7)
-            states[i, t, State.OWN_LONG] = own
-            states[i, t, State.LAST] = min(max(last, -4.0), 6.0)
-            states[i, t, State.LOG_MEAN] = np.log1p(mean / (mean_weight + 0.5))
-            states[i, t, State.TRADED] = rate / (rate_weight + 1.0)
-            states[i, t, State.SESSIONS] = known
-            states[i, t, State.LOG_PEAK] = np.log1p(peak)
+            place = kept[t]
+            if place >= 0:
+                states[i, place, State.OWN_SHORT] = short / (short_weight + 0.7)
+                states[i, place, State.OWN_LONG] = own
+                states[i, place, State.LAST] = min(max(last, -4.0), 6.0)
+                states[i, place, State.LOG_MEAN] = np.log1p(mean / (mean_weight + 0.5))
+                states[i, place, State.TRADED] = rate / (rate_weight + 1.0)
+                states[i, place, State.SESSIONS] = known
+                states[i, place, State.LOG_PEAK] = np.log1p(peak)
             if t == sessions:
                 break
             level = base[underlying[i], cell[i, t]]
@@ -269,6 +273,19 @@ def activity(
         of_expiry[i] = of_side - of_name[i]
         beside[i] = (float(level[one]) + level[two] + level[other] + level[another]) / (near + 1.0)
     return of_name, of_expiry, beside, name_excess / (name_weight + 1.0)
+
+
+def activity_of_names(
+    underlying: NDArray[np.int32], predicted: NDArray[np.float32], logs: NDArray[np.float32], names: int
+) -> NDArray[np.float64]:
+    """The last of what :func:`activity` returns, alone: the mean excess of every underlying, shape (names,)."""
+    known = np.isfinite(logs)
+    name, expected = underlying[known], predicted[known]
+    weight = np.clip(expected.astype(np.float64), 0.05, 3.0).astype(np.float32)
+    apart = np.clip((logs[known] - expected).astype(np.float64), -4.0, 4.0)
+    excess = (weight * apart).astype(np.float32)
+    total = np.bincount(name, excess, minlength=names + 1)
+    return np.asarray(total / (np.bincount(name, weight, minlength=names + 1) + 1.0))[:names]
 
 
 @kernel

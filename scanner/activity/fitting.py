@@ -13,7 +13,7 @@ from scanner.activity import features, prior
 from scanner.activity.calibration import Calibration, calibrate, of_names, own_frequencies, tier_of
 from scanner.activity.combination import bounded, combine
 from scanner.activity.geometry import Places
-from scanner.activity.history import Layout, Memory, design_of, recall
+from scanner.activity.history import Layout, States, design_of
 from scanner.activity.model import Learned, VolumeModel, WindowModel
 from scanner.activity.opening import FEATURES as OPENING_FEATURES
 from scanner.activity.opening import fit_opening
@@ -56,7 +56,7 @@ def fit(panel: Panel, events: pl.DataFrame | None = None, seed: int = 1) -> Volu
     if halves is None or min(_rows_of(layout, half) for half in halves) < _LEAST_ROWS:
         learned, pooled = prior.load()
         base = np.repeat(pooled[None, :], names + 1, axis=0)
-        return VolumeModel(learned, "prior", base, layout, recall(layout, base))
+        return VolumeModel.over(panel, events, learned, "prior", base)
 
     def split(session: int, half: int) -> NDArray[np.bool_]:
         mine = session in halves[half]
@@ -70,7 +70,8 @@ def fit(panel: Panel, events: pl.DataFrame | None = None, seed: int = 1) -> Volu
     learned, sessions = rehearsed(layout, bases, split, np.random.default_rng(seed), prior.load()[0])
     base = features.base_table(panel.volume, layout.cell, places.underlying, names)
     past = rehearse(layout, sessions, learned.opening)
-    return VolumeModel(learned, "own", base, layout, recall(layout, base), past)
+    # Laid over the panel anew: what fitting alone needed of the layout is let go of.
+    return VolumeModel.over(panel, events, learned, "own", base, past)
 
 
 def _halves(sessions: int) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
@@ -139,7 +140,7 @@ def rehearsed(
     centres = {} if before is None else {window: part.coefficients for window, part in before.windows.items()}
     fitted, held = [], _HeldOut()
     for half in (0, 1):
-        past = recall(layout, bases[half])
+        past = States.of(layout, bases[half])
         fits = {
             window: _fit_window(layout, past, split, half, window, random, centres.get(window))
             for window in features.WINDOWS
@@ -181,7 +182,7 @@ def _same_chance() -> NDArray[np.float64]:
 
 def _fit_window(
     layout: Layout,
-    memory: Memory,
+    past: States,
     split: Split,
     half: int,
     window: int,
@@ -195,7 +196,7 @@ def _fit_window(
     for session, rows in enumerate(usable):
         chosen = np.flatnonzero(rows & (random.random(len(rows)) < share))
         if len(chosen):
-            x.append(design_of(layout, memory, session, window, chosen))
+            x.append(design_of(layout, past, session, window, chosen))
             y.append(layout.target(session, window)[chosen])
     matrix, counts = np.concatenate(x), np.concatenate(y)
     every = max(len(matrix) // _ROWS_A_FIT, 1)
@@ -216,7 +217,7 @@ def _mean_of(fits: list[_Fit]) -> _Fit:
 
 def _hold_out(
     layout: Layout,
-    memory: Memory,
+    past: States,
     fits: dict[int, _Fit],
     session: int,
     mine: NDArray[np.bool_],
@@ -229,7 +230,7 @@ def _hold_out(
         return
     for window in features.WINDOWS:
         coefficients, tail, shape = fits[window]
-        x = design_of(layout, memory, session, window, rows)
+        x = design_of(layout, past, session, window, rows)
         busier = features.times_busier(x, coefficients)
         mean = expected(x, coefficients) / busier
         raw = interpolate_tail(tail, mean, layout.target(session, window)[rows] / busier)

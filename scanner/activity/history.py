@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import polars as pl
@@ -23,20 +24,42 @@ _SESSIONS_A_YEAR = 252.0
 _LEAST_FOR_USUAL = 10
 
 
+class Located(NamedTuple):
+    """Where the contracts stood in one session, shape (contracts,): see :func:`scanner.activity.geometry.locate`."""
+
+    moneyness: NDArray[np.float32]
+    cell: NDArray[np.int16]
+    log_price: NDArray[np.float32]
+
+
+def _located(places: Places, market: Market, session: int) -> Located:
+    rows = len(places.call)
+    found = Located(np.zeros(rows, np.float32), np.zeros(rows, np.int16), np.zeros(rows, np.float32))
+    locate(
+        places.underlying,
+        places.log_strike,
+        places.call,
+        places.expiry,
+        int(market.day[session]),
+        market.log_spot[:, session],
+        market.volatility[:, session],
+        *found,
+    )
+    return found
+
+
 @dataclass(frozen=True)
 class Layout:
     """A panel's contracts and where they stood in each session; nothing in it depends on a fit.
 
-    ``moneyness`` float32 and ``cell`` int16 have shape (contracts, sessions). ``earnings`` (underlyings, sessions) is 1
-    within one day of an earnings date.
+    ``cell`` int16 has shape (contracts, sessions). ``earnings`` (underlyings, sessions) is 1 within one day of an
+    earnings date.
     """
 
     panel: Panel
     places: Places
     market: Market
-    moneyness: NDArray[np.float32]
     cell: NDArray[np.int16]
-    log_price: NDArray[np.float32]
     earnings: NDArray[np.float32]
 
     @classmethod
@@ -44,29 +67,20 @@ class Layout:
         """Lay out a panel. ``events`` has ``underlying date kind``; without it no session is near an earnings date."""
         places = Places.of(panel.contracts, panel.underlyings)
         market = Market.of(panel, places)
-        shape = panel.volume.shape
-        moneyness, log_price = np.zeros(shape, np.float32, order="F"), np.zeros(shape, np.float32, order="F")
-        cell = np.zeros(shape, np.int16, order="F")
-        for session in range(shape[1]):
-            locate(
-                places.underlying,
-                places.log_strike,
-                places.call,
-                places.expiry,
-                int(market.day[session]),
-                market.log_spot[:, session],
-                market.volatility[:, session],
-                moneyness[:, session],
-                cell[:, session],
-                log_price[:, session],
-            )
-        earnings = near_earnings(panel, market, events)
-        return cls(panel, places, market, moneyness, np.ascontiguousarray(cell), log_price, earnings)
+        cell = np.zeros(panel.volume.shape, np.int16, order="F")
+        for session in range(panel.volume.shape[1]):
+            cell[:, session] = _located(places, market, session).cell
+        return cls(panel, places, market, np.ascontiguousarray(cell), near_earnings(panel, market, events))
 
     @property
     def sessions(self) -> int:
         """Number of past sessions."""
         return len(self.panel.sessions)
+
+    @cached_property
+    def located(self) -> list[Located]:
+        """Where every contract stood in each session; fitting alone asks, and of a whole market it is much."""
+        return [_located(self.places, self.market, session) for session in range(self.sessions)]
 
     def target(self, session: int, window: int) -> NDArray[np.float64]:
         """What a window ending with a session is judged by; see :func:`build_up_at`."""
@@ -165,19 +179,57 @@ def near_earnings(panel: Panel, market: Market, events: pl.DataFrame | None) -> 
 
 
 @dataclass(frozen=True)
-class Memory:
-    """What a base table makes of a layout: states before each session, expected logs, and how busy sessions were.
+class States:
+    """What was known of every contract before each session, and how its neighbours stood: what fitting rests on.
 
-    ``states`` (contracts, sessions + 1, len(State)), ``predicted`` (contracts, sessions), ``activity`` (underlyings,
-    sessions).
+    ``before`` (contracts, sessions + 1, len(State)), the last for today; ``predicted`` (contracts, sessions) is the log
+    volume expected of each session; ``of_name``, ``of_expiry`` and ``beside`` (sessions, contracts) and ``activity``
+    (underlyings, sessions) are those of :func:`scanner.activity.features.activity`.
     """
 
     base: NDArray[np.float32]
-    states: NDArray[np.float32]
+    before: NDArray[np.float32]
     predicted: NDArray[np.float32]
     of_name: NDArray[np.float32]
     of_expiry: NDArray[np.float32]
     beside: NDArray[np.float32]
+    activity: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, layout: Layout, base: NDArray[np.float32]) -> Self:
+        """Run a layout's past through a base table."""
+        volume, places = layout.panel.volume, layout.places
+        rows, sessions = volume.shape
+        names = len(layout.panel.underlyings)
+        before, predicted = _remembered(layout, base, range(sessions + 1))
+        of_name, of_expiry, beside = (np.zeros((sessions, rows), np.float32) for _ in range(3))
+        activity = np.zeros((names, sessions))
+        for session in range(sessions):
+            of_name[session], of_expiry[session], beside[session], busy = features.activity(
+                places.group,
+                places.call,
+                places.underlying,
+                np.ascontiguousarray(predicted[:, session]),
+                np.log1p(volume[:, session]),
+                np.ascontiguousarray(before[:, session, State.OWN_SHORT]),
+                names,
+            )
+            activity[:, session] = busy[:names]
+        return cls(base, before, predicted, of_name, of_expiry, beside, activity)
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What scoring needs of the past beside the contracts' own: of a whole market far less than :class:`States`.
+
+    ``anchors`` are the sessions that the windows which end today begin with; ``states`` (contracts, anchors,
+    len(State)) is what was known before them, ``predicted`` (contracts, sessions) and ``activity`` (underlyings,
+    sessions) are those of :class:`States`.
+    """
+
+    anchors: tuple[int, ...]
+    states: NDArray[np.float32]
+    predicted: NDArray[np.float32]
     activity: NDArray[np.float64]
 
     def beyond_usual(self, activity: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -203,27 +255,31 @@ class Memory:
 
 
 def recall(layout: Layout, base: NDArray[np.float32]) -> Memory:
-    """Run a layout's past through a base table."""
-    volume, places = layout.panel.volume, layout.places
-    rows, sessions = volume.shape
-    names = len(layout.panel.underlyings)
-    states = np.empty((rows, sessions + 1, len(State)), np.float32)
-    predicted = np.empty((rows, sessions), np.float32)
-    features.remember(volume, layout.cell, places.underlying, base, states, predicted)
-    of_name, of_expiry, beside = (np.zeros((sessions, rows), np.float32) for _ in range(3))
-    activity = np.zeros((names, sessions))
-    for session in range(sessions):
-        of_name[session], of_expiry[session], beside[session], busy = features.activity(
-            places.group,
-            places.call,
-            places.underlying,
-            np.ascontiguousarray(predicted[:, session]),
-            np.log1p(volume[:, session]),
-            np.ascontiguousarray(states[:, session, State.OWN_SHORT]),
-            names,
+    """Run a layout's past through a base table, keeping what scoring needs."""
+    names, underlying = len(layout.panel.underlyings), layout.places.underlying
+    anchors = tuple(max(layout.sessions - window + 1, 0) for window in features.WINDOWS)
+    kept = sorted(set(anchors))
+    states, predicted = _remembered(layout, base, kept)
+    activity = np.zeros((names, layout.sessions))
+    for session in range(layout.sessions):
+        logs = np.log1p(layout.panel.volume[:, session])
+        activity[:, session] = features.activity_of_names(
+            underlying, np.ascontiguousarray(predicted[:, session]), logs, names
         )
-        activity[:, session] = busy[:names]
-    return Memory(base, states, predicted, of_name, of_expiry, beside, activity)
+    return Memory(anchors, states[:, [kept.index(anchor) for anchor in anchors]], predicted, activity)
+
+
+def _remembered(
+    layout: Layout, base: NDArray[np.float32], kept: Sequence[int]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """States before the sessions ``kept``, (contracts, len(kept), len(State)), and what was expected of all."""
+    rows, sessions = layout.panel.volume.shape
+    places = np.full(sessions + 1, -1)
+    places[list(kept)] = np.arange(len(kept))
+    states = np.empty((rows, len(kept), len(State)), np.float32)
+    predicted = np.empty((rows, sessions), np.float32)
+    features.remember(layout.panel.volume, layout.cell, layout.places.underlying, base, places, states, predicted)
+    return states, predicted
 
 
 class PastColumn(IntEnum):
@@ -260,8 +316,8 @@ class Recent:
         """Cut what is needed out of the past; ``linear`` (w, parts, features) are the coefficients to sum it with."""
         volume, interest = layout.panel.volume, layout.panel.open_interest
         rows, sessions = volume.shape
-        anchors = [max(sessions - window + 1, 0) for window in features.WINDOWS]
-        states = _with_unseen(memory.states[:, anchors], 0.0)
+        anchors = memory.anchors
+        states = _with_unseen(memory.states, 0.0)
         past = np.full((len(anchors), rows + 1, PastColumn.SUMS + linear.shape[1]), np.nan, np.float32)
         for number, anchor in enumerate(anchors):
             past[number, :, PastColumn.OWN_SHORT] = states[:, number, State.OWN_SHORT]
@@ -329,9 +385,7 @@ def log_open_interest(at_start: NDArray[np.floating], now: NDArray[np.floating])
     return np.log1p(np.where(np.isfinite(at_start), at_start, now)).astype(np.float32)
 
 
-def design_of(
-    layout: Layout, memory: Memory, session: int, window: int, rows: NDArray[np.int64]
-) -> NDArray[np.float32]:
+def design_of(layout: Layout, past: States, session: int, window: int, rows: NDArray[np.int64]) -> NDArray[np.float32]:
     """The regression's rows for past contract-days, shape (len(rows), features.COUNT)."""
     places = layout.places
     anchor = max(session - window + 1, 0)
@@ -340,16 +394,16 @@ def design_of(
         underlying=places.underlying,
         expiry=places.expiry,
         call=places.call,
-        moneyness=np.ascontiguousarray(layout.moneyness[:, session]),
-        log_price=layout.log_price[:, session],
+        moneyness=layout.located[session].moneyness,
+        log_price=layout.located[session].log_price,
         log_open_interest=log_open_interest(
             layout.panel.open_interest[:, anchor], layout.panel.open_interest[:, session]
         ),
-        base=memory.base[places.underlying, layout.cell[:, session]],
-        of_name=window_activity(memory.of_name[session], memory.activity, places.underlying, session, window),
-        of_expiry=memory.of_expiry[session],
-        beside=memory.beside[session],
+        base=past.base[places.underlying, layout.cell[:, session]],
+        of_name=window_activity(past.of_name[session], past.activity, places.underlying, session, window),
+        of_expiry=past.of_expiry[session],
+        beside=past.beside[session],
     )
-    states, day = memory.states[:, anchor : anchor + 1], int(layout.market.day[session])
+    states, day = past.before[:, anchor : anchor + 1], int(layout.market.day[session])
     features.design(rows, x, contracts, states, layout.move(session, window), layout.earnings[:, session], day)
     return x

@@ -132,7 +132,11 @@ def whole_session(contracts: pl.DataFrame, elapsed: float) -> pl.DataFrame:
 
 
 def beside(frame: pl.DataFrame, key: str | tuple[str, ...], *others: pl.DataFrame) -> pl.DataFrame:
-    """A frame with the columns of others beside its own, found by key; rows and their order stay."""
+    """A frame with the columns of others beside its own, found by key; rows and their order stay.
+
+    Only the keys are joined: of eighty columns of a market's contracts none is copied to add one.
+    """
+    keys = frame.select(key)
     for other in others:
-        frame = frame.join(other, on=key, how="left", maintain_order="left")
+        frame = frame.hstack(keys.join(other, on=key, how="left", maintain_order="left").drop(key))
     return frame

@@ -17,6 +17,10 @@ from scanner.market.calendar import Calendar
 from scanner.metrics.arithmetic import CALL, GAMMA, HEDGE, known_sum, ratio
 
 _ONE_PERCENT = 0.01
+_NEEDED = (
+    *("underlying", "root", "expiry", "strike", "right", "years", "spot", "forward", "discount"),
+    *("iv", "gamma", "open_interest", "multiplier"),
+)
 
 
 def measure(contracts: pl.DataFrame, expiries: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
@@ -26,7 +30,7 @@ def measure(contracts: pl.DataFrame, expiries: pl.DataFrame, calendar: Calendar)
     """
     ahead = unsettled(contracts, expiries, calendar)
     flags = ahead.select("root", "expiry", "is_next", "is_next_monthly")
-    live = contracts.join(flags, on=["root", "expiry"], how="inner", maintain_order="left")
+    live = contracts.select(_NEEDED).join(flags, on=["root", "expiry"], how="inner", maintain_order="left")
     dollars = pl.col("gamma") * pl.col("open_interest") * pl.col("multiplier") * HEDGE**2 * _ONE_PERCENT
     gamma = GAMMA * pl.col("open_interest")
     notional = pl.col("open_interest") * pl.col("multiplier") * pl.col("spot")

@@ -62,8 +62,8 @@ def rank(contracts: pl.DataFrame, completed: pl.Series, panel: Panel, model: Vol
             "opening_chance": pl.Series(chance).fill_nan(None),
         }
     )
-    numbered = contracts.with_row_index("_row").with_columns(pl.col("_row").cast(pl.Int64))
-    whole = numbered.join(ranked, on="_row", how="left", maintain_order="left").drop("_row")
+    every = pl.select(_row=pl.int_range(contracts.height, dtype=pl.Int64))
+    whole = contracts.hstack(every.join(ranked, on="_row", how="left", maintain_order="left").drop("_row"))
     if past is None or past.counted is None:
         return whole
     nothing_rare = pl.when(pl.col("combined_surprise").is_not_null()).then(0.0)
