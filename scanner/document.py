@@ -255,7 +255,9 @@ class _Converter:
     def _again(self, anchor: str, place: Place, depth: int) -> Value:
         known = self._anchors.get(anchor)
         if known is None:
-            raise DocumentError(f"not valid YAML: found undefined alias {anchor[:_LONGEST_SAID]!r}", place)
+            raise DocumentError(
+                f"the alias *{anchor[:_LONGEST_SAID]} stands for nothing yet; give its value above", place
+            )
         self._add(known.values, depth + known.levels, place)
         return known.value
 
