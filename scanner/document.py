@@ -179,6 +179,9 @@ class _Events:
     def __init__(self, text: str) -> None:
         self._pieces = yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         self._last = START
+        # The library says of what is missing at the end that it is missing on the line after.
+        body = text.rstrip("\n")
+        self._end = Place(body.count("\n") + 1, len(body) - body.rfind("\n"))
         self.take()
 
     def take(self) -> Event:
@@ -187,8 +190,10 @@ class _Events:
             piece: Event = next(self._pieces)
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
-            place = Place(mark.line + 1, mark.column + 1) if mark else self._last
+            place = min(Place(mark.line + 1, mark.column + 1), self._end) if mark else self._last
             said = str(error.problem or error.context)[:_LONGEST_SAID]
+            if "nesting depth" in said:
+                raise _too_much(place) from error
             raise DocumentError(f"not valid YAML: {said}", place) from error
         except (yaml.YAMLError, ValueError, OverflowError) as error:
             said = (str(error).splitlines() or [type(error).__name__])[0][:_LONGEST_SAID]
