@@ -6,6 +6,7 @@ from datetime import date
 
 import numpy as np
 import polars as pl
+import pytest
 from scipy.stats import false_discovery_control, nbinom
 
 from scanner.activity import selection
@@ -96,6 +97,31 @@ def test_a_roll_larger_than_what_the_near_leg_traded_is_none() -> None:
 def test_more_volume_than_open_interest_in_the_near_leg_is_no_roll() -> None:
     scored = chain([("AAA", 3, 100.0, "C", 6000, 3.0, False), ("AAA", 31, 100.0, "C", 6000, 4.0, False)])
     assert not selection.roll_suspects(scored).any()
+
+
+def whole_month(moved: int, others: int) -> pl.DataFrame:
+    """Strikes of which ``moved`` show a roll, one whose near contract is so busy that a roll drowns, and ``others``."""
+    rows = []
+    for number in range(moved):
+        strike = 100.0 + number
+        rows += [("AAA", 3, strike, "P", 1000, 2.0, False), ("AAA", 31, strike, "P", 950, 2.0, False)]
+    rows += [("AAA", 3, 90.0, "P", 4000, 0.3, False), ("AAA", 31, 90.0, "P", 900, 2.0, False)]
+    rows += [("AAA", 31, 200.0 + number, "P", 600, 2.0, False) for number in range(others)]
+    return chain(rows)
+
+
+@pytest.mark.parametrize(("moved", "others", "tagged"), [(5, 9, True), (5, 10, False), (4, 0, False)])
+def test_where_a_whole_month_moves_a_busy_near_leg_is_enough(moved: int, others: int, tagged: bool) -> None:
+    scored = whole_month(moved, others)
+    suspects = scored.filter(selection.roll_suspects(scored))["strike"].unique().to_list()
+    assert suspects == ([90.0] if tagged else []) + [100.0 + number for number in range(moved)]
+
+
+def test_where_a_whole_month_moves_more_than_the_near_leg_had_open_is_no_roll() -> None:
+    scored = whole_month(5, 0).with_columns(
+        open_interest=pl.when(pl.col("strike") == 90.0).then(600).otherwise("open_interest")
+    )
+    assert 90.0 not in scored.filter(selection.roll_suspects(scored))["strike"].to_list()
 
 
 def test_scanning_often_does_not_alarm_more_often_than_the_stated_chance() -> None:

@@ -131,6 +131,15 @@ def test_a_roll_is_held_back_unless_the_rule_looks_at_it_itself():
     assert result.alerts[0].evidence["roll_suspect"] is True
 
 
+@pytest.mark.parametrize(("legs", "told_of"), [(3, []), (2, []), (1, ["ladder"])])
+def test_a_ladder_of_which_most_strikes_are_legs_of_rolls_is_held_back_as_one(legs, told_of):
+    rows = [contract(strike, roll_suspect=number < legs) for number, strike in enumerate((96.0, 101.0, 106.0))]
+    ladder = found_ladder(96.0, 106.0, drivers=[row["contract"] for row in rows])
+    result = told([ladder], frames(*rows, ladder=(96.0, 106.0)))
+    assert [item.scope for item in result.alerts] == told_of
+    assert result.held_back_counts == ({} if told_of else {Reason.roll: 1})
+
+
 @pytest.fixture
 def state(tmp_path):
     with State.open(tmp_path / "state.sqlite") as opened:

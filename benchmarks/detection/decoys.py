@@ -48,8 +48,9 @@ def roll_to_the_next_month(recording: Recording, session: int, random: np.random
     pairs = near.join(later.select("root", "strike", "right", far="_row"), on=["root", "strike", "right"])
     volume = chain["volume"].to_numpy().astype(np.float64)
     lots = (pairs["open_interest"] // 3).to_numpy()
-    volume[pairs["_row"].to_numpy()] += lots
-    volume[pairs["far"].to_numpy()] += lots
+    # Several expiring contracts of a strike move into one: each brings its lots.
+    np.add.at(volume, pairs["_row"].to_numpy(), lots)
+    np.add.at(volume, pairs["far"].to_numpy(), lots)
     return _with_volume(chain.drop("_row"), volume)
 
 

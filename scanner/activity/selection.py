@@ -8,7 +8,12 @@ from numpy.typing import NDArray
 
 from scanner.activity.ranking.stories import equal_sizes
 
-ROLLED_LOTS = 40
+ROLLED_LOTS = 50
+_LEAST_EXTRA = 40
+_NEAR_DAYS = 9
+# From so many legs on, and such a share of what is rare in an expiry, a whole month moves into it.
+_LEAST_LEGS, _LEAST_SHARE = 5, 1 / 3
+_STRIKE = ("root", "strike", "right")
 
 
 def benjamini_hochberg(surprise: NDArray[np.float64], tests: int | None = None) -> NDArray[np.float64]:
@@ -94,20 +99,38 @@ def roll_suspects(contracts: pl.DataFrame) -> pl.Series:
     other, or what the far leg traded beyond expectation fits into what a near one, or all near ones together, did: at
     most a quarter more and at least half of it, since an expiring contract has other closings. The far leg is rarer
     than one in ten, the near one, which usually trades a lot, than one in three; and what a near leg traded beyond
-    expectation fits into its open interest, so that it can be a closing. Null where the volume or the surprise is not
-    known.
+    expectation fits into its open interest, so that it can be a closing.
+
+    Where five contracts of an expiry, and a third of what is rare in it, are such legs, a whole month is moving there:
+    then it is enough that volume and open interest of the near legs can hold what the far one traded beyond
+    expectation, for in a busy one a roll drowns. Null where the volume or the surprise is not known.
     """
-    key = ["root", "strike", "right"]
-    days = (pl.col("expiry") - pl.col("session_date")).dt.total_days()
-    legs = contracts.with_row_index("_row").filter((pl.col("volume") >= 50) & (pl.col("combined_surprise") >= 0.5))
-    legs = legs.with_columns(beyond=pl.col("volume") - pl.col("volume_expected"))
-    near = legs.filter((days <= 9) & (pl.col("beyond") <= 1.1 * pl.col("open_interest")))
-    near = near.with_columns(together=pl.col("beyond").clip(0.0).sum().over(key))
-    pairs = near.select(*key, "together", near="_row", size="volume", extra="beyond", first="expiry").join(
-        legs.filter(pl.col("combined_surprise") >= 1.0).select(*key, "volume", "beyond", "expiry", far="_row"), on=key
+    traded = contracts.with_row_index("_row").filter(pl.col("volume") >= ROLLED_LOTS)
+    traded = traded.with_columns(
+        beyond=pl.col("volume") - pl.col("volume_expected"),
+        days=(pl.col("expiry") - pl.col("session_date")).dt.total_days(),
     )
-    beyond = (pl.col("extra") >= ROLLED_LOTS) & (_fits("beyond", "extra") | _fits("beyond", "together"))
-    rolled = pairs.filter((pl.col("expiry") > pl.col("first")) & (_fits("volume", "size", least=0.8) | beyond))
+    near = traded.filter(pl.col("days") <= _NEAR_DAYS)
+    closing = (pl.col("combined_surprise") >= 0.5) & (pl.col("beyond") <= 1.1 * pl.col("open_interest"))
+    near = near.with_columns(closing=closing).select(
+        *_STRIKE,
+        "closing",
+        near="_row",
+        size="volume",
+        extra="beyond",
+        first="expiry",
+        together=pl.when("closing").then(pl.col("beyond").clip(0.0)).sum().over(_STRIKE),
+        most=pl.min_horizontal("volume", "open_interest").sum().over(_STRIKE),
+    )
+    rare = traded.filter(pl.col("combined_surprise") >= 1.0).select(*_STRIKE, "volume", "beyond", "expiry", far="_row")
+    pairs = near.join(rare, on=_STRIKE).filter(pl.col("expiry") > pl.col("first"))
+    beyond = (pl.col("extra") >= _LEAST_EXTRA) & (_fits("beyond", "extra") | _fits("beyond", "together"))
+    pairs = pairs.with_columns(alike=pl.col("closing") & (_fits("volume", "size", least=0.8) | beyond))
+    legs = pairs.filter("alike").group_by("root", "expiry").agg(legs=pl.col("far").n_unique())
+    legs = legs.join(rare.group_by("root", "expiry").agg(rare=pl.len()), on=["root", "expiry"])
+    moving = legs.filter((pl.col("legs") >= _LEAST_LEGS) & (pl.col("legs") >= _LEAST_SHARE * pl.col("rare")))
+    held = pairs.filter(_fits("beyond", "most", least=0.0)).join(moving, on=["root", "expiry"], how="semi")
+    rolled = pl.concat([pairs.filter("alike"), held])
     return _tag(contracts, "roll_suspect", pl.concat([rolled["near"], rolled["far"]]).to_numpy())
 
 

@@ -20,7 +20,7 @@ from scanner.activity.scoring import LEAST_EXPECTED
 from scanner.alerts.episodes import Draft
 from scanner.alerts.identity import Key
 from scanner.alerts.model import MARKET, Alert, Baseline, Confirmation, Kind, ScanMeta, Status, plain
-from scanner.alerts.rarity import Looked, Rarity, rarities
+from scanner.alerts.rarity import NARROW, Looked, Rarity, rarities
 from scanner.alerts.selection import DISCOVERY
 from scanner.alerts.stories import Stories
 from scanner.alerts.story import Story
@@ -118,8 +118,16 @@ def _draft(
         rank=plain(finding["rank"]),
         ruled=Severity(finding["severity"]),
         story=story if calibrated else None,
-        roll=calibrated and row.get("roll_suspect") is True and "roll_suspect" not in rule.evidence,
+        roll=calibrated and "roll_suspect" not in rule.evidence and _rolled(looked),
     )
+
+
+def _rolled(looked: Looked) -> bool:
+    """Whether a finding is of a leg of a roll; of several contracts, whether most that did it are such legs."""
+    if looked.scope not in NARROW:
+        return False
+    rows = [looked.row] if looked.scope == "contract" else looked.drivers
+    return 2 * sum(row.get("roll_suspect") is True for row in rows) > len(rows)
 
 
 def _named(finding: Row, story: Story | None) -> tuple[str, ...]:

@@ -6,8 +6,8 @@
 * A story that is being told goes on under the alert that tells it, whichever rule finds it now; a contract that an
   open alert names is told again only where it has become stronger than that alert ever was. Only findings of calibrated
   rules are gathered like this; a fixed threshold does what its author wrote.
-* A contract that looks like a leg of a rolled position opens nothing. Only a rule that looks at ``roll_suspect`` itself
-  may say something else.
+* A contract that looks like a leg of a rolled position opens nothing, and strikes of which most do are no ladder. Only
+  a rule that looks at ``roll_suspect`` itself may say something else.
 * What most names show at once is a fact about the market: one alert a rule tells it.
 """
 

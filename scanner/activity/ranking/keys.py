@@ -166,7 +166,7 @@ def keys(
     return np.stack(
         [
             np.where(known & (volume >= LEAST_LOTS) & ~rolled, one, np.nan),
-            np.where(known & (volume >= LEAST_LOTS) & fresh & later, new, np.nan),
+            np.where(known & (volume >= LEAST_LOTS) & fresh & later & ~rolled, new, np.nan),
             np.where(known & day.built & later & ~rolled, week, np.nan),
         ]
     )
