@@ -11,6 +11,7 @@ from scanner.activity.ranking.stories import equal_sizes
 ROLLED_LOTS = 50
 _LEAST_EXTRA = 40
 _NEAR_DAYS = 9
+_SAME, _ABOUT = (0.95, 1.05), (0.7, 1.25)
 # From so many legs on, and such a share of what is rare in an expiry, a whole month moves into it.
 _LEAST_LEGS, _LEAST_SHARE = 5, 1 / 3
 _STRIKE = ("root", "strike", "right")
@@ -95,15 +96,16 @@ def _tag(contracts: pl.DataFrame, name: str, marked: NDArray[np.integer]) -> pl.
 def roll_suspects(contracts: pl.DataFrame) -> pl.Series:
     """Whether a contract looks like a leg of a position rolled from expiries of the next nine days to a later one.
 
-    The legs have the same root, right and strike and at least 50 lots. Either two volumes are within a quarter of each
-    other, or what the far leg traded beyond expectation fits into what a near one, or all near ones together, did: at
-    most a quarter more and at least half of it, since an expiring contract has other closings. The far leg is rarer
-    than one in ten, the near one, which usually trades a lot, than one in three; and what a near leg traded beyond
-    expectation fits into its open interest, so that it can be a closing.
+    The legs have the same root, right and strike and at least 50 lots. The far one traded as much as a near one, within
+    a twentieth, or as much beyond expectation as a near one, or all near ones together, did. The far leg is rarer than
+    one in ten, the near one, which usually trades a lot, than one in three; and what a near leg traded beyond
+    expectation fits into its open interest, so that it can be a closing. On recorded mornings the open interest of near
+    legs that fit less closely fell no more often than that of others: they agree by chance.
 
-    Where five contracts of an expiry, and a third of what is rare in it, are such legs, a whole month is moving there:
-    then it is enough that volume and open interest of the near legs can hold what the far one traded beyond
-    expectation, for in a busy one a roll drowns. Null where the volume or the surprise is not known.
+    What chance does not explain is that many strikes of one expiry fit. Where five of its contracts, and a third of
+    what is rare in it, are .7 to 1.25 times a near leg in this way, a whole month is moving there: then it is enough
+    that volume and open interest of the near legs can hold what the far one traded beyond expectation, for in a busy
+    one a roll drowns. Null where the volume or the surprise is not known.
     """
     traded = contracts.with_row_index("_row").filter(pl.col("volume") >= ROLLED_LOTS)
     traded = traded.with_columns(
@@ -124,16 +126,22 @@ def roll_suspects(contracts: pl.DataFrame) -> pl.Series:
     )
     rare = traded.filter(pl.col("combined_surprise") >= 1.0).select(*_STRIKE, "volume", "beyond", "expiry", far="_row")
     pairs = near.join(rare, on=_STRIKE).filter(pl.col("expiry") > pl.col("first"))
-    beyond = (pl.col("extra") >= _LEAST_EXTRA) & (_fits("beyond", "extra") | _fits("beyond", "together"))
-    pairs = pairs.with_columns(alike=pl.col("closing") & (_fits("volume", "size", least=0.8) | beyond))
-    legs = pairs.filter("alike").group_by("root", "expiry").agg(legs=pl.col("far").n_unique())
+    about = pairs.filter("closing").filter(_matches(_ABOUT))
+    legs = about.group_by("root", "expiry").agg(legs=pl.col("far").n_unique())
     legs = legs.join(rare.group_by("root", "expiry").agg(rare=pl.len()), on=["root", "expiry"])
     moving = legs.filter((pl.col("legs") >= _LEAST_LEGS) & (pl.col("legs") >= _LEAST_SHARE * pl.col("rare")))
-    held = pairs.filter(_fits("beyond", "most", least=0.0)).join(moving, on=["root", "expiry"], how="semi")
-    rolled = pl.concat([pairs.filter("alike"), held])
+    held = pairs.filter(_fits("beyond", "most", (0.0, 1.25))).join(moving, on=["root", "expiry"], how="semi")
+    rolled = pl.concat([about.filter(_matches(_SAME)), held])
     return _tag(contracts, "roll_suspect", pl.concat([rolled["near"], rolled["far"]]).to_numpy())
 
 
-def _fits(size: str, into: str, least: float = 0.5) -> pl.Expr:
-    """Whether a size is between ``least`` and one and a quarter times another."""
-    return (pl.col(size) <= 1.25 * pl.col(into)) & (pl.col(size) >= least * pl.col(into))
+def _matches(share: tuple[float, float]) -> pl.Expr:
+    """Whether a far leg's volume is such a share of a near one's, as they are or beyond expectation."""
+    beyond = _fits("beyond", "extra", share) | _fits("beyond", "together", share)
+    return _fits("volume", "size", share) | ((pl.col("extra") >= _LEAST_EXTRA) & beyond)
+
+
+def _fits(size: str, into: str, share: tuple[float, float]) -> pl.Expr:
+    """Whether a size is between two shares of another."""
+    least, most = share
+    return (pl.col(size) >= least * pl.col(into)) & (pl.col(size) <= most * pl.col(into))
