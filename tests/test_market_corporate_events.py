@@ -38,7 +38,8 @@ def test_every_kind_of_event_is_read_sorted_by_name_and_date(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("AAPL,2026-07-30,merger,,", "kind 'merger' is none of earnings, dividend, split"),
+        ("AAPL,2026-07-30,earning,,", "kind 'earning' is no kind of event: did you mean earnings?"),
+        ("AAPL,2026-07-30,=launch,,", "kind '=launch' is not earnings, dividend, split or a word such as launch"),
         ("AAPL,30/07/2026,earnings,,", "date '30/07/2026' is not a date"),
         ("AAPL,2026-07-30,earnings,,noon", "when 'noon' is neither before_open nor after_close"),
         ("AAPL,2026-07-30,split,seven,", "value 'seven' of a split is not a ratio such as 7:1"),
@@ -49,7 +50,7 @@ def test_every_kind_of_event_is_read_sorted_by_name_and_date(tmp_path: Path) -> 
         (",2026-07-30,earnings,,", "no underlying"),
         ("=1+1,2026-07-30,earnings,,", "underlying '=1+1' is not a symbol"),
         ("A\x1bB,2026-07-30,earnings,,", r"underlying 'A\x1bB' is not a symbol"),
-        ("AAPL,2026-07-30", "kind '' is none of"),
+        ("AAPL,2026-07-30", "kind '' is not earnings"),
     ],
 )
 def test_a_line_that_cannot_be_understood_is_named_and_the_others_stay(tmp_path: Path, line: str, said: str) -> None:
@@ -57,6 +58,14 @@ def test_a_line_that_cannot_be_understood_is_named_and_the_others_stay(tmp_path:
     assert read.frame.height == 4
     assert len(read.problems) == 1
     assert f"events.csv:6: {said}" in read.problems[0]
+
+
+def test_an_event_may_be_of_any_kind_that_is_a_word(tmp_path: Path) -> None:
+    read = corporate_events.read(write(tmp_path, GOOD + "TSLA,2026-10-02,Deliveries,,before_open\n"))
+    assert read.problems == ()
+    assert read.frame.filter(underlying="TSLA").row(0) == (
+        "TSLA", date(2026, 10, 2), "deliveries", None, "before_open",
+    )  # fmt: skip
 
 
 def test_the_later_word_on_the_same_event_counts(tmp_path: Path) -> None:

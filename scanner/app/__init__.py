@@ -20,6 +20,7 @@ from scanner.app.discounting import curve
 from scanner.app.doctoring import doctor
 from scanner.app.importing import import_chains
 from scanner.app.looking import chain
+from scanner.app.moves import moves
 from scanner.app.replaying import replay
 from scanner.app.reporting import report
 from scanner.app.rulebook import check_rules, explain, fields, load_rules, new_rule, prove_rules
@@ -52,6 +53,7 @@ __all__ = [
     "history",
     "import_chains",
     "load_rules",
+    "moves",
     "mute",
     "new_rule",
     "prove_rules",

@@ -18,6 +18,7 @@ from scanner.cli import (
     held_back,
     history,
     importing,
+    moves,
     replay,
     report,
     rules,
@@ -62,6 +63,7 @@ app.command("status", short_help="Say what a running schedule does.")(status.com
 app.command("chain", short_help="Show one chain: quotes, volatility, greeks, volume, surprise.")(chain.command)
 app.command("doctor", short_help="Check everything a scan works with; say what to do.")(doctor.command)
 app.command("structure", short_help="Show where open interest sits, and what moves are expected.")(structure.command)
+app.command("moves", short_help="Show what is priced for events, and what came of past ones.")(moves.command)
 app.command("history", short_help="Show one figure of a name over the stored sessions.")(history.command)
 app.command("curve", short_help="Show, or refresh, the Treasury curve that discounts.")(curve.command)
 app.command("import", short_help="Load recorded chains into the store as history.")(importing.command)

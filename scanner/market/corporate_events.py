@@ -2,12 +2,15 @@
 
 ``events.csv`` has the columns ``underlying,date,kind,value,when``. ``date`` is the day of the announcement, the
 ex-dividend date, or the first session on the new basis of a split. ``value`` is the dividend in dollars or the split's
-ratio (``7``, ``7:1``, ``1:10``); ``when`` is ``before_open``, ``after_close`` or empty.
+ratio (``7``, ``7:1``, ``1:10``); ``when`` is ``before_open``, ``after_close`` or empty. ``kind`` may be any other word
+for a day on which something is told - ``deliveries``, ``launch`` - which then has no value.
 """
 
 from __future__ import annotations
 
 import csv
+import difflib
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -19,7 +22,9 @@ from scanner.errors import SourceError
 from scanner.market import symbology
 from scanner.market.symbology import plain_ticker, ticker
 
+# What the program acts upon; what is spelled nearly like one of them is not taken for news of another kind.
 KINDS = ("earnings", "dividend", "split")
+_KIND = re.compile(r"[a-z][a-z0-9 _-]{2,39}")
 WHENS = ("before_open", "after_close")
 COLUMNS = ("underlying", "date", "kind", "value", "when")
 SCHEMA = pl.Schema(
@@ -95,8 +100,10 @@ def _row(cells: dict[str, str]) -> Row:
         raise ValueError("no underlying")
     if not symbology.is_name(underlying):
         raise ValueError(f"underlying {underlying!r} is not a symbol such as GOOG or BRK.B")
-    if kind not in KINDS:
-        raise ValueError(f"kind {kind!r} is none of {', '.join(KINDS)}")
+    near = difflib.get_close_matches(kind, KINDS, n=1, cutoff=0.75)
+    if kind not in KINDS and (near or not _KIND.fullmatch(kind)):
+        hint = f"did you mean {near[0]}" if near else f"{', '.join(KINDS)} or a word such as launch"
+        raise ValueError(f"kind {kind!r} is no kind of event: {hint}?" if near else f"kind {kind!r} is not {hint}")
     if when and when not in WHENS:
         raise ValueError(f"when {when!r} is neither {' nor '.join(WHENS)}, and not empty")
     try:
@@ -108,7 +115,7 @@ def _row(cells: dict[str, str]) -> Row:
 
 def _value(kind: str, text: str) -> float | None:
     """Dollars of a dividend, shares for one of a split, nothing else. Raises ValueError where it makes no sense."""
-    if kind == "earnings" or (kind == "dividend" and not text):
+    if kind not in ("dividend", "split") or (kind == "dividend" and not text):
         return None
     try:
         parts = [float(part) for part in text.split(":")]

@@ -5,12 +5,11 @@ Dates come from outside (``events.csv``); a chain does not carry them. Without t
 
 from __future__ import annotations
 
-import math
-
 import polars as pl
 
 from scanner.history.past import previous_of
 from scanner.market.calendar import Calendar
+from scanner.metrics.event_moves import MEAN_ABSOLUTE
 
 _NEXT = pl.Schema({"underlying": pl.String, "next_earnings": pl.Date, "days_to_earnings": pl.Int64, "when": pl.String})
 _MOVES = pl.Schema(
@@ -21,8 +20,6 @@ _MOVES = pl.Schema(
         "earnings_moves": pl.Int64,
     }
 )
-# A normal variable's mean absolute value, in standard deviations.
-_MEAN_ABSOLUTE = math.sqrt(2 / math.pi)
 
 
 def next_dates(events: pl.DataFrame | None, chain: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
@@ -74,7 +71,7 @@ def implied_move(dates: pl.DataFrame, expiries: pl.DataFrame) -> pl.DataFrame:
     with_date = after.group_by("underlying").agg(pl.col("atm_iv", "years").first())
     variance = (pl.col("atm_iv") ** 2 - pl.col("ordinary") ** 2) * pl.col("years")
     return with_date.join(ordinary, on="underlying").select(
-        "underlying", earnings_implied_move_pct=pl.when(variance > 0).then(_MEAN_ABSOLUTE * variance.sqrt())
+        "underlying", earnings_implied_move_pct=pl.when(variance > 0).then(MEAN_ABSOLUTE * variance.sqrt())
     )
 
 
