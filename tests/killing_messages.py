@@ -1,66 +1,178 @@
-"""Kill -9 at random moments of scan, alert, send; a webhook on loopback is the witness of what came.
+"""Kill -9 of whole daemons at random moments; a webhook on loopback is the witness of what came.
 
     python tests/killing_messages.py --kills 300 --failing
 
-Every process works on one state: it raises alerts, each of one contract, and sends what is owed. It is killed within a
-moment, three hundred times over; then one process is left alone until nothing waits. Every alert that the state holds
-must have come, and none twice to a receiver that heeds ``Idempotency-Key``; how often a message was sent again, which
-is what cannot be told from outside, is counted beside.
+Every process runs the whole of ``scanner run`` on one store - schedule, scans, state, sending -, sixty times as fast as
+the clock: a scan each second in which one more contract trades as it never did. Nights and weekends are left out. It
+is killed within a moment, three hundred times over; then one process is left alone until nothing waits. What should have
+come is known from the market alone: each contract that traded so by the last scan, by one message, whose key a receiver
+that heeds ``Idempotency-Key`` has seen once. How often a message was sent again by the same key, which is what cannot be
+known from outside, is counted beside.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import logging
 import multiprocessing
 import os
 import random
+import re
 import sys
 import threading
-from collections import Counter
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from alert_samples import THURSDAY, SampleRule, at, finding, findings, frames, scan
-from standard import update
+import polars as pl
+from apscheduler.schedulers import base
+from built_chains import built_chain
+from standard import calendar
 
-from scanner.app import notifying, opening
-from scanner.config import Settings, StoreSettings
+from scanner.app import clock, daemon, notifying, opening
+from scanner.config import Settings
+from scanner.outputs import messages
+from scanner.sources.base import Fetched, Vendor
 
-_A_SCAN = 3
-_LOADED = [f"scanner.{name}" for name in ("store.state", "alerts.update", "outputs.messages", "config", "app.opening")]
+SPEED = 60
+DAYS = calendar.sessions_between(date(2026, 1, 5), date(2026, 7, 31))
+MINUTE = timedelta(minutes=1)
+# Before the open and after the close, so that what is due at both is run.
+BEFORE, AFTER = timedelta(minutes=5), timedelta(minutes=45)
+STRIKES = [60.0 + place for place in range(70)]
+FRIDAYS = [date(2026, 8, 7) + timedelta(days=7 * week) for week in range(100)]
+SURGE = 6_000
+STOOD = "stood.txt"
+CONFIG = """
+source: simulated
+store: {{path: store}}
+watchlists: {{w: [AAA]}}
+schedule:
+  - {{name: minutely, watchlist: w, every: 1m}}
+  - {{name: close, watchlist: w, at: close}}
+alerts: {{budget_per_session: 100000, at_least: {{premium: 0, lots: 1}}}}
+rules: [rules]
+outputs:
+  notify:
+    - {{url: "json://127.0.0.1:{port}/hook", name: phone, most_an_hour: 1000}}
+"""
+RULE = """
+id: surge
+title: Surge
+status: stable
+scope: contract
+severity: high
+why: A test.
+when:
+  all:
+    - volume >= 5000
+identity: [contract]
+rank_by: volume
+message: "{contract}: {volume:,}"
+"""
+
+
+# The market
+
+
+def contracts_of(day: date) -> list[str]:
+    """The contracts of a session in the order in which they begin to trade, one each minute."""
+    return list(market(day, calendar.session_open(day))["contract"])
+
+
+def market(day: date, moment: datetime) -> pl.DataFrame:
+    """A chain with expiries of its session's own, so that no contract comes twice."""
+    place = 3 * (DAYS.index(day) % 30)
+    count = 6 * len(STRIKES)
+    traded = (moment - calendar.session_open(day)) // MINUTE
+    volumes = [SURGE if number < traded else 10 for number in range(count)]
+    quoted = min(moment, calendar.session_close(day))
+    return built_chain(
+        day, underlying="AAA", expiries=FRIDAYS[place : place + 3], strikes=STRIKES, volume=volumes, quote_time=quoted
+    )
+
+
+class Surging:
+    """A source of that market: now, or as it stood at a moment."""
+
+    vendor = Vendor("simulated", "a market that surges", "")
+
+    def __init__(self, stands: datetime | None = None) -> None:
+        self._stands = stands
+
+    def chains(self, symbols: Iterable[str], now: datetime) -> Iterator[Fetched]:
+        moment = self._stands or now
+        for symbol in symbols:
+            yield Fetched(symbol, market(calendar.session_of(moment), moment))
+
+
+class Fast:
+    """A clock sixty times as fast as that of the machine, which knows no nights: the same for all processes."""
+
+    def __init__(self, began: float) -> None:
+        self._began = began
+
+    def __call__(self) -> datetime:
+        left = timedelta(seconds=(time.time() - self._began) * SPEED)
+        for day in DAYS:
+            first = calendar.session_open(day) - BEFORE
+            length = calendar.session_close(day) + AFTER - first
+            if left < length:
+                return first + left
+            left -= length
+        raise RuntimeError("the sessions are over")
+
+    def install(self) -> None:
+        """Make it the clock of this process's program and scheduler."""
+        now = self
+
+        class Clock(datetime):
+            @classmethod
+            def now(cls, tz: tzinfo | None = None) -> datetime:
+                return now().astimezone(tz or UTC)
+
+        clock.right_now = self
+        base.datetime = Clock
+
+
+# The witness
 
 
 @dataclass
 class Witness:
-    """What came, by key; ``failing`` answers every other request with an error, some of them after taking it."""
+    """What came, by key; ``failing`` answers every other request with an error, half of those after taking it."""
 
     failing: bool
     chance: random.Random
     came: Counter[str] = field(default_factory=Counter)
+    keys: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     refused: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def take(self, key: str) -> int:
+    def take(self, key: str, body: dict[str, str]) -> int:
         with self.lock:
-            if self.failing and self.chance.random() < 0.5:
-                self.refused += 1
-                return 500
-            self.came[key] += 1
-            return 200
+            fails = self.failing and self.chance.random() < 0.5
+            self.refused += fails
+            if not fails or self.chance.random() < 0.5:
+                self.came[key] += 1
+                for alert_id in re.findall(r"(?:\(|show )([0-9a-f]{8})\b", body["message"]):
+                    self.keys[alert_id].add(key)
+            return 500 if fails else 200
 
 
 def served(witness: Witness) -> ThreadingHTTPServer:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:  # the library's name
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            assert body["title"]
-            self.send_response(witness.take(self.headers["Idempotency-Key"]))
+            self.send_response(witness.take(self.headers["Idempotency-Key"], body))
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
@@ -71,84 +183,156 @@ def served(witness: Witness) -> ThreadingHTTPServer:
     return server
 
 
-def configured(folder: str, port: int) -> Settings:
-    address = {"url": f"json://127.0.0.1:{port}/hook", "name": "phone", "most_an_hour": 1000}
-    return Settings(store=StoreSettings(path=Path(folder)), outputs={"notify": [address]})
+# The processes
 
 
-def work(folder: str, port: int, number: int) -> None:
-    """Scan, alert and send until killed."""
-    settings = configured(folder, port)
-    _told_singly()
-    for cycle in range(1_000_000):
-        contracts = [f"GOOG250912C{number:04d}{cycle % 100:02d}{place:02d}" for place in range(_A_SCAN)]
-        moment = at(THURSDAY, 13 + cycle % 7, number % 60)
-        with opening.open_state(settings) as state:
-            found = findings(*(finding(identity=name, contract=name) for name in contracts))
-            meta = scan(moment, id=f"run-{number}-{cycle}")
-            update(found, [SampleRule()], state, meta, frames(), budget=1_000_000, routes=settings.routes)
-        notifying.deliver(settings)
+def prepare(folder: Path, port: int) -> None:
+    (folder / "rules").mkdir()
+    (folder / "rules" / "surge.yaml").write_text(RULE, "utf-8")
+    (folder / "config.yaml").write_text(CONFIG.format(port=port), "utf-8")
 
 
-def _told_singly() -> None:
-    """Each message by itself, so that each has its own key for the witness to count; none is too old (2025) to send."""
-    notifying._MOST_SINGLE = 1_000_000
-    notifying._GIVEN_UP_AFTER = timedelta(days=36_500)
+def running(folder: str, began: float, *, stands: bool = False) -> daemon.Daemon:
+    """The daemon of ``scanner run``, by the fast clock; of a market that ``stands`` nothing new comes."""
+    os.chdir(folder)
+    Fast(began).install()
+    logging.disable(logging.WARNING)
+    stood = clock.right_now() if stands else None
+    if stood is not None:
+        Path(STOOD).write_text(stood.isoformat(), "utf-8")
+    opening.open_sources = lambda *_, **__: [Surging(stood)]
+    daemon._LOOK_EVERY = daemon._NAP = timedelta(seconds=0.1)
+    notifying._LOOK_EVERY = 0.1
+    # Every alert is to be seen in the message that tells it.
+    messages._LISTED = 100_000
+    return daemon.Daemon(daemon.Inputs(Path("config.yaml")), lambda result, least: None)
 
 
-def left_alone(folder: str, port: int) -> None:
-    """Send what is owed until nothing waits, without the pauses between attempts."""
-    settings = configured(folder, port)
-    notifying._FIRST_PAUSE = notifying._LONGEST_PAUSE = notifying._FIRST_PAUSE * 0
-    notifying._ENOUGH = 1_000_000
-    _told_singly()
-    while True:
-        notifying.deliver(settings)
-        with opening.open_state(settings, read_only=True) as state, state.read() as ledger:
-            if not ledger.waiting():
-                return
+def work(folder: str, began: float) -> None:
+    """Run until killed."""
+    running(folder, began).run()
 
 
-def kill_senders(folder: Path, kills: int, failing: bool, seed: int = 1) -> tuple[Witness, set[str], int]:
-    """Kill so many processes; what came, the ids of the messages that the state holds, and of its alerts how many."""
+def left_alone(folder: str, began: float) -> None:
+    """Run until a scan was made and nothing waits."""
+    schedule = running(folder, began, stands=True)
+    settings = schedule.inputs.load().settings
+    since = clock.right_now()
+
+    def end_once_all_is_sent() -> None:
+        while True:
+            time.sleep(0.2)
+            with opening.open_state(settings, read_only=True) as state, state.read() as ledger:
+                scanned = any(run["as_of"] > since.isoformat() for run in ledger.runs(1))
+                if scanned and not ledger.waiting():
+                    schedule.stop()
+                    return
+
+    threading.Thread(target=end_once_all_is_sent, daemon=True).start()
+    schedule.run()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What should have come, what the state holds, what came: contracts; and messages sent again or by two keys."""
+
+    expected: frozenset[str]
+    alerts: dict[str, str]
+    came: dict[str, frozenset[str]]
+    sessions: int
+    runs: int
+    messages: int
+    again: int
+    refused: int
+
+    @property
+    def never_raised(self) -> set[str]:
+        return set(self.expected) - set(self.alerts)
+
+    @property
+    def raised_without_cause(self) -> set[str]:
+        return set(self.alerts) - set(self.expected)
+
+    @property
+    def lost(self) -> set[str]:
+        return {contract for contract, alert_id in self.alerts.items() if not self.came.get(alert_id[:8])}
+
+    @property
+    def twice(self) -> set[str]:
+        return {contract for contract, alert_id in self.alerts.items() if len(self.came.get(alert_id[:8], ())) > 1}
+
+    @property
+    def sound(self) -> bool:
+        return not (self.never_raised or self.raised_without_cause or self.lost or self.twice)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.sessions} sessions, {self.runs} scans, {len(self.expected)} contracts traded as never: "
+            f"{len(self.never_raised)} raised no alert, {len(self.raised_without_cause)} alerts without cause, "
+            f"{len(self.lost)} alerts lost, {len(self.twice)} told twice to a receiver that heeds keys; "
+            f"{self.messages} messages came, {self.again} of them again by the same key, {self.refused} requests failed"
+        )
+
+
+def kill_daemons(folder: Path, kills: int, *, failing: bool, seed: int = 1, longest: float = 6.0) -> Outcome:
+    """Kill so many daemons within ``longest`` seconds each, leave one alone, and see what came."""
     chance = random.Random(seed)
     witness = Witness(failing, random.Random(seed + 1))
     server = served(witness)
+    prepare(folder, server.server_address[1])
     context = multiprocessing.get_context("forkserver")
     # Loaded once, and in the forks at once; found by the server of forks as by this process.
     os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)
-    context.set_forkserver_preload(["alert_samples", "standard", "apprise", "scanner.app.notifying", *_LOADED])
-    port = server.server_address[1]
+    context.set_forkserver_preload(["killing_messages", "apprise", "scanner.pipeline", "scanner.store.state"])
+    began = time.time()
     for number in range(kills):
-        process = context.Process(target=work, args=(str(folder), port, number))
+        process = context.Process(target=work, args=(str(folder), began))
         process.start()
-        process.join(chance.uniform(0.5, 4.0))
+        process.join(chance.uniform(0.2, longest))
         process.kill()
         process.join()
-    process = context.Process(target=left_alone, args=(str(folder), port))
+        if number % 25 == 24:
+            print(f"{number + 1} killed, {len(witness.came)} messages came", file=sys.stderr, flush=True)
+    process = context.Process(target=left_alone, args=(str(folder), began))
     process.start()
-    process.join(600)
+    process.join(900)
     process.kill()
     server.shutdown()
-    with opening.open_state(configured(str(folder), port), read_only=True) as state, state.read() as ledger:
-        return witness, ledger.message_ids(), len(ledger.alerts())
+    return seen(folder, witness)
+
+
+def seen(folder: Path, witness: Witness) -> Outcome:
+    settings = Settings(store={"path": folder / "store"})
+    with opening.open_state(settings, read_only=True) as state, state.read() as ledger:
+        alerts = {alert.contract: alert.alert_id for alert in ledger.alerts()}
+        runs = ledger.runs(1_000_000)
+    stood = datetime.fromisoformat((folder / STOOD).read_text("utf-8"))
+    newest: dict[str, datetime] = {}
+    for run in runs:
+        moment = min(datetime.fromisoformat(run["as_of"]), stood)
+        newest[run["session_date"]] = max(moment, newest.get(run["session_date"], moment))
+    expected = set()
+    for day, moment in newest.items():
+        session = date.fromisoformat(day)
+        minutes = (min(moment, calendar.session_close(session)) - calendar.session_open(session)) // MINUTE
+        expected.update(contracts_of(session)[: max(minutes, 0)])
+    came = {alert_id: frozenset(keys) for alert_id, keys in witness.keys.items()}
+    again = sum(count - 1 for count in witness.came.values())
+    return Outcome(
+        frozenset(expected), alerts, came, len(newest), len(runs), len(witness.came), again, witness.refused
+    )
 
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=300)
     parser.add_argument("--failing", action="store_true", help="the webhook fails half of the time")
+    parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args(arguments)
     with TemporaryDirectory() as folder:
-        witness, owed, alerts = kill_senders(Path(folder), options.kills, options.failing)
-    came = set(witness.came)
-    again = sum(count - 1 for count in witness.came.values())
-    print(
-        f"{options.kills} killed, {alerts} alerts, {len(owed)} messages owed, {witness.refused} refused: lost "
-        f"{len(owed - came)}, without an alert {len(came - owed)}, told twice to a receiver that heeds keys 0, sent "
-        f"again {again}"
-    )
-    return int(owed != came)
+        outcome = kill_daemons(Path(folder), options.kills, failing=options.failing, seed=options.seed)
+    print(f"{options.kills} killed; {outcome}")
+    return int(not outcome.sound)
 
 
 if __name__ == "__main__":

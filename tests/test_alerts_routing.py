@@ -62,6 +62,18 @@ def test_a_message_waits_for_its_digest_and_for_the_end_of_quiet_hours(changes, 
 
 
 @pytest.mark.parametrize(
+    ("now", "due"),
+    [
+        (at(THURSDAY, 13, 40), at(THURSDAY, 14, 15)),  # 09:40 in New York: with the alerts that they are about, 10:15
+        (at(THURSDAY, 15, 0), at(THURSDAY, 15, 0)),  # the digest has gone: at once
+    ],
+)
+def test_what_the_morning_says_is_in_the_digest_of_that_morning(now, due):
+    events = [Event(EventKind.confirmed, alert()), Event(EventKind.faded, alert())]
+    assert [letter.due_at for letter in owed(*events, route=Route("x", digest="morning"), now=now)] == [due, due]
+
+
+@pytest.mark.parametrize(
     ("subject", "value"),
     [
         (Subject.alert, "0123456789abcdef"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
+import re
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +19,8 @@ from werkzeug import Request, Response
 from scanner.app import clock, notifying, opening
 from scanner.app.status import status
 from scanner.config import Settings, StoreSettings
+from scanner.errors import StoreError
+from scanner.store.state import Ledger
 
 apprise = pytest.importorskip("apprise")
 
@@ -28,6 +32,7 @@ class Witness:
         self.bodies: list[dict] = []
         self.keys: list[str] = []
         self.refuses = lambda: False
+        self.answers_well = lambda: True
         server.expect_request("/hook").respond_with_handler(self.take)
         self.url = f"json://localhost:{server.port}/hook"
 
@@ -35,8 +40,8 @@ class Witness:
         if self.refuses():
             return Response("no", 500)
         self.bodies.append(request.get_json())
-        self.keys.append(request.headers["Idempotency-Key"])
-        return Response("ok")
+        self.keys.append(request.headers.get("Idempotency-Key", ""))
+        return Response("ok", 200 if self.answers_well() else 500)
 
     @property
     def titles(self) -> list[str]:
@@ -108,7 +113,8 @@ def test_what_an_output_missed_comes_once_when_it_is_back_and_says_that_it_is_la
     assert status(settings=configured).outputs == ()
 
 
-def test_what_piled_up_comes_as_one_message(tmp_path, witness, now):
+def test_what_piled_up_comes_as_one_message_where_an_output_takes_no_keys(tmp_path, witness, now, monkeypatch):
+    monkeypatch.setattr(notifying, "_takes_keys", lambda address: False)
     configured = settings(tmp_path, witness)
     witness.refuses = lambda: True
     judged(configured, *many(5))
@@ -194,3 +200,65 @@ def test_killed_between_taking_and_settling_a_message_comes_again_with_its_key(t
     assert Counter(witness.keys) == {witness.keys[0]: 2}
     assert witness.titles[1].endswith("(may have come before)")
     assert json.dumps(witness.bodies[0]["message"]) == json.dumps(witness.bodies[1]["message"])
+
+
+def test_a_receiver_that_takes_messages_and_answers_with_an_error_gets_them_again_by_the_same_keys(
+    tmp_path, witness, now
+):
+    """An answer that never came, or came too late, looks like one that refused."""
+    configured = settings(tmp_path, witness, digest="30m")
+    answers = iter([False, False])
+    witness.answers_well = lambda: next(answers, True)
+    for count in (3, 5, 7):
+        judged(configured, *many(count), moment=now.moment)
+        now.later(minutes=31)
+        notifying.deliver(configured)
+    now.later(minutes=31)
+    notifying.deliver(configured)
+    keys: dict[str, set[str]] = {}
+    for key, body in zip(witness.keys, witness.bodies, strict=True):
+        for alert_id in re.findall(r"(?:\(|show )([0-9a-f]{8})\b", body["message"]):
+            keys.setdefault(alert_id, set()).add(key)
+    assert {len(each) for each in keys.values()} == {1}
+    assert len(keys) == 7
+    assert len(witness.keys) == len(set(witness.keys)) + 2
+
+
+def taken(configured: Settings, claimant: str) -> None:
+    """Messages taken by somebody, and neither sent nor put back."""
+    with opening.open_state(configured) as state, state.write() as ledger:
+        assert ledger.claim("phone", clock.right_now(), claimant, []) != []
+
+
+@pytest.mark.parametrize(
+    ("claimant", "after"),
+    [
+        ("{host}:{pid}:0123456789ab", 0),  # in a container every process has the same number
+        ("{host}:{pid}", 0),  # as earlier versions signed
+        ("elsewhere:1:0123456789ab", 21),  # on another machine, which cannot be asked
+        ("{host}:1:0123456789ab", 21),  # the number of somebody else by now
+    ],
+)
+def test_what_a_dead_process_had_taken_is_sent_again(tmp_path, witness, now, claimant, after):
+    configured = settings(tmp_path, witness)
+    judged(configured, GOOG_235)
+    taken(configured, claimant.format(host=os.uname().nodename, pid=os.getpid()))
+    if after:
+        now.later(minutes=after - 2)
+        assert notifying.deliver(configured) == []
+        now.later(minutes=2)
+    notifying.deliver(configured)
+    assert [title.endswith("(sent late) (may have come before)") for title in witness.titles] == [after > 0]
+    assert "(may have come before)" in witness.titles[0]
+
+
+def test_what_could_not_be_settled_is_sent_again_by_the_same_process(tmp_path, witness, now, monkeypatch):
+    configured = settings(tmp_path, witness)
+    judged(configured, GOOG_235)
+    with monkeypatch.context() as broken:
+        broken.setattr(Ledger, "settle", lambda *_: (_ for _ in ()).throw(StoreError("disk full")))
+        with pytest.raises(StoreError):
+            notifying.deliver(configured)
+    notifying.deliver(configured)
+    notifying.deliver(configured)
+    assert Counter(witness.keys) == {witness.keys[0]: 2}

@@ -50,15 +50,16 @@ class Route:
             return (alert.stars or 0) >= self.min_stars
         return alert.severity.rank >= self.min_severity.rank
 
-    def due(self, now: datetime, session: date, calendar: Calendar) -> datetime:
-        """When a message of a session that came up now is to be sent."""
+    def due(self, now: datetime, session: date, calendar: Calendar, *, verdict: bool = False) -> datetime:
+        """When a message of a session that came up now is to be sent; a ``verdict`` is the morning's own news."""
         moment = now
         if isinstance(self.digest, timedelta):
             moment = now + self.digest - (now - datetime(2000, 1, 1, tzinfo=now.tzinfo)) % self.digest
         elif self.digest == "close":
             moment = max(now, calendar.session_close(session) + _AFTER_CLOSE)
         elif self.digest == "morning":
-            moment = calendar.session_open(calendar.next_session(session)) + _IN_THE_MORNING
+            tells = session if verdict else calendar.next_session(session)
+            moment = max(now, calendar.session_open(tells) + _IN_THE_MORNING)
         return self._after_quiet(moment)
 
     def _after_quiet(self, moment: datetime) -> datetime:
@@ -120,5 +121,5 @@ def _letter(event: Event, route: Route, now: datetime, session: date, calendar: 
     if event.kind in VERDICTS:
         parts.append(str(iso(alert.session_date)))
     message_id = hashlib.blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
-    due = route.due(now, session, calendar)
+    due = route.due(now, session, calendar, verdict=event.kind in VERDICTS)
     return Letter(message_id, route.name, event.kind.value, alert, now, due, route.digest is not None)

@@ -2,8 +2,8 @@
 
 A message is taken in one transaction, sent, and settled in another. Killed between the two, nobody can know whether it
 came: it is sent again, because a lost alert is worse than one that comes twice, and says "may have come before". Where
-the output takes one - plain webhooks: json, xml, form - each message carries its id as ``Idempotency-Key``, by which
-the receiver can drop what it has; for all others it is at least once.
+the output takes one - plain webhooks: json, xml, form - each message carries its id as ``Idempotency-Key``, the same
+however often it is tried, by which the receiver can drop what it has; for all others it is at least once.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ import hashlib
 import logging
 import os
 import threading
-from collections.abc import Callable, Sequence
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -32,12 +34,18 @@ _FIRST_PAUSE = timedelta(seconds=15)
 _LONGEST_PAUSE = timedelta(minutes=15)
 _GIVEN_UP_AFTER = timedelta(days=3)
 _LATE = timedelta(minutes=5)
-# More waiting messages than this are sent as one.
+# More missed messages than this are sent as one, where the output takes no keys.
 _MOST_SINGLE = 3
 # So many messages in one round that an output does not take: it takes none now. One alone may be its own fault.
 _ENOUGH = 3
 _WITH_KEY = frozenset({"json", "jsons", "xml", "xmls", "form", "forms"})
 _LOOK_EVERY = 1.0
+# A round with a slow output leaves the rest to the next one.
+_LONGEST_ROUND = timedelta(minutes=5)
+# Whoever took messages so long ago no longer sends them: it died on another machine, or its number is another's now.
+_TAKEN_FOR_DEAD_AFTER = timedelta(minutes=20)
+# The rounds of this process that are under way, as they sign what they take.
+_under_way: set[str] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,20 +96,20 @@ def deliver(settings: Settings) -> list[Delivered]:
 
 def _deliver_to(settings: Settings, name: str, address: Notify) -> list[Delivered]:
     now = clock.right_now()
-    me = f"{os.uname().nodename}:{os.getpid()}"
-    with opening.open_state(settings) as state:
+    with opening.open_state(settings) as state, _signed() as me:
         with state.read() as ledger:
             due = ledger.next_due()
-            dead = [claimant for claimant in ledger.claimants() if claimant != me and not _lives(claimant)]
+            dead = [claimant for claimant, since in ledger.claimants().items() if not _lives(claimant, since, now)]
         if (due is None or due > now) and not dead:
             return []
         with state.write() as ledger:
-            batches = _batches(ledger.claim(name, now, me, dead))
+            batches = _batches(ledger.claim(name, now, me, dead), keyed=_takes_keys(address))
             for key, batch in batches:
                 ledger.send_as(key, [message.message_id for message in batch])
         found: list[Delivered] = []
         refused: list[list[Message]] = []
-        while batches and len(refused) < _ENOUGH:
+        left = clock.countdown(_LONGEST_ROUND)
+        while batches and len(refused) < _ENOUGH and left() > 0:
             key, batch = batches.pop(0)
             found.append(Delivered(name, _send(name, address, _said(batch, now), key)))
             if found[-1].problem is not None:
@@ -110,6 +118,7 @@ def _deliver_to(settings: Settings, name: str, address: Notify) -> list[Delivere
             with state.write() as ledger:
                 ledger.settle([message.message_id for message in batch], clock.right_now())
         problem = next((item.problem for item in reversed(found) if item.problem), None)
+        problem = problem or (f"{name}: takes messages slowly; the rest follows" if batches else None)
         if problem is not None:
             with state.write() as ledger:
                 for batch in refused:
@@ -127,24 +136,32 @@ def _put_back(ledger: Ledger, batch: Sequence[Message], now: datetime, problem: 
     ledger.put_back([message.message_id for message in batch], now + pause, problem, give_up=old)
 
 
-def _batches(messages: Sequence[Message]) -> list[tuple[str, list[Message]]]:
+def _batches(messages: Sequence[Message], *, keyed: bool) -> list[tuple[str, list[Message]]]:
     """What is sent together, and by which key: what was to be gathered, and what piled up while nobody took it.
 
-    What may have come before is sent again as it was, by the key that it had.
+    What may have come before is sent again as it was, by the key that it had: that of a process that was killed, and
+    for an output that takes keys (``keyed``) whatever was tried, for an answer that never came says nothing.
     """
     again: dict[str, list[Message]] = {}
+    fresh = []
     for message in messages:
-        if message.again:
-            again.setdefault(str(message.document.get("key", message.message_id)), []).append(message)
-    fresh = [message for message in messages if not message.again]
+        if message.again or (keyed and message.key is not None):
+            again.setdefault(message.key or message.message_id, []).append(message)
+        else:
+            fresh.append(message)
     single = [message for message in fresh if not message.gathered]
     together = [[message for message in fresh if message.gathered]]
     missed = [message for message in single if message.missed]
-    if len(missed) > _MOST_SINGLE:
+    if len(missed) > _MOST_SINGLE and not keyed:
         together.append(missed)
         single = [message for message in single if not message.missed]
     batches = [batch for batch in together if batch] + [[message] for message in single]
     return [*again.items(), *((_key_of(batch), batch) for batch in batches)]
+
+
+def _takes_keys(address: Notify) -> bool:
+    """Whether an output carries a key by which its receiver can drop what it has."""
+    return address.url.get_secret_value().partition("://")[0].lower() in _WITH_KEY
 
 
 def _key_of(batch: Sequence[Message]) -> str:
@@ -191,7 +208,7 @@ def _opened(name: str, address: Notify, key: str | None = None) -> Any:
     # Its own words hold addresses, keys included.
     logging.getLogger("apprise").setLevel(logging.CRITICAL)
     url = address.url.get_secret_value()
-    if key is not None and url.partition("://")[0].lower() in _WITH_KEY:
+    if key is not None and _takes_keys(address):
         url += f"{'&' if '?' in url else '?'}+Idempotency-Key={key}"
     sender = apprise.Apprise()
     if not sender.add(url):
@@ -205,11 +222,29 @@ def _name(place: int, address: Notify) -> str:
     return name_of(place, address)
 
 
-def _lives(claimant: str) -> bool:
-    """Whether a process that took messages may still be sending them; one of another machine always may."""
-    host, _, pid = claimant.rpartition(":")
+@contextmanager
+def _signed() -> Iterator[str]:
+    """By which name one round takes messages: the machine, the process, and what no other round has."""
+    me = f"{os.uname().nodename}:{os.getpid()}:{uuid.uuid4().hex[:12]}"
+    _under_way.add(me)
+    try:
+        yield me
+    finally:
+        _under_way.discard(me)
+
+
+def _lives(claimant: str, since: datetime, now: datetime) -> bool:
+    """Whether whoever took messages may still be sending them.
+
+    A number alone tells no process: in a container it is 1 for the dead one and for the one that is asked.
+    """
+    host, pid, *_ = [*claimant.split(":"), ""]
+    if now - since > _TAKEN_FOR_DEAD_AFTER:
+        return False
     if host != os.uname().nodename or not pid.isdecimal():
         return True
+    if int(pid) == os.getpid():
+        return claimant in _under_way
     try:
         os.kill(int(pid), 0)
     except ProcessLookupError:

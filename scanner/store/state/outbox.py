@@ -40,6 +40,11 @@ class Message:
         return bool(self.document.get("missed"))
 
     @property
+    def key(self) -> str | None:
+        """By which key it was last tried; None where it never was."""
+        return self.document.get("key")
+
+    @property
     def gathered(self) -> bool:
         """Whether it waits to be sent together with others."""
         return bool(self.document.get("gathered"))
@@ -118,7 +123,7 @@ class Outbox:
             )
         ):
             row.status = WAITING
-            row.document = {**row.document, "again": True}
+            row.document = {**row.document, "again": True, "missed": True}
         self._session.flush()
         due = (
             select(OutboxRow)
@@ -139,10 +144,11 @@ class Outbox:
             row = self._session.get_one(OutboxRow, message_id)
             row.document = {**row.document, "key": key}
 
-    def claimants(self) -> set[str]:
-        """Who has taken messages and not settled them."""
-        found = self._session.scalars(select(OutboxRow.problem).where(OutboxRow.status == SENDING).distinct())
-        return {name for name in found if name}
+    def claimants(self) -> dict[str, datetime]:
+        """Who has taken messages and not settled them, and when it last took some."""
+        query = select(OutboxRow.problem, func.max(OutboxRow.settled_at)).where(OutboxRow.status == SENDING)
+        rows = self._session.execute(query.group_by(OutboxRow.problem))
+        return {name: since for name, since in rows if name is not None and since is not None}
 
     def settle(self, sent: Sequence[str], now: datetime) -> None:
         """Messages were sent."""
@@ -162,7 +168,7 @@ class Outbox:
             row.status = GIVEN_UP if give_up else WAITING
             row.due_at, row.problem = due, problem[:300]
             row.attempts -= int(untried)
-            row.document = {**row.document, "missed": True}
+            row.document = {**row.document, "missed": True, **({"key": None} if untried else {})}
 
     def waiting(self) -> list[Waiting]:
         """How each output does that has messages waiting or given up."""
