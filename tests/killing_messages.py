@@ -2,12 +2,12 @@
 
     python tests/killing_messages.py --kills 300 --failing
 
-Every process runs the whole of ``scanner run`` on one store - schedule, scans, state, sending -, sixty times as fast as
-the clock: scan after scan, and each minute one more contract trades as it never did. Nights and weekends are left out. It
-is killed within a moment, three hundred times over; then one process is left alone until nothing waits. What should have
-come is known from the market alone: each contract that traded so by the last scan, by one message, whose key a receiver
-that heeds ``Idempotency-Key`` has seen once. How often a message was sent again by the same key, which is what cannot be
-known from outside, is counted beside.
+Every process runs the whole of ``scanner run`` on one store - schedule, scans, state, sending -, twenty times as fast
+as the clock: scan after scan, and every third minute one more contract trades as it never did. Nights and weekends are
+left out. It is killed within a moment, three hundred times over; then one process is left alone until nothing waits.
+What should have come is known from the market alone: each contract that traded so by the last scan, by one message,
+whose key a receiver that heeds ``Idempotency-Key`` has seen once. How often a message was sent again by the same key,
+which is what cannot be known from outside, is counted beside.
 """
 
 from __future__ import annotations
@@ -43,19 +43,20 @@ from scanner.config import Settings
 from scanner.outputs import messages
 from scanner.sources.base import Fetched, Vendor
 
-SPEED = 60
-DAYS = calendar.sessions_between(date(2026, 1, 5), date(2026, 7, 31))
-MINUTE = timedelta(minutes=1)
+SPEED = 20
+DAYS = calendar.sessions_between(date(2026, 6, 1), date(2026, 7, 2))
+NAMES = [f"N{chr(65 + place)}" for place in range(len(DAYS))]
 # Before the open and after the close, so that what is due at both is run.
 BEFORE, AFTER = timedelta(minutes=5), timedelta(minutes=45)
-STRIKES = [60.0 + place for place in range(70)]
-FRIDAYS = [date(2026, 8, 7) + timedelta(days=7 * week) for week in range(100)]
+STRIKES = [84.0 + 2 * place for place in range(22)]
+FRIDAYS = [date(2026, 8, 7) + timedelta(days=7 * week) for week in range(3)]
+PAUSE = timedelta(minutes=3)
 SURGE = 6_000
 STOOD = "stood.txt"
 CONFIG = """
 source: simulated
 store: {{path: store}}
-watchlists: {{w: [AAA]}}
+watchlists: {{w: [{names}]}}
 schedule:
   - {{name: minutely, watchlist: w, every: 1m}}
   - {{name: close, watchlist: w, at: close}}
@@ -85,20 +86,24 @@ message: "{contract}: {volume:,}"
 
 
 def contracts_of(day: date) -> list[str]:
-    """The contracts of a session in the order in which they begin to trade, one each minute."""
+    """The contracts of a session in the order in which they begin to trade."""
     return list(market(day, calendar.session_open(day))["contract"])
 
 
 def market(day: date, moment: datetime) -> pl.DataFrame:
-    """A chain with expiries of its session's own, so that no contract comes twice."""
-    place = 3 * (DAYS.index(day) % 30)
-    count = 6 * len(STRIKES)
-    traded = (moment - calendar.session_open(day)) // MINUTE
+    """A chain of the name of that session, so that no contract comes twice."""
+    count = 2 * len(FRIDAYS) * len(STRIKES)
+    traded = (moment - calendar.session_open(day)) // PAUSE
     volumes = [SURGE if number < traded else 10 for number in range(count)]
     quoted = min(moment, calendar.session_close(day))
     return built_chain(
-        day, underlying="AAA", expiries=FRIDAYS[place : place + 3], strikes=STRIKES, volume=volumes, quote_time=quoted
+        day, underlying=name_of(day), expiries=FRIDAYS, strikes=STRIKES, volume=volumes, quote_time=quoted
     )
+
+
+def name_of(day: date) -> str:
+    """The name that is traded in a session, and in no other."""
+    return NAMES[DAYS.index(day)]
 
 
 class Surging:
@@ -111,8 +116,8 @@ class Surging:
 
     def chains(self, symbols: Iterable[str], now: datetime) -> Iterator[Fetched]:
         moment = self._stands or now
-        for symbol in symbols:
-            yield Fetched(symbol, market(calendar.session_of(moment), moment))
+        session = calendar.session_of(moment)
+        yield from (Fetched(symbol, market(session, moment)) for symbol in symbols if symbol == name_of(session))
 
 
 class Fast:
@@ -190,7 +195,7 @@ def served(witness: Witness) -> ThreadingHTTPServer:
 def prepare(folder: Path, port: int) -> None:
     (folder / "rules").mkdir()
     (folder / "rules" / "surge.yaml").write_text(RULE, "utf-8")
-    (folder / "config.yaml").write_text(CONFIG.format(port=port), "utf-8")
+    (folder / "config.yaml").write_text(CONFIG.format(port=port, names=", ".join(NAMES)), "utf-8")
 
 
 def running(folder: str, began: float, *, stands: bool = False) -> daemon.Daemon:
@@ -325,13 +330,11 @@ def seen(folder: Path, witness: Witness) -> Outcome:
     expected = set()
     for day, moment in newest.items():
         session = date.fromisoformat(day)
-        minutes = (min(moment, calendar.session_close(session)) - calendar.session_open(session)) // MINUTE
-        expected.update(contracts_of(session)[: max(minutes, 0)])
+        count = (min(moment, calendar.session_close(session)) - calendar.session_open(session)) // PAUSE
+        expected.update(contracts_of(session)[: max(count, 0)])
     came = {alert_id: frozenset(keys) for alert_id, keys in witness.keys.items()}
     again = sum(count - 1 for count in witness.came.values())
-    return Outcome(
-        frozenset(expected), alerts, came, len(newest), len(runs), len(witness.came), again, witness.refused
-    )
+    return Outcome(frozenset(expected), alerts, came, len(newest), len(runs), len(witness.came), again, witness.refused)
 
 
 def main(arguments: list[str]) -> int:

@@ -84,3 +84,86 @@ def test_sessions_whose_chains_are_pruned_are_said_to_be(scanner: Commands, monk
     ran = scanner("replay", "--from", DAYS[0], "--to", DAYS[1])
     assert ran.code == 3
     assert "2 are remembered as history, but their chains are pruned" in ran.err
+
+
+RULE = """
+id: surge
+title: Surge
+status: stable
+scope: contract
+severity: high
+why: A test.
+when:
+  all:
+    - volume >= 5000
+identity: [contract]
+rank_by: volume
+message: "{contract}: {volume:,}"
+"""
+
+
+@pytest.fixture
+def surging(scanner: Commands, tmp_path: Path) -> Commands:
+    """A store in which 6,000 of the first call trade in the second session, and 4,000 more are open the morning after.
+
+    In the third session 7,000 of the first put trade, and no chain tells what became of them.
+    """
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "surge.yaml").write_text(RULE, "utf-8")
+    for place, day in enumerate(DAYS):
+        usual = built_chain(day)
+        volumes, interest = list(usual["volume"]), list(usual["open_interest"])
+        volumes[:2] = [6_000 if place == 1 else 20, 7_000 if place == 2 else 20]
+        interest[0] = 5_000 if place == 2 else 1_000
+        chain = built_chain(day, volume=volumes, open_interest=interest).select(COLUMNS)
+        chain.write_csv(tmp_path / "chains" / f"surging-{day}.csv")
+    for old in DAYS:
+        (tmp_path / "chains" / f"{old}.csv").unlink()
+    assert scanner("import", "chains", "--store", "surging").code == 0
+    return lambda *words: scanner(*words, "--store", "surging", "--rules", "rules")  # type: ignore[return-value]
+
+
+def test_a_replay_tells_what_the_next_morning_said_of_an_alert(surging: Commands) -> None:
+    ran = surging("replay", "--from", DAYS[0], "--to", DAYS[2], "--format", "json")
+    assert ran.code == 0, ran.err
+    documents = [json.loads(line) for line in ran.out.splitlines()]
+    assert [len(document["alerts"]) for document in documents[:2]] == [0, 1]
+    (raised,) = documents[1]["alerts"]
+    (verdict,) = documents[2]["verdicts"]
+    assert verdict == {
+        "alert_id": raised["alert_id"],
+        "session_date": str(DAYS[1]),
+        "confirmation": "confirmed",
+        "opened": 4_000,
+        "volume": 6_000,
+    }
+    new = [item for item in documents[2]["alerts"] if item["status"] == "new"]
+    assert [item["confirmation"] for item in new] == ["pending"]
+
+
+def test_sessions_after_the_last_one_decide_its_alerts_and_change_no_judgement(surging: Commands) -> None:
+    (line,) = surging("replay", "--from", DAYS[1], "--to", DAYS[1], "--format", "json").out.splitlines()
+    document = json.loads(line)
+    assert [item["confirmation"] for item in document["alerts"]] == ["confirmed"]
+    assert [item["opened"] for item in document["verdicts"]] == [4_000]
+    (whole, *_) = surging("replay", "--from", DAYS[1], "--to", DAYS[2], "--format", "json").out.splitlines()
+    seen_then = json.loads(whole)
+    assert seen_then["verdicts"] == []
+    for told in (document, seen_then):
+        del told["verdicts"], told["alerts"][0]["confirmation"]
+    assert document == seen_then
+
+
+def test_people_are_told_the_verdict_and_what_became_of_all(surging: Commands) -> None:
+    shown = surging("replay", "--from", DAYS[1], "--to", DAYS[2]).out
+    assert "4 Aug: ABC 90 call, 18 Sep OPENED: 4,000 of 6,000 (67 %)" in shown
+    became = shown[shown.index("What became of 2 of 2:") :]
+    assert "4,000 of 6,000" in became
+    assert "held, 100%" in became
+
+
+def test_a_backtest_keeps_score_of_what_a_replay_tells(surging: Commands) -> None:
+    board = json.loads(surging("backtest", "--from", DAYS[1], "--to", DAYS[2], "--format", "json").out)
+    (score,) = board["scoreboard"]
+    # The call's first session opened, its second is told by no later chain, as is the put's.
+    assert (score["confirmed"], score["faded"], score["pending"]) == (1, 0, 1)

@@ -7,8 +7,8 @@ Open interest is published the morning after, so that the figure of a close stan
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from functools import cached_property
 
 import numpy as np
@@ -76,6 +76,12 @@ class Closes:
             spot=spot,
             **values,
         )
+
+    def until(self, calendar: Calendar, now: datetime) -> Closes:
+        """Those of the sessions that have closed by a moment: the prices of another are not those of its close."""
+        count = sum(calendar.session_close(day) <= now for day in self.sessions)
+        cut = {name: getattr(self, name)[:, :count] for name in ("open_interest", *_VALUES)}
+        return replace(self, sessions=self.sessions[:count], spot=self.spot[:count], **cut)
 
     @cached_property
     def row_of(self) -> dict[str, int]:

@@ -19,7 +19,7 @@ import polars as pl
 from scanner.alerts.episodes import Event, EventKind
 from scanner.alerts.flagged import Flagged
 from scanner.alerts.keeping import Keeper
-from scanner.alerts.model import Confirmation
+from scanner.alerts.model import Alert, Confirmation
 from scanner.alerts.routing import Route, letters
 from scanner.market.calendar import Calendar
 
@@ -31,11 +31,30 @@ MatchedRandom = Callable[[Sequence[Flagged]], float | None]
 
 
 @dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the open interest said of an alert's flagged session: by how many lots it rose, of how many that traded.
+
+    ``opened`` and ``volume`` are of the contracts whose open interest is known on both sides, None where of none.
+    """
+
+    alert: Alert
+    session_date: date
+    outcome: Confirmation
+    opened: int | None
+    volume: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class ConfirmationReport:
     """What one confirmation run decided, and how many flagged sessions still wait for their open interest."""
 
-    events: tuple[Event, ...]
+    verdicts: tuple[Verdict, ...]
     waiting: int
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """What happened to the alerts."""
+        return tuple(Event(EventKind(verdict.outcome.value), verdict.alert) for verdict in self.verdicts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +95,7 @@ def confirm(
     """
     markets = {flag: Published(open_interest.filter(pl.col("simulated") == flag)) for flag in (False, True)}
     today = calendar.session_of(now)
-    events: list[Event] = []
+    verdicts: list[Verdict] = []
     waiting = 0
     with state.write() as ledger:
         for alert_id, group in _by_alert_session(ledger.flagged(outcome=Confirmation.pending)):
@@ -101,10 +120,18 @@ def confirm(
             if alert is not None:
                 alert = alert.changed(confirmation=outcome)
                 ledger.confirm(alert, now, outcome.value)
-                events.append(Event(EventKind(outcome.value), alert))
-        owed = letters(events, routes, ledger.silences(), now, today, calendar)
+                verdicts.append(_verdict(alert, group, outcome, opened))
+        report = ConfirmationReport(tuple(verdicts), waiting)
+        owed = letters(report.events, routes, ledger.silences(), now, today, calendar)
         ledger.queue(owed, {route.name: route.most_an_hour for route in routes})
-    return ConfirmationReport(tuple(events), waiting)
+    return report
+
+
+def _verdict(alert: Alert, group: Sequence[Flagged], outcome: Confirmation, opened: Mapping[str, int]) -> Verdict:
+    if not opened:
+        return Verdict(alert, group[0].session_date, outcome, None, None)
+    volume = sum(item.volume or 0 for item in group if item.contract in opened)
+    return Verdict(alert, group[0].session_date, outcome, sum(opened.values()), volume)
 
 
 class Published:

@@ -10,7 +10,6 @@ from scanner.app import clock, configuring, opening
 from scanner.errors import ScanProblem
 
 if TYPE_CHECKING:
-    from scanner.alerts.confirmation import ConfirmationReport
     from scanner.app.configuring import Place
     from scanner.config import Settings
     from scanner.sources.base import Source
@@ -50,6 +49,7 @@ def confirm_once(settings: Settings, sources: Sequence[Source], symbols: tuple[s
     from scanner.alerts.model import Confirmation
     from scanner.app import following
     from scanner.market.symbology import plain_ticker
+    from scanner.outputs import sentence
     from scanner.sources.receiving import Request, receive
     from scanner.store.recall import brought_up_to_date
 
@@ -59,7 +59,7 @@ def confirm_once(settings: Settings, sources: Sequence[Source], symbols: tuple[s
         assert memory.store is not None
         calendar = settings.exchange_calendar
         settled = following.settle(memory.store, memory.state, now, settings.routes)
-        sentences = [line for report in settled for line in _sentences(report)]
+        sentences = [sentence.verdict(verdict) for verdict in settled]
         with memory.state.read() as ledger:
             waiting = {plain_ticker(item.underlying or "") for item in ledger.flagged(outcome=Confirmation.pending)}
         wanted = tuple(symbol for symbol in symbols if plain_ticker(symbol) in waiting)
@@ -75,9 +75,5 @@ def confirm_once(settings: Settings, sources: Sequence[Source], symbols: tuple[s
         report = confirmation.confirm(
             memory.state, received.chain, now, matched, calendar=calendar, routes=settings.routes
         )
-    sentences += _sentences(report)
+    sentences += [sentence.verdict(verdict) for verdict in report.verdicts]
     return Confirmed((*sentences, f"{report.waiting} flagged sessions still wait"), (*received.problems, *behind))
-
-
-def _sentences(report: ConfirmationReport) -> list[str]:
-    return [f"{event.alert.alert_id[:10]} {event.alert.title}: {event.alert.confirmation}" for event in report.events]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -15,13 +16,16 @@ if TYPE_CHECKING:
     import polars as pl
 
     from scanner.alerts.closes import Closes
-    from scanner.alerts.confirmation import ConfirmationReport
+    from scanner.alerts.confirmation import Verdict
     from scanner.alerts.flagged import Flagged
     from scanner.alerts.follow import Followed
+    from scanner.alerts.model import ScanMeta
     from scanner.alerts.routing import Route
     from scanner.app.configuring import Place
     from scanner.config import Settings
+    from scanner.market.calendar import Calendar
     from scanner.store.state import State
+    from scanner.store.state.following import Until
     from scanner.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -37,15 +41,17 @@ def bring_up_to_date(
     routes: Sequence[Route] = (),
     alert_ids: frozenset[str] | None = None,
 ) -> int:
-    """Follow every alert (or some) through the sessions stored since; returns how many were followed on.
+    """Follow every alert (or some) through the closes stored since; returns how many were followed on.
 
-    A position that leaves - below a quarter of what was opened - is owed to the ``routes`` as an event of its alert.
-    Raises StoreError where the state cannot be written.
+    A session that has not closed yet tells the open interest of the one before, and nothing of its own. A position that
+    leaves - below a quarter of what was opened - is owed to the ``routes`` as an event of its alert. Raises StoreError
+    where the state cannot be written.
     """
     from scanner.alerts import follow
 
-    newest = {source: max(store.snapshots.sessions(source), default=None) for source in store.snapshots.sources()}
-    if not newest:
+    snapshots = store.snapshots
+    reach = {source: _reach(snapshots.sessions(source), store.calendar, now) for source in snapshots.sources()}
+    if not reach:
         return 0
     with state.read() as ledger:
         flagged = ledger.flagged()
@@ -56,13 +62,13 @@ def bring_up_to_date(
             by_alert.setdefault(item.alert_id, []).append(item)
     by_name: dict[tuple[str, str], list[list[Flagged]]] = {}
     for items in by_alert.values():
-        source = _source_of(store, items[0], newest)
-        if source is not None and _has_more(items, until.get(items[0].alert_id), newest[source]):
+        source = _source_of(store, items[0], reach)
+        if source is not None and _has_more(items, until.get(items[0].alert_id), reach[source]):
             by_name.setdefault((source, items[0].underlying or ""), []).append(items)
     count = 0
     for (source, name), alerts in by_name.items():
         first = min(item.session_date for items in alerts for item in items)
-        closes = closes_of(store, source, name, first)
+        closes = closes_of(store, source, name, first, now)
         if closes is None:
             continue
         for items in alerts:
@@ -80,33 +86,66 @@ def bring_up_to_date(
     return count
 
 
-def settle(store: Store, state: State, now: datetime, routes: Sequence[Route] = ()) -> list[ConfirmationReport]:
-    """Decide what stored sessions can decide of what waits for its open interest, and follow all through them.
+def settle(
+    store: Store, state: State, now: datetime, routes: Sequence[Route] = (), names: Iterable[str] | None = None
+) -> list[Verdict]:
+    """:func:`decide` what stored sessions can decide, and follow all alerts through them. Raises StoreError."""
+    verdicts = decide(store, state, now, routes, names)
+    bring_up_to_date(store, state, now, routes)
+    return verdicts
 
-    A flagged session is decided by the chains that describe its own close, also where newer ones are there. Raises
-    StoreError.
+
+def decide(
+    store: Store,
+    state: State,
+    now: datetime,
+    routes: Sequence[Route] = (),
+    names: Iterable[str] | None = None,
+    until: date | None = None,
+) -> list[Verdict]:
+    """Decide what stored sessions (``until`` one) can decide of what waits for its open interest.
+
+    A flagged session is decided by the chains that describe its own close, also where newer ones are there. ``names``
+    are those whose panel is at hand. Raises StoreError.
     """
     from scanner.alerts import confirmation, matching
     from scanner.alerts.model import Confirmation
 
     with state.read() as ledger:
         waiting = ledger.flagged(outcome=Confirmation.pending)
-    reports = []
-    for source, figures in published(store, waiting):
-        panel = store.history.panel(source, figures["underlying"].unique(), store.calendar.session_of(now))
-        reports.append(
-            confirmation.confirm(
-                state,
-                figures,
-                now,
-                matching.matched_by(panel, figures),
-                calendar=store.calendar,
-                routes=routes,
-                only=frozenset(figures.select("underlying", "oi_asof").unique().iter_rows()),
-            )
+    verdicts: list[Verdict] = []
+    for source, figures in published(store, waiting, until):
+        wanted = figures["underlying"].unique() if names is None else names
+        panel = store.history.panel(source, wanted, store.calendar.session_of(now))
+        report = confirmation.confirm(
+            state,
+            figures,
+            now,
+            matching.matched_by(panel, figures),
+            calendar=store.calendar,
+            routes=routes,
+            only=frozenset(figures.select("underlying", "oi_asof").unique().iter_rows()),
         )
-    bring_up_to_date(store, state, now, routes)
-    return reports
+        verdicts += report.verdicts
+    return verdicts
+
+
+def after_scan(
+    store: Store, state: State, scan: ScanMeta, names: Iterable[str], routes: Sequence[Route] = ()
+) -> list[Verdict]:
+    """What the first scan of a session, and the first after its close, tells of earlier alerts; of others nothing.
+
+    Only those bring an open interest or a close that was not known. Call it before the scan itself is remembered.
+    Raises StoreError.
+    """
+    with state.read() as ledger:
+        last = next(iter(ledger.runs(limit=1)), None)
+    closed = store.calendar.session_close(scan.session_date)
+    if last is not None and last["session_date"] == scan.session_date.isoformat():
+        before = datetime.fromisoformat(last["as_of"])
+        if not before < closed <= scan.as_of:
+            return []
+    return settle(store, state, scan.as_of, routes, names)
 
 
 def _tell(ledger: object, alert_id: str, routes: Sequence[Route], now: datetime, store: Store) -> None:
@@ -131,31 +170,51 @@ def _leaves(flagged: Sequence[Flagged], before: Sequence[Followed], now: Sequenc
     return bool(last and newest) and newest[-1].state == "gone" and all(item.state != "gone" for item in last)
 
 
-def _source_of(store: Store, item: Flagged, newest: Mapping[str, date | None]) -> str | None:
+def _source_of(store: Store, item: Flagged, sources: Iterable[str]) -> str | None:
     """Which of the store's sources the flagged session is of: the first that has a chain of the name then."""
-    for source in newest:
+    for source in sources:
         if store.snapshots.chains(source, item.session_date, [item.underlying or ""]):
             return source
     return None
 
 
-def _has_more(items: Sequence[Flagged], followed: date | None, newest: date | None) -> bool:
+@dataclass(frozen=True, slots=True)
+class _Reach:
+    """How far the chains of a source reach: the newest session that has closed, and the newest of all."""
+
+    closed: date | None
+    newest: date | None
+
+
+def _reach(sessions: Iterable[date], calendar: Calendar, now: datetime) -> _Reach:
+    session, stored = calendar.session_of(now), sorted(sessions)
+    last = session if calendar.session_close(session) <= now else calendar.previous_session(session)
+    closed = [day for day in stored if day <= last]
+    return _Reach(closed[-1] if closed else None, stored[-1] if stored else None)
+
+
+def _has_more(items: Sequence[Flagged], followed: Until | None, reach: _Reach) -> bool:
     """Whether the store may tell more of an alert than was told when it was last followed."""
-    if newest is None or (followed is not None and followed >= newest):
-        return False
+    if followed is None:
+        return reach.closed is not None
     expiries = [item.expiry for item in items]
     last = None if None in expiries else max(expiry for expiry in expiries if expiry is not None)
-    return followed is None or last is None or followed < last
+    if last is not None and followed.session >= last:
+        return False
+    another_close = reach.closed is not None and followed.session < reach.closed
+    a_morning = not followed.is_told and reach.newest is not None and followed.session < reach.newest
+    return another_close or a_morning
 
 
-def closes_of(store: Store, source: str, name: str, first: date) -> Closes | None:
-    """One name's closes from a session on, as far as the store holds chains; None where it holds none."""
+def closes_of(store: Store, source: str, name: str, first: date, now: datetime) -> Closes | None:
+    """One name's closes from a session on, as far as there are any and the store holds chains; None where of none."""
     from scanner.alerts.closes import Closes
 
     sessions = [day for day in store.snapshots.sessions(source) if day >= first]
     # The session before tells what was open before, and what others like it were.
     before = [day for day in store.snapshots.sessions(source) if day < first][-1:]
-    return Closes.of(_chains(store, source, name, [*before, *sessions]), store.calendar)
+    known = Closes.of(_chains(store, source, name, [*before, *sessions]), store.calendar)
+    return None if known is None else known.until(store.calendar, now)
 
 
 def _chains(store: Store, source: str, name: str, sessions: Iterable[date]) -> Iterator[pl.DataFrame]:
@@ -174,8 +233,11 @@ def _chains(store: Store, source: str, name: str, sessions: Iterable[date]) -> I
         yield bare.join(priced, on="contract", how="left", maintain_order="left").select(COLUMNS)
 
 
-def published(store: Store, waiting: Sequence[Flagged]) -> list[tuple[str, pl.DataFrame]]:
-    """The open interest that the store holds of flagged sessions' closes, of each source that has the sessions."""
+def published(store: Store, waiting: Sequence[Flagged], until: date | None = None) -> list[tuple[str, pl.DataFrame]]:
+    """The open interest that the store holds of flagged sessions' closes, of each source that has the sessions.
+
+    Chains of sessions after ``until`` are not looked at.
+    """
     import polars as pl
 
     wanted = ("underlying", "contract", "simulated", "oi_asof", "open_interest")
@@ -186,8 +248,11 @@ def published(store: Store, waiting: Sequence[Flagged]) -> list[tuple[str, pl.Da
         for name, session in days:
             if not store.snapshots.chains(source, session, [name]):
                 continue
-            for count in range(1, _MORNINGS + 1):
-                rows = store.snapshots.newest(source, store.calendar.next_session(session, count), [name])
+            mornings = (store.calendar.next_session(session, count) for count in range(1, _MORNINGS + 1))
+            for morning in mornings:
+                if until is not None and morning > until:
+                    break
+                rows = store.snapshots.newest(source, morning, [name])
                 rows = rows.filter(pl.col("oi_asof") == session)
                 if not rows.is_empty():
                     frames.append(rows.select(wanted))
@@ -204,8 +269,9 @@ def _may_tell_more(settings: Settings) -> bool:
     with opening.open_state(settings, read_only=True) as state, state.read() as ledger:
         flagged, until = ledger.flagged(), ledger.last_followed()
     snapshots = Snapshots(settings.store.path / "snapshots")
-    newest = max((day for source in snapshots.sources() for day in snapshots.sessions(source)), default=None)
-    return any(_has_more([item], until.get(item.alert_id), newest) for item in flagged)
+    days = [day for source in snapshots.sources() for day in snapshots.sessions(source)]
+    reach = _reach(days, settings.exchange_calendar, clock.right_now())
+    return any(_has_more([item], until.get(item.alert_id), reach) for item in flagged)
 
 
 def refresh(settings: Settings | Place | None, store: Place | None, alert_ids: frozenset[str] | None = None) -> None:

@@ -1,9 +1,9 @@
-"""Stored sessions judged in order, each seeing only what was known then."""
+"""Stored sessions judged in order, each seeing only what was known then, and what became of their alerts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -11,25 +11,67 @@ from scanner.app import configuring, opening
 from scanner.errors import ScanProblem, StoreError, UsageError
 
 if TYPE_CHECKING:
+    from scanner.alerts.confirmation import Verdict
+    from scanner.alerts.model import Alert
     from scanner.app.configuring import Place
+    from scanner.app.stored import Scoreboard
     from scanner.config import Settings
     from scanner.outputs.result import ScanResult
+    from scanner.outputs.stored import Story
     from scanner.ruleset import Rule
+    from scanner.store.state import State
     from scanner.store.store import Store
+
+# So many alerts are told whole; of the others there is the scoreboard.
+STORIES = 20
 
 
 @dataclass(frozen=True, slots=True)
+class Became:
+    """What became of a replay's alerts, as far as the store's sessions tell, also those after the last one judged.
+
+    ``alerts`` stand as they did at last, the newest and strongest first; ``stories`` are the strongest of them with the
+    contracts behind them and every close since; ``board`` is how they all have done.
+    """
+
+    alerts: tuple[Alert, ...]
+    stories: tuple[Story, ...]
+    board: Scoreboard
+
+
 class Replay(Iterator["ScanResult"]):
     """Results to be had one after the other, oldest session first; each is judged when it is asked for.
 
-    ``problems`` are the rules that were left out.
+    ``problems`` are the rules that were left out; ``became`` is there once the last result was had.
     """
 
-    results: Iterator[ScanResult]
-    problems: tuple[ScanProblem, ...]
+    def __init__(self, judging: Judging, problems: Sequence[ScanProblem]) -> None:
+        self._results = _judged(judging, self)
+        self.problems = tuple(problems)
+        self.became: Became | None = None
 
     def __next__(self) -> ScanResult:
-        return next(self.results)
+        return next(self._results)
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """What a replay judges: stored sessions of a range (of one source, of some names), by which rules."""
+
+    settings: Settings
+    source: str | None
+    names: tuple[str, ...] | None
+    first: date
+    last: date
+    rules: Sequence[Rule]
+
+    def last_of(self, store: Store) -> tuple[str, date] | None:
+        """The source and session that will be judged last; None where there is none."""
+        for source in [self.source] if self.source else reversed(store.snapshots.sources()):
+            for session in reversed(store.snapshots.sessions(source)):
+                if self.first <= session <= self.last and store.snapshots.chains(source, session, self.names):
+                    return source, session
+        return None
 
 
 def replay(
@@ -48,14 +90,16 @@ def replay(
 
     ``symbols`` (or a ``watchlist``) narrows it to some names, ``source`` to what one vendor gave. The alerts of a
     replay pass from one session to the next and are kept nowhere else. Iterate over what comes back, or ``list(...)``
-    it: one result a session and source, as of :func:`~scanner.app.scanning.scan`. Raises ConfigError, RuleError
-    and UsageError at once; StoreError, on the way, where there is no store or no chain in it to judge.
+    it: one result a session and source, as of :func:`~scanner.app.scanning.scan`, whose ``verdicts`` are what its
+    chains say of earlier alerts; those of the last, and ``became``, tell what all later sessions of the store say.
+    Raises ConfigError, RuleError and UsageError at once; StoreError, on the way, where there is no store or no chain in
+    it to judge.
     """
     configured = configuring.settings(settings, store=store, rules=rules)
     begin, end = range_of(first, last)
     names = configuring.symbols_for(symbols, watchlist, configured) if symbols or watchlist else None
     usable, problems = opening.usable_rules(configured, strict=strict)
-    return Replay(_judged(configured, source, names, begin, end, usable), tuple(problems))
+    return Replay(Judging(configured, source, names, begin, end, usable), problems)
 
 
 def range_of(first: str | date, last: str | date) -> tuple[date, date]:
@@ -66,25 +110,56 @@ def range_of(first: str | date, last: str | date) -> tuple[date, date]:
     return begin, end
 
 
-def _judged(
-    settings: Settings,
-    source: str | None,
-    names: tuple[str, ...] | None,
-    begin: date,
-    end: date,
-    rules: Sequence[Rule],
-) -> Iterator[ScanResult]:
+def _judged(judging: Judging, replay: Replay) -> Iterator[ScanResult]:
+    """Each session's result, with what its chains tell of alerts before it; at the last, what all the store tells."""
     from scanner import pipeline
-    from scanner.app import preparing
+    from scanner.app import following, preparing
 
-    kept, judged = opening.open_history(settings, before=end), 0
+    kept = opening.open_history(judging.settings)
+    last = judging.last_of(kept)
     with opening.forgetful_state() as state:
-        setup = preparing.setup(settings, kept, state, rules)
-        for result in pipeline.replay(setup, source, names, begin, end):
-            judged += 1
-            yield result
-    if not judged:
-        raise StoreError(nothing_to_judge(kept, begin, end, names))
+        setup = preparing.setup(judging.settings, kept, state, judging.rules)
+        for result in pipeline.replay(setup, judging.source, judging.names, judging.first, judging.last):
+            session, known = result.scan.session_date, result.underlyings
+            names = None if known is None else known["underlying"]
+            verdicts = following.decide(kept, state, result.scan.as_of, names=names, until=session)
+            if (result.scan.source, session) == last:
+                newest = max(max(kept.snapshots.sessions(source)) for source in kept.snapshots.sources())
+                closed = kept.calendar.session_close(kept.calendar.session_on_or_before(newest))
+                verdicts += following.settle(kept, state, closed)
+                replay.became = _became(state)
+            yield _with(result, verdicts)
+    if last is None:
+        raise StoreError(nothing_to_judge(kept, judging.first, judging.last, judging.names))
+
+
+def _with(result: ScanResult, verdicts: Sequence[Verdict]) -> ScanResult:
+    """A result with verdicts, also on its own alerts where one of them is decided."""
+    decided = {verdict.alert.alert_id: verdict.outcome for verdict in verdicts}
+    alerts = [alert.changed(confirmation=decided.get(alert.alert_id, alert.confirmation)) for alert in result.alerts]
+    return replace(result, alerts=tuple(alerts), verdicts=tuple(verdicts))
+
+
+def _became(state: State) -> Became:
+    from scanner.alerts import confirmation
+    from scanner.alerts.scoreboard import board
+    from scanner.app.stored import Scoreboard
+    from scanner.outputs.stored import Story
+
+    with state.read() as ledger:
+        alerts = ledger.alerts()
+        strongest = sorted(alerts, key=lambda alert: alert.strength, reverse=True)[:STORIES]
+        stories = [
+            Story(
+                alert,
+                (),
+                tuple(ledger.flagged(alert_id=alert.alert_id)),
+                rows=tuple(ledger.followed(alert.alert_id)),
+            )
+            for alert in strongest
+        ]
+        scores = Scoreboard(confirmation.scoreboard(ledger.flagged()), board(ledger.told(), ledger.outcomes()))
+    return Became(tuple(alerts), tuple(stories), scores)
 
 
 def nothing_to_judge(store: Store, begin: date, end: date, names: tuple[str, ...] | None) -> str:

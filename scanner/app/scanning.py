@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from scanner.config import Settings
     from scanner.frames import Frame
     from scanner.outputs.result import ScanResult
+    from scanner.pipeline import Setup
     from scanner.ruleset import Rule
     from scanner.sources.base import Source
     from scanner.store.models import LastModel
@@ -100,13 +101,28 @@ def scan_once(
         if memory.store is not None and any(source.vendor.live for source in sources):
             beside = companions.keep_closes(settings, symbols, memory.store, now)
         setup = preparing.setup(settings, memory.store, memory.state, rules, last_model, settings.routes)
-        result = pipeline.scan(request, sources, setup, clock=clock.right_now)
+        result = _followed(pipeline.scan(request, sources, setup, clock=clock.right_now), setup)
         written = _write_outputs(result, settings, memory.state)
         told = (*problems, *memory.problems, *result.errors, *written)
         result = replace(result, errors=told, notes=(*beside, *result.notes))
         if memory.state is not None:
             result = _remember_run(memory.state, result)
     return result
+
+
+def _followed(result: ScanResult, setup: Setup) -> ScanResult:
+    """The result with what it tells of earlier alerts; what ails store or state is told where the scan is kept."""
+    from scanner.app import following
+
+    if setup.store is None or setup.state is None or result.underlyings is None:
+        return result
+    try:
+        names = result.underlyings["underlying"]
+        verdicts = following.after_scan(setup.store, setup.state, result.scan, names, setup.routes)
+    except StoreError as error:
+        log.debug("earlier alerts are not followed: %s", error)
+        return result
+    return replace(result, verdicts=tuple(verdicts))
 
 
 def _remember_run(state: State, result: ScanResult) -> ScanResult:

@@ -38,7 +38,7 @@ def command(
     from scanner import app
     from scanner.cli import common, printing
     from scanner.cli.scan import exit_code
-    from scanner.outputs import terminal
+    from scanner.outputs import following, terminal
 
     common.configure_logging(quiet=quiet, verbose=verbose)
     settings = app.settings(config, store=store, rules=rules or ())
@@ -62,6 +62,9 @@ def command(
         interrupted = True
     if not at_once:
         shown.show(results)
+    if format is options.OutputFormat.table and output is None and replayed.became is not None:
+        with terminal.printing(None, no_color=no_color) as console:
+            following.print_became(replayed.became.stories, len(replayed.became.alerts), console)
     for problem in replayed.problems:
         common.say(f"left out: {problem.message}")
     if interrupted:

@@ -12,12 +12,14 @@ from scanner.outputs.result import ScanResult
 if TYPE_CHECKING:
     import polars as pl
 
+    from scanner.alerts.confirmation import Verdict
+
 SCHEMA = 1
 
 
 def document(result: ScanResult, *, held_back: bool = False) -> dict[str, Any]:
     """The scan as plain JSON values: schema, scan, alerts, not_judged, underlyings, market, errors, held_back, notes,
-    calibration; with ``held_back`` also held_back_items, each an ALERT with the reason why it is none."""
+    verdicts, calibration; with ``held_back`` also held_back_items, each an ALERT with the reason why it is none."""
     told = {
         "schema": SCHEMA,
         "scan": result.scan.as_dict(),
@@ -28,6 +30,7 @@ def document(result: ScanResult, *, held_back: bool = False) -> dict[str, Any]:
         "errors": [asdict(problem) for problem in result.errors],
         "held_back": dict(sorted(result.held_back.items())),
         "notes": list(result.notes),
+        "verdicts": [_verdict(verdict) for verdict in result.verdicts],
         "calibration": [plain(asdict(level)) for level in result.calibration],
     }
     if held_back:
@@ -35,6 +38,17 @@ def document(result: ScanResult, *, held_back: bool = False) -> dict[str, Any]:
             {**item.alert.as_dict(), "held_back": item.reason} for item in result.held_back_items
         ]
     return told
+
+
+def _verdict(verdict: Verdict) -> dict[str, Any]:
+    """What the open interest said of an earlier alert: lots opened of lots traded, null where neither is known."""
+    return {
+        "alert_id": verdict.alert.alert_id,
+        "session_date": plain(verdict.session_date),
+        "confirmation": verdict.outcome.value,
+        "opened": verdict.opened,
+        "volume": verdict.volume,
+    }
 
 
 def _rows(frame: pl.DataFrame | None) -> list[dict[str, Any]]:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
-from typing import Any
+from typing import Any, Protocol
 
 from rich.console import Console
 from rich.table import Table
 
 from scanner.alerts.flagged import Flagged
-from scanner.alerts.follow import FEE_A_SHARE, Followed, state_of
-from scanner.alerts.model import plain
+from scanner.alerts.follow import FEE_A_SHARE, OPENED_SHARE, Followed, state_of
+from scanner.alerts.model import Alert, plain
 from scanner.alerts.scoreboard import FEWEST, Figure, Line
-from scanner.outputs import terminal
+from scanner.outputs import sentence, terminal
 from scanner.outputs.delimited import csv_document
 from scanner.outputs.text import printable
 
@@ -37,6 +37,22 @@ class Morning:
     spot: float | None
     spot_move: float | None
     state: str
+
+
+class Followable(Protocol):
+    """An alert with the contracts that were flagged first, and every close of them since."""
+
+    @property
+    def alert(self) -> Alert:
+        """The alert."""
+
+    @property
+    def first(self) -> Sequence[Flagged]:
+        """The contracts of the session that was flagged first."""
+
+    @property
+    def rows(self) -> Sequence[Followed]:
+        """Their closes."""
 
 
 def mornings(flagged: Sequence[Flagged], rows: Sequence[Followed]) -> list[Morning]:
@@ -117,6 +133,46 @@ def print_mornings(found: Sequence[Morning], flagged: Sequence[Flagged], to: Con
         table.add_row(*_cells(item), ", ".join(remarks))
     to.print(table)
     terminal.say("Open interest of a close is told the next morning. Moves since the flagged close.", to)
+
+
+def print_became(stories: Sequence[Followable], count: int, to: Console) -> None:
+    """Print what became of the strongest of so many alerts, a line each; nothing where none was raised."""
+    if not stories:
+        return
+    to.print()
+    to.print(f"What became of {'the strongest ' if count > len(stories) else ''}{len(stories)} of {count:,}:")
+    table = terminal.plain_table("Flagged", "What", "Opened", "Now", "Price", "Stock")
+    for story in stories:
+        table.add_row(*_became(story))
+    to.print(table)
+    terminal.say(
+        "Opened: open interest of the next morning. Moves since the flagged close. `scanner backtest` keeps score.", to
+    )
+
+
+def _became(story: Followable) -> list[str]:
+    """One alert: when, what, how much of what traded opened, how much of that is there, the moves since."""
+    found = mornings(story.first, story.rows)
+    day = story.first[0].session_date if story.first else story.alert.session_date
+    what = [f"{day.day} {day:%b}", printable(sentence.about(story.alert))]
+    if not found:
+        return [*what, "-", "not told", "-", "-"]
+    newest, volume = found[-1], sum(item.volume or 0 for item in story.first)
+    opened = _opened(story.first, found[0])
+    share = "-" if opened is None else f"{opened:,} of {volume:,}"
+    told = [item for item in found if item.share is not None]
+    if opened is not None and opened < OPENED_SHARE * volume:
+        now = "not opened"
+    else:
+        now = newest.state if newest.state == "expired" or not told else f"{told[-1].state}, {told[-1].share:.0%}"
+    price, spot = newest.price_move, newest.spot_move
+    return [
+        *what,
+        share,
+        now,
+        "-" if price is None else f"{price:+.0%}",
+        "-" if spot is None else f"{spot:+.1%}",
+    ]
 
 
 def _shown(found: Sequence[Morning]) -> Sequence[Morning]:

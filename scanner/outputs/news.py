@@ -16,7 +16,7 @@ from rich.text import Text
 
 from scanner.alerts.model import Alert, ScanMeta, Status
 from scanner.market.calendar import NEW_YORK
-from scanner.outputs import alert_lines, terminal
+from scanner.outputs import alert_lines, sentence, terminal
 from scanner.outputs.result import ScanResult
 from scanner.severity import Severity
 
@@ -36,20 +36,23 @@ class News:
         """Print what a scan has to tell: its news of ``min_severity`` or above, at most ``limit``, and a line."""
         told = news_of([alert for alert in result.alerts if alert.alert_id not in result.silenced], min_severity)
         shown = told[:limit]
+        for verdict in result.verdicts:
+            if verdict.alert.severity.rank >= min_severity.rank and verdict.alert.alert_id not in result.silenced:
+                terminal.say(sentence.verdict(verdict), to)
         alert_lines.print_alerts(shown, to)
         terminal.say(Text(line(result, min_severity, len(told) - len(shown)), style="bold" if told else ""), to)
-        for sentence in self._unsaid(result):
-            terminal.say(sentence, to)
+        for unsaid in self._unsaid(result):
+            terminal.say(unsaid, to)
 
     def _unsaid(self, result: ScanResult) -> Iterator[Text]:
         """What was not judged and what is noted, as far as it was not said in this session."""
         if result.scan.session_date != self._session:
             self._session = result.scan.session_date
             self._said.clear()
-        for sentence in terminal.reservations(result):
-            if sentence.plain not in self._said:
-                self._said.add(sentence.plain)
-                yield sentence
+        for reserved in terminal.reservations(result):
+            if reserved.plain not in self._said:
+                self._said.add(reserved.plain)
+                yield reserved
 
 
 def news_of(alerts: Sequence[Alert], min_severity: Severity = Severity.info) -> list[Alert]:

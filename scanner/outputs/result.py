@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
 from scanner.activity.record import Level
+from scanner.alerts.confirmation import Verdict
 from scanner.alerts.model import Alert, HeldBack, NotJudged, ScanMeta, Status
 from scanner.errors import ScanProblem
 from scanner.severity import Severity
@@ -23,7 +24,8 @@ class ScanResult:
     ``alerts`` come strongest first; ``underlyings`` has one row a name with every underlying-scope field,
     ``market`` those of all names together; ``held_back``
     counts the findings that did not become alerts, by reason, and ``held_back_items`` are those; ``notes`` are
-    sentences for people; ``silenced`` are the ids of the alerts that somebody has acknowledged or muted;
+    sentences for people; ``verdicts`` are what was decided of earlier alerts, whose open interest is told now;
+    ``silenced`` are the ids of the alerts that somebody has acknowledged or muted;
     ``calibration`` says how often chances were stated, and how often they came, in the sessions before.
     """
 
@@ -36,6 +38,7 @@ class ScanResult:
     held_back: Mapping[str, int] = field(default_factory=dict)
     held_back_items: tuple[HeldBack, ...] = ()
     notes: tuple[str, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
     calibration: tuple[Level, ...] = ()
     silenced: frozenset[str] = frozenset()
 

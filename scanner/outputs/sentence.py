@@ -11,7 +11,8 @@ from datetime import date
 from typing import Any
 
 from scanner import wording
-from scanner.alerts.model import Alert, Kind
+from scanner.alerts.confirmation import Verdict
+from scanner.alerts.model import Alert, Confirmation, Kind
 from scanner.market import symbology
 from scanner.outputs import clauses, numbers
 from scanner.outputs.text import printable
@@ -81,6 +82,19 @@ def story(alert: Alert) -> Iterator[str]:
     surprise = alert.evidence.get("combined_surprise")
     if alert.scope == "contract" and surprise is not None:
         yield f"For the contract alone, {wording.chance(surprise)}."
+
+
+def verdict(said: Verdict) -> str:
+    """What the open interest said, in a line: ``12 Aug: MU 1,150 call, 14 Aug OPENED 4,668 of 5,399 (86 %)``."""
+    day = wording.day(said.session_date, said.session_date)
+    what = f"{'SIMULATED ' if said.alert.simulated else ''}{day}: {about(said.alert)}"
+    if said.outcome is Confirmation.unconfirmable:
+        return f"{what}: no open interest will tell"
+    verb = "OPENED" if said.outcome is Confirmation.confirmed else "NOT opened"
+    if said.opened is None or not said.volume:
+        return f"{what} {verb}"
+    share = f" ({wording.percent(said.opened / said.volume, digits=0)})" if said.opened > 0 else ""
+    return f"{what} {verb}: {said.opened:,} of {said.volume:,}{share}"
 
 
 def fitted(parts: Iterable[str], width: int, joint: str = "; ") -> str:

@@ -24,7 +24,7 @@ from scanner import fields
 from scanner.alerts.model import Alert, NotJudged, ScanMeta
 from scanner.errors import ScanProblem
 from scanner.market.calendar import NEW_YORK
-from scanner.outputs import alert_lines
+from scanner.outputs import alert_lines, sentence
 from scanner.outputs.files import write_text
 from scanner.outputs.result import ScanResult
 from scanner.outputs.text import printable, printable_lines
@@ -81,13 +81,17 @@ def print_result(
     limit: int | None = None,
     kept: bool = True,
 ) -> None:
-    """Print one scan: its heading, its alerts, what was held back or not judged, what failed, and the next step.
+    """Print one scan: its heading, what became of earlier alerts, its alerts, what was held back or not judged, what
+    failed, and the next step.
 
     Where the alerts are not ``kept`` in a store there is no next step to look them up.
     """
     shown = result.at_least(min_severity)[:limit]
     print_banner(result.scan.simulated, to)
     say(_heading(result.scan), to)
+    for verdict in result.verdicts:
+        if verdict.alert.severity.rank >= min_severity.rank:
+            say(sentence.verdict(verdict), to)
     alert_lines.print_alerts(shown, to)
     for line in _summary(result, len(shown), min_severity):
         say(line, to)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date
 
 from sqlalchemy import String, cast, delete, func, insert, select
@@ -12,6 +13,14 @@ from sqlalchemy.orm import Session
 from scanner.alerts.follow import Followed, Outcome
 from scanner.alerts.scoreboard import Told
 from scanner.store.state.tables import AlertRow, FollowedRow, OutcomeRow
+
+
+@dataclass(frozen=True, slots=True)
+class Until:
+    """The session up to whose close an alert is followed, and whether the open interest of that close is told."""
+
+    session: date
+    is_told: bool
 
 
 class Following:
@@ -51,10 +60,17 @@ class Following:
         names = Followed.__dataclass_fields__
         return [Followed(**{name: getattr(row, name) for name in names}) for row in rows]
 
-    def last_followed(self) -> dict[str, date]:
+    def last_followed(self) -> dict[str, Until]:
         """Up to which session each alert is followed."""
-        query = select(FollowedRow.alert_id, func.max(FollowedRow.session_date)).group_by(FollowedRow.alert_id)
-        return dict(self._session.execute(query).tuples().all())
+        newest = select(FollowedRow.alert_id, func.max(FollowedRow.session_date).label("session"))
+        last = newest.group_by(FollowedRow.alert_id).subquery()
+        untold = func.count(FollowedRow.contract) - func.count(FollowedRow.open_interest)
+        rows = self._session.execute(
+            select(last.c.alert_id, last.c.session, untold)
+            .join(FollowedRow, (FollowedRow.alert_id == last.c.alert_id) & (FollowedRow.session_date == last.c.session))
+            .group_by(last.c.alert_id, last.c.session)
+        )
+        return {alert_id: Until(session, untold == 0) for alert_id, session, untold in rows}
 
     def outcomes(self) -> list[Outcome]:
         """What became of every alert, oldest session first."""
