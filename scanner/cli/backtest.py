@@ -43,8 +43,6 @@ def command(
             strict=strict,
             judged=lambda session: say(f"judging ... {session} is done"),
         )
-    for problem in done.problems:
-        common.say(f"left out: {problem.message}")
     if format is options.OutputFormat.csv:
         files.hand_out(following.board_csv(done.board.outcomes), output)
     elif format is options.OutputFormat.json:
