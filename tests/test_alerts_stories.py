@@ -12,7 +12,7 @@ from standard import update
 
 from scanner.alerts.episodes import Draft
 from scanner.alerts.identity import Key
-from scanner.alerts.selection import Reason
+from scanner.alerts.selection import Floor, Reason
 from scanner.alerts.stories import gather
 from scanner.alerts.update import AlertUpdate
 from scanner.severity import Severity
@@ -155,6 +155,21 @@ def test_a_ladder_that_forms_later_ends_the_alert_of_its_contract_and_its_contra
     later = told([found(rows[0]), found_ladder(96.0, 106.0)], seen, state, as_of=eleven)
     assert sorted(summary(later)[0]) == [("contract", "displaced"), ("ladder", "new")]
     assert summary(told([found(rows[1])], frames(*rows), state, as_of=noon)) == ([], {Reason.story: 1})
+
+
+def test_a_story_that_is_worth_too_little_now_is_held_back_once_and_what_the_scan_tells_is_kept(state):
+    """Told by one rule, found by two, and the price of its contract has fallen: one row of what was held back."""
+    row, other = contract(100.0, premium=5_000.0), contract(200.0, premium=5_000.0)
+    ten, eleven = (scan().as_of.replace(hour=hour) for hour in (14, 15))
+    told([found(row)], frames(row), state, as_of=ten)
+    row = contract(100.0, premium=900.0)
+    rows = findings(found(row), found(row, "rolls"), found(other), found(contract(300.0)))
+    seen = frames(row, other, contract(300.0))
+    later = update(rows, RULES, state, scan(as_of=eleven), seen, budget=20, floor=Floor(1_000.0, 50))
+    assert later.problems == ()
+    assert later.held_back_counts == {Reason.size: 1}
+    with state.read() as ledger:
+        assert [item["reason"] for item in ledger.held_back(scan(as_of=eleven).id)] == [Reason.size.value]
 
 
 def test_an_open_alert_is_not_swapped_for_its_neighbour_that_has_grown_a_little_stronger(state):

@@ -159,21 +159,21 @@ def decide(
         judged=judged.episode,
         displaced=admitted.displaced | told.displaced,
     )
-    held_back = [
-        *(_held_back(draft, reason) for draft, reason in told.held_back),
-        *(_held_back(draft, Reason.size) for draft in small),
-        *(_held_back(draft, Reason.false_discovery_rate) for draft in common),
-        *(_held_back(draft, Reason.not_yet_held) for draft in waiting),
-        *(_held_back(draft, reason) for draft, reason in admitted.held_back),
-    ]
+    held_back = _once_each(
+        [
+            *told.held_back,
+            *((draft, Reason.size) for draft in small),
+            *((draft, Reason.false_discovery_rate) for draft in common),
+            *((draft, Reason.not_yet_held) for draft in waiting),
+            *admitted.held_back,
+        ]
+    )
     alerts = sorted((event.alert for event in events), key=lambda alert: alert.strength, reverse=True)
     remembered = {sighting.key for sighting in sightings}
     forgotten = tuple(
         sighting.key for sighting in known.sightings if sighting.key not in remembered and judged.sighting(sighting)
     )
-    return Step(
-        AlertUpdate(tuple(alerts), tuple(held_back), tuple(events)), tuple(episodes), tuple(sightings), forgotten
-    )
+    return Step(AlertUpdate(tuple(alerts), held_back, tuple(events)), tuple(episodes), tuple(sightings), forgotten)
 
 
 def _standing(episodes: Iterable[Episode], scan: ScanMeta) -> list[Standing]:
@@ -191,8 +191,11 @@ def _weight(episode: Episode) -> Weight:
     return weighed(None if once is None else 1.0 / once, episode.peak_severity, calibrated=calibrated)
 
 
-def _held_back(draft: Draft, reason: Reason) -> HeldBack:
-    return HeldBack(draft.alert, draft.key.identity, reason.value)
+def _once_each(held_back: Iterable[tuple[Draft, Reason]]) -> tuple[HeldBack, ...]:
+    """What was held back, each finding once and by the last reason: a story that is told under the alert which told it
+    before may be held back itself, and so may that rule's own finding, as a part of it."""
+    found = {draft.key: HeldBack(draft.alert, draft.key.identity, reason.value) for draft, reason in held_back}
+    return tuple(found.values())
 
 
 class Judged:
