@@ -61,6 +61,9 @@ def test_a_folder_is_taken_once_and_known_the_second_time(folder: Path, tmp_path
         "chains_known": 0,
         "contracts_stored": 80,
         "events": 0,
+        "closes": 0,
+        "prints_stored": 0,
+        "prints_known": 0,
         "sessions_summarised": 4,
         "without_close": [],
     }

@@ -32,6 +32,7 @@ from scanner.app.status import status
 from scanner.app.stored import alert, alerts, exported, held_back, scoreboard, watchlist
 from scanner.app.storing import prune_store, rebuild_store, store_info, verify_store
 from scanner.app.structure import structure
+from scanner.app.taping import tape
 from scanner.frames import to_pandas, to_polars
 from scanner.severity import Severity
 
@@ -69,6 +70,7 @@ __all__ = [
     "status",
     "store_info",
     "structure",
+    "tape",
     "to_pandas",
     "to_polars",
     "unmute",

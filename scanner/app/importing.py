@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from scanner.frames import Frame
     from scanner.market.calendar import Calendar
     from scanner.store.importing import ImportReport, Recorded
+    from scanner.store.store import Store
 
 
 class Progress(Protocol):
@@ -80,7 +81,9 @@ def import_chains(
     report: ImportReport | None = None,
     progress: Progress = UNSEEN,
 ) -> ImportReport:
-    """Take recorded chains (events.csv, renames.csv, daily closes) into the store; importing twice changes nothing.
+    """Take recorded chains, tapes, and tables of events, renames and daily closes into the store.
+
+    Importing twice changes nothing.
 
     ``recorded`` are files, folders or globs, plain or gzip, and frames of pandas or polars (as ``chain`` of
     :func:`~scanner.app.scanning.scan`, one of many sessions, moments and names, if need be). What is done stands in
@@ -89,6 +92,7 @@ def import_chains(
     is no chain, StoreError where the store cannot be written.
     """
     from scanner.sources.files import read_recorded, recorded_files
+    from scanner.sources.tapes.files import is_tape
     from scanner.store import importing
 
     report = empty_report() if report is None else report
@@ -96,15 +100,18 @@ def import_chains(
     paths = [Path(item) for item in recorded if isinstance(item, str | PathLike)]
     handed_in = list(_handed_in((item for item in recorded if not isinstance(item, str | PathLike)), opened.calendar))
     tables = [file for path in paths for file in _files(path) if importing.is_table(file)]
-    chains = [path for path in paths if path not in tables]
-    progress.reading(len({file for path in chains for file in recorded_files(path)}.difference(tables)))
+    tapes = [file for path in paths for file in _files(path) if file not in tables and is_tape(file)]
+    chains = [path for path in paths if path not in tables and path not in tapes]
+    progress.reading(len({file for path in chains for file in recorded_files(path)}.difference(tables, tapes)))
     importing.import_tables(opened, tables, report, clock.right_now())
+    for file in tapes:
+        _import_tape(opened, file, report)
 
     def is_stored(source: str, name: str, session: date) -> bool:
         return bool(opened.snapshots.chains(source, session, [name]))
 
     found = read_recorded(*chains, calendar=opened.calendar, now=clock.right_now(), together=True, held=is_stored)
-    read = (item for item in found if item.path not in tables)
+    read = (item for item in found if item.path not in tables and item.path not in tapes)
     all_of_them: Iterator[Recorded] = one_after_another(handed_in, read)
     importing.import_chains(
         opened,
@@ -115,6 +122,19 @@ def import_chains(
         lambda _: progress.judged(),
     )
     return report
+
+
+def _import_tape(store: Store, path: Path, report: ImportReport) -> None:
+    """Keep a recorded tape; one that cannot be read is refused by name."""
+    from scanner.errors import SourceError
+    from scanner.sources.tapes.files import read_tape
+    from scanner.store.importing import import_tape
+
+    try:
+        import_tape(store, path, read_tape(path), report)
+    except SourceError as error:
+        report.refused.append(str(error))
+        report.refused_files.append(path)
 
 
 def empty_report() -> ImportReport:

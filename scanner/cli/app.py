@@ -27,6 +27,7 @@ from scanner.cli import (
     status,
     store,
     structure,
+    tape,
     watchlist,
 )
 
@@ -64,9 +65,10 @@ app.command("chain", short_help="Show one chain: quotes, volatility, greeks, vol
 app.command("doctor", short_help="Check everything a scan works with; say what to do.")(doctor.command)
 app.command("structure", short_help="Show where open interest sits, and what moves are expected.")(structure.command)
 app.command("moves", short_help="Show what is priced for events, and what came of past ones.")(moves.command)
+app.command("tape", short_help="Show a day's orders, put together out of the trade tape.")(tape.command)
 app.command("history", short_help="Show one figure of a name over the stored sessions.")(history.command)
 app.command("curve", short_help="Show, or refresh, the Treasury curve that discounts.")(curve.command)
-app.command("import", short_help="Load recorded chains into the store as history.")(importing.command)
+app.command("import", short_help="Load recorded chains and tapes into the store.")(importing.command)
 app.command("replay", short_help="Judge stored sessions, each by what was known then.")(replay.command)
 app.add_typer(alerts.app, name="alerts")
 app.command("held-back", short_help="Show what did not become an alert, and why.")(held_back.command)

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 
 Paths = Annotated[
-    list[Path], typer.Argument(metavar="PATH ...", help="Files, folders or globs of recorded chains, plain or gzip.")
+    list[Path],
+    typer.Argument(metavar="PATH ...", help="Files, folders or globs of recorded chains or tapes, plain or gzip."),
 ]
 
 
@@ -30,7 +31,10 @@ def command(
     quiet: options.Quiet = False,
     no_color: options.NoColor = False,
 ) -> None:
-    """Load recorded chains (events.csv, renames.csv, daily closes) into the store; importing twice changes nothing."""
+    """Load recorded chains, tapes and tables (events.csv, renames.csv, daily closes) into the store.
+
+    Importing twice changes nothing.
+    """
     from scanner import app
     from scanner.app.importing import empty_report
     from scanner.cli import common

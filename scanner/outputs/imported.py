@@ -74,6 +74,8 @@ def document(report: ImportReport) -> dict[str, Any]:
             "contracts_stored": report.rows,
             "events": report.events,
             "closes": report.closes,
+            "prints_stored": report.prints,
+            "prints_known": report.prints_known,
             "sessions_summarised": len(report.derived),
             "without_close": [_session(item) for item in report.derived if not item.final],
         },
@@ -88,6 +90,7 @@ def document(report: ImportReport) -> dict[str, Any]:
             }
             for item in distrusts(report.derived)
         ],
+        "tapes": list(report.tapes),
         "refused": list(report.refused),
         "refused_files": [str(path) for path in report.refused_files],
         "notes": [{"note": note, "chains": chains} for note, chains in sorted(report.notes.items())],
@@ -122,6 +125,10 @@ def print_report(report: ImportReport, to: Console) -> None:
         to.print(f"Took {counted(report.events, 'line')} of events and renames.")
     if report.closes:
         to.print(f"Took {counted(report.closes, 'daily close')}.")
+    if report.prints or report.prints_known:
+        to.print(f"Took {counted(report.prints, 'print')} of tapes; {report.prints_known:,} there already.")
+    for sentence in report.tapes:
+        to.print(printable(f"  {sentence}"), soft_wrap=True)
     unfinished = [item for item in report.derived if not item.final]
     if unfinished:
         one = len(unfinished) == 1

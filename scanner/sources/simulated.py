@@ -62,6 +62,19 @@ class SimulatedSource:
             else:
                 yield failed(symbol, "unknown_symbol", unknown(symbol, self._names))
 
+    def tape(self, symbol: str, now: datetime) -> pl.DataFrame:
+        """Every print of a name in the session of ``now``, up to it, with the truth behind each.
+
+        Raises SourceError for a name that is not listed and a session that is not simulated.
+        """
+        if symbol not in self._names:
+            raise SourceError(unknown(symbol, self._names), code="unknown_symbol")
+        session = Calendar.standard().session_of(now)
+        market = Market(
+            [self._names[symbol]], session, session, seed=self._seed, rate=self._rate, story=self._story.of({symbol})
+        )
+        return market.tape().filter(pl.col("time") <= now)
+
     def _frames(self, names: list[Name], now: datetime) -> dict[str, pl.DataFrame]:
         if not names:
             return {}

@@ -21,6 +21,7 @@ from scanner.market import closes, corporate_actions, corporate_events, parts
 from scanner.store.derive import Derived
 from scanner.store.fingerprints import KEY
 from scanner.store.store import RENAMES_FILE, Store
+from scanner.tape.prints import Tape
 
 # A heading is read as a whole: what a table is of may be told by its last columns.
 _LONGEST_HEADING = 8_192
@@ -59,6 +60,11 @@ class ImportReport:
     rows: int = 0
     events: int = 0
     closes: int = 0
+    prints: int = 0
+    """Of tapes, newly stored; ``prints_known`` were there already."""
+    prints_known: int = 0
+    tapes: list[str] = field(default_factory=list)
+    """What was found in each tape that was read, a sentence each."""
     refused: list[str] = field(default_factory=list)
     refused_files: list[Path] = field(default_factory=list)
     derived: list[Derived] = field(default_factory=list)
@@ -68,7 +74,8 @@ class ImportReport:
     @property
     def nothing_taken(self) -> bool:
         """Whether nothing could be read at all."""
-        return not (self.stored or self.known or self.events or self.closes)
+        taken = (self.stored, self.known, self.events, self.closes, self.prints, self.prints_known)
+        return not any(taken)
 
 
 def import_tables(store: Store, paths: Iterable[Path], report: ImportReport, now: datetime) -> None:
@@ -89,6 +96,15 @@ def import_tables(store: Store, paths: Iterable[Path], report: ImportReport, now
             except SourceError as error:
                 report.refused.append(str(error))
                 report.refused_files.append(path)
+
+
+def import_tape(store: Store, path: Path, tape: Tape, report: ImportReport) -> None:
+    """Keep the prints of a recorded tape, and say what was found in it."""
+    with store.writing():
+        fresh = store.tapes.keep(tape.prints)
+    report.prints += fresh
+    report.prints_known += tape.prints.height - fresh
+    report.tapes += [f"{path}: {problem}" for problem in tape.problems]
 
 
 def is_table(path: Path) -> bool:

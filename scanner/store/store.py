@@ -29,6 +29,7 @@ from scanner.store.resident import BaselineFiles
 from scanner.store.snapshots import Snapshots
 from scanner.store.spellings import Spellings
 from scanner.store.summaries import Summaries
+from scanner.store.tapes import Tapes
 
 LAYOUT = 1
 # Tables that `scanner import` keeps in the store, so that every later panel knows of them.
@@ -62,6 +63,7 @@ class Store:
         self.read_only = read_only
         self.snapshots = Snapshots(path / "snapshots")
         self.summaries = Summaries(path / "summaries")
+        self.tapes = Tapes(path / "tapes")
         self.spellings = Spellings(path / SPELLINGS_FILE, self.snapshots, read_only=read_only)
         self.models = Models(path / MODELS_FOLDER, read_only=read_only)
         self.closes = KeptCloses(path / CLOSES_FILE)

@@ -158,16 +158,29 @@ def so_far(session: Session, same_day: NDArray[np.bool_], elapsed: float) -> tup
     """
     traded, when = np.zeros(len(session.volume), dtype=np.int64), np.full(len(session.volume), np.nan)
     active = np.flatnonzero(session.volume > 0)
-    cells, numbers = session.cells[active][:, None], np.arange(_PRINTS)
-    moments = np.sort(uniform(cells, numbers, Purpose.PRINT_TIME), axis=1)
-    sizes = np.cumsum(-np.log(uniform(cells, numbers, Purpose.PRINT_SIZE)), axis=1)
-    cumulative = np.floor(session.volume[active][:, None] * (sizes / sizes[:, -1:])).astype(np.int64)
+    moments, cumulative = arrivals(session, active)
     now = arrived(np.full(1, elapsed), same_day[active])[:, None]
     seen = (moments <= now) & (np.diff(cumulative, axis=1, prepend=0) > 0)
     latest = (_PRINTS - 1 - np.argmax(seen[:, ::-1], axis=1))[:, None]
     some = seen.any(axis=1)
     share = np.take_along_axis(moments, latest, 1)[:, 0]
-    clocks = [np.interp(share, arrived(_CURVE, np.full(len(_CURVE), kind)), _CURVE) for kind in (False, True)]
     traded[active] = np.where(some, np.take_along_axis(cumulative, latest, 1)[:, 0], 0)
-    when[active] = np.where(some, np.where(same_day[active], clocks[1], clocks[0]), np.nan)
+    when[active] = np.where(some, elapsed_at(share, same_day[active]), np.nan)
     return traded, when
+
+
+def arrivals(session: Session, rows: NDArray[np.int64]) -> tuple[Floats, Counts]:
+    """In which shares of the day, and to what totals, the volume of some contracts comes; (contracts, a dozen) each.
+
+    A share is one of the usual volume: :func:`elapsed_at` tells the clock's.
+    """
+    cells, numbers = session.cells[rows][:, None], np.arange(_PRINTS)
+    moments = np.sort(uniform(cells, numbers, Purpose.PRINT_TIME), axis=1)
+    sizes = np.cumsum(-np.log(uniform(cells, numbers, Purpose.PRINT_SIZE)), axis=1)
+    return moments, np.floor(session.volume[rows][:, None] * (sizes / sizes[:, -1:])).astype(np.int64)
+
+
+def elapsed_at(share: Floats, same_day: NDArray[np.bool_]) -> Floats:
+    """The fraction of the session that has passed when a share of the volume has usually traded."""
+    clocks = [np.interp(share, arrived(_CURVE, np.full(len(_CURVE), kind)), _CURVE) for kind in (False, True)]
+    return np.where(same_day, clocks[1], clocks[0])

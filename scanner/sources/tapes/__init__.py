@@ -1,0 +1,10 @@
+"""Recorded tapes: their formats, one module each, known by their header; read in blocks, so that memory is bounded."""
+
+from __future__ import annotations
+
+from scanner.sources.tapes.base import TapeFormat
+from scanner.sources.tapes.canonical import CanonicalTape
+from scanner.sources.tapes.massive import MassiveTrades
+from scanner.sources.tapes.thetadata import ThetaTradeQuote
+
+FORMATS: tuple[TapeFormat, ...] = (CanonicalTape(), MassiveTrades(), ThetaTradeQuote())

@@ -1,0 +1,83 @@
+"""What a format of recorded tapes is, and how text becomes numbers without passing through a float."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from scanner.tape.prints import NANOSECONDS, Problem
+
+
+class TapeFormat:
+    """A table of prints: the columns that give it away, and their translation.
+
+    ``source`` is what its prints say they came from. What :meth:`prints` returns goes through
+    :func:`scanner.tape.prints.conform`.
+    """
+
+    name: str
+    source: str
+    marks: frozenset[str]
+
+    def recognises(self, header: frozenset[str]) -> bool:
+        """Whether a table with these columns (lower case) is of this format."""
+        return self.marks <= header
+
+    def prints(self, block: pl.DataFrame) -> tuple[pl.DataFrame, list[Problem]]:
+        """The prints in a block of rows, columns in lower case and as text or typed; and what was wrong with them."""
+        raise NotImplementedError
+
+
+def numbers(block: pl.DataFrame, problems: list[Problem], **columns: pl.DataType) -> pl.DataFrame:
+    """Columns as numbers; text that is none is null and counted. Columns that are not there are left out."""
+    for name, dtype in columns.items():
+        if name in block.columns:
+            given = block[name]
+            given = given.str.strip_chars().replace("", None) if given.dtype == pl.String else given
+            cast = given.cast(dtype, strict=False)
+            lost = given.filter(cast.is_null() & given.is_not_null())
+            if len(lost):
+                problems.append(Problem("no_number", f"{name} is no number", len(lost), repr(str(lost[0]))[:40]))
+            block = block.with_columns(cast.alias(name))
+    return block
+
+
+def instants(block: pl.DataFrame, problems: list[Problem], *names: str, zone: str = "UTC") -> pl.DataFrame:
+    """Columns as instants, UTC, to the nanosecond: whole nanoseconds since 1970, or ISO 8601 text.
+
+    Text without a zone is of ``zone``. What cannot be read is null and counted.
+    """
+    for name in names:
+        if name in block.columns:
+            given = block[name]
+            read = _instants(given, zone)
+            lost = given.filter(read.is_null() & given.is_not_null())
+            if len(lost):
+                problems.append(Problem("no_instant", f"{name} is no time", len(lost), repr(str(lost[0]))[:40]))
+            block = block.with_columns(read.alias(name))
+    return block
+
+
+def _instants(given: pl.Series, zone: str) -> pl.Series:
+    if isinstance(given.dtype, pl.Datetime):
+        zoned = (
+            given
+            if given.dtype.time_zone
+            else given.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
+        )
+        return zoned.dt.convert_time_zone("UTC").cast(NANOSECONDS)
+    if given.dtype.is_integer():
+        return given.cast(pl.Int64).cast(NANOSECONDS)
+    text = given.cast(pl.String).str.strip_chars()
+    whole = text.cast(pl.Int64, strict=False)
+    if whole.null_count() == text.null_count():
+        return whole.cast(NANOSECONDS)
+    text = text.str.replace(r"^(\d{4}-\d\d-\d\d) ", "${1}T").str.replace(r"Z$", "+00:00")
+    zoned = text.str.contains(r"[+-]\d\d:?\d\d$")
+    with_zone = text.set(~zoned, None).str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%z", time_unit="ns", strict=False)
+    without = text.set(zoned, None).str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", time_unit="ns", strict=False)
+    local = without.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null").dt.convert_time_zone("UTC")
+    return (
+        with_zone.dt.convert_time_zone("UTC")
+        .zip_with(zoned.fill_null(value=False), local)
+        .zip_with(whole.is_null(), whole.cast(NANOSECONDS))
+    )
