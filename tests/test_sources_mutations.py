@@ -16,7 +16,8 @@ import fuzz_formats
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", fuzz_formats.BODIES)
-def test_damaged_bodies_end_in_a_chain_or_a_reason(name: str) -> None:
+def test_damaged_bodies_end_in_a_chain_or_a_reason(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POLARS_MAX_THREADS", "1")  # handing so little to threads takes longer than reading it
     bodies = 500 if name == "parquet" else 2_000  # which takes longer to write than to read
     # In a process of its own, whose memory no other test has used.
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as alone:
