@@ -27,12 +27,12 @@ def command(
 ) -> None:
     """Judge stored sessions as they would have been judged then, and say what became of every alert."""
     from scanner import app
-    from scanner.cli import common, printing
+    from scanner.cli import common, waiting
     from scanner.outputs import files, following, stored, terminal
 
     common.configure_logging(quiet=quiet, verbose=verbose)
     settings = app.settings(config, store=store, rules=rules or ())
-    with printing.waiting("judging ...", quiet=quiet, no_color=no_color) as say:
+    with waiting.waiting("judging ...", quiet=quiet, no_color=no_color) as say:
         done = app.backtest(
             first,
             last,

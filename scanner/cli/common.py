@@ -12,6 +12,7 @@ from typing import Any
 
 import typer
 
+from scanner.cli import waiting
 from scanner.errors import UsageError
 from scanner.outputs.text import printable, printable_lines
 
@@ -31,6 +32,7 @@ def configure_logging(
     on stderr too, unless something else has the terminal (``stderr`` false). Raises UsageError where the file cannot be
     written.
     """
+    waiting.tell_of_compiling(quiet=quiet or not stderr)
     formatter = _JsonFormatter() if form == "json" else _SafeFormatter("%(message)s" if form == "plain" else _TIMED)
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr) if stderr else logging.NullHandler()]
     if file is not None:

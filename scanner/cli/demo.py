@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 WATCHLIST = Path("scanner-demo-watchlist.csv")
 REPORT = "scanner-demo-report.html"
-_PATIENCE = "simulating and judging forty sessions (the first run also compiles, for about a minute) ..."
+_PATIENCE = "simulating and judging forty sessions ..."
 
 
 def command(
@@ -26,7 +26,7 @@ def command(
 ) -> None:
     """Try everything on a SIMULATED market: history, scan, alerts and a CSV watchlist, with no key and no network."""
     from scanner.app import Severity, configuring, simulating
-    from scanner.cli import common, printing
+    from scanner.cli import common, printing, waiting
     from scanner.outputs import files, report, terminal, watchlist
 
     common.configure_logging(quiet=quiet, verbose=verbose)
@@ -36,7 +36,7 @@ def command(
     for story, told in simulating.STORIES.items():
         if format is options.OutputFormat.table:
             _tell(console, story, told)
-        with printing.waiting(_PATIENCE, quiet=quiet, no_color=no_color):
+        with waiting.waiting(_PATIENCE, quiet=quiet, no_color=no_color):
             scanned = simulating.tell(story)
         results.append(scanned.result)
         pages.append(scanned.page)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -70,19 +69,3 @@ class Printing:
     def _narrowed(self, result: ScanResult) -> ScanResult:
         """The same result with the alerts that were asked for."""
         return result.narrowed(self.min_severity or Severity.info, self.limit)
-
-
-@contextmanager
-def waiting(said: str, *, quiet: bool, no_color: bool) -> Iterator[Callable[[str], None]]:
-    """Say on a terminal's stderr what is being waited for, until it is done; elsewhere nothing.
-
-    Yields a function that says something else.
-    """
-    from rich.console import Console
-
-    console = Console(stderr=True, no_color=no_color or None, highlight=False, markup=False)
-    if quiet or not console.is_terminal:
-        yield lambda _: None
-        return
-    with console.status(said) as status:
-        yield status.update

@@ -77,8 +77,8 @@ def command(
 
 def _next(replayed: Iterator[ScanResult], done: int, *, quiet: bool, no_color: bool) -> ScanResult | None:
     """The next session's result, with a word on how far the replay is while it is being judged; None at the end."""
-    from scanner.cli import printing
+    from scanner.cli import waiting
 
     said = "judging ..." if not done else f"judging ... {done} done"
-    with printing.waiting(said, quiet=quiet, no_color=no_color):
+    with waiting.waiting(said, quiet=quiet, no_color=no_color):
         return next(replayed, None)
