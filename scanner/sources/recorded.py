@@ -16,6 +16,7 @@ from typing import Any
 import polars as pl
 
 from scanner.errors import CalendarError
+from scanner.market import chain
 from scanner.market.calendar import Calendar
 from scanner.sources import formats
 from scanner.sources.formats import building, reading
@@ -124,15 +125,17 @@ def _read_file(path: Path, reading: _Reading) -> Iterator[RecordedChain]:
     findings = Findings(str(path))
     name = ""
     taken = 0
+    turned_down = False
     try:
-        opened = _open(path, findings, reading)
-        name = opened.format.name
-        for built in opened.chains(reading.wanted):
-            taken += 1
-            yield RecordedChain(
-                path, name, built.chain, findings.take(), (*opened.remarks, *built.notes), built.perhaps
-            )
-        if not taken and not opened.turned_down:
+        for opened in _open(path, findings, reading):
+            name = opened.format.name
+            for built in opened.chains(reading.wanted):
+                taken += 1
+                yield RecordedChain(
+                    path, name, built.chain, findings.take(), (*opened.remarks, *built.notes), built.perhaps
+                )
+            turned_down |= opened.turned_down
+        if not taken and not turned_down:
             findings.add("no row in it could be taken", None, 0)
     except UnreadableError as error:
         findings.add(error.reason, error.line, 0)
@@ -270,35 +273,66 @@ def _key(values: Iterable[Any]) -> Key:
     return underlying, session, quote_time, seen_at
 
 
-def _open(path: Path, findings: Findings, run: _Reading) -> _Opened:
-    """Tell a file's format from its content. Raises UnreadableError."""
+def _open(path: Path, findings: Findings, run: _Reading) -> Iterator[_Opened]:
+    """Tell a file's format from its content, and give each pull that was appended to it. Raises UnreadableError."""
     start = reading.head(path)
     if start.kind == "json":
-        document = reading.document(path)
-        whole = formats.of_json(document)
-        file = File(path, run.calendar)
-
-        def of_document(findings: Findings) -> Iterator[pl.DataFrame]:
-            yield whole.rows(document, file, findings)
-
-        return _Opened(file, whole, of_document, findings, run)
-    if start.kind == "parquet":
+        for line, document in reading.documents(path):
+            yield _of_document(path, line, document, findings, run)
+    elif start.kind == "parquet":
         given = reading.parquet_columns(path)
-        tabular, header_line = formats.of_parquet(given), 0
-        names = tabular.names(given)
+        table = formats.of_parquet(given)
+        names = table.names(given)
+        batches = partial(reading.parquet_batches, path, names, typed=table.typed)
+        yield _of_table(File(path, run.calendar), table, names, lambda _: batches(), findings, run)
     else:
-        tabular, header_line = formats.of_text(start.lines)
-        names = tabular.names(split_fields(start.lines[header_line - 1]))
-    file = File(path, run.calendar, start.lines[: max(header_line - 1, 0)])
+        table, header_line = formats.of_text(start.lines)
+        names = table.names(split_fields(start.lines[header_line - 1]))
+        for section in reading.sections(path, header_line):
+            file = File(path, run.calendar, section.preamble)
+            blocks = partial(_blocks, path, names, section, table.footer)
+            yield _of_table(file, table, names, blocks, findings, run)
 
-    def of_blocks(findings: Findings) -> Iterator[pl.DataFrame]:
-        parquet = start.kind == "parquet"
-        blocks = (
-            reading.parquet_batches(path, names, typed=tabular.typed)
-            if parquet
-            else reading.text_blocks(path, names, header_line, findings)
-        )
-        for block in blocks:
-            yield tabular.rows(block, file, findings)
 
-    return _Opened(file, tabular, of_blocks, findings, run, tabular.remarks(names))
+def _blocks(
+    path: Path, names: list[str], section: reading.Section, footer: str, findings: Findings
+) -> Iterator[pl.DataFrame]:
+    return reading.text_blocks(path, names, section, findings, footer)
+
+
+def _of_document(path: Path, line: int, document: Any, findings: Findings, run: _Reading) -> _Opened:
+    """One JSON document, as one table. Raises UnreadableError where no format knows it."""
+    try:
+        whole = formats.of_json(document)
+    except UnreadableError as error:
+        raise UnreadableError(error.reason, line if line > 1 else error.line) from error
+    file = File(path, run.calendar)
+
+    def rows(findings: Findings) -> Iterator[pl.DataFrame]:
+        yield _pulled(whole.rows(document, file, findings), file)
+
+    return _Opened(file, whole, rows, findings, run)
+
+
+def _pulled(rows: pl.DataFrame, file: File) -> pl.DataFrame:
+    """Rows that say nothing of their moment, with the time in the file's name as that of the pull."""
+    if file.stamp is None or {"session_date", "quote_time"} & set(rows.columns):
+        return rows
+    named = pl.lit(file.stamp, dtype=chain.INSTANT)
+    return rows.with_columns(seen_at=pl.coalesce("seen_at", named) if "seen_at" in rows.columns else named)
+
+
+def _of_table(
+    file: File,
+    table: TextFormat,
+    names: list[str],
+    blocks: Callable[[Findings], Iterator[pl.DataFrame]],
+    findings: Findings,
+    run: _Reading,
+) -> _Opened:
+    """A table of text or Parquet, block by block."""
+
+    def rows(findings: Findings) -> Iterator[pl.DataFrame]:
+        return (table.rows(block, file, findings) for block in blocks(findings))
+
+    return _Opened(file, table, rows, findings, run, table.remarks(names))

@@ -63,7 +63,8 @@ class YahooSource(LiveSource):
                 findings.add(f"expiry {day} is listed and not given", None, 0)
             held = [*held, *options]
         whole = {"optionChain": {"result": [{**first, "options": held}], "error": None}}
-        return _FORMAT.rows(whole, self.file(ticker), findings)
+        # What is asked now is of now, whatever the price of the underlying is of.
+        return _FORMAT.rows(whole, self.file(ticker), findings).drop("seen_at")
 
     def closes(self, ticker: str, first: date, last: date) -> list[tuple[date, float]]:
         """As :class:`scanner.sources.base.TellsCloses`; the chart needs neither cookie nor crumb."""

@@ -7,18 +7,25 @@ from typing import Any
 
 from scanner.sources.formats.alpaca import AlpacaJson
 from scanner.sources.formats.alphavantage import AlphaVantageJson
+from scanner.sources.formats.barchart import Barchart
 from scanner.sources.formats.base import JsonFormat, TextFormat, UnreadableError, lower, split_fields
 from scanner.sources.formats.canonical import Canonical
 from scanner.sources.formats.cboe_flat import CboeFlat
 from scanner.sources.formats.cboe_json import CboeJson
 from scanner.sources.formats.cboe_quotedata import CboeQuotedata
 from scanner.sources.formats.datashop import DataShop
+from scanner.sources.formats.dolthub import DoltHub, DoltHubJson
+from scanner.sources.formats.historicaloptiondata import HistoricalOptionData
 from scanner.sources.formats.intrinio import IntrinioJson
 from scanner.sources.formats.ivolatility import IVolatility
 from scanner.sources.formats.marketdata import MarketDataJson
 from scanner.sources.formats.massive import MassiveJson
+from scanner.sources.formats.openbb import OpenBB
 from scanner.sources.formats.optionsdx import OptionsDx
+from scanner.sources.formats.orats import Orats, OratsJson
 from scanner.sources.formats.schwab import SchwabJson
+from scanner.sources.formats.tdameritrade import TdAmeritradeJson
+from scanner.sources.formats.thetadata import ThetaData, ThetaDataJson
 from scanner.sources.formats.tradier import TradierJson
 from scanner.sources.formats.unusual_whales import UnusualWhalesJson
 from scanner.sources.formats.yahoo import Yahoo
@@ -32,9 +39,16 @@ TEXT: tuple[TextFormat, ...] = (
     IVolatility(),
     OptionsDx(),
     DataShop(),
+    HistoricalOptionData(),
+    DoltHub(),
+    Orats(),
+    OpenBB(),
+    ThetaData(),
+    Barchart(),
 )
 JSON: tuple[JsonFormat, ...] = (
     CboeJson(),
+    TdAmeritradeJson(),
     SchwabJson(),
     TradierJson(),
     MassiveJson(),
@@ -44,6 +58,9 @@ JSON: tuple[JsonFormat, ...] = (
     AlphaVantageJson(),
     UnusualWhalesJson(),
     IntrinioJson(),
+    OratsJson(),
+    ThetaDataJson(),
+    DoltHubJson(),
 )
 _PREAMBLE = 5
 # What spreadsheets put between fields where the comma is the decimal mark: there 1,234 may be either of two numbers.

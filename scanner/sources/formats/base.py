@@ -150,7 +150,8 @@ class TextFormat:
     """A CSV: the header fields that give it away, and a translation of its columns.
 
     ``source`` is the family its chains belong to (baselines never mix families), ``delay`` how much older the quotes
-    are than the payload, ``typed`` whether its columns may have the types of a Parquet file.
+    are than the payload, ``typed`` whether its columns may have the types of a Parquet file, ``footer`` how
+    a line begins that is not of the table (lower case; empty where there is none).
     """
 
     name: str
@@ -158,6 +159,7 @@ class TextFormat:
     marks: frozenset[str]
     delay: timedelta = timedelta(0)
     typed = False
+    footer = ""
 
     def recognises(self, header: frozenset[str]) -> bool:
         """Whether a line with these fields (lower case) is this format's header."""
@@ -195,6 +197,12 @@ class JsonFormat:
     def rows(self, document: Any, file: File, findings: Findings) -> pl.DataFrame:
         """The rows of a document; entries that are no contract go to ``findings``. Raises UnreadableError."""
         raise NotImplementedError
+
+
+def unknown_columns(names: Iterable[str], known: Iterable[str]) -> tuple[str, ...]:
+    """A note on the columns of a file that its format does not know; none where it knows them all."""
+    unknown = [name for name in names if name not in set(known)]
+    return (f"unknown columns ignored: {', '.join(unknown[:20])}",) if unknown else ()
 
 
 def lower(names: Iterable[str]) -> frozenset[str]:

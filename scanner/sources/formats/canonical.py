@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from scanner.sources.formats import columns
-from scanner.sources.formats.base import File, Findings, TextFormat, UnreadableError
+from scanner.sources.formats import columns, moments
+from scanner.sources.formats.base import File, Findings, TextFormat, UnreadableError, unknown_columns
 
 REQUIRED = ("underlying", "expiry", "strike", "right", "volume", "open_interest")
 OPTIONAL = (
@@ -27,7 +27,6 @@ OPTIONAL = (
     "delta",
     "spot",
 )
-_ROWS_OF_ONE_TIME = 5
 _OURS = {"iv": "vendor_iv", "delta": "vendor_delta"}
 
 
@@ -45,8 +44,7 @@ class Canonical(TextFormat):
 
     def remarks(self, names: Sequence[str]) -> tuple[str, ...]:
         """Columns outside the canonical ones are named and ignored."""
-        unknown = [name for name in names if name not in REQUIRED and name not in OPTIONAL]
-        notes = [f"unknown columns ignored: {', '.join(unknown[:20])}"] if unknown else []
+        notes = list(unknown_columns(names, (*REQUIRED, *OPTIONAL)))
         if "oi_asof" not in names and "quote_time" not in names:
             notes.append(
                 "no oi_asof column: open interest is taken as of the close before the session, as end-of-day files "
@@ -64,26 +62,10 @@ class Canonical(TextFormat):
         if "last_trade_time" in present:
             rows = columns.instants(rows, "UTC", findings, "last_trade_time")
         if "quote_time" in present:
-            rows = _one_moment(columns.moments(rows, "UTC", findings, "quote_time"))
+            rows = moments.of_a_chain(columns.moments(rows, "UTC", findings, "quote_time"))
         if "session_date" in present:
             return rows
         untimed = rows.filter(pl.col("quote_time").is_null())
         if untimed.height:
             findings.add("no quote_time; row refused", untimed["line"][0], untimed.height)
         return rows.filter(pl.col("quote_time").is_not_null())
-
-
-def _one_moment(rows: pl.DataFrame) -> pl.DataFrame:
-    """Give a chain whose every quote has a time of its own the newest of them.
-
-    Such files have hardly two rows of one time and no contract twice; several snapshots of a session have whole chains
-    of one time.
-    """
-    day = "session_date" if "session_date" in rows.columns else pl.col("quote_time").dt.date()
-    chain_of = ["underlying", day]
-    contract = pl.struct(name for name in ("root", "expiry", "strike", "right") if name in rows.columns)
-    own_times = pl.len() < _ROWS_OF_ONE_TIME * pl.col("quote_time").n_unique()
-    single = (own_times & (contract.n_unique() == pl.len()) & (pl.len() > 1)).over(chain_of)
-    return rows.with_columns(
-        quote_time=pl.when(single).then(pl.col("quote_time").max().over(chain_of)).otherwise("quote_time")
-    )

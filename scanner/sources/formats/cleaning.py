@@ -14,6 +14,8 @@ from scanner.market.calendar import Calendar
 from scanner.sources.formats import columns
 from scanner.sources.formats.base import Findings
 
+# What a chain always says something of, if only that it is not known.
+_COUNTED = ("volume", "open_interest")
 # What tells which chain a row belongs to, and what that may have to be derived from.
 _CHAIN_COLUMNS = ("underlying", "root", "symbol", "session_date", "quote_time", "seen_at", "line")
 # Monthly options carried a Saturday in their symbols until February 2015, and vendors show the Friday beside it.
@@ -33,7 +35,9 @@ def clean(rows: pl.DataFrame, findings: Findings, calendar: Calendar) -> pl.Data
     """
     rows = columns.days(columns.words(columns.numbers(rows, findings), findings), findings)
     rows = _from_symbol(rows, findings) if "symbol" in rows.columns else _rooted(rows, calendar)
-    return _without_sentinels(_identified(_with_underlying(rows), findings))
+    rows = _without_sentinels(_identified(_with_underlying(rows), findings))
+    silent = [name for name in _COUNTED if name not in rows.columns]
+    return rows.with_columns(pl.lit(None, dtype=pl.Int64).alias(name) for name in silent) if silent else rows
 
 
 def chain_columns(rows: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:

@@ -9,11 +9,13 @@ import csv
 import gzip
 import io
 import json
+import math
 import re
 import stat
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -31,6 +33,7 @@ LARGEST_JSON = 64 * 1024 * 1024
 MOST_JSON_VALUES = 3_000_000
 LONGEST_LINE = 4 * 1024 * 1024
 _JSON_START = re.compile(rb"\{|\[\s*[\[\]{\"\d-]")
+_NOT_BLANK = re.compile(r"\S")
 _HEAD_BYTES = 64 * 1024
 _ARCHIVES = {b"PK\x03\x04": "zip", b"7z\xbc\xaf": "7-Zip", b"\x28\xb5\x2f\xfd": "Zstandard", b"BZh": "bzip2"}
 
@@ -72,10 +75,99 @@ def head(path: Path) -> Head:
 
 def document(path: Path) -> Any:
     """A JSON file's content; ``NaN`` and ``Infinity``, which JSON does not have, are read as null."""
+    return parse_json(_json_of(path))
+
+
+def documents(path: Path) -> Iterator[tuple[int, Any]]:
+    """The JSON documents of a file, one after the other, each with the line it begins on.
+
+    Pulls are appended to a file as they are, a line each, or as the entries of a list. Raises UnreadableError.
+    """
+    content = _json_of(path)
+    try:
+        whole = parse_json(content)
+    except UnreadableError:
+        yield from _appended(content)
+        return
+    entries = (
+        whole if isinstance(whole, list) and whole and all(isinstance(entry, dict) for entry in whole) else [whole]
+    )
+    yield from ((1, entry) for entry in entries)
+
+
+def _appended(content: bytes) -> Iterator[tuple[int, Any]]:
+    """Documents that stand one after the other. Raises UnreadableError, after those before it, where one is none."""
+    text = content.decode("utf-8-sig", "surrogateescape")
+    decoder = json.JSONDecoder(parse_constant=lambda _: None)
+    place = 0
+    while found := _NOT_BLANK.search(text, place):
+        begun = found.start()
+        try:
+            _, place = decoder.raw_decode(text, begun)
+        except (ValueError, RecursionError):
+            place = len(text)
+        line = text.count("\n", 0, begun)
+        try:
+            yield line + 1, parse_json(text[begun:place].rstrip().encode("utf-8", "surrogateescape"))
+        except UnreadableError as error:
+            raise UnreadableError(error.reason, line + (error.line or 1)) from error
+
+
+def _json_of(path: Path) -> bytes:
     content = _whole(path, lambda stream: stream.read(LARGEST_JSON + 1))
     if len(content) > LARGEST_JSON:
         raise UnreadableError(f"larger than the {LARGEST_JSON:,} bytes that are read of one JSON document")
-    return parse_json(content)
+    return content
+
+
+def last_line(path: Path) -> str:
+    """The last line of a text file that is not blank."""
+    lines = _whole(path, lambda stream: stream.read()).rstrip().rsplit(b"\n", 1)
+    return lines[-1].decode("utf-8", "replace")
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A table in a text file: its bytes below its header, the number of its first line, and the lines above its header.
+
+    ``end`` is None where it reaches to the end of the file.
+    """
+
+    line: int
+    begin: int
+    end: int | None = None
+    preamble: tuple[str, ...] = ()
+
+
+def sections(path: Path, header_line: int) -> list[Section]:
+    """The tables of a text file: one, or one for each time its header comes again, as in pulls that were appended."""
+    with _open(path) as stream:
+        top = [stream.readline() for _ in range(header_line)]
+        header = top[-1].removeprefix(b"\xef\xbb\xbf").strip()
+        found = [Section(header_line + 1, sum(map(len, top)), None, _shown(top[:-1]))]
+        line, place = header_line + 1, found[0].begin
+        above: list[bytes] = []
+        # Line by line only where the header comes again; most files are looked through in blocks.
+        rest = b""
+        while more := _guarded(stream, BLOCK_BYTES):
+            block = rest + more
+            cut = block.rfind(b"\n") + 1
+            block, rest = block[:cut], block[cut:]
+            if header not in block:
+                line, place, above = line + block.count(b"\n"), place + len(block), []
+                continue
+            for one in (part + b"\n" for part in block[:-1].split(b"\n")):
+                if one.strip() == header:
+                    before = above[len(above) - (header_line - 1) :] if header_line > 1 else []
+                    found[-1] = replace(found[-1], end=place - sum(map(len, before)))
+                    found.append(Section(line + 1, place + len(one), None, _shown(before)))
+                above = [*above, one][-header_line:]
+                line, place = line + 1, place + len(one)
+    return found
+
+
+def _shown(lines: list[bytes]) -> tuple[str, ...]:
+    return tuple(line.decode("utf-8", "replace").removeprefix("\ufeff").rstrip("\r\n") for line in lines)
 
 
 def parse_json(content: bytes) -> Any:
@@ -96,20 +188,24 @@ def parse_json(content: bytes) -> Any:
         raise UnreadableError(f"not JSON: {type(error).__name__}") from error
 
 
-def text_blocks(path: Path, names: Sequence[str], header_line: int, findings: Findings) -> Iterator[pl.DataFrame]:
-    """The lines below the header, in blocks: columns ``names`` as text, and ``line``.
+def text_blocks(
+    path: Path, names: Sequence[str], section: Section, findings: Findings, footer: str = ""
+) -> Iterator[pl.DataFrame]:
+    """The lines of a table, in blocks: columns ``names`` as text, and ``line``.
 
-    A line with more or fewer fields than the header is refused. Raises UnreadableError where the file breaks off.
+    A line with more or fewer fields than the header is refused; one that begins with ``footer`` is none of the table.
+    Raises UnreadableError where the file breaks off.
     """
     with _open(path) as stream:
-        for _ in range(header_line):
-            stream.readline()
-        line = header_line + 1
+        with _damage_told():
+            stream.seek(section.begin)
+        line, left = section.line, math.inf if section.end is None else section.end - section.begin
         rest = b""
         while True:
-            more = _guarded(stream, BLOCK_BYTES)
+            more = _guarded(stream, int(min(BLOCK_BYTES, left)))
+            left -= len(more)
             last = len(more) < BLOCK_BYTES
-            block = rest + more
+            block = rest + (_without(more, footer) if footer else more)
             cut = len(block) if last else _last_line_end(block)
             rest = block[cut:]
             if len(rest) > LONGEST_LINE:
@@ -121,6 +217,11 @@ def text_blocks(path: Path, names: Sequence[str], header_line: int, findings: Fi
                 line += block.count(b"\n", 0, cut)
             if last:
                 return
+
+
+def _without(block: bytes, footer: str) -> bytes:
+    """A block whose lines of a footer are blank. Such files are small: a footer never lies across two blocks."""
+    return re.sub(rb'(?mi)^"?' + re.escape(footer.encode()) + rb"[^\n]*", b"", block)
 
 
 def _last_line_end(block: bytes) -> int:
@@ -231,8 +332,15 @@ def _whole(path: Path, read: Any) -> bytes:
 
 
 def _guarded(stream: BinaryIO | gzip.GzipFile, size: int, read: Any = None) -> bytes:
-    try:
+    with _damage_told():
         return bytes(read(stream) if read else stream.read(size))
+
+
+@contextmanager
+def _damage_told() -> Iterator[None]:
+    """Raises UnreadableError for a file that cannot be read to its end, or unpacked."""
+    try:
+        yield
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise UnreadableError(f"the gzip file is damaged or cut short ({_one_line(error)})") from error
     except OSError as error:

@@ -55,7 +55,7 @@ class SchwabJson(JsonFormat):
             raise UnreadableError(f"the answer's status is {status!r}, not SUCCESS")
         if not isinstance(document.get("symbol"), str):
             raise UnreadableError("the answer does not name its underlying (symbol)")
-        entries = [entry for side in _MAPS for entry in _entries(document[side])]
+        entries = [self.contract(entry) for entry in self.entries(document)]
         rows = json_objects.rows_of(entries, _OURS, findings)
         if document.get("isChainTruncated"):
             findings.add("the answer says that the chain is truncated", None, 0)
@@ -70,6 +70,14 @@ class SchwabJson(JsonFormat):
             spot=pl.lit(price or mark, dtype=pl.Float64),
             nonstandard=_flag("nonstandard") | _flag("mini"),
         ).drop("volatility", "quoted", "mini")
+
+    def entries(self, document: Any) -> Iterator[Any]:
+        """The contracts of both maps. Raises UnreadableError where they are none."""
+        return (entry for side in _MAPS for entry in _entries(document[side]))
+
+    def contract(self, entry: Any) -> Any:
+        """A contract as it is read: here, as it comes."""
+        return entry
 
 
 def _entries(by_expiry: Any) -> Iterator[Any]:

@@ -54,6 +54,8 @@ class YahooJson(JsonFormat):
         quote = quote if isinstance(quote, dict) else {}
         price = json_objects.prices(quote, ("regularMarketPrice",), findings)["regularMarketPrice"] or None
         spot_time = json_objects.moment(quote.get("regularMarketTime"), "UTC", "its regularMarketTime")
+        # While the market is open that is about now; afterwards it stands still, and tells no time of a pull.
+        during = quote.get("marketState") == "REGULAR"
         told = pl.col("bid").fill_null(0) + pl.col("ask").fill_null(0) > 0
         # The feed does not reset: without the time of a trade, whose volume it is cannot be known.
         rows = volumes.newest_day_only(rows, undated=rows["last_trade_time"].is_null())
@@ -62,6 +64,7 @@ class YahooJson(JsonFormat):
             underlying=pl.lit(underlying),
             spot=pl.lit(price, dtype=pl.Float64),
             spot_time=pl.lit(spot_time, dtype=chain.INSTANT),
+            seen_at=pl.lit(spot_time if during else None, dtype=chain.INSTANT),
             bid=pl.when(told).then("bid"),
             ask=pl.when(told).then("ask"),
             vendor_iv=pl.when(told & (pl.col("vendor_iv") > STARTING_VALUE)).then("vendor_iv"),

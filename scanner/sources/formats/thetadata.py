@@ -1,0 +1,122 @@
+"""Tables of ThetaData's terminal (version 3) as people keep them: end of day, quotes, greeks, or those joined to one.
+
+Times are New York's without saying so. A report of the end of the day (``created``) has the closing quotes of its day,
+and the trade in ``last_trade``. 0 stands for what is absent, a price of the underlying included. Open interest is that
+of the close before the morning it is stamped with; a table that has it alone has no prices and is no chain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from scanner.market.calendar import NEW_YORK
+from scanner.sources.formats import columns, json_objects, moments
+from scanner.sources.formats.base import File, Findings, JsonFormat, TextFormat, UnreadableError, unknown_columns
+
+_OURS = {
+    "symbol": "root",
+    "expiration": "expiry",
+    "strike": "strike",
+    "right": "right",
+    "bid": "bid",
+    "ask": "ask",
+    "bid_size": "bid_size",
+    "ask_size": "ask_size",
+    "volume": "volume",
+    "open_interest": "open_interest",
+    "implied_vol": "vendor_iv",
+    "delta": "vendor_delta",
+    "underlying_price": "spot",
+}
+_CONTRACT = frozenset({"symbol", "expiration", "strike", "right"})
+_NOT_READ = frozenset(
+    {
+        *("open", "high", "low", "count", "vwap", "bid_exchange", "bid_condition", "ask_exchange", "ask_condition"),
+        *("theta", "vega", "rho", "epsilon", "lambda", "gamma", "vanna", "charm", "vomma", "veta", "vera", "speed"),
+        *("zomma", "color", "ultima", "d1", "d2", "dual_delta", "dual_gamma", "iv_error", "underlying_timestamp"),
+    }
+)
+_TIMES = frozenset({"timestamp", "created", "last_trade", "close"})
+_LACKING = {"volume": "no volume", "open_interest": "no open interest"}
+
+
+class ThetaData(TextFormat):
+    """``symbol,expiration,strike,right,...`` with bids and asks, and ``created`` or ``timestamp``."""
+
+    name = "ThetaData CSV"
+    source = "thetadata"
+
+    def recognises(self, header: frozenset[str]) -> bool:
+        """A contract's four columns, a time, and something that the terminal has of it."""
+        parts = {"bid", "open_interest", "close"} & header
+        return header >= _CONTRACT and bool({"timestamp", "created"} & header) and bool(parts)
+
+    def remarks(self, names: Sequence[str]) -> tuple[str, ...]:
+        """What the table lacks and others of the terminal's have."""
+        lacking = [what for name, what in _LACKING.items() if name not in names]
+        beside = (f"this table of the terminal's has {' and '.join(lacking)}",) if lacking else ()
+        return (*unknown_columns(names, {*_OURS, *_NOT_READ, *_TIMES}), *beside)
+
+    def rows(self, block: pl.DataFrame, file: File, findings: Findings) -> pl.DataFrame:
+        """One row a contract, of a day or of a moment."""
+        return _rows(block, findings)
+
+
+class ThetaDataJson(JsonFormat):
+    """``{"response": [{"contract": {"symbol": ...}, "data": [{...}]}]}``."""
+
+    name = "ThetaData JSON"
+    source = "thetadata"
+
+    def recognises(self, document: Any) -> bool:
+        """Answers by contract."""
+        answers = document.get("response") if isinstance(document, dict) else None
+        first = answers[0] if isinstance(answers, list) and answers else None
+        return isinstance(first, dict) and isinstance(first.get("contract"), dict)
+
+    def rows(self, document: Any, file: File, findings: Findings) -> pl.DataFrame:
+        """One row for each entry of a contract's data. Raises UnreadableError for those of the terminal's version 2."""
+        if "header" in document:
+            raise UnreadableError("an answer of version 2 of the terminal; ask version 3 of it (port 25503)")
+        entries: list[Any] = []
+        for answer in document["response"]:
+            contract, data = (
+                (answer.get(name) for name in ("contract", "data")) if isinstance(answer, Mapping) else (0, 0)
+            )
+            if not isinstance(contract, Mapping) or not isinstance(data, list):
+                entries.append(answer if not isinstance(answer, Mapping) else None)
+                continue
+            entries += [{**entry, **contract} if isinstance(entry, Mapping) else entry for entry in data]
+        there = {str(name).lower() for entry in entries if isinstance(entry, Mapping) for name in entry}
+        for note in unknown_columns(sorted(there), {*_OURS, *_NOT_READ, *_TIMES}):
+            findings.add(note, None, 0)
+        names = {name: name for name in (*_OURS, *sorted(_TIMES)) if name in there}
+        missing = sorted(_CONTRACT - set(names))
+        if missing:
+            raise UnreadableError(f"no {', '.join(missing)} in it")
+        return _rows(json_objects.rows_of(entries, names, findings), findings)
+
+
+def _rows(block: pl.DataFrame, findings: Findings) -> pl.DataFrame:
+    present = set(block.columns)
+    if not {"bid", "ask"} <= present:
+        raise UnreadableError("a table of the terminal's without quotes; join it to the one of quotes, by contract", 1)
+    rows = block.select("line", *(pl.col(theirs).alias(ours) for theirs, ours in _OURS.items() if theirs in present))
+    rows = rows.with_columns(underlying=pl.lit(None, dtype=pl.String))
+    if {"vendor_iv", "vendor_delta"} <= set(rows.columns):
+        rows = columns.numbers(rows, findings, "vendor_iv", "vendor_delta")
+        rows = rows.with_columns(vendor_delta=pl.when(pl.col("vendor_iv") > 0).then("vendor_delta"))
+    if "created" in present:
+        rows = rows.with_columns(
+            block["created"].str.slice(0, len("2026-08-20")).alias("session_date"),
+            last_trade_time=block["last_trade"] if "last_trade" in present else pl.lit(None, dtype=pl.String),
+            last=block["close"] if "close" in present else pl.lit(None, dtype=pl.String),
+        )
+        return columns.instants(rows, NEW_YORK.key, findings, "last_trade_time")
+    if "timestamp" not in present:
+        raise UnreadableError("a table of the terminal's without a time (timestamp or created)", 1)
+    rows = columns.moments(rows.with_columns(quote_time=block["timestamp"]), NEW_YORK.key, findings, "quote_time")
+    return moments.of_a_chain(rows)
