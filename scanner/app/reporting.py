@@ -129,7 +129,7 @@ def of_sessions(
         ]
         title = f"Unusual options activity, {last}" if first == last else f"Unusual options activity, {first} to {last}"
         levels = record.levels(ledger.calibration())
-        return Report(title, pages, levels, confirmation.scoreboard(ledger.flagged()))
+        return Report(title, pages, levels, confirmation.scoreboard(ledger.decided()))
 
 
 def _newest_session(state: State) -> date:

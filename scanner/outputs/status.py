@@ -89,8 +89,8 @@ def sentences(found: Status, *, hangs: bool = False) -> Iterator[str]:
 
 
 def _doing(process: Mapping[str, Any], found: Status) -> Iterator[str]:
-    running, following = process.get("running"), process.get("next") or []
-    parts = [] if running is None else [f"now: {running['job']} since {_moment(running['since'])}"]
+    following = process.get("next") or []
+    parts = [f"now: {run['job']} since {_moment(run['since'])}" for run in process.get("under_way") or []]
     if following:
         parts.append(f"next: {following[0]['job']} {_moment(following[0]['due'])}")
     parts.append(f"told today {found.told_today}, muted {found.muted}")
