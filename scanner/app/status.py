@@ -111,7 +111,10 @@ class Reporter:
         known = self._runs.setdefault(run.name, {"outcomes": Counter()})
         known["outcomes"][run.outcome] += 1
         known |= {"ended": ended.isoformat(), "seconds": (ended - run.started_at).total_seconds()}
-        news = {kind: count for kind, count in run.figures.get("alerts", {}).items() if kind != "ongoing"}
+        known |= {name: run.figures.get(name) for name in ("symbols_scanned", "symbols_requested")}
+        counts = run.figures.get("alerts", {})
+        known["alerts"] = sum(count for kind, count in counts.items() if kind != "closed")
+        news = {kind: count for kind, count in counts.items() if kind != "ongoing"}
         self._alerts.update(news)
 
     def _note_sources(self, run: JobRun, result: ScanResult | Confirmed | None) -> None:

@@ -29,7 +29,7 @@ _EXPIRING = 0.5
 def clauses(name: str, context: Mapping[str, Any], session: date, expiry: date | None = None) -> Iterator[str]:
     """What can be said of a name, the most telling first; ``expiry`` is the last day that the dates matter for."""
     moved = returns(context)
-    yield f"{name} {moved}" if moved is not None else f"{name}: price missing"
+    yield f"{name} {moved}" if moved is not None else f"{name}: return not known"
     for clause in (volatility(context), back_end(context), put_call(context), earnings(context, session, expiry)):
         if clause is not None:
             yield clause
