@@ -27,6 +27,7 @@ from scanner.errors import ScanProblem, StoreError
 from scanner.history.known_before import KnownBefore, Looks
 from scanner.history.panel import Panel
 from scanner.market.calendar import Calendar
+from scanner.metrics import tape
 from scanner.metrics.measure import Fit, Measured, measure, with_costly
 from scanner.metrics.summary import CALCULATION_VERSION, closed
 from scanner.outputs import notes
@@ -133,7 +134,8 @@ def know(chain: pl.DataFrame, setup: Setup) -> tuple[Memory, KnownBefore]:
     with step("know"):
         memory = Memory.of(setup.store, chain, setup.calendar)
         looked = earlier_looks(setup.state, memory.chain)
-        return memory, KnownBefore(memory.panel, memory.earlier, setup.events, looked, memory.closes)
+        taped = memory.tape()
+        return memory, KnownBefore(memory.panel, memory.earlier, setup.events, looked, memory.closes, *taped)
 
 
 def look(chain: pl.DataFrame, moment: datetime, setup: Setup) -> Measured:
@@ -182,9 +184,20 @@ def judge(
         with step("costly"):
             measured = with_costly(measured, contracts_asked(rules, measured.frames["contract"], COSTLY))
     with step("judge"):
-        why = unranked(measured.model, chain["underlying"].unique()), without_baseline(measured.frames["contract"])
+        contracts = measured.frames["contract"]
+        why = (
+            unranked(measured.model, chain["underlying"].unique()),
+            without_baseline(contracts),
+            tape.without(contracts),
+        )
         reasons = pl.concat([reasons, *why])
-        return Judged(measured, ruleset.judge(rules, measured.frames, reasons), verdicts)
+        asked = rules if known.prints is not None else [rule for rule in rules if not _needs_a_tape(rule)]
+        return Judged(measured, ruleset.judge(asked, measured.frames, reasons), verdicts)
+
+
+def _needs_a_tape(rule: Rule) -> bool:
+    """Whether a rule looks at what only the trade tape tells; where no name has one, it is not asked."""
+    return any(use.field.name in tape.NAMES for use in rule.fields)
 
 
 def conclude(judged: Judged, panel: Panel, setup: Setup, meta: ScanMeta) -> ScanResult:

@@ -31,7 +31,7 @@ _MADE_BY = ("numba", "numpy", "polars")
 
 
 def frames() -> dict[str, pl.DataFrame]:
-    """Metric frames of a small simulated market with some weeks of history, one a scope; nothing is planted in it."""
+    """Metric frames of a small simulated market with weeks of history and a tape, one a scope; nothing is planted."""
     kept = _folder() / f"sample-{_digest()}.zip"
     found = _load(kept)
     if found is None:
@@ -46,6 +46,7 @@ def measured() -> dict[str, pl.DataFrame]:
     from scanner.pipeline import judge
     from scanner.sources import simulated
     from scanner.sources.receiving import newest_quotes
+    from scanner.tape.prints import conform
 
     *history, last = simulated.sample_market(SEED, NAMES, count=SESSIONS)
     names = last["underlying"].unique().to_list()
@@ -53,7 +54,8 @@ def measured() -> dict[str, pl.DataFrame]:
         assert memory.store is not None
         opening.remember(memory.store, history)
         panel = memory.store.history.panel("simulated", names, last["session_date"][0])
-        return dict(judge(last, KnownBefore(panel), newest_quotes(last), []).frames)
+        tape = conform(simulated.sample_tape(SEED, names, last["session_date"][0]), source="simulated")
+        return dict(judge(last, KnownBefore(panel, prints=tape.prints), newest_quotes(last), []).frames)
 
 
 def _folder() -> Path:

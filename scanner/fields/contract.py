@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 
-from scanner.fields import missing
+from scanner.fields import missing, tape
 from scanner.fields.model import Field, Rows, Unit
 
 _chain = Rows("contract", from_chain=True)
@@ -92,7 +92,7 @@ ROWS: tuple[Field, ...] = (
     _row.contracts("oi_change_5", "open interest now minus that at the close five sessions earlier", _ONE_CLOSE, low=-math.inf, title="opened in 5 sessions"),
     _row.ratio("volume_oi", "volume / open interest; null, never infinite, at zero open interest", "open interest is 0 or not known", denominator=("open_interest", "volume"), title="volume / open interest"),
     _row.share("strike_volume_share", "volume / volume of the expiry's contracts of the same right", "volume not known, or nothing of that right traded", title="share of the expiry's volume"),
-    _row.dollars("premium", "volume x price x multiplier; mid, or the traded average where known", "no price, no volume, or an adjusted deliverable", title="money"),
+    _row.dollars("premium", "volume x mid x multiplier; what was paid in fact where there is a tape", "no price, no volume, or an adjusted deliverable", title="money"),
     _row.number("delta_volume", Unit.shares, "volume x delta x multiplier", missing.VOLATILITY, title="delta traded"),
     _row.flag("new_strike", "not listed in the previous session", missing.PREVIOUS, title="newly listed"),
     _row.flag("multi_leg_suspect", "an equal size traded at another strike or expiry", missing.VOLUME, title="equal size elsewhere"),
@@ -121,4 +121,6 @@ ROWS: tuple[Field, ...] = (
     _row.surprise("premium_surprise", "of at least as much premium in one story of the name in a session", missing.SCORE, title="chance of the money"),
     _row.integer("days_to_earnings", Unit.days, "calendar days to the next earnings date", missing.EVENTS),
     _row.integer("days_to_ex_date", Unit.days, "calendar days to the next ex-dividend date after the session", missing.EVENTS, low=1, title="days to the ex-date"),
+    # How it traded.
+    *tape.of_contracts(_row),
 )  # fmt: skip

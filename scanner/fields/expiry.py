@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from scanner.fields import missing
+from scanner.fields import missing, tape
 from scanner.fields.model import Field, Rows, Unit
 
 _row = Rows("expiry")
@@ -40,4 +40,5 @@ ROWS: tuple[Field, ...] = (
     _row.volatility("skew_25d", "volatility of the 25-delta put minus that of the 25-delta call", missing.SMILE, low=-20, title="skew"),
     _row.price("max_pain", "the strike at which the open interest would pay out least", missing.OPEN_INTEREST),
     _row.surprise("volume_surprise", "of at least this volume in the expiry", missing.SCORE, title="chance of the volume"),
+    *tape.flows(_row),
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+TAPE = "no tape of the session"
 HISTORY = "fewer good sessions than it needs"
 QUOTE = "no two-sided quote"
 VOLATILITY = "no implied volatility; iv_reason says why"

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from scanner.fields import missing, totals
+from scanner.fields import missing, tape, totals
 from scanner.fields.model import Field, Rows, Unit
 
 _row = Rows("underlying")
@@ -55,4 +55,5 @@ ROWS: tuple[Field, ...] = (
     _row.part("earnings_average_move_pct", "mean absolute move over past earnings dates", missing.MOVES, low=0, title="average move on earnings"),
     _row.part("earnings_last_move_pct", "move over the newest of them, with its sign", missing.MOVES, low=-1, title="last move on earnings"),
     _row.integer("earnings_moves", Unit.counted, "past earnings dates whose move is known", missing.EVENTS, title="known moves on earnings"),
+    *tape.flows(_row),
 )  # fmt: skip

@@ -50,7 +50,8 @@ class KnownBefore:
     ``panel`` remembers the sessions before it, by the calendar that all is judged by; ``earlier`` is the newest
     snapshot of its session before it, ``events`` are earnings, dividends and splits, ``looked`` is what earlier scans
     of its session saw. ``closes`` (``underlying session_date close``) are daily closes before the session, on its
-    basis, by whoever keeps closes and not chains.
+    basis, by whoever keeps closes and not chains. ``prints`` is the tape of the chain's session up to its moment, and
+    ``largest_orders`` (``orders largest_order``) what contracts traded on the tapes of earlier sessions; None: no tape.
     """
 
     panel: Panel
@@ -58,3 +59,5 @@ class KnownBefore:
     events: pl.DataFrame | None = None
     looked: Looks = field(default_factory=Looks)
     closes: pl.DataFrame | None = None
+    prints: pl.DataFrame | None = None
+    largest_orders: pl.DataFrame | None = None

@@ -20,7 +20,7 @@ from scanner.activity.time_of_day import share_of_volume
 from scanner.history.known_before import KnownBefore
 from scanner.history.panel import Panel
 from scanner.market import corporate_events as event_tables
-from scanner.metrics import contract, dividends, earnings, expiry, ladder, market, returns, strike, underlying
+from scanner.metrics import contract, dividends, earnings, expiry, ladder, market, returns, strike, tape, underlying
 from scanner.pricing import PricedChain
 from scanner.steps import step
 
@@ -39,7 +39,7 @@ class Measured:
     In ``frames`` every surprise is charged for the looks at the session (:mod:`scanner.activity.looks`); ``alone`` are
     the frames as this look alone would have them, of which calibration is kept. ``priced`` is what pricing gave, of
     which the session's summary is made. ``elapsed`` is the share of the session that was over; ``panel`` is the past
-    that ``model`` stands beside.
+    that ``model`` stands beside. ``tape_notes`` say what to know of a tape beside the chain.
     """
 
     frames: Frames
@@ -48,6 +48,7 @@ class Measured:
     model: VolumeModel
     elapsed: float
     panel: Panel
+    tape_notes: tuple[str, ...] = ()
 
     @property
     def basis(self) -> str | None:
@@ -79,8 +80,10 @@ def measure(priced: PricedChain, known: KnownBefore, now: datetime, fit: Fit = a
     dates = earnings.next_dates(events, contracts, calendar)
     ex_dates = dividends.next_ex_dates(events, today)
     contracts = beside(contracts, "underlying", dates.drop("next_earnings", "when"), ex_dates)
+    contracts = tape.beside(contracts, known.prints, known.largest_orders)
     strikes = strike.measure(contracts)
     expiries = expiry.measure(contracts, priced.expiries, calendar)
+    expiries = beside(expiries, expiry.KEY, tape.flows(contracts, expiry.KEY))
     underlyings = beside(
         underlying.measure(contracts, expiries, priced.underlyings, panel, known.closes),
         "underlying",
@@ -88,7 +91,12 @@ def measure(priced: PricedChain, known: KnownBefore, now: datetime, fit: Fit = a
         earnings.implied_move(dates, expiries),
         earnings.moves(events, returns.closes(panel.underlying_sessions, known.closes), calendar),
     )
-    underlyings = beside(underlyings, "underlying", activity.iv30_change_surprise(underlyings, panel))
+    underlyings = beside(
+        underlyings,
+        "underlying",
+        activity.iv30_change_surprise(underlyings, panel),
+        tape.flows(contracts, ("underlying",)),
+    )
     completed = whole_session(contracts, elapsed)
     underlyings = beside(underlyings, "underlying", activity.underlying_surprises(model, completed, panel))
     alone = {
@@ -103,7 +111,8 @@ def measure(priced: PricedChain, known: KnownBefore, now: datetime, fit: Fit = a
     ranked = {**charged, "contract": rank(charged["contract"], completed["volume"], panel, model)}
     # What only the steps above needed of one another ends here: a frame has the fields of the dictionary, in its order.
     frames = {scope: frame.select(*fields.of(scope)) for scope, frame in ranked.items()}
-    return Measured(frames, alone, priced, model, elapsed, known.panel)
+    said = tuple(tape.told(contracts, known.prints))
+    return Measured(frames, alone, priced, model, elapsed, known.panel, said)
 
 
 def with_costly(measured: Measured, asked: pl.Series) -> Measured:

@@ -25,6 +25,7 @@ def of_judgement(measured: Measured, judgement: Judgement, verdicts: pl.DataFram
     if measured.basis is not None:
         yield measured.basis
     yield from _of_other_moments(measured.frames["contract"])
+    yield from measured.tape_notes
     yield from _distrusted(verdicts)
     yield from _filtered(judgement.filtered)
 

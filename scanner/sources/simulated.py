@@ -118,3 +118,8 @@ def sample_market(
     """``count`` sessions ending with ``last``, one chain frame each; nothing is planted in them but the ``story``."""
     first = Calendar.standard().previous_session(last, count - 1)
     return list(sessions(symbols, first, last, seed, story))
+
+
+def sample_tape(seed: int, symbols: Iterable[str], session: date) -> pl.DataFrame:
+    """Every print of a session of the market that :func:`sample_market` gives, with the truth behind each."""
+    return Market(known(symbols), session, session, seed=seed, rate=DEFAULT_RATE).tape()

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from scanner.store.store import Store
 
 
+TAPES_BEFORE = 20
+"""Of how many earlier sessions the largest orders are what today's are held against."""
+
+
 @dataclass(frozen=True, slots=True)
 class Memory:
     """The store as one scan uses it. What cannot be read or stored is a problem; the scan goes on without.
@@ -64,6 +68,23 @@ class Memory:
             problems = (*problems, ScanProblem("", "store", "not_read", message))
             return cls(store, chain, Panel.empty(source, calendar=calendar), problems=problems, closes=closes)
         return cls(store, chain, panel, earlier, notes, problems, lineages, closes)
+
+    def tape(self) -> tuple[pl.DataFrame | None, pl.DataFrame | None]:
+        """The prints of the chain's names in its session, up to its newest quotes, and what earlier tapes tell.
+
+        The latter are ``orders largest_order`` of the contracts on up to :data:`TAPES_BEFORE` sessions' tapes. None
+        where there is no tape.
+        """
+        if self.store is None:
+            return None, None
+        session = cast("date", self.chain["session_date"].max())
+        names = self.chain["underlying"].unique()
+        prints = self.store.tapes.load(session, names, cast("datetime", self.chain["quote_time"].max()))
+        if prints.is_empty():
+            return None, None
+        return prints, self.store.tapes.largest_orders(
+            session, prints["underlying"].unique().cast(pl.String), TAPES_BEFORE
+        )
 
     def keep(self, scan_id: str, priced: PricedChain, verdicts: pl.DataFrame, moment: datetime) -> list[ScanProblem]:
         """Store the chains that are not stored yet and, of those whose close was seen, what was measured at a moment.

@@ -1,4 +1,4 @@
-"""Tapes that were imported: one zstd Parquet file for each source, session and underlying.
+"""Tapes that were imported: one zstd Parquet file for each source, session and underlying, and its orders beside it.
 
 A tape that is imported again changes nothing, and one that is longer than what is kept takes its place: a day's tape
 cut short gives way to the whole one. Where all prints of both have a sequence they are joined instead.
@@ -17,11 +17,15 @@ import polars as pl
 from scanner.errors import StoreError
 from scanner.market.symbology import plain_ticker
 from scanner.store.files import folder_name, from_folder_name, write_parquet
-from scanner.tape.prints import conform, empty
+from scanner.tape.measure import contracts
+from scanner.tape.prints import Tape, conform, empty
+from scanner.tape.reading import read
 
 log = logging.getLogger(__name__)
 
-_SUFFIX = ".parquet"
+_SUFFIX, _SUMMARY_SUFFIX = ".parquet", ".orders"
+SUMMARY = pl.Schema({"contract": pl.String(), "orders": pl.Int64(), "largest_order": pl.Int64()})
+"""What is kept beside a tape for later sessions to compare with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,7 @@ class Tapes:
             joined = _joined(kept, part, str(source))
             if joined.height > kept.height:
                 write_parquet(path, joined)
+                write_parquet(_summary_of(path), contracts(read(Tape(joined))).select(*SUMMARY))
                 fresh += joined.height - kept.height
         return fresh
 
@@ -82,13 +87,20 @@ class Tapes:
             return empty()
         return pl.concat(longest.values()).sort("time", "sequence", maintain_order=True, nulls_last=True)
 
-    def sessions_before(self, session: date, underlying: str, count: int) -> list[date]:
-        """The newest sessions before one of which a name's tape is kept, oldest first."""
-        name = plain_ticker(underlying)
-        days = {
-            item.session for item in self.kept() if item.session < session and plain_ticker(item.underlying) == name
-        }
-        return sorted(days)[-count:]
+    def largest_orders(self, before: date, underlyings: Iterable[str], sessions: int) -> pl.DataFrame:
+        """``contract orders largest_order`` of some names on the tapes of so many sessions before one."""
+        wanted = {plain_ticker(name) for name in underlyings}
+        earlier = [item for item in self.kept() if item.session < before and plain_ticker(item.underlying) in wanted]
+        days = sorted({item.session for item in earlier})[-sessions:]
+        found = [self._summary(item) for item in earlier if item.session in days]
+        return pl.concat(found) if found else pl.DataFrame(schema=SUMMARY)
+
+    def _summary(self, item: KeptTape) -> pl.DataFrame:
+        """What the contracts of a tape traded, made anew where it is not there or cannot be read."""
+        try:
+            return pl.read_parquet(_summary_of(item.path))
+        except (OSError, pl.exceptions.PolarsError):
+            return contracts(read(Tape(self._read(item.path)))).select(*SUMMARY)
 
     def _of(self, session: date, wanted: set[str]) -> Iterator[tuple[str, pl.DataFrame]]:
         for item in self.kept(session):
@@ -104,6 +116,10 @@ class Tapes:
             return pl.read_parquet(path)
         except (OSError, pl.exceptions.PolarsError) as error:
             raise StoreError(f"{path}: a tape that cannot be read back ({error}); import it again") from error
+
+
+def _summary_of(path: Path) -> Path:
+    return path.with_suffix(_SUMMARY_SUFFIX)
 
 
 def _joined(kept: pl.DataFrame, fresh: pl.DataFrame, source: str) -> pl.DataFrame:

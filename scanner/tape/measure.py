@@ -23,10 +23,10 @@ def contracts(reading: Reading, reference: Reference | None = None) -> pl.DataFr
     ``reference`` are the orders of earlier sessions that the largest is held against; None: those of the others here.
     """
     counted = _of_prints(reading.prints)
-    ordered = _of_orders(reading.orders)
-    found = counted.join(ordered, on="contract", how="left", maintain_order="left")
+    found = counted.join(_of_orders(reading.orders), on="contract", how="left", maintain_order="left")
+    found = found.join(_of_campaigns(reading.campaigns), on="contract", how="left", maintain_order="left")
     found = found.with_columns(
-        pl.col("orders", "block_lots", "sweep_lots").fill_null(0),
+        pl.col("orders", "block_lots", "sweep_lots", "campaign_lots", "campaign_orders").fill_null(0),
         block_share=pl.col("block_lots").fill_null(0) / pl.col("tape_lots"),
         sweep_share=pl.col("sweep_lots").fill_null(0) / pl.col("tape_lots"),
     )
@@ -82,4 +82,12 @@ def _of_orders(orders: pl.DataFrame) -> pl.DataFrame:
         usual_order=pl.col("usual_lots").first(),
         block_lots=lots.filter(pl.col("block")).sum(),
         sweep_lots=lots.filter(pl.col("swept")).sum(),
+    )
+
+
+def _of_campaigns(campaigns: pl.DataFrame) -> pl.DataFrame:
+    """The largest campaign in a contract."""
+    largest = campaigns.sort("lots", descending=True, maintain_order=True).group_by("contract", maintain_order=True)
+    return largest.agg(
+        campaign_lots=pl.col("lots").first().cast(pl.Int64), campaign_orders=pl.col("orders").first().cast(pl.Int64)
     )

@@ -1,0 +1,49 @@
+"""What the trade tape adds to contracts, expiries and underlyings; null everywhere without one."""
+
+# One row of the table is one line, however long: that is what makes it readable as a table.
+# ruff: noqa: E501
+
+from __future__ import annotations
+
+import math
+
+from scanner.fields import missing
+from scanner.fields.model import Field, Rows, Unit
+
+_SHARE = "no tape of the session, or nothing of it traded"
+_ORDER = "no tape of the session, or no order but legs of packages"
+
+
+def of_contracts(row: Rows) -> tuple[Field, ...]:
+    """How a contract's volume traded."""
+    return (
+        row.integer("prints", Unit.counted, "prints on the tape of the session, so far; compression and extended hours left out", missing.TAPE),
+        row.integer("orders", Unit.counted, "orders that the prints are fills of; legs of packages are none", missing.TAPE),
+        row.contracts("largest_order", "lots of the largest order", _ORDER),
+        row.number("usual_order", Unit.contracts, "median lots of the contract's orders on the tape", _ORDER, low=0, baseline=True),
+        row.contracts("block_lots", "lots in blocks: orders of 50 lots or more and of ten usual orders", missing.TAPE, title="lots in blocks"),
+        row.share("block_share", "lots in blocks, of all on the tape", _SHARE, title="share of blocks"),
+        row.contracts("sweep_lots", "lots in sweeps: orders filled on two venues or more within 300 ms, or marked by the exchange", missing.TAPE, title="lots in sweeps"),
+        row.share("sweep_share", "lots in sweeps, of all on the tape", _SHARE, title="share of sweeps"),
+        row.contracts("campaign_lots", "lots of the largest campaign: three orders or more on one side, none five minutes after the one before, a block together", missing.TAPE, title="lots in a campaign"),
+        row.integer("campaign_orders", Unit.counted, "orders of the largest campaign", missing.TAPE, title="orders in a campaign"),
+        row.share("one_lot_share", "prints of one lot, of all prints", _SHARE, title="share of one-lot prints"),
+        row.share("multi_leg_share", "lots in legs of packages, with stock or without, of all on the tape", _SHARE, title="share of packages"),
+        row.share("auction_share", "lots that traded in auctions, of all on the tape", _SHARE, title="share of auctions"),
+        row.share("floor_share", "lots that traded on a floor, of all on the tape", _SHARE, title="share of the floor"),
+        row.price("vwap", "average price of the lots on the tape", _SHARE, title="average price"),
+        row.number("buy_lots", Unit.contracts, "lots that customers are expected to have bought, each print by its chance", missing.TAPE, low=0, title="lots bought, expected"),
+        row.number("sell_lots", Unit.contracts, "lots that customers are expected to have sold, each print by its chance", missing.TAPE, low=0, title="lots sold, expected"),
+        row.contracts("unsided_lots", "lots of which nothing tells the customer's side: packages, crosses, the floor, the middle", missing.TAPE, title="lots on no side"),
+        row.dollars("net_premium", "dollars that customers are expected to have paid for them, less what they are expected to have got", "no tape of the session, or an adjusted deliverable", low=-math.inf, title="net money"),
+        row.surprise("largest_order_surprise", "of an order at least as large, among as many orders in contracts like it", "no tape of the session, no order, or too few contracts like it", title="chance of the largest order"),
+    )  # fmt: skip
+
+
+def flows(row: Rows) -> tuple[Field, ...]:
+    """On which side customers are expected to have been, all contracts together."""
+    return (
+        row.dollars("net_call_premium", "net_premium of the calls", missing.TAPE, low=-math.inf, title="net money in calls"),
+        row.dollars("net_put_premium", "net_premium of the puts", missing.TAPE, low=-math.inf, title="net money in puts"),
+        row.number("net_delta", Unit.shares, "delta that customers are expected to have bought, less what they sold", "no tape of the session, or no volatility", title="net delta"),
+    )  # fmt: skip
