@@ -21,15 +21,19 @@ _MORNING_AFTER = {"alphavantage"}
 LIVE = tuple(name for name, vendor in VENDORS.items() if vendor.live)
 
 
+def kind_of(name: str) -> type[LiveSource]:
+    """The class of a vendor's source."""
+    (kind,) = (
+        one for one in vars(import_module(VENDORS[name].module)).values()
+        if isinstance(one, type) and issubclass(one, LiveSource) and one is not LiveSource
+    )  # fmt: skip
+    return kind
+
+
 def source_of(
     name: str, url: str, secrets: Mapping[str, str] | None = None, workers: int = 1, **options: object
 ) -> LiveSource:
     """A vendor's source that asks a server at once and without waiting. ``secrets`` None: the one the stubs take."""
-    module = import_module(VENDORS[name].module)
-    (kind,) = (
-        one for one in vars(module).values()
-        if isinstance(one, type) and issubclass(one, LiveSource) and one is not LiveSource
-    )  # fmt: skip
     client = PoliteClient(
         Limits(read_timeout=5.0, connect_timeout=2.0, attempts=2, at_once=workers),
         clock=lambda: 0.0,
@@ -38,7 +42,7 @@ def source_of(
     names = VENDORS[name].keys[0] if VENDORS[name].keys else ()
     given = dict.fromkeys(names, vendor_stubs.KEY) if secrets is None else dict(secrets)
     access = Access(VENDORS[name], client, VendorOptions(url=url, **options), given)  # type: ignore[arg-type]
-    return kind(access, calendar, workers=workers)
+    return kind_of(name)(access, calendar, workers=workers)
 
 
 def moment_of(name: str) -> datetime:

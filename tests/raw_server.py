@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import socket
 import socketserver
+import struct
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 
 class RawServer(socketserver.ThreadingTCPServer):
-    """Answers one request of each connection with the bytes of ``answer``, piece by piece, and closes it."""
+    """Answers one request of each connection with the bytes of ``answer``, piece by piece, and closes it.
+
+    A piece that is None resets the connection.
+    """
 
     daemon_threads = True
     allow_reuse_address = True
 
-    def __init__(self, answer: Callable[[bytes], Iterable[bytes]]) -> None:
+    def __init__(self, answer: Callable[[bytes], Iterable[bytes | None]]) -> None:
         super().__init__(("127.0.0.1", 0), _Answering)
         self.answer = answer
         self.requests: list[bytes] = []
@@ -41,13 +46,17 @@ class _Answering(socketserver.BaseRequestHandler):
         self.server.requests.append(asked)
         try:
             for piece in self.server.answer(asked):
+                if piece is None:
+                    self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    self.request.close()
+                    return
                 self.request.sendall(piece)
         except OSError:
             return  # The client has heard enough.
 
 
 @contextmanager
-def serving(answer: Callable[[bytes], Iterable[bytes]] | bytes) -> Iterator[RawServer]:
+def serving(answer: Callable[[bytes], Iterable[bytes | None]] | bytes) -> Iterator[RawServer]:
     """A running server; every connection gets the same bytes, or what a function makes of its request."""
     server = RawServer((lambda _: [answer]) if isinstance(answer, bytes) else answer)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)

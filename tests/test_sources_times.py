@@ -195,10 +195,28 @@ def test_every_common_spelling_of_a_date_is_read(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["2026-08-28x", "2026-08-2815", "2026-13-01", "28", "260828", "46262", "1612", "", "Aug"]
+    "text",
+    [
+        "2026-08-2\x048",
+        "2026-08-2\x04",
+        "2026-08-28x",
+        "2026-08-2815",
+        "2026-13-01",
+        "28",
+        "260828",
+        "46262",
+        "1612",
+        "",
+        "Aug",
+    ],
 )
 def test_a_date_with_something_else_behind_it_is_none(text: str) -> None:
     assert times.day(text) is None
+
+
+@pytest.mark.parametrize("text", ["2026-08-28 13:4\x1e5", "2026-08-2\x04 13:45", "178723\x1f9800"])
+def test_a_moment_with_a_control_character_in_it_is_none(text: str) -> None:
+    assert times.moment(text, NEW_YORK) is None
 
 
 @given(st.text(max_size=40))

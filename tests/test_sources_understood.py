@@ -183,6 +183,18 @@ def test_a_quotedata_line_repeated_with_another_call_keeps_the_put(tmp_path: Pat
     ]
 
 
+def test_a_control_character_separates_no_thousands(tmp_path: Path) -> None:
+    recorded = canonical(
+        tmp_path,
+        "2026-08-20,ACME,2026-08-28,95,C,5.29,5.39,1049,487",
+        "2026-08-20,ACME,2026-08-28,97\x1e500,C,5.29,5.39,1\x1f049,487",
+    )
+    assert only(recorded)["strike"].to_list() == [95.0]
+    assert [reason for _, reason in reasons(recorded) if "strike" in reason] == [
+        r"strike '97\x1e500' is not a number; left out", "no strike; row refused",
+    ]  # fmt: skip
+
+
 def test_decimal_commas_are_read_where_nothing_speaks_against_them(tmp_path: Path) -> None:
     recorded = canonical(
         tmp_path,

@@ -27,14 +27,10 @@ if TYPE_CHECKING:
 
 
 class Alerts(Sequence["Alert"]):
-    """Alerts in the order they were asked for, and as a frame: one row each, columns of ``scanner.alerts.table``.
+    """Alerts in the order they were asked for, and as a frame: one row each, columns of ``scanner.alerts.table``."""
 
-    ``older`` is how many more there are beyond the number asked for.
-    """
-
-    def __init__(self, alerts: Sequence[Alert], older: int = 0) -> None:
+    def __init__(self, alerts: Sequence[Alert]) -> None:
         self._alerts = tuple(alerts)
-        self.older = older
 
     def __len__(self) -> int:
         return len(self._alerts)
@@ -90,9 +86,7 @@ def alerts(
     """
     least = configuring.severity_for(min_severity)
     with _ledger(settings, store) as ledger:
-        found = ledger.alerts(min_severity=least, limit=limit, newest_sessions=newest_sessions)
-        more = limit is not None and newest_sessions is None and len(found) == limit
-        return Alerts(found, ledger.count_alerts(min_severity=least) - len(found) if more else 0)
+        return Alerts(ledger.alerts(min_severity=least, limit=limit, newest_sessions=newest_sessions))
 
 
 def alert(alert_id: str, *, settings: Settings | Place | None = None, store: Place | None = None) -> Story:
@@ -139,7 +133,7 @@ def scoreboard(*, settings: Settings | Place | None = None, store: Place | None 
 
     following.refresh(settings, store)
     with _ledger(settings, store) as ledger:
-        return Scoreboard(confirmation.scoreboard(ledger.decided()), board(ledger.told(), ledger.outcomes()))
+        return Scoreboard(confirmation.scoreboard(ledger.flagged()), board(ledger.told(), ledger.outcomes()))
 
 
 def watchlist(

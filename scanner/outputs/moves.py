@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 # From so many events on there is an average.
 _ENOUGH = 4
 RECENT = 8
-MORE = "more than priced"
 _COLUMNS = ("underlying", "kind", "date", "when", "implied", "realised", "not_judged")
 
 
@@ -184,7 +183,7 @@ def verdict(event: Held) -> str | None:
     """Whether a move was ``more than priced``: beyond one standard deviation of what was priced."""
     if event.implied is None or event.realised is None:
         return None
-    return MORE if abs(event.realised) > event.implied / MEAN_ABSOLUTE else "within what was priced"
+    return "more than priced" if abs(event.realised) > event.implied / MEAN_ABSOLUTE else "within what was priced"
 
 
 def _reasons(found: Moves) -> Iterator[str]:

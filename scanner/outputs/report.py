@@ -23,7 +23,6 @@ from scanner.outputs.charts import alerts as alert_charts
 from scanner.outputs.charts import names as name_charts
 from scanner.outputs.charts.alerts import Around
 from scanner.outputs.charts.names import Name
-from scanner.outputs.column.writing import Column
 from scanner.outputs.result import ScanResult
 from scanner.outputs.text import printable
 from scanner.severity import Severity
@@ -66,26 +65,19 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A title, its sessions (newest first), the calibration record and the scoreboard of rules.
-
-    A week has a ``column`` before them, and may be that alone; then ``simulated`` tells of what market.
-    """
+    """A title, its sessions (newest first), the calibration record and the scoreboard of rules."""
 
     title: str
     pages: Sequence[Page]
     levels: Sequence[Level] = ()
     scores: Sequence[RuleScore] = ()
-    column: Column | None = None
-    simulated: bool = False
 
 
 def render(report: Report) -> str:
     """The report as one HTML page."""
     return _template().render(
         title=printable(report.title),
-        simulated=report.simulated or any(page.result.scan.simulated for page in report.pages),
-        language="en" if report.column is None else report.column.language.value,
-        column=report.column,
+        simulated=any(page.result.scan.simulated for page in report.pages),
         pages=[_page(page) for page in report.pages],
         levels=[_level(level) for level in report.levels if level.channel == MAIN],
         others=[_level(level) for level in report.levels if level.channel != MAIN],

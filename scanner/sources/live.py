@@ -240,6 +240,7 @@ def chain_from_rows(
     about = rows["underlying"].unique().to_list()
     if any(plain_ticker(name) != plain_ticker(symbol) for name in about):
         raise UnreadableError(f"it is about {', '.join(sorted(about)[:5])}")
+    rows = _of_its_own(rows, symbol, findings)
     asked = pl.lit(now)
     # Of a vendor that names the session, the moment of asking says nothing of the chain's.
     seen = pl.col("seen_at").fill_null(asked) if rows["session_date"].null_count() else pl.col("seen_at")
@@ -250,6 +251,18 @@ def chain_from_rows(
         said = "; ".join(refusals) or "empty"
         return failed(symbol, "empty_chain", f"{symbol}: {vendor.name}'s answer holds no contract ({said})")
     return Fetched(symbol, built.chain, notes=(*refusals, *built.notes))
+
+
+def _of_its_own(rows: pl.DataFrame, symbol: str, findings: Findings) -> pl.DataFrame:
+    """Without contracts of roots that are another name's, as in a page that belongs to an answer about that one."""
+    name = plain_ticker(symbol)
+    others = [root for root in rows["root"].unique() if plain_ticker(symbology.underlying_of(root)) != name]
+    if not others:
+        return rows
+    strange = rows["root"].is_in(others)
+    line, count = rows["line"].filter(strange)[0], int(strange.sum())
+    findings.add(f"root {min(others)} is none of {name}'s; row refused", line, count)
+    return rows.filter(~strange)
 
 
 def _not_from_tomorrow(rows: pl.DataFrame, now: datetime, findings: Findings) -> pl.DataFrame:

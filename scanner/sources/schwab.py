@@ -19,7 +19,7 @@ from scanner.sources.access import VendorError, parsed, said
 from scanner.sources.base import Clock, SourceSettings
 from scanner.sources.formats.base import Findings
 from scanner.sources.formats.schwab import SchwabJson
-from scanner.sources.live import LiveSource, open_access, written
+from scanner.sources.live import LiveSource, is_day, open_access, written
 from scanner.sources.registry import VENDORS
 
 _FORMAT = SchwabJson()
@@ -81,6 +81,7 @@ class SchwabSource(LiveSource):
         if answer.status not in _TOO_LARGE and not isinstance(document, dict):
             raise VendorError("its answer is no chain", "unreadable")
         if answer.status not in _TOO_LARGE and not document.get("isChainTruncated"):
+            _require_within(document, begin, end)
             yield document
             return
         if begin >= end:
@@ -109,6 +110,15 @@ class SchwabSource(LiveSource):
                     "unauthorised",
                 )
             self._token = token, now + _LIVES
+
+
+def _require_within(document: dict[str, Any], begin: date, end: date) -> None:
+    """Hold that an answer is to its own question. Raises VendorError where an expiry in it is of another span."""
+    maps = [held for side in _MAPS if isinstance(held := document.get(side), dict)]
+    days = {str(name)[: len("2026-12-18")] for held in maps for name in held}
+    strange = sorted(day for day in days if is_day(day) and not str(begin) <= day <= str(end))
+    if strange:
+        raise VendorError(f"asked for {begin} to {end}, schwab answers with {strange[0]}", "incomplete")
 
 
 def _merge(whole: dict[str, Any], part: dict[str, Any]) -> None:

@@ -160,6 +160,8 @@ def _from_text(column: _Given, *, comma: bool) -> pl.Series:
 
 def _written_number(text: str, *, comma: bool, percent: bool) -> float | None:
     """One number as people write it; None where it is none, or may be read in two ways."""
+    if languages.is_damaged(text):
+        return None
     text = languages.plain(text).replace("\u2019", "'")
     hundredths = percent and text.endswith("%")
     text = text.removesuffix("%").rstrip() if hundredths else text

@@ -101,6 +101,11 @@ def plain(text: str) -> str:
     return " ".join("".join(sign for sign in text if unicodedata.category(sign) != "Cf").split())
 
 
+def is_damaged(text: str) -> bool:
+    """Whether a control character stands in a text: what it hides may be a digit, and it separates nothing."""
+    return any(sign not in "\t\r\n" and unicodedata.category(sign) == "Cc" for sign in text)
+
+
 def half_of_day(before: str, behind: str) -> tuple[str, str | None]:
     """Which half of the day a clock between two texts names, ``am`` or ``pm`` or None, and the texts without it."""
     found = _HALF_BEHIND.match(behind)

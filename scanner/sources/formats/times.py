@@ -155,6 +155,8 @@ def moment(text: str, zone: tzinfo, ambiguous: languages.Order = "slash") -> dat
 
     ``ambiguous`` is as in :func:`scanner.sources.formats.languages.read_date`.
     """
+    if languages.is_damaged(text):
+        return None
     text = _SMALL_LETTERS.sub(lambda found: found[0].upper(), languages.plain(text))
     try:
         if _EPOCH.fullmatch(text):
@@ -171,6 +173,8 @@ def day(text: str, ambiguous: languages.Order = "month") -> date | None:
 
     ``8/9/2026`` is August, as Americans write it, unless ``ambiguous`` says otherwise.
     """
+    if languages.is_damaged(text):
+        return None
     text = _SMALL_LETTERS.sub(lambda found: found[0].upper(), languages.plain(text))
     try:
         if _EPOCH.fullmatch(text):
