@@ -6,7 +6,7 @@ from datetime import date
 
 _YEAR = 250.0
 _LARGEST = 1_000.0
-_NONE = 0.5
+NONE = 0.5
 _MOST_TIMES = 100.0
 _BIG = ((1e12, "trillion"), (1e9, "billion"), (1e6, "million"))
 _RAREST = 15.0
@@ -30,7 +30,7 @@ def against(volume: float | None, usual: float | None) -> str:
     """A volume beside what is usual: ``usual 1,115 (86x)``; no multiple of what is usually nothing."""
     if usual is None:
         return "usual not known"
-    if usual < _NONE:
+    if usual < NONE:
         return "usually none"
     return f"usual {lots(usual)}" + ("" if volume is None else f" ({multiple(volume, usual)})")
 
@@ -39,7 +39,7 @@ def quotient(volume: float, usual: float | None) -> str:
     """The same where there is little room: ``11,128 / 101 = 110x``, ``4,442, usually none``."""
     if usual is None:
         return f"{volume:,.0f}"
-    if usual < _NONE:
+    if usual < NONE:
         return f"{volume:,.0f}, usually none"
     times = multiple(volume, usual)
     return f"{volume:,.0f} / {lots(usual)} {'' if times.startswith('>') else '= '}{times}"

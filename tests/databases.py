@@ -12,15 +12,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
+from psycopg import sql
+
+WITH_PASSWORD = "keeper"
+
 
 def missing() -> str | None:
     """What this machine lacks to run PostgreSQL tests, or None."""
     if shutil.which("initdb") is None or shutil.which("pg_ctl") is None:
         return "PostgreSQL (initdb, pg_ctl) is not installed"
-    try:
-        import psycopg  # noqa: F401
-    except ImportError:
-        return "the driver psycopg is not installed"
     return None
 
 
@@ -38,6 +39,8 @@ def server() -> Iterator[str]:
         subprocess.run(command, check=True, capture_output=True, timeout=120, user=account, cwd=folder)
 
     run("initdb", "-D", data, "-U", "scanner", "--auth=trust", "--no-sync")
+    # The tests' own account needs no password; the one that they make for the program does.
+    (data / "pg_hba.conf").write_text(f"local all {WITH_PASSWORD} scram-sha-256\nlocal all all trust\n", "utf-8")
     options = f"-k {folder} -c listen_addresses='' -c fsync=off"
     run("pg_ctl", "-D", data, "-w", "-o", options, "-l", folder / "log", "start")
     try:
@@ -49,12 +52,25 @@ def server() -> Iterator[str]:
 
 def new_database(url: str) -> str:
     """The URL of a fresh, empty database on a server."""
-    import psycopg
-
     name = f"test_{uuid.uuid4().hex}"
-    with psycopg.connect(url.format(name="postgres").replace("+psycopg", ""), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
+    with _administration(url) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     return url.format(name=name)
+
+
+def new_database_of_its_own(url: str, password: str) -> str:
+    """The URL of a fresh database of the account that needs a password, which is left out."""
+    with _administration(url) as connection:
+        account, name = sql.Identifier(WITH_PASSWORD), sql.Identifier(f"{WITH_PASSWORD}_data")
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(name))
+        connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(account))
+        connection.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(account, sql.Literal(password)))
+        connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(name, account))
+    return url.format(name=f"{WITH_PASSWORD}_data").replace("scanner@", f"{WITH_PASSWORD}@").replace("+psycopg", "")
+
+
+def _administration(url: str) -> psycopg.Connection:
+    return psycopg.connect(url.format(name="postgres").replace("+psycopg", ""), autocommit=True)
 
 
 def _account(folder: Path) -> int | None:

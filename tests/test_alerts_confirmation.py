@@ -191,7 +191,7 @@ def test_a_story_that_goes_on_keeps_the_verdict_of_its_first_session(state):
 def test_the_matched_random_share_is_kept_for_the_scoreboard(state):
     confirm(state, morning((GOOG_235, THURSDAY, 40_000)), at(FRIDAY, 14), matched=lambda group: 0.25)
     with state.read() as ledger:
-        score = scoreboard(ledger.flagged())[0]
+        score = scoreboard(ledger.decided())[0]
     assert (score.rule_id, score.alerts, score.confirmed) == ("call-buildup", 1, 1)
     assert (score.confirmed_share, score.matched_share) == (1.0, 0.25)
 

@@ -12,7 +12,7 @@ from standard import calendar
 from scanner.alerts.closes import Closes
 from scanner.alerts.flagged import Flagged
 from scanner.alerts.follow import followed, outcomes, state_of
-from scanner.alerts.scoreboard import Told, board
+from scanner.alerts.scoreboard import Told, board, table
 from scanner.outputs.following import mornings
 
 # Wednesday to the Wednesday after; the Monday is Labor Day.
@@ -149,7 +149,7 @@ def test_the_board_leaves_no_alert_out_and_states_no_share_of_few():
     told = [Told(f"a{number}", "rule", number % 2 + 1, "ABC") for number in range(40)]
     days = calendar.sessions_between(date(2025, 9, 2), date(2025, 10, 10))
     found = [outcome(f"a{number}", days[number % 20], number < 15, number / 100) for number in range(30)]
-    lines = {(item.group, item.key, item.measure): item for item in board(told, found)}
+    lines = {(item.group, item.key, item.measure): item for item in board(told, table(found))}
     whole = lines["all", "", "opened"]
     assert lines["all", "", "alerts"].alerts.count == 40
     assert (whole.alerts.count, whole.alerts.value, whole.matched.value) == (30, 0.5, 0.0)
@@ -161,10 +161,10 @@ def test_the_board_leaves_no_alert_out_and_states_no_share_of_few():
 
 
 def test_a_board_without_any_outcome_counts_the_alerts_alone():
-    lines = board([Told("a1", "rule", None, None)], [])
+    lines = board([Told("a1", "rule", None, None)], table([]))
     assert {(item.measure, item.alerts.count) for item in lines if item.group == "all"} >= {
         ("alerts", 1),
         ("opened", 0),
     }
     assert [item.key for item in lines if item.group == "stars"][:1] == ["none"]
-    assert board([], [])[0].alerts.count == 0
+    assert board([], table([]))[0].alerts.count == 0

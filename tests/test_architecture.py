@@ -16,8 +16,6 @@ import pytest
 
 TESTS = Path(__file__).parent
 PACKAGE = TESTS.parent / "scanner"
-# What a test module imports where it is there, and does without where it is not.
-SPARED = {"databases.py": {"psycopg"}}
 NETWORK = {"requests", "urllib3", "urllib.request", "http.client", "socket", "ssl"}
 TERMINAL = {"typer", "click", "rich"}
 CLOCKS = {"now", "utcnow", "today", "time", "time_ns", "monotonic", "perf_counter"}
@@ -158,7 +156,7 @@ def outsiders(path: Path) -> set[str]:
     beside = [*TESTS.glob("*.py"), *(TESTS.parent / "tools").glob("*.py")]
     own = {"scanner", "benchmarks", *(module.stem for module in beside)}
     names = {name.partition(".")[0] for _, name in imports(path)}
-    return names - own - sys.stdlib_module_names - SPARED.get(path.name, set())
+    return names - own - sys.stdlib_module_names
 
 
 def test_tests_import_only_what_the_second_command_of_the_readme_installs():

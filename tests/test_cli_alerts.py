@@ -18,6 +18,7 @@ from scanner.app import scanning
 from scanner.cli import alerts, watchlist
 from scanner.config import Outputs, Settings, WatchlistOutput
 from scanner.errors import StoreError, UsageError
+from scanner.outputs import stored
 from scanner.outputs.result import ScanResult
 from scanner.store.state import State
 
@@ -83,6 +84,14 @@ def test_the_list_can_be_narrowed(store):
     assert [item["contract"] for item in least["alerts"]] == [GOOG_235]
     one = json.loads(run(alerts.app, "--store", store, "--format", "json", "--limit", 1))
     assert len(one["alerts"]) == 1
+
+
+def test_of_a_long_list_a_person_is_shown_the_newest_and_told_of_the_others(store, monkeypatch):
+    monkeypatch.setattr(stored, "LISTED", 1)
+    shown = run(alerts.app, "--store", store)
+    assert "1 older: --limit N shows more of them, --format csv or json all." in shown
+    assert "older" not in run(alerts.app, "--store", store, "--limit", "2")
+    assert len(json.loads(run(alerts.app, "--store", store, "--format", "json"))["alerts"]) == 2
 
 
 def test_the_list_as_csv_has_the_watchlists_columns(store):

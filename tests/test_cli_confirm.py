@@ -68,7 +68,7 @@ def test_the_job_confirms_what_was_opened_beside_contracts_like_it(settings):
     assert told.problems == ()
     assert told.sentences[0] == "6 Aug: ABC 100 call, 18 Sep OPENED: 60 of 100 (60 %)"
     with opening.open_memory(settings) as memory, memory.state.read() as ledger:
-        score = scoreboard(ledger.flagged())[0]
+        score = scoreboard(ledger.decided())[0]
     assert score.confirmed_share == 1.0
     assert 0.0 < score.matched_share < 1.0
 

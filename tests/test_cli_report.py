@@ -72,3 +72,20 @@ def test_a_name_that_is_not_there_is_an_error_that_tells_those_there_are(run, sc
     told = run("report", "NOPE", "--store", scanned)
     assert told.code == 2
     assert "NOPE: not in these sessions; there are ABC" in told.err
+
+
+def test_a_week_is_a_column_in_two_languages_also_where_no_scan_judged_it(run, tmp_path):
+    for number, day in enumerate(DAYS[:6]):
+        place = tmp_path / f"chain-{number}.parquet"
+        built_chain(day, source="files").drop("source").write_parquet(place)
+        assert run("import", place, "--store", tmp_path / "store", "-q").code == 0
+    told = run("report", "--week", DAYS[5], "--store", tmp_path / "store", "--format", "markdown", "--output", "-")
+    assert told.code == 0, told.err
+    assert told.out.startswith(f"# Options in the week to {DAYS[5].day} Jul 2026")
+    assert "Week to 13 Jul: ABC flat." in told.out
+    page = run("report", "ABC", "--week", DAYS[5], "--store", tmp_path / "store", "--lang", "zh", "--output", "-").out
+    assert '<html lang="zh">' in page
+    assert "至7月13日收盘，过去一周ABC持平。" in page
+    assert "Calibration" not in page
+    assert run("report", "--lang", "zh", "--store", tmp_path / "store").code == 2
+    assert run("report", "NOPE", "--week", DAYS[5], "--store", tmp_path / "store").code == 2

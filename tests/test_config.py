@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import make_url
 
 from scanner import config, shipped
 from scanner.errors import ConfigError
@@ -377,3 +378,14 @@ def test_what_is_wrong_of_a_vendor_is_told_with_its_place(tmp_path, text, words)
     (tmp_path / "config.yaml").write_text(text, "utf-8")
     with pytest.raises(ConfigError, match=words):
         config.load(tmp_path / "config.yaml")
+
+
+@pytest.mark.parametrize("password", ["plain", "a/b:c@d e#?", "100%", "a%2Fb"])
+def test_a_password_out_of_the_environment_may_hold_what_a_url_may_not(tmp_path, password):
+    """One that is written as URLs have it already stays as it is: sqlalchemy reads the last as ``a/b``."""
+    path = tmp_path / "config.yaml"
+    path.write_text('state: "postgresql://me:${PASSWORD}@host/data"\n', "utf-8")
+    read = config.load(path, {"PASSWORD": password})
+    url = make_url(read.state.get_secret_value())
+    assert (url.username, url.host, url.database) == ("me", "host", "data")
+    assert url.password == {"a%2Fb": "a/b"}.get(password, password)

@@ -39,7 +39,7 @@ def test_what_a_volatility_did_is_named_by_its_change_as_a_part_of_what_it_was(
     [
         ({"spot_change": 0.0511, "spot_change_5": 0.0004}, "TSLA +5.1 %, week flat"),
         ({"spot_change": -0.0006}, "TSLA -0.1 %"),
-        ({}, "TSLA: price missing"),
+        ({}, "TSLA: return not known"),
     ],
 )
 def test_returns_are_said_and_a_missing_price_is_said_too(context: dict[str, Any], words: str) -> None:

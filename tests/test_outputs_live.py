@@ -103,3 +103,17 @@ def test_keys_acknowledge_and_mute_the_chosen_alert():
         assert asked == [("0123456789abcdef", "ack"), ("0123456789abcdef", "mute")]
 
     drive(script, lambda alert_id, kind: asked.append((alert_id, kind)) or kind)
+
+
+@pytest.mark.parametrize(("size", "beside"), [((80, 24), False), ((139, 40), False), ((140, 40), True)])
+def test_the_story_stands_beside_the_feed_where_there_is_room(size, beside):
+    async def run() -> None:
+        app = LiveView(screen, lambda alert_id, kind: kind)
+        async with app.run_test(size=size) as pilot:
+            await pilot.pause()
+            feed, story = app.query_one("#feed").region, app.query_one("#story").region
+            assert (story.y == feed.y and story.x >= feed.right) is beside
+            assert (story.y >= feed.bottom and story.x == feed.x) is not beside
+            assert story.height >= 7
+
+    asyncio.run(run())

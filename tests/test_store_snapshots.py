@@ -76,9 +76,9 @@ def test_each_chain_of_a_file_is_known_by_its_own_content(snapshots: Snapshots) 
     day = date(2026, 8, 3)
     names = [built_chain(day, underlying=name) for name in ("ABC", "XYZ")]
     snapshots.write(pl.concat(names), "scan")
-    assert snapshots.unheld(pl.concat(names)).is_empty()
+    assert snapshots.write_unheld(pl.concat(names), "again").is_empty()
     changed = built_chain(day, underlying="XYZ", volume=99)
-    assert snapshots.unheld(pl.concat([names[0], changed])).equals(changed)
+    assert snapshots.write_unheld(pl.concat([names[0], changed]), "again").equals(changed)
 
 
 def test_files_of_earlier_versions_that_say_less_of_their_chains_are_read(
@@ -96,7 +96,7 @@ def test_files_of_earlier_versions_that_say_less_of_their_chains_are_read(
         snapshots.write(built_chain(day, quote_time=datetime(2026, 8, 3, hour, tzinfo=UTC), volume=hour), f"at-{hour}")
     assert snapshots.newest("test", day)["volume"].unique().to_list() == [18]
     again = built_chain(day, quote_time=datetime(2026, 8, 3, 15, tzinfo=UTC), volume=15)
-    assert snapshots.unheld(again).is_empty()
+    assert snapshots.write_unheld(again, "again").is_empty()
 
 
 def test_chains_that_an_earlier_version_wrote_are_known_again_and_verified(
@@ -118,7 +118,7 @@ def test_chains_that_an_earlier_version_wrote_are_known_again_and_verified(
     store.snapshots.write(pl.concat(names), "before")
     monkeypatch.undo()
     changed = built_chain(day, underlying="XYZ", volume=99)
-    assert store.snapshots.unheld(pl.concat([names[0], changed])).equals(changed)
+    assert store.snapshots.write_unheld(pl.concat([names[0], changed]), "again").equals(changed)
     store.catch_up()
     assert maintenance.verify(store).whole
 

@@ -17,7 +17,7 @@ from itertools import groupby
 import polars as pl
 
 from scanner.alerts.episodes import Event, EventKind
-from scanner.alerts.flagged import Flagged
+from scanner.alerts.flagged import Decided, Flagged
 from scanner.alerts.keeping import Keeper
 from scanner.alerts.model import Alert, Confirmation
 from scanner.alerts.routing import Route, letters
@@ -199,11 +199,14 @@ def _is_published(
     return published.saw(underlying) and today > calendar.next_session(session)
 
 
-def scoreboard(flagged: Iterable[Flagged]) -> list[RuleScore]:
+def scoreboard(decided: Iterable[Decided | Flagged]) -> list[RuleScore]:
     """How each rule's alerts have done, by rule id; one alert counts once for each session it was flagged in."""
     outcomes: dict[str, list[tuple[str, float | None]]] = {}
-    for _, group in _by_alert_session(flagged):
-        outcomes.setdefault(group[0].rule_id, []).append((group[0].outcome, group[0].matched_share))
+    one_each: dict[tuple[date, str], Decided | Flagged] = {}
+    for item in decided:
+        one_each.setdefault((item.session_date, item.alert_id), item)
+    for item in one_each.values():
+        outcomes.setdefault(item.rule_id, []).append((item.outcome, item.matched_share))
     return [_score(rule_id, decided) for rule_id, decided in sorted(outcomes.items())]
 
 

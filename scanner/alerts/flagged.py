@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import NamedTuple
 
 import polars as pl
 
@@ -36,6 +37,16 @@ class Flagged:
     opened: int | None = None
     decided_at: datetime | None = None
     matched_share: float | None = None
+
+
+class Decided(NamedTuple):
+    """What was decided of an alert in one session: the same of all its contracts."""
+
+    alert_id: str
+    session_date: date
+    rule_id: str
+    outcome: str
+    matched_share: float | None
 
 
 def flagged_contracts(events: Iterable[Event], contracts: pl.DataFrame | None, scan: ScanMeta) -> Iterator[Flagged]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from scanner.alerts.follow import HORIZONS, Outcome
@@ -19,6 +20,17 @@ _DRAWS = 100
 # Between the least and the largest value, the steps to which an interval of a median is told.
 _STEPS = 101
 _SEED = 20_260_821
+_FIGURES = pl.Struct({"confirmed": pl.Boolean, "state": pl.String, "stock": pl.Float64, "contract": pl.Float64})
+# One row an alert, flagged session and horizon; figures as of :class:`~scanner.alerts.follow.Outcome`.
+SCHEMA: dict[str, Any] = {
+    "alert_id": pl.String,
+    "session_date": pl.Date,
+    "horizon": pl.Int64,
+    "figures": _FIGURES,
+    "matched": pl.List(_FIGURES),
+}
+# Of what opened, whether it is still there; one that expired, or of which nothing is told, is counted in neither.
+_HELD = pl.when(pl.col("confirmed") & ~pl.col("state").is_in(["expired", "not told"])).then(pl.col("state") == "held")
 # Of fewer, only how many there were is said.
 FEWEST = 20
 
@@ -54,11 +66,15 @@ class Line:
     matched: Figure
 
 
-def board(alerts: Sequence[Told], outcomes: Iterable[Outcome]) -> list[Line]:
-    """The scoreboard: every measure of all alerts, then by rule, stars and name."""
-    numbers = {alert.alert_id: number for number, alert in enumerate(alerts)}
-    kept = list(outcomes)
-    measures, draws = _measured(kept, numbers), _Draws.of(kept)
+def table(outcomes: Iterable[Outcome]) -> pl.DataFrame:
+    """Outcomes as the scoreboard reads them, one row each."""
+    rows = [(item.alert_id, item.session_date, item.horizon, item.figures, list(item.matched)) for item in outcomes]
+    return pl.DataFrame(rows, schema=SCHEMA, orient="row")
+
+
+def board(alerts: Sequence[Told], outcomes: pl.DataFrame) -> list[Line]:
+    """The scoreboard: every measure of all alerts, then by rule, stars and name. ``outcomes`` has ``SCHEMA``."""
+    measures, draws = _measured(outcomes, alerts), _Draws.of(outcomes)
     groups: list[tuple[str, str, Callable[[Told], bool]]] = [("all", "", lambda alert: True)]
     for name, of in (("rule", "rule_id"), ("stars", "stars"), ("name", "underlying")):
         values = sorted({getattr(alert, of) for alert in alerts}, key=lambda value: (value is None, value))
@@ -104,42 +120,43 @@ class _Column:
     alert: NDArray[np.int64]
 
     @classmethod
-    def of(cls, values: list[float], sessions: list[int], alert: list[int]) -> _Column:
-        found = np.array(values, dtype=np.float64)
-        order = np.argsort(found, kind="stable")
-        order = order[np.isfinite(found[order])]
-        return cls(found[order], np.array(sessions, dtype=np.int64)[order], np.array(alert, dtype=np.int64)[order])
+    def of(cls, rows: pl.DataFrame, value: pl.Expr) -> _Column:
+        """The values that there are, ascending; ``rows`` have the columns alert, day and what ``value`` looks at."""
+        found = (
+            rows.select("alert", "day", value=value.cast(pl.Float64))
+            .drop_nulls("value")
+            .sort("value", maintain_order=True)
+        )
+        return cls(found["value"].to_numpy(), found["day"].to_numpy(), found["alert"].to_numpy())
 
     def only(self, members: NDArray[np.bool_]) -> _Column:
         chosen = members[self.alert]
         return _Column(self.values[chosen], self.sessions[chosen], self.alert[chosen])
 
 
-def _measured(outcomes: Sequence[Outcome], numbers: dict[str, int]) -> list[_Values]:
+def _measured(outcomes: pl.DataFrame, alerts: Sequence[Told]) -> list[_Values]:
     """Every measure, read once for all groups."""
+    numbers = pl.DataFrame({"alert_id": [alert.alert_id for alert in alerts], "alert": range(len(alerts))},
+                           schema={"alert_id": pl.String, "alert": pl.Int64})  # fmt: skip
+    known = outcomes.join(numbers, on="alert_id", maintain_order="left").with_columns(
+        day=pl.col("session_date").to_physical().cast(pl.Int64)
+    )
     found = []
     for horizon in HORIZONS:
-        here = [item for item in outcomes if item.horizon == horizon and item.alert_id in numbers]
-        alert = [numbers[item.alert_id] for item in here]
-        days = [item.session_date.toordinal() for item in here]
-        own = [item.figures for item in here]
-        theirs = [figures for item in here for figures in item.matched]
-        of_theirs = [number for number, item in zip(alert, here, strict=True) for _ in item.matched]
-        days_theirs = [day for day, item in zip(days, here, strict=True) for _ in item.matched]
-        measures: list[tuple[str, bool, Callable[[Figures], float]]] = [
-            *([("opened", False, _confirmed)] if horizon == HORIZONS[0] else []),
-            (f"held_{horizon}", False, _held),
-            (f"contract_{horizon}", True, _of("contract")),
-            (f"stock_{horizon}", True, _of("stock")),
+        here = known.filter(pl.col("horizon") == horizon)
+        own = here.select("alert", "day", "figures").unnest("figures")
+        matched = here.select("alert", "day", "matched").explode("matched").drop_nulls("matched").unnest("matched")
+        measures = [
+            *([("opened", False, pl.col("confirmed"))] if horizon == HORIZONS[0] else []),
+            (f"held_{horizon}", False, _HELD),
+            (f"contract_{horizon}", True, pl.col("contract")),
+            (f"stock_{horizon}", True, pl.col("stock")),
         ]
         for measure, is_median, value in measures:
-            mine = _Column.of([value(item) for item in own], days, alert)
-            others = _Column.of([value(item) for item in theirs], days_theirs, of_theirs)
-            found.append(_Values(measure, is_median, mine, others))
+            found.append(_Values(measure, is_median, _Column.of(own, value), _Column.of(matched, value)))
     return found
 
 
-Figures = dict[str, Any]
 Vector = NDArray[np.float64]
 
 
@@ -151,8 +168,8 @@ class _Draws:
     weights: NDArray[np.float32]
 
     @classmethod
-    def of(cls, outcomes: Sequence[Outcome]) -> _Draws:
-        sessions = np.unique(np.array([item.session_date.toordinal() for item in outcomes], dtype=np.int64))
+    def of(cls, outcomes: pl.DataFrame) -> _Draws:
+        sessions = outcomes["session_date"].unique().sort().to_physical().cast(pl.Int64).to_numpy()
         if not len(sessions):
             return cls(sessions, np.zeros((_DRAWS, 0), dtype=np.float32))
         even = np.full(len(sessions), 1 / len(sessions))
@@ -184,18 +201,3 @@ def _figure(column: _Column, draws: _Draws, *, is_median: bool) -> Figure:
     value = float(np.median(column.values) if is_median else column.values.mean())
     low, high = np.nanquantile(draws.spread(column, is_median=is_median), (0.05, 0.95))
     return Figure(count, value, float(low), float(high))
-
-
-def _confirmed(figures: Figures) -> float:
-    return float("nan") if figures["confirmed"] is None else float(figures["confirmed"])
-
-
-def _held(figures: Figures) -> float:
-    """Of what opened: whether it is still there; one that expired is counted in neither."""
-    if not figures["confirmed"] or figures["state"] in ("expired", "not told"):
-        return float("nan")
-    return float(figures["state"] == "held")
-
-
-def _of(name: str) -> Callable[[Figures], float]:
-    return lambda figures: float("nan") if figures[name] is None else figures[name]

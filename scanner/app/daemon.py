@@ -45,6 +45,8 @@ log = logging.getLogger(__name__)
 # How long the process sleeps before it looks at the wall clock and at the files again.
 _LOOK_EVERY = timedelta(seconds=5)
 _NAP = timedelta(seconds=0.25)
+# Of more jobs than this that are due at once some wait, though they could wait for their chains.
+_JOBS_AT_ONCE = 16
 # A run that has not ended by then is left as it is.
 _PATIENCE = 4.0
 
@@ -113,7 +115,7 @@ class Daemon:
             self._close_runs_of_the_dead()
             scheduler = BackgroundScheduler(
                 timezone=UTC,
-                executors={"default": ThreadPoolExecutor(1)},
+                executors={"default": ThreadPoolExecutor(_JOBS_AT_ONCE)},
                 job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
             )
             schedule = self._planned(scheduler)

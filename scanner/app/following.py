@@ -54,7 +54,7 @@ def bring_up_to_date(
     if not reach:
         return 0
     with state.read() as ledger:
-        flagged = ledger.flagged()
+        flagged, expiries = ledger.flagged(), ledger.last_expiries()
         until = ledger.last_followed()
     by_alert: dict[str, list[Flagged]] = {}
     for item in flagged:
@@ -62,8 +62,8 @@ def bring_up_to_date(
             by_alert.setdefault(item.alert_id, []).append(item)
     by_name: dict[tuple[str, str], list[list[Flagged]]] = {}
     for items in by_alert.values():
-        source = _source_of(store, items[0], reach)
-        if source is not None and _has_more(items, until.get(items[0].alert_id), reach[source]):
+        source, alert_id = _source_of(store, items[0], reach), items[0].alert_id
+        if source is not None and _has_more(expiries[alert_id], until.get(alert_id), reach[source]):
             by_name.setdefault((source, items[0].underlying or ""), []).append(items)
     count = 0
     for (source, name), alerts in by_name.items():
@@ -193,12 +193,10 @@ def _reach(sessions: Iterable[date], calendar: Calendar, now: datetime) -> _Reac
     return _Reach(closed[-1] if closed else None, stored[-1] if stored else None)
 
 
-def _has_more(items: Sequence[Flagged], followed: Until | None, reach: _Reach) -> bool:
-    """Whether the store may tell more of an alert than was told when it was last followed."""
+def _has_more(last: date | None, followed: Until | None, reach: _Reach) -> bool:
+    """Whether the store may tell more of an alert, whose ``last`` contract expires then, than when it was followed."""
     if followed is None:
         return reach.closed is not None
-    expiries = [item.expiry for item in items]
-    last = None if None in expiries else max(expiry for expiry in expiries if expiry is not None)
     if last is not None and followed.session >= last:
         return False
     another_close = reach.closed is not None and followed.session < reach.closed
@@ -267,11 +265,11 @@ def _may_tell_more(settings: Settings) -> bool:
     from scanner.store.snapshots import Snapshots
 
     with opening.open_state(settings, read_only=True) as state, state.read() as ledger:
-        flagged, until = ledger.flagged(), ledger.last_followed()
+        expiries, until = ledger.last_expiries(), ledger.last_followed()
     snapshots = Snapshots(settings.store.path / "snapshots")
     days = [day for source in snapshots.sources() for day in snapshots.sessions(source)]
     reach = _reach(days, settings.exchange_calendar, clock.right_now())
-    return any(_has_more([item], until.get(item.alert_id), reach) for item in flagged)
+    return any(_has_more(last, until.get(alert_id), reach) for alert_id, last in expiries.items())
 
 
 def refresh(settings: Settings | Place | None, store: Place | None, alert_ids: frozenset[str] | None = None) -> None:

@@ -57,6 +57,9 @@ class Worker:
     ``show`` hands a scan's result to whoever looks; ``began`` and ``finished`` are told of every run. ``last_model``
     goes from one scan to the next, which need not even read the model where it is of the same names. Once ``stopped``
     is set, a run that still waits for its chains is given up.
+
+    Runs of several jobs, each in a thread of its own, wait for their chains side by side; all else they do in turn, so
+    that a slow source delays nobody but those who ask it, and two scans never judge at once.
     """
 
     loaded: Loaded
@@ -65,6 +68,7 @@ class Worker:
     finished: Finished = lambda run, result: None
     last_model: LastModel = field(default_factory=_no_model_yet)
     stopped: threading.Event = field(default_factory=threading.Event)
+    _turn: threading.Lock = field(default_factory=threading.Lock)
 
     def run(self, due: Due) -> ScanResult | Confirmed | None:
         """One run; shows what a scan found, logs what a confirmation has to say, keeps a record of it.
@@ -83,9 +87,19 @@ class Worker:
         log.info("job %s: %s of %s", job.name, job.task, job.watchlist)
         with self._recorded(record) as ended:
             symbols = self.loaded.settings.watchlists[job.watchlist]
-            result = self._confirm(job, symbols) if job.task == "confirm" else self._scan(job, symbols)
+            with self._turn:
+                result = self._confirm(job, symbols) if job.task == "confirm" else self._scan(job, symbols)
             ended.append(result)
             return result
+
+    @contextmanager
+    def _turn_let_go(self) -> Iterator[None]:
+        """Let others have their turn."""
+        self._turn.release()
+        try:
+            yield
+        finally:
+            self._turn.acquire()
 
     def _scan(self, job: Job, symbols: tuple[str, ...]) -> ScanResult:
         loaded = self.loaded
@@ -122,7 +136,8 @@ class Worker:
         """The sources, within the time that the job has."""
         from scanner.sources.timed import TimedSource, Timer
 
-        timer = Timer(clock.countdown(job.longest), job.symbol_time_limit.total_seconds(), self.stopped)
+        each = job.symbol_time_limit.total_seconds()
+        timer = Timer(clock.countdown(job.longest), each, self.stopped, self._turn_let_go)
         return [TimedSource(source, timer) for source in self.loaded.sources]
 
     def _show(self, job: Job, result: ScanResult) -> None:

@@ -59,7 +59,7 @@ def moves(
     for name in wanted:
         own = events.filter(underlying=name)
         ahead = _coming(own, chain.filter(underlying=name), session, setup)
-        past = tuple(_past(opened, name, own, session, setup))
+        past = tuple(past_events(opened, name, own, session, setup))
         if ahead or past:
             found.append(NameMoves(name, ahead, past))
     return Moves(session, kind, tuple(found), bool(chain["simulated"].any()))
@@ -99,7 +99,7 @@ def _coming(events: pl.DataFrame, chain: pl.DataFrame, session: date, setup: Set
     return tuple(event_moves.priced(ahead, exposures.by_expiry(held, frames["expiry"])))
 
 
-def _past(store: Store, name: str, events: pl.DataFrame, session: date, setup: Setup) -> Iterator[Held]:
+def past_events(store: Store, name: str, events: pl.DataFrame, session: date, setup: Setup) -> Iterator[Held]:
     """The last eight events that are over with what was priced the evening before, and older ones by their moves."""
     from scanner.metrics import event_moves
     from scanner.outputs.moves import RECENT, Held

@@ -158,7 +158,7 @@ def _became(state: State) -> Became:
             )
             for alert in strongest
         ]
-        scores = Scoreboard(confirmation.scoreboard(ledger.flagged()), board(ledger.told(), ledger.outcomes()))
+        scores = Scoreboard(confirmation.scoreboard(ledger.decided()), board(ledger.told(), ledger.outcomes()))
     return Became(tuple(alerts), tuple(stories), scores)
 
 

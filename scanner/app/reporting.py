@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 from typing import TYPE_CHECKING
 
 from scanner.app import configuring, opening
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from scanner.outputs.charts.names import Name
     from scanner.outputs.report import Page, Report
     from scanner.outputs.result import ScanResult
+    from scanner.severity import Severity
     from scanner.store.state import Ledger, State
     from scanner.store.store import Store
 
@@ -44,11 +46,18 @@ class SessionsReport:
 
         return render(self.report)
 
+    def markdown(self) -> str:
+        """The weekly column as Markdown. Raises UsageError where the report is not of a week."""
+        if self.report.column is None:
+            raise UsageError("--format markdown: is for the column of a week (--week DATE); a session is an HTML page")
+        return self.report.column.markdown()
+
 
 def report(
     symbols: str | Sequence[str] = (),
     *,
     week: str | date | None = None,
+    lang: str = "en",
     as_of: str | date | None = None,
     min_severity: str | None = None,
     limit: int | None = None,
@@ -58,22 +67,25 @@ def report(
 ) -> SessionsReport:
     """A report of the newest session that was scanned, of the one that ``as_of`` lies in, or of the week of a date.
 
+    A week begins with its column, in English or, with ``lang`` ``zh``, in Chinese and then alone; what scans said of
+    its sessions follows.
     ``symbols`` or a ``watchlist`` narrow it to some names, ``min_severity`` and ``limit`` to the strongest alerts of
     each session. Raises UsageError where both ``week`` and ``as_of`` are given, StoreError where no scan is stored.
     """
     configured = configuring.settings(settings, store=store)
     if week is not None and as_of is not None:
         raise UsageError("--week and --as-of: give one of them")
+    if lang not in ("en", "zh"):
+        raise UsageError(f"--lang {lang}: there are en and zh")
+    if lang != "en" and week is None:
+        raise UsageError(f"--lang {lang}: is for the column of a week (--week DATE)")
     names = configuring.symbols_for(symbols, watchlist, configured) if symbols or watchlist else ()
     instant = configuring.instant_for(as_of, configured.exchange_calendar)
     least = configuring.severity_for(min_severity)
+    if week is not None:
+        return _of_week(configured, configuring.day_for("--week", week), names, lang, least, limit, named=bool(symbols))
     with opening.open_state(configured, read_only=True) as state:
-        if week is not None:
-            first, last = _week(configuring.day_for("--week", week))
-        else:
-            first = last = (
-                _newest_session(state) if instant is None else configured.exchange_calendar.session_of(instant)
-            )
+        first = last = _newest_session(state) if instant is None else configured.exchange_calendar.session_of(instant)
         made = of_sessions(state, opening.store_if_there(configured, before=last), first, last, names, configured)
     if made is None:
         raise StoreError(
@@ -96,10 +108,25 @@ def _require_names(pages: Sequence[Page], asked: Sequence[str]) -> None:
         raise UsageError(f"{', '.join(missing)}: not in these sessions; there are {', '.join(sorted(there)) or 'none'}")
 
 
-def _week(day: date) -> tuple[date, date]:
-    """Monday and Friday of a date's week."""
-    monday = day - timedelta(days=day.weekday())
-    return monday, monday + timedelta(days=4)
+def _of_week(
+    settings: Settings, day: date, names: Sequence[str], lang: str, least: Severity, limit: int | None, *, named: bool
+) -> SessionsReport:
+    """The column of a week, and in English behind it what scans said of its sessions, where there were any."""
+    from scanner.app import column
+    from scanner.outputs.column import phrases, writing
+    from scanner.outputs.report import Report
+
+    first, last = column.week_of(day)
+    week = column.column(settings, day, names, must_be_there=named)
+    written = writing.column(week, phrases.Language(lang))
+    made = None
+    if lang == phrases.Language.english:
+        with suppress(StoreError), opening.open_state(settings, read_only=True) as state:
+            made = of_sessions(state, opening.store_if_there(settings, before=last), first, last, names, settings)
+    if made is None:
+        return SessionsReport(Report(written.title, [], column=written, simulated=week.simulated), first, last)
+    pages = [replace(page, result=page.result.narrowed(least, limit)) for page in made.pages]
+    return SessionsReport(replace(made, title=written.title, pages=pages, column=written), first, last)
 
 
 def of_sessions(
@@ -129,7 +156,7 @@ def of_sessions(
         ]
         title = f"Unusual options activity, {last}" if first == last else f"Unusual options activity, {first} to {last}"
         levels = record.levels(ledger.calibration())
-        return Report(title, pages, levels, confirmation.scoreboard(ledger.flagged()))
+        return Report(title, pages, levels, confirmation.scoreboard(ledger.decided()))
 
 
 def _newest_session(state: State) -> date:

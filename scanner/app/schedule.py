@@ -1,9 +1,11 @@
 """The schedule: jobs planned on APScheduler, run once where they are late, planned anew where the clock is set back.
 
-Jobs run one at a time in one worker, so scans never overlap. Fire times are moments of the wall clock, but a process
-can only wait by a clock that stands still while the machine sleeps. So the wall clock is looked at every few seconds:
-after a sleep, a long scan, or once the clock was set forward, of the runs that have become due the newest is made up
-for, and it is said. A late run that says nothing any more is left out: see :func:`scanner.app.triggers.too_late`.
+A job's runs never overlap; those of several wait for their chains side by side and judge in turn
+(:class:`~scanner.app.jobs.Worker`), so that a slow source shifts no other job. Fire times are moments of the wall
+clock, but a process can only wait by a clock that stands still while the machine sleeps. So the wall clock is looked
+at every few seconds: after a sleep, a long scan, or once the clock was set forward, of the runs that have become due
+the newest is made up for, and it is said. A late run that says nothing any more is left out: see
+:func:`scanner.app.triggers.too_late`.
 """
 
 from __future__ import annotations

@@ -46,8 +46,8 @@ class Reporter:
     def __init__(self, folder: Path, loaded: Callable[[], Loaded]) -> None:
         self._path = folder / FILE
         self._loaded = loaded
-        self._lock = threading.Lock()
-        self._running: JobRun | None = None
+        self._lock = threading.RLock()
+        self._running: dict[str, JobRun] = {}
         self._upcoming: Sequence[tuple[datetime, str]] = ()
         self._sources: dict[str, dict[str, Any]] = {}
         self._outputs: dict[str, dict[str, Any]] = {}
@@ -60,20 +60,22 @@ class Reporter:
     @property
     def is_busy(self) -> bool:
         """Whether a run is under way."""
-        return self._running is not None
+        return bool(self._running)
 
     def began(self, run: JobRun) -> None:
         """A run has begun."""
-        self._running = run
-        self._write()
+        with self._lock:
+            self._running[run.name] = run
+            self._write()
 
     def finished(self, run: JobRun, result: ScanResult | Confirmed | None) -> None:
         """A run has ended, with a result where there is one; says it in a line."""
-        self._note_sources(run, result)
-        self._count(run)
-        self._running = None
-        log.info("%s", self._line(run))
-        self._write()
+        with self._lock:
+            self._note_sources(run, result)
+            self._count(run)
+            self._running.pop(run.name, None)
+            log.info("%s", self._line(run))
+            self._write()
 
     def delivered(self, delivered: Delivered) -> None:
         """A message was sent, or could not be; the first failure of an output and its recovery are said."""
@@ -109,7 +111,10 @@ class Reporter:
         known = self._runs.setdefault(run.name, {"outcomes": Counter()})
         known["outcomes"][run.outcome] += 1
         known |= {"ended": ended.isoformat(), "seconds": (ended - run.started_at).total_seconds()}
-        news = {kind: count for kind, count in run.figures.get("alerts", {}).items() if kind != "ongoing"}
+        known |= {name: run.figures.get(name) for name in ("symbols_scanned", "symbols_requested")}
+        counts = run.figures.get("alerts", {})
+        known["alerts"] = sum(count for kind, count in counts.items() if kind != "closed")
+        news = {kind: count for kind, count in counts.items() if kind != "ongoing"}
         self._alerts.update(news)
 
     def _note_sources(self, run: JobRun, result: ScanResult | Confirmed | None) -> None:
@@ -140,7 +145,11 @@ class Reporter:
 
     def document(self) -> dict[str, Any]:
         """The status as plain data."""
-        running = self._running
+        with self._lock:
+            under_way = [
+                {"job": run.name, "since": run.started_at.isoformat(), "due": run.due_at.isoformat()}
+                for run in sorted(self._running.values(), key=lambda run: run.started_at)
+            ]
         settings = self._loaded().settings
         return {
             "schema": SCHEMA,
@@ -149,9 +158,8 @@ class Reporter:
             "since": self._began.isoformat(),
             "at": clock.right_now().isoformat(),
             "source": list(settings.source),
-            "running": None
-            if running is None
-            else {"job": running.name, "since": running.started_at.isoformat(), "due": running.due_at.isoformat()},
+            "running": under_way[0] if under_way else None,
+            "under_way": under_way,
             "next": [{"job": name, "due": due.isoformat()} for due, name in self._upcoming],
             "sources": self._sources,
             "outputs": self._outputs,
@@ -204,7 +212,7 @@ def status(*, settings: Settings | Place | None = None, store: Place | None = No
             newest = {run.name: run for run in reversed(ledger.job_runs(limit=200))}
             last = sorted(newest.values(), key=lambda run: run.started_at, reverse=True)
             session = ledger.newest_session()
-            told = 0 if session is None else ledger.count_alerts(session)
+            told = 0 if session is None else ledger.count_alerts(first_session=session)
             now = clock.right_now()
             muted = sum(wish.holds(now) for wish in ledger.silences())
             outputs = tuple(ledger.waiting())

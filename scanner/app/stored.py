@@ -27,10 +27,14 @@ if TYPE_CHECKING:
 
 
 class Alerts(Sequence["Alert"]):
-    """Alerts in the order they were asked for, and as a frame: one row each, columns of ``scanner.alerts.table``."""
+    """Alerts in the order they were asked for, and as a frame: one row each, columns of ``scanner.alerts.table``.
 
-    def __init__(self, alerts: Sequence[Alert]) -> None:
+    ``older`` is how many more there are beyond the number asked for.
+    """
+
+    def __init__(self, alerts: Sequence[Alert], older: int = 0) -> None:
         self._alerts = tuple(alerts)
+        self.older = older
 
     def __len__(self) -> int:
         return len(self._alerts)
@@ -86,7 +90,9 @@ def alerts(
     """
     least = configuring.severity_for(min_severity)
     with _ledger(settings, store) as ledger:
-        return Alerts(ledger.alerts(min_severity=least, limit=limit, newest_sessions=newest_sessions))
+        found = ledger.alerts(min_severity=least, limit=limit, newest_sessions=newest_sessions)
+        more = limit is not None and newest_sessions is None and len(found) == limit
+        return Alerts(found, ledger.count_alerts(min_severity=least) - len(found) if more else 0)
 
 
 def alert(alert_id: str, *, settings: Settings | Place | None = None, store: Place | None = None) -> Story:
@@ -133,7 +139,7 @@ def scoreboard(*, settings: Settings | Place | None = None, store: Place | None 
 
     following.refresh(settings, store)
     with _ledger(settings, store) as ledger:
-        return Scoreboard(confirmation.scoreboard(ledger.flagged()), board(ledger.told(), ledger.outcomes()))
+        return Scoreboard(confirmation.scoreboard(ledger.decided()), board(ledger.told(), ledger.outcomes()))
 
 
 def watchlist(

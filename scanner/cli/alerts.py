@@ -36,12 +36,13 @@ def command(
     from scanner import app as application
     from scanner.outputs import files, stored, terminal
 
-    found = application.alerts(min_severity=min_severity, limit=limit, settings=config, store=store)
+    wanted = stored.LISTED if limit is None and format == "table" and output is None else limit
+    found = application.alerts(min_severity=min_severity, limit=wanted, settings=config, store=store)
     if format == "json":
         files.hand_out(stored.list_text(found), output)
     elif format == "table":
         with terminal.printing(output, no_color=no_color) as console:
-            stored.print_list(found, console)
+            stored.print_list(found, console, found.older)
     else:
         content = application.exported(found, format, settings=config, store=store)
         files.hand_out(content if EXPORTS[format].binary else content.decode(), output)

@@ -43,7 +43,8 @@ def configure_logging(
     package = logging.getLogger("scanner")
     package.setLevel(logging.WARNING if quiet else logging.DEBUG if verbose else logging.INFO)
     scheduler = logging.getLogger("apscheduler")
-    scheduler.setLevel(logging.WARNING)
+    # Of runs that are due while one goes on the schedule itself says what becomes of them.
+    scheduler.setLevel(logging.ERROR)
     for logger in (package, scheduler):
         for before in logger.handlers:
             before.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -11,11 +12,25 @@ from scanner.cli import options
 from scanner.outputs.text import printable
 
 
+class Form(StrEnum):
+    """What a report is written as."""
+
+    html = "html"
+    markdown = "markdown"
+
+
 def command(
     symbols: options.Symbols = None,
     week: Annotated[
-        str | None, typer.Option("--week", metavar="DATE", help="The sessions of the week that DATE lies in.")
+        str | None,
+        typer.Option("--week", metavar="DATE", help="The week that DATE lies in: its column, and what scans said."),
     ] = None,
+    lang: Annotated[
+        str, typer.Option("--lang", metavar="en|zh", help="The language of a week's column; in zh it stands alone.")
+    ] = "en",
+    format: Annotated[
+        Form, typer.Option("--format", help="A page, or of a week its column alone as Markdown.")
+    ] = Form.html,
     config: options.Config = None,
     store: options.StoreFolder = None,
     watchlist: options.Watchlist = None,
@@ -23,7 +38,7 @@ def command(
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", metavar="FILE", help="Where the page goes; else scanner-report-SESSION.html. `-`: stdout."
+            "--output", metavar="FILE", help="Where it goes; else scanner-report-SESSION.html (.md). `-`: stdout."
         ),
     ] = None,
     min_severity: options.MinSeverity = None,
@@ -31,7 +46,7 @@ def command(
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Write an HTML report of the newest session, of another one (--as-of), or of a week; it needs nothing else."""
+    """Write an HTML report of the newest session, of another one (--as-of), or of a week with its column."""
     from scanner import app
     from scanner.cli import common
     from scanner.outputs import files
@@ -40,6 +55,7 @@ def command(
     made = app.report(
         symbols or (),
         week=week,
+        lang=lang,
         as_of=as_of,
         min_severity=min_severity,
         limit=limit,
@@ -47,10 +63,12 @@ def command(
         watchlist=watchlist,
         store=store,
     )
-    text = made.html()
+    text = made.html() if format is Form.html else made.markdown()
     if output == Path("-"):
         files.hand_out(text, None)
         return
-    place = output or Path(f"scanner-report-{'week-' if week else ''}{made.first}.html")
+    place = output or Path(
+        f"scanner-report-{'week-' if week else ''}{made.first}.{'html' if format is Form.html else 'md'}"
+    )
     files.write_text(place, text)
     typer.echo(printable(str(place)))

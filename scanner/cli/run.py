@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
@@ -50,22 +51,31 @@ def command(
     """Scan in the background by the configured schedule, until stopped."""
     from scanner.app import daemon
     from scanner.cli import common, printing
+    from scanner.cli.standing import StandingLine, may_stand
     from scanner.errors import CalendarError
+    from scanner.outputs import status
     from scanner.outputs.news import News
 
     common.configure_logging(quiet=quiet, verbose=verbose, form=log_format.value, file=log_file, stderr=not live)
     inputs = daemon.Inputs(config, store, source, path, tuple(accept_terms or ()), tuple(rules or ()), strict)
     shown = printing.Printing(min_severity=min_severity, no_color=no_color, news=None if everything else News())
 
+    standing: list[StandingLine] = []
+
     def show(result: ScanResult, least: Severity) -> None:
-        replace(shown, terminal_severity=least).show([result])
+        with standing[0].above() if standing else nullcontext():
+            replace(shown, terminal_severity=least).show([result])
 
     if once is not None:
         raise typer.Exit(_once(once, inputs, show, fail_on))
     if live:
         raise typer.Exit(_live(inputs, listen))
     running = daemon.Daemon(inputs, show, listen)
-    stopped_by = running.run()
+    with ExitStack() as until_stopped:
+        if may_stand() and not quiet:
+            line = StandingLine(lambda: status.standing_line(running.reporter.document()))
+            standing.append(until_stopped.enter_context(line))
+        stopped_by = running.run()
     if stopped_by is None:
         raise CalendarError("no job of the schedule will ever run again: the exchange's calendar has ended")
     raise typer.Exit(130 if stopped_by == signal.SIGINT else 0)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from pydantic import BaseModel, ValidationError
 
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_BEFORE_A_PASSWORD = re.compile(r"://[^/@\s]*:$")
+# What may stand in a URL's password as it is.
+_OF_A_URL = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*")
 
 # What pydantic tells in Python's words, in those of the file.
 _SECTION = "keys and values, such as `key: value`"
@@ -179,7 +183,17 @@ def _substitute(
         return node
     told[at] = node
     missing += [(at, name) for name in _VARIABLE.findall(node) if name not in environment]
-    return _VARIABLE.sub(lambda match: environment.get(match[1], ""), node)
+    return _VARIABLE.sub(lambda match: _fitted(environment.get(match[1], ""), match), node)
+
+
+def _fitted(value: str, match: re.Match[str]) -> str:
+    """A value as it may stand in its place: a password in a URL, ``//user:${NAME}@``, by the rules of URLs.
+
+    One that is written by them already stays as it is.
+    """
+    before, after = match.string[: match.start()], match.string[match.end() :]
+    is_password = _BEFORE_A_PASSWORD.search(before) is not None and after.startswith("@")
+    return quote(value, safe="") if is_password and not _OF_A_URL.fullmatch(value) else value
 
 
 def _refused(error: ValidationError, written: _Written, told: Mapping[Location, str]) -> list[str]:

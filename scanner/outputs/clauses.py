@@ -20,16 +20,16 @@ _STEPS = (
 )
 # So rare for the name is a change that is one step more than its size says.
 _RARE_CHANGE = 2.0
-_FLAT = 0.0005
+FLAT = 0.0005
 _USUAL, _BUSY = 1.0, 2.0
-_NOT_RARE, _MOVED = 3.0, 0.05
+NOT_RARE, MOVED = 3.0, 0.05
 _EXPIRING = 0.5
 
 
 def clauses(name: str, context: Mapping[str, Any], session: date, expiry: date | None = None) -> Iterator[str]:
     """What can be said of a name, the most telling first; ``expiry`` is the last day that the dates matter for."""
     moved = returns(context)
-    yield f"{name} {moved}" if moved is not None else f"{name}: price missing"
+    yield f"{name} {moved}" if moved is not None else f"{name}: return not known"
     for clause in (volatility(context), back_end(context), put_call(context), earnings(context, session, expiry)):
         if clause is not None:
             yield clause
@@ -61,7 +61,7 @@ def returns(context: Mapping[str, Any]) -> str | None:
 
 
 def _move(change: float) -> str:
-    return "flat" if abs(change) < _FLAT else wording.percent(change, signed=True)
+    return "flat" if abs(change) < FLAT else wording.percent(change, signed=True)
 
 
 def volatility(context: Mapping[str, Any]) -> str | None:
@@ -106,10 +106,10 @@ def put_call(context: Mapping[str, Any]) -> str | None:
 def put_call_moved(context: Mapping[str, Any]) -> str | None:
     """``put/call rose to 0.70 from 0.58, in itself not rare``; None where it did not move."""
     now, before = context.get("put_call_volume"), context.get("put_call_volume_prev")
-    if now is None or before is None or abs(now - before) < _MOVED:
+    if now is None or before is None or abs(now - before) < MOVED:
         return None
     surprise = context.get("put_call_surprise")
-    rare = surprise is not None and surprise >= _NOT_RARE
+    rare = surprise is not None and surprise >= NOT_RARE
     moved = f"put/call {'rose' if now > before else 'fell'} to {now:.2f} from {before:.2f}"
     return moved if rare else f"{moved}, in itself not rare"
 

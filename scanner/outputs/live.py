@@ -18,8 +18,8 @@ from scanner.outputs.screen import Screen
 from scanner.outputs.text import printable
 
 _EVERY = 2.0
-_STORY = 7
-_WIDE = 120
+# From so many columns on the story stands beside the feed, in a column of its own.
+_WIDE, _STORY = 140, 57
 # Quiet, ordinary and so on, as sentences say it: by the surprise of what lies beyond a fortnight.
 _BACK_END = ((1.0, "ordinary"), (2.0, "busier"))
 
@@ -102,6 +102,9 @@ class LiveView(App[None]):
     #filter.shown { display: block; }
     #keys { color: $text-muted; }
     #keys.hidden { display: none; }
+    .wide { grid-size: 2; grid-columns: 1fr 60; grid-rows: 1 auto 1fr 1; }
+    .wide #state, .wide #names, .wide #keys, .wide #filter { column-span: 2; }
+    .wide #story { height: 100%; border-top: none; border-left: solid $primary; padding-left: 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "silence('ack')", "ack"),
@@ -142,6 +145,15 @@ class LiveView(App[None]):
         self.set_interval(_EVERY, self.look)
         self.look()
 
+    def on_resize(self) -> None:
+        """Put the story beside the feed where there is room."""
+        self.screen.set_class(self._is_wide, "wide")
+        self._tell()
+
+    @property
+    def _is_wide(self) -> bool:
+        return self.size.width >= _WIDE
+
     def look(self) -> None:
         """Show what there is now, keeping the chosen alert chosen."""
         screen = self._read()
@@ -181,7 +193,8 @@ class LiveView(App[None]):
         return self._shown[row] if 0 <= row < len(self._shown) else None
 
     def _tell(self) -> None:
-        self.query_one("#story", Static).update(story_of(self._chosen(), self.size.width))
+        width = _STORY if self._is_wide else self.size.width
+        self.query_one("#story", Static).update(story_of(self._chosen(), width))
 
     def on_data_table_row_highlighted(self) -> None:
         """Another alert was chosen."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 # From so many events on there is an average.
 _ENOUGH = 4
 RECENT = 8
+MORE = "more than priced"
 _COLUMNS = ("underlying", "kind", "date", "when", "implied", "realised", "not_judged")
 
 
@@ -183,7 +184,7 @@ def verdict(event: Held) -> str | None:
     """Whether a move was ``more than priced``: beyond one standard deviation of what was priced."""
     if event.implied is None or event.realised is None:
         return None
-    return "more than priced" if abs(event.realised) > event.implied / MEAN_ABSOLUTE else "within what was priced"
+    return MORE if abs(event.realised) > event.implied / MEAN_ABSOLUTE else "within what was priced"
 
 
 def _reasons(found: Moves) -> Iterator[str]:

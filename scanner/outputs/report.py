@@ -23,6 +23,7 @@ from scanner.outputs.charts import alerts as alert_charts
 from scanner.outputs.charts import names as name_charts
 from scanner.outputs.charts.alerts import Around
 from scanner.outputs.charts.names import Name
+from scanner.outputs.column.writing import Column
 from scanner.outputs.result import ScanResult
 from scanner.outputs.text import printable
 from scanner.severity import Severity
@@ -65,19 +66,26 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A title, its sessions (newest first), the calibration record and the scoreboard of rules."""
+    """A title, its sessions (newest first), the calibration record and the scoreboard of rules.
+
+    A week has a ``column`` before them, and may be that alone; then ``simulated`` tells of what market.
+    """
 
     title: str
     pages: Sequence[Page]
     levels: Sequence[Level] = ()
     scores: Sequence[RuleScore] = ()
+    column: Column | None = None
+    simulated: bool = False
 
 
 def render(report: Report) -> str:
     """The report as one HTML page."""
     return _template().render(
         title=printable(report.title),
-        simulated=any(page.result.scan.simulated for page in report.pages),
+        simulated=report.simulated or any(page.result.scan.simulated for page in report.pages),
+        language="en" if report.column is None else report.column.language.value,
+        column=report.column,
         pages=[_page(page) for page in report.pages],
         levels=[_level(level) for level in report.levels if level.channel == MAIN],
         others=[_level(level) for level in report.levels if level.channel != MAIN],

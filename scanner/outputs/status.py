@@ -89,8 +89,8 @@ def sentences(found: Status, *, hangs: bool = False) -> Iterator[str]:
 
 
 def _doing(process: Mapping[str, Any], found: Status) -> Iterator[str]:
-    running, following = process.get("running"), process.get("next") or []
-    parts = [] if running is None else [f"now: {running['job']} since {_moment(running['since'])}"]
+    following = process.get("next") or []
+    parts = [f"now: {run['job']} since {_moment(run['since'])}" for run in process.get("under_way") or []]
     if following:
         parts.append(f"next: {following[0]['job']} {_moment(following[0]['due'])}")
     parts.append(f"told today {found.told_today}, muted {found.muted}")
@@ -103,6 +103,31 @@ def _doing(process: Mapping[str, Any], found: Status) -> Iterator[str]:
             yield f"{name} ails since {_moment(told['since'])}: {told['problem']}"
     if process.get("configuration_problem"):
         yield f"the configuration was changed and is broken, the one before goes on: {process['configuration_problem']}"
+
+
+def standing_line(process: Mapping[str, Any]) -> str:
+    """A running schedule in a line: ``next Mon 09:30 confirm | 3 alerts | cboe ok | last 16:20, 41 s, 3 of 3``."""
+    parts = [f"{run['job']} is running" for run in process.get("under_way") or []]
+    following = process.get("next") or []
+    if following:
+        due = datetime.fromisoformat(following[0]["due"]).astimezone(NEW_YORK)
+        parts.append(f"next {due:%a %H:%M} {following[0]['job']}")
+    runs = sorted((process.get("runs") or {}).values(), key=lambda run: run["ended"])
+    scans = [run for run in runs if run.get("symbols_requested")]
+    if scans:
+        parts.append(terminal.counted(scans[-1]["alerts"], "alert"))
+    for kind in ("sources", "outputs"):
+        health = process.get(kind) or {}
+        parts += [f"{name} {'ok' if told['ok'] else 'ailing'}" for name, told in health.items()]
+    if process.get("configuration_problem"):
+        parts.append("changed configuration is broken")
+    if runs:
+        ended = datetime.fromisoformat(runs[-1]["ended"]).astimezone(NEW_YORK)
+        parts.append(f"last {ended:%H:%M}, {runs[-1]['seconds']:.0f} s")
+        if runs[-1].get("symbols_requested"):
+            count = terminal.counted(runs[-1]["symbols_requested"], "name")
+            parts[-1] += f", {runs[-1]['symbols_scanned']:,} of {count}"
+    return " | ".join(parts)
 
 
 def _run(run: JobRun) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -25,6 +26,10 @@ from scanner.outputs.text import printable
 
 if TYPE_CHECKING:
     from scanner.store.state import Update
+
+
+# A person is shown so many alerts who does not say how many.
+LISTED = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +63,17 @@ def list_text(alerts: Sequence[Alert]) -> str:
     return to_json({"schema": SCHEMA, "alerts": [alert.as_dict() for alert in alerts]}) + "\n"
 
 
-def print_list(alerts: Sequence[Alert], to: Console) -> None:
-    """Print stored alerts, and what to do next."""
+def print_list(alerts: Sequence[Alert], to: Console, older: int = 0) -> None:
+    """Print stored alerts, newest session first, how many ``older`` ones there are, and what to do next."""
     terminal.print_banner(any(alert.simulated for alert in alerts), to)
     if not alerts:
         to.print("No alerts are stored. `scanner scan` looks for some.")
         return
-    for session in dict.fromkeys(alert.session_date for alert in alerts):
+    for session, listed in groupby(alerts, lambda alert: alert.session_date):
         to.print(Text(f"Session {session}", style="bold"))
-        alert_lines.print_alerts([alert for alert in alerts if alert.session_date == session], to)
+        alert_lines.print_alerts(list(listed), to)
+    if older:
+        to.print(f"{older:,} older: --limit N shows more of them, --format csv or json all.")
     terminal.print_next_step(alerts, to)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -25,11 +26,15 @@ _NOTICE = 0.25
 
 @dataclass
 class Timer:
-    """What is left of a run: ``remaining()`` seconds of all, ``each`` for one symbol; ``stopped`` ends it at once."""
+    """What is left of a run: ``remaining()`` seconds of all, ``each`` for one symbol; ``stopped`` ends it at once.
+
+    ``waiting`` is entered as long as an answer is waited for: what others may do meanwhile is let go in it.
+    """
 
     remaining: Callable[[], float]
     each: float
     stopped: threading.Event = field(default_factory=threading.Event)
+    waiting: Callable[[], AbstractContextManager[object]] = nullcontext
 
 
 class TimedSource:
@@ -55,7 +60,8 @@ class TimedSource:
             fetched = None
             if self._timer.remaining() > 0:
                 asking = asking or _Asking(self._source, tuple(open_symbols), now)
-                fetched = asking.next(self._timer)
+                with self._timer.waiting():
+                    fetched = asking.next(self._timer)
             if fetched is None:
                 if asking is not None:
                     asking.leave()

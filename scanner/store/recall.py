@@ -100,9 +100,7 @@ class Memory:
                 mine = self.chain.filter(_of_panel(self.chain, self.panel.source))
                 quoted = cast("datetime", self.chain["quote_time"].max())
                 undisturbed = self._undisturbed(mine) if moment >= quoted else {}
-                fresh = self.store.snapshots.unheld(self.chain)
-                if not fresh.is_empty():
-                    self.store.snapshots.write(fresh, scan_id)
+                self.store.snapshots.write_unheld(self.chain, scan_id)
                 if undisturbed:
                     measured = summary.of_session(priced, verdicts, self.panel.calendar).of(
                         pl.Series(list(undisturbed))

@@ -84,14 +84,16 @@ class Snapshots:
 
         Raises StoreError where a file cannot be written, or where the scan has already stored that session.
         """
-        written = []
-        for (source, session), part in chain.partition_by("source", "session_date", as_dict=True).items():
-            path = self.path(str(source), session, scan_id)
-            if path.exists():
-                raise StoreError(f"scan {scan_id} has already stored {source} {session} at {path}")
-            self._write_file(path, part, described(part))
-            written.append(path)
-        return written
+        parts = chain.partition_by("source", "session_date")
+        return [self._write_scan(part, described(part), scan_id) for part in parts]
+
+    def _write_scan(self, chain: pl.DataFrame, told: pl.DataFrame, scan_id: str) -> Path:
+        source, session = chain.select("source", "session_date").row(0)
+        path = self.path(source, session, scan_id)
+        if path.exists():
+            raise StoreError(f"scan {scan_id} has already stored {source} {session} at {path}")
+        self._write_file(path, chain, told)
+        return path
 
     def write_once(self, chain: pl.DataFrame, name: str) -> pl.DataFrame:
         """Store the recorded chains of one source and session that are not stored yet, in one file; returns those.
@@ -107,14 +109,19 @@ class Snapshots:
         self._write_file(self.path(source, session, scan_id), fresh, told)
         return fresh
 
-    def unheld(self, chain: pl.DataFrame) -> pl.DataFrame:
-        """The chains of a frame that are not stored yet, neither in one piece nor in parts.
+    def write_unheld(self, chain: pl.DataFrame, scan_id: str) -> pl.DataFrame:
+        """Store the chains of a frame that are not stored yet, neither in one piece nor in parts; returns those.
 
-        Stored are those of a file that is read again, and those of a market at rest.
+        Stored are those of a file that is read again, and those of a market at rest. One file for each source and
+        session, as :meth:`write` names it. Raises StoreError where one cannot be written.
         """
-        parts = chain.partition_by("source", "session_date")
-        fresh = [missing for part in parts if not (missing := self._unheld(part)[0]).is_empty()]
-        return pl.concat(fresh) if fresh else chain.clear()
+        written = []
+        for part in chain.partition_by("source", "session_date"):
+            fresh, told = self._unheld(part)
+            if not fresh.is_empty():
+                self._write_scan(fresh, told, scan_id)
+                written.append(fresh)
+        return pl.concat(written) if written else chain.clear()
 
     def _unheld(self, chain: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
         """The chains of a frame of one source and session that are not stored yet, and their description."""

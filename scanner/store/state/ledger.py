@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import delete, func, insert, null, or_, select, update
 
 from scanner.alerts.episodes import Episode, Event, Sighting
-from scanner.alerts.flagged import Flagged
+from scanner.alerts.flagged import Decided, Flagged
 from scanner.alerts.identity import Key
 from scanner.alerts.model import Alert, Confirmation, HeldBack, NotJudged, ScanMeta, Status, iso
 from scanner.errors import ScanProblem
@@ -132,15 +132,14 @@ class Ledger(Records, Outbox, Following):
         self, *, min_severity: Severity = Severity.info, newest_sessions: int | None = None, limit: int | None = None
     ) -> list[Alert]:
         """Stored alerts, newest session first, strongest first within it; of the newest sessions that have any."""
-        severities = [severity.value for severity in Severity if severity.rank >= min_severity.rank]
-        wanted = AlertRow.severity.in_(severities)
+        wanted = AlertRow.severity.in_(_from(min_severity))
         sessions = self._session.scalars(
             select(AlertRow.session_date).where(wanted).distinct().order_by(AlertRow.session_date.desc())
         )
         found: list[Alert] = []
         for session_date in sessions.all()[:newest_sessions]:
-            rows = self._session.scalars(select(AlertRow).where(wanted, AlertRow.session_date == session_date))
-            of_session = [Alert.from_dict(row.document) for row in rows]
+            rows = self._session.scalars(select(AlertRow.document).where(wanted, AlertRow.session_date == session_date))
+            of_session = [Alert.from_dict(document) for document in rows]
             found += sorted(of_session, key=lambda alert: (alert.strength, alert.alert_id), reverse=True)
             if limit is not None and len(found) >= limit:
                 break
@@ -165,9 +164,11 @@ class Ledger(Records, Outbox, Following):
         """The newest session that was scanned."""
         return self._session.scalar(select(func.max(RunRow.session_date)))
 
-    def count_alerts(self, session: date) -> int:
-        """How many alerts a session has raised."""
-        query = select(func.count()).select_from(AlertRow).where(AlertRow.first_session == session)
+    def count_alerts(self, *, first_session: date | None = None, min_severity: Severity = Severity.info) -> int:
+        """How many alerts there are, or a session has raised."""
+        query = select(func.count()).select_from(AlertRow).where(AlertRow.severity.in_(_from(min_severity)))
+        if first_session is not None:
+            query = query.where(AlertRow.first_session == first_session)
         return self._session.scalar(query) or 0
 
     def alert(self, alert_id: str) -> Alert | None:
@@ -304,6 +305,18 @@ class Ledger(Records, Outbox, Following):
             query = query.where(FlaggedRow.session_date < before)
         return [Flagged(*row) for row in self._session.execute(query)]
 
+    def decided(self) -> list[Decided]:
+        """What was decided of every alert in each session it was flagged in, or that nothing was."""
+        columns = [getattr(FlaggedRow, name) for name in Decided._fields]
+        query = select(*columns).distinct().order_by(FlaggedRow.session_date, FlaggedRow.alert_id)
+        return [Decided(*row) for row in self._session.execute(query)]
+
+    def last_expiries(self) -> dict[str, date | None]:
+        """When the last contract of each alert expires; None where one has no expiry that is known."""
+        untold = func.count() - func.count(FlaggedRow.expiry)
+        query = select(FlaggedRow.alert_id, func.max(FlaggedRow.expiry), untold).group_by(FlaggedRow.alert_id)
+        return {alert_id: None if missing else last for alert_id, last, missing in self._session.execute(query)}
+
     def confirm(self, alert: Alert, seen_at: datetime, event: str) -> None:
         """Store what the open interest said about an alert, as one more update of it."""
         row = self._session.get_one(AlertRow, alert.alert_id)
@@ -398,3 +411,8 @@ def _episode(alert: AlertRow, update: AlertUpdateRow) -> Episode:
         peak_stars=kept["peak_stars"],
         displaced=kept["displaced"],
     )
+
+
+def _from(severity: Severity) -> list[str]:
+    """That severity and those above it."""
+    return [each.value for each in Severity if each.rank >= severity.rank]
