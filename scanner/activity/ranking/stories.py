@@ -11,7 +11,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-LEAST_LINKED = 2.0
+# Asked for more, strikes of one order stay apart and fill the list; for less, orders of one chain are run together.
+LEAST_LINKED = 1.5
 LEG_LOTS, LEG_TOLERANCE = 100, 0.005
 
 
