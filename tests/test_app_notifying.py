@@ -11,9 +11,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from alert_samples import GOOG_235, THURSDAY_CLOSE, SampleRule, finding, findings, frames, scan
+from alert_samples import FRIDAY, GOOG_235, THURSDAY, THURSDAY_CLOSE, SampleRule, at, finding, findings, frames, scan
 from pytest_httpserver import HTTPServer
-from standard import update
+from standard import confirm, update
 from werkzeug import Request, Response
 
 from scanner.app import clock, notifying, opening
@@ -262,3 +262,62 @@ def test_what_could_not_be_settled_is_sent_again_by_the_same_process(tmp_path, w
     notifying.deliver(configured)
     notifying.deliver(configured)
     assert Counter(witness.keys) == {witness.keys[0]: 2}
+
+
+def test_the_digest_of_the_close_comes_half_an_hour_after_it(tmp_path, witness, now):
+    configured = settings(tmp_path, witness, digest="close")
+    now.moment = THURSDAY_CLOSE - timedelta(hours=4)
+    for minutes in (0, 60):
+        judged(configured, *many(2 + minutes // 60), moment=now.moment + timedelta(minutes=minutes))
+    now.moment = THURSDAY_CLOSE + timedelta(minutes=29)
+    assert notifying.deliver(configured) == []
+    now.later(minutes=1)
+    notifying.deliver(configured)
+    assert witness.titles == ["3 alerts: GOOG"]
+
+
+def test_the_digest_of_the_morning_holds_the_alerts_and_what_the_open_interest_says_of_them(tmp_path, witness, now):
+    configured = settings(tmp_path, witness, digest="morning")
+    judged(configured, GOOG_235)
+    now.moment = at(FRIDAY, 13, 40)  # 09:40 in New York
+    published = frames(oi_asof=THURSDAY, open_interest=40_000)["contract"]
+    with opening.open_state(configured) as state:
+        confirm(state, published, now.moment, routes=configured.routes)
+    assert notifying.deliver(configured) == []
+    now.moment = at(FRIDAY, 14, 15)
+    notifying.deliver(configured)
+    assert witness.titles == ["2 alerts: GOOG"]
+    assert "OPENED by the morning's open interest: GOOG 235 call" in witness.bodies[0]["message"]
+
+
+def test_in_quiet_hours_nothing_is_sent_and_all_of_it_at_their_end(tmp_path, witness, now):
+    configured = settings(tmp_path, witness, quiet="15:00-18:30")
+    judged(configured, *many(2))  # 16:00 in New York
+    now.later(hours=2, minutes=29)
+    assert notifying.deliver(configured) == []
+    now.later(minutes=1)
+    notifying.deliver(configured)
+    assert len(witness.titles) == 2
+
+
+def test_each_output_is_told_of_its_own_severities_stars_and_names(tmp_path, httpserver, witness, now):
+    outputs = {
+        "all": {},
+        "high": {"min_severity": "high"},
+        "rare": {"min_stars": 5},
+        "others": {"watchlist": "others"},
+    }
+    addresses = [
+        {"url": witness.url.replace("/hook", f"/{name}"), "name": name, **told} for name, told in outputs.items()
+    ]
+    came: list[str] = []
+    for name in outputs:
+        httpserver.expect_request(f"/{name}").respond_with_handler(
+            lambda request, name=name: (came.append(name), Response("ok"))[1]
+        )
+    configured = Settings(
+        store=StoreSettings(path=tmp_path), watchlists={"others": ["KO"]}, outputs={"notify": addresses}
+    )
+    judged(configured, GOOG_235)  # a notice of GOOG, with few stars
+    notifying.deliver(configured)
+    assert came == ["all"]

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import configparser
+import os
 import plistlib
 import re
 import shlex
+import shutil
+import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -58,3 +62,33 @@ def test_the_crontab_lines_are_ones():
     assert len(lines) == 3
     for line in lines:
         assert crontab.trigger(" ".join(line)).timezone.key == "America/New_York"
+
+
+def test_systemd_finds_nothing_wrong_with_the_unit(tmp_path):
+    program = shutil.which("systemd-analyze")
+    if program is None:
+        pytest.skip("systemd-analyze is not installed")
+    command = tmp_path / "scanner" / "venv" / "bin" / "scanner"
+    command.parent.mkdir(parents=True)
+    command.write_text("#!/bin/sh\n", "utf-8")
+    command.chmod(0o755)
+    unit = tmp_path / "scanner.service"
+    unit.write_text(fence("ini"), "utf-8")
+    home = {**os.environ, "HOME": str(tmp_path), "XDG_RUNTIME_DIR": str(tmp_path)}
+    told = subprocess.run(
+        [program, "verify", "--user", unit], env=home, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (told.returncode, told.stdout + told.stderr) == (0, "")
+
+
+def test_the_container_installs_extras_that_there_are_and_asks_for_health_by_a_command_that_there_is(
+    monkeypatch, capsys
+):
+    text = fence("dockerfile")
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text("utf-8"))["project"]
+    extras = re.search(r"/src\[([a-z,]+)\]", text)[1].split(",")
+    assert set(extras) <= set(project["optional-dependencies"])
+    health = shlex.split(re.search(r"CMD (scanner .*?) >", text)[1])
+    told = options_of(monkeypatch, capsys, health[1])
+    assert [word for word in health if word.startswith("--") and word not in told] == []
+    assert re.search(r"FROM python:(\S+)-slim", text)[1] == project["requires-python"].removeprefix(">=")

@@ -1,10 +1,10 @@
-"""A schedule driven through a year by the clock alone: every due run once, memory, open files and the state's size flat.
+"""A schedule driven through a year by the clock alone: every due run once; memory, open files and state stay flat.
 
-    nice python tools/drive_year.py --sessions 251
+    nice python tests/driven_year.py --sessions 251
 
 Real triggers, scheduler, jobs, scans, store and state, of a small market; only the clock is driven. The machine sleeps
-through two days in every fifteen, and the process begins anew every tenth session; holidays, half days and both changes of
-daylight saving lie where the calendar has them. Retention is set short, so that its bound is reached within the year.
+through two days in every fifteen, and the process begins anew every tenth session; holidays, half days and both changes
+of daylight saving lie where the calendar has them. Retention is short, so that its bound is reached within the year.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-sys.path[:0] = [str(Path(__file__).parents[1] / "tests"), str(Path(__file__).parents[1])]
+sys.path.insert(0, str(Path(__file__).parent))
 
 import polars as pl
 import psutil
@@ -108,8 +108,8 @@ def drive(folder: Path, sessions: int, first: date) -> int:
             size = (folder / "store" / "state.sqlite").stat().st_size
             kept = sum(path.stat().st_size for path in (folder / "store").rglob("*.parquet"))
             print(
-                f"{number + 1:4d} sessions  {process.memory_info().rss / 1e6:6.0f} MB  {process.num_fds():4d} files open  "
-                f"state {size / 1e6:6.2f} MB  store {kept / 1e6:6.2f} MB  {time.monotonic() - began:6.0f} s",
+                f"{number + 1:4d} sessions {process.memory_info().rss / 1e6:6.0f} MB  {process.num_fds():4d} files open"
+                f"  state {size / 1e6:6.2f} MB  store {kept / 1e6:6.2f} MB  {time.monotonic() - began:6.0f} s",
                 flush=True,
             )
     return compared(due, settings)
