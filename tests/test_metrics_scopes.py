@@ -144,6 +144,9 @@ def test_dealer_gamma_counts_calls_for_and_puts_against():
     assert row["gamma_expiring_share"] == pytest.approx(1 / 9)
     assert row["gamma_expiring_share_next"] == pytest.approx(8 / 9)
     assert row["notional_expiring"] == 200 * 100 * 230.0
+    # All calls are of the near expiry, so that all of their gamma goes with it; 100 + 300 + 200 contracts are open.
+    assert row["positive_gamma_expiring_share_next"] == 1.0
+    assert row["notional_oi"] == 600 * 100 * 230.0
 
 
 def test_dealer_gamma_flips_midway_between_a_call_and_a_put_of_equal_weight():

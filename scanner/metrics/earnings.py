@@ -12,11 +12,14 @@ from scanner.market.calendar import Calendar
 from scanner.metrics.event_moves import MEAN_ABSOLUTE
 
 _NEXT = pl.Schema({"underlying": pl.String, "next_earnings": pl.Date, "days_to_earnings": pl.Int64, "when": pl.String})
+# Of so many past moves, the newest, the largest is told.
+_RECENT = 8
 _MOVES = pl.Schema(
     {
         "underlying": pl.String,
         "earnings_average_move_pct": pl.Float64,
         "earnings_last_move_pct": pl.Float64,
+        "earnings_largest_move_pct": pl.Float64,
         "earnings_moves": pl.Int64,
     }
 )
@@ -76,9 +79,10 @@ def implied_move(dates: pl.DataFrame, expiries: pl.DataFrame) -> pl.DataFrame:
 
 
 def moves(events: pl.DataFrame | None, closes: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
-    """``underlying earnings_average_move_pct earnings_last_move_pct earnings_moves``, of past earnings.
+    """``underlying`` and of its past earnings the average, the last and the largest move, and how many are known.
 
-    The mean absolute return over the sessions that took them in, the newest of those returns, and how many are known.
+    The mean absolute return over the sessions that took them in, the newest of those returns, the largest of the newest
+    eight, and how many are known.
     ``closes`` is ``session_date underlying spot``. A date counts where it says whether it was before the open or after
     the close, and the closes of both sessions around it are known.
     """
@@ -104,5 +108,6 @@ def moves(events: pl.DataFrame | None, closes: pl.DataFrame, calendar: Calendar)
     return known.group_by("underlying", maintain_order=True).agg(
         earnings_average_move_pct=pl.col("move").abs().mean(),
         earnings_last_move_pct=pl.col("move").last(),
+        earnings_largest_move_pct=pl.col("move").tail(_RECENT).abs().max(),
         earnings_moves=pl.len().cast(pl.Int64),
     )

@@ -38,6 +38,10 @@ def measure(contracts: pl.DataFrame, expiries: pl.DataFrame, calendar: Calendar)
         gex=known_sum(pl.when(CALL).then(dollars).otherwise(-dollars)),
         gamma_expiring_share=ratio(known_sum(gamma.filter("is_next_monthly")), known_sum(gamma)),
         gamma_expiring_share_next=ratio(known_sum(gamma.filter("is_next")), known_sum(gamma)),
+        positive_gamma_expiring_share_next=ratio(
+            known_sum(gamma.filter(CALL & pl.col("is_next"))), known_sum(gamma.filter(CALL))
+        ),
+        notional_oi=known_sum(notional),
         notional_expiring=known_sum(notional.filter("is_next_monthly")),
     )
     told = ahead.group_by("underlying", maintain_order=True).agg(

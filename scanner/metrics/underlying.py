@@ -128,7 +128,7 @@ def _against_history(today: pl.DataFrame, panel: Panel, told: pl.DataFrame | Non
         .join(returns.volatility(prices, session, panel.calendar), on="underlying", how="left", maintain_order="left")
     )
     return joined.with_columns(
-        pl.col("history_sessions").fill_null(0),
+        pl.col("history_sessions", "iv_sessions").fill_null(0),
         put_call_volume_change=pl.col("put_call_volume") - pl.col("put_call_volume_prev"),
         spot_change=pl.col("spot") / pl.col("previous_close") - 1,
         spot_change_5=pl.col("spot") / pl.col("_close_5") - 1,
@@ -137,32 +137,49 @@ def _against_history(today: pl.DataFrame, panel: Panel, told: pl.DataFrame | Non
         skew_change=pl.col("skew_25d") - pl.col("_skew"),
         volume_ratio_5=ratio("volume", "_mean_5"),
         volume_ratio_20=ratio("volume", "_mean_20"),
+        call_volume_ratio_20=ratio("call_volume", "_call_mean_20"),
         back_volume_ratio_20=ratio("back_volume", "_back_mean_20"),
         iv_hv_ratio=ratio("iv30", "hv_20"),
-    ).drop("_close_5", "_close_ytd", "_iv30", "_skew", "_mean_5", "_mean_20", "_back_mean_20")
+    ).drop("_close_5", "_close_ytd", "_iv30", "_skew", "_mean_5", "_mean_20", "_back_mean_20", "_call_mean_20")
 
 
 def _history(today: pl.DataFrame, past: pl.DataFrame) -> pl.DataFrame:
-    """How long the trusted history is, its mean volumes, and where today's iv30 lies in it."""
-    volume = pl.col("call_volume") + pl.col("put_volume")
+    """How long the trusted history is, its mean volumes, and where today's figures lie in it."""
+    volume, notional = (
+        pl.col("call_volume") + pl.col("put_volume"),
+        (pl.col("call_oi") + pl.col("put_oi")) * pl.col("spot"),
+    )
     known = pl.col("past_iv30").filter(pl.col("back") <= _RANK_SESSIONS).drop_nulls()
     enough = known.len() >= _RANK_LEAST
     span = known.max() - known.min()
+    names = {"iv30": pl.col("iv30"), "zero_dte_share": pl.col("zero_dte_share"), "notional": notional}
+    kept = past.select(
+        "underlying", "back", past_volume=volume, past_back="back_volume", past_calls="call_volume",
+        **{f"past_{name}": value for name, value in names.items()},
+    )  # fmt: skip
     return (
-        past.select("underlying", "back", past_iv30="iv30", past_volume=volume, past_back="back_volume")
-        .join(today.select("underlying", "iv30"), on="underlying", how="inner", maintain_order="left")
+        kept.join(today.select("underlying", **names), on="underlying", how="inner", maintain_order="left")
         .group_by("underlying", maintain_order=True)
         .agg(
             history_sessions=pl.col("past_volume").count().cast(pl.Int64),
             _mean_5=mean_of_last(5, pl.col("past_volume")),
             _mean_20=mean_of_last(20, pl.col("past_volume")),
             _back_mean_20=mean_of_last(20, pl.col("past_back")),
+            _call_mean_20=mean_of_last(20, pl.col("past_calls")),
+            iv_sessions=known.len().cast(pl.Int64),
             iv_rank_252=pl.when(enough & (span > 0)).then(((pl.col("iv30").first() - known.min()) / span).clip(0, 1)),
-            iv_percentile_252=pl.when(enough & pl.col("iv30").first().is_not_null()).then(
-                (known < pl.col("iv30").first()).mean()
-            ),
+            iv_percentile_252=_percentile("iv30"),
+            zero_dte_percentile_252=_percentile("zero_dte_share"),
+            notional_percentile_252=_percentile("notional"),
         )
     )
+
+
+def _percentile(name: str) -> pl.Expr:
+    """The share of the last sessions in which a figure was lower than today's; null where 60 of them are not known."""
+    known = pl.col(f"past_{name}").filter(pl.col("back") <= _RANK_SESSIONS).drop_nulls()
+    today = pl.col(name).first()
+    return pl.when((known.len() >= _RANK_LEAST) & today.is_not_null()).then((known < today).mean())
 
 
 def mean_of_last(count: int, values: pl.Expr) -> pl.Expr:

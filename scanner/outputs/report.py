@@ -43,10 +43,11 @@ POSITIONING = (
 )  # fmt: skip
 # What is said of a name beside its charts.
 FACTS = (
-    "spot", "spot_change", "spot_change_5", "call_volume", "put_volume", "volume_ratio_20", "put_call_volume",
-    "put_call_volume_prev", "near_dated_share", "zero_dte_share", "iv30", "iv30_change", "iv_rank_252",
-    "iv_percentile_252", "hv_20", "iv_hv_ratio", "skew_25d", "gex", "gamma_flip", "call_wall", "put_wall", "max_pain",
-    "gamma_expiring_share_next", "notional_expiring", "expected_move_pct", "next_earnings",
+    "spot", "spot_change", "spot_change_5", "spot_change_ytd", "call_volume", "put_volume", "volume_ratio_20",
+    "put_call_volume", "put_call_volume_prev", "near_dated_share", "zero_dte_share", "iv30", "iv30_change",
+    "iv_rank_252", "iv_percentile_252", "hv_20", "iv_hv_ratio", "skew_25d", "gex", "gamma_flip", "call_wall",
+    "put_wall", "max_pain", "gamma_expiring_share_next", "positive_gamma_expiring_share_next", "notional_oi",
+    "notional_expiring", "expected_move_pct", "next_earnings",
     "earnings_implied_move_pct", "earnings_average_move_pct",
 )  # fmt: skip
 _HELD_BACK = 20
@@ -209,8 +210,7 @@ def _not_judged(items: Sequence[NotJudged]) -> Iterator[dict[str, Any]]:
 
 def _name(name: Name, number: int) -> dict[str, Any]:
     row = {field: plain(value) for field, value in name.underlying.items()}
-    known = name.past["iv30"].count() if "iv30" in name.past.columns else 0
-    of_sessions = dict.fromkeys(("iv_rank_252", "iv_percentile_252"), f" of {known:,} sessions")
+    of_sessions = dict.fromkeys(("iv_rank_252", "iv_percentile_252"), f" of {row.get('iv_sessions') or 0:,} sessions")
     return {
         "anchor": f"name-{number}",
         "title": printable(name.underlying["underlying"]),
