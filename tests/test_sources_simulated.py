@@ -67,6 +67,14 @@ class TestShape:
         index = market.filter(pl.col("underlying") == "SPX").group_by("root").agg(pl.col("settlement").unique())
         assert dict(index.select("root", pl.col("settlement").list.first()).iter_rows()) == {"SPX": "AM", "SPXW": "PM"}
 
+    def test_names_left_out_of_a_scenario_leave_the_others_as_they_are(self, nvda: list[pl.DataFrame]) -> None:
+        few = {"KO", "NVDA"}
+        narrow = simulated.sessions("nvda-puts", date(2024, 6, 18), symbols=few)
+        whole = simulated.sessions("nvda-puts", date(2024, 6, 18))
+        for frame, among in zip(narrow, whole, strict=True):
+            assert_frame_equal(frame, among.filter(pl.col("underlying").is_in(few)))
+        assert put_call_ratio(frame, "NVDA") == put_call_ratio(nvda[-1], "NVDA")
+
     def test_the_same_seed_gives_the_same_frames_and_another_seed_does_not(self) -> None:
         day = date(2025, 3, 14)
         again = [next(iter(simulated.sessions(["GOOG"], day, day, seed=seed))) for seed in (7, 7, 8)]

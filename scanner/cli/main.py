@@ -17,8 +17,8 @@ from types import FrameType
 _INTERRUPTED = 130
 
 
-# Of objects made and not yet looked through for circles: what a start loads is for good, and Python's own 700 would have
-# it looked through a few hundred times, a tenth of the start.
+# What a start loads stays. Python would look through it for garbage a few hundred times, once for 700 objects more: a
+# tenth of the start.
 _BEFORE_COLLECTING = 50_000
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import date, datetime
 
 import polars as pl
@@ -90,17 +90,19 @@ def sessions(
     last: date | None = None,
     seed: int = DEFAULT_SEED,
     story: Story | None = None,
+    symbols: Collection[str] | None = None,
 ) -> Iterator[pl.DataFrame]:
     """The whole market at each session's close from ``first`` to ``last``: one chain frame a session, oldest first.
 
     ``market`` is the name of a scenario, whose dates, seed and story are its own (``first`` and ``last`` may narrow
-    them), or the symbols of a plain market, which needs both dates and takes a ``story``. Raises UsageError for an
-    unknown scenario and SourceError for an unknown symbol.
+    them, ``symbols`` leave names out: the others stay as they are), or the symbols of a plain market, which needs both
+    dates and takes a ``story``. Raises UsageError for an unknown scenario and SourceError for an unknown symbol.
     """
     if isinstance(market, str):
         planted = scenario(market)
         first, last = max(first or planted.first, planted.first), min(last or planted.last, planted.last)
-        names, seed, rate, story = planted.names, planted.seed, planted.rate, planted.story
+        names = tuple(name for name in planted.names if symbols is None or name.symbol in symbols)
+        seed, rate, story = planted.seed, planted.rate, planted.story.of({name.symbol for name in names})
     else:
         names, rate = known(market), DEFAULT_RATE
     if first is None or last is None:
