@@ -13,6 +13,7 @@ NAMES = {
     "rules": "judging the shipped rules over the whole market",
     "scan": "whole scans of a generated market, step by step, beside scripts of pandas and polars",
     "scoring": "scoring two million contracts of a whole market",
+    "tape": "the trade tape: sides held against known customers, orders put together, and speed",
     "detection": "finding injected anomalies, and false alarms on quiet sessions",
 }
 

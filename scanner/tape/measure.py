@@ -10,6 +10,7 @@ from __future__ import annotations
 import polars as pl
 
 from scanner.tape.conditions import Kind, Mechanism, is_of, met_by
+from scanner.tape.orders import largest_campaigns, measured
 from scanner.tape.rarity import Reference, surprise
 from scanner.tape.reading import Reading
 from scanner.tape.side import UNTOLD
@@ -23,8 +24,9 @@ def contracts(reading: Reading, reference: Reference | None = None) -> pl.DataFr
     ``reference`` are the orders of earlier sessions that the largest is held against; None: those of the others here.
     """
     counted = _of_prints(reading.prints)
-    found = counted.join(_of_orders(reading.orders), on="contract", how="left", maintain_order="left")
-    found = found.join(_of_campaigns(reading.campaigns), on="contract", how="left", maintain_order="left")
+    orders = measured(reading.prints)
+    found = counted.join(_of_orders(orders), on="contract", how="left", maintain_order="left")
+    found = found.join(_of_campaigns(largest_campaigns(orders)), on="contract", how="left", maintain_order="left")
     found = found.with_columns(
         pl.col("orders", "block_lots", "sweep_lots", "campaign_lots", "campaign_orders").fill_null(0),
         block_share=pl.col("block_lots").fill_null(0) / pl.col("tape_lots"),

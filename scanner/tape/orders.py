@@ -17,15 +17,11 @@ come to at least a block together.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import polars as pl
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-from scanner.tape.conditions import Kind, Mechanism, is_of, kind_of, met_by
+from scanner.tape.conditions import CONDITIONS, Kind, Mechanism, is_of, kind_of, met_by
+from scanner.tape.side import UNTOLD
 
 LONGEST, SHORTEST, REPEAT, AT_ONCE = 300_000_000, 60_000_000, 60_000_000, 1_000_000
 """Nanoseconds: of one order from its first fill to its last, where strangers come fast; until a venue is not met again;
@@ -37,16 +33,14 @@ SHARES = 100
 
 BLOCK_TIMES, BLOCK_LOTS = 10, 50
 CAMPAIGN_ORDERS, CAMPAIGN_PAUSE = 3, 5 * 60 * 1_000_000_000
-# The side of the middle that a price is on, as a number in a stream.
-_LOWEST_CHANCE_TO_BUY = 0.5
 
 
 def numbered(prints: pl.DataFrame) -> pl.DataFrame:
-    """Cleaned prints with ``buy_chance``, sorted by contract and time within an order's stream, and their ``order``.
+    """Cleaned prints, sorted by time, with the number of the ``order`` of each, from 0 on.
 
-    ``order`` is a number from 0 on; null for legs of packages and for what is apart.
+    Null for legs of packages and for what is apart. Rows keep their order.
     """
-    from scanner.tape.grouping import number_orders
+    from scanner.tape.grouping import by_stream, number_orders
 
     single = (pl.col("use") != "apart") & ~is_of(Kind.multi_leg, Kind.stock_option)
     by_book = met_by(Mechanism.book) | pl.col("condition").is_null()
@@ -54,74 +48,94 @@ def numbered(prints: pl.DataFrame) -> pl.DataFrame:
     side = (pl.col("price") * 2 - pl.col("bid") - pl.col("ask")).sign().fill_null(0).cast(pl.Int64) + 1
     way = pl.when(is_of(Kind.sweep)).then(1).when(by_book).then(0).otherwise(pl.col("condition").to_physical() + 2)
     contract = pl.col("contract").to_physical().cast(pl.Int64)
-    keyed = prints.with_columns(single=single, stream=(contract * 64 + way) * 3 + side)
-    keyed = keyed.sort("stream", maintain_order=True)
-    mine = keyed.filter("single")
-    venues = mine["exchange"].to_physical().fill_null(0)
-    codes = venues.rank("dense").cast(pl.Int64) - 1
-    spread = mine.select(by_book | is_of(Kind.sweep)).to_series().to_numpy()
-    numbers = number_orders(
-        mine["stream"].to_numpy(),
-        mine["time"].to_physical().to_numpy(),
-        codes.to_numpy(),
-        spread,
-        *(np.int64(span) for span in (LONGEST, SHORTEST, REPEAT, AT_ONCE)),
+    contract -= contract.min()
+    told = prints.select(
+        single=single,
+        stream=((contract * (len(CONDITIONS) + 2) + way) * 3 + side).cast(pl.Int32),
+        time=pl.col("time").to_physical(),
+        venue=_venues(),
+        spread=by_book | is_of(Kind.sweep),
+        size="size",
     )
-    order = np.full(keyed.height, -1, dtype=np.int64)
-    order[keyed["single"].to_numpy()] = _small_apart(numbers, mine["size"].to_numpy(), spread)
-    return keyed.drop("single", "stream").with_columns(order=pl.Series(order).replace(-1, None))
+    mine = told.filter("single")
+    if mine.is_empty():
+        return prints.with_columns(order=pl.lit(None, pl.Int32))
+    stream = mine["stream"].to_numpy()
+    numbers, _ = number_orders(
+        by_stream(stream, int(stream.max()) + 1),
+        stream,
+        mine["time"].to_numpy(),
+        mine["venue"].to_numpy(),
+        mine["spread"].to_numpy(),
+        mine["size"].to_numpy(),
+        np.array([LONGEST, SHORTEST, REPEAT, AT_ONCE]),
+        SPREAD_LOTS,
+    )
+    order = np.full(prints.height, -1, dtype=np.int32)
+    order[told["single"].to_numpy()] = numbers
+    return prints.with_columns(order=pl.Series(order).replace(-1, None))
 
 
-def _small_apart(numbers: NDArray[np.int64], lots: NDArray[np.int32], spread: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Let fills that come to less than :data:`SPREAD_LOTS` be orders of their own: so little needs no second venue."""
-    if not len(numbers):
-        return numbers
-    total = np.bincount(numbers, weights=lots)
-    return np.where(spread & (total[numbers] < SPREAD_LOTS), total.size + np.arange(len(numbers)), numbers)
+def _venues() -> pl.Expr:
+    """Venues as numbers below 64; those that are not told are one."""
+    return pl.col("exchange").to_physical().fill_null(63).mod(64).cast(pl.UInt8)
 
 
-def orders(prints: pl.DataFrame) -> pl.DataFrame:
-    """One row an order, by time: what it was, and what it cost.
+def measured(prints: pl.DataFrame) -> pl.DataFrame:
+    """One row an order, in no order: what it was, and what it cost.
 
-    ``prints`` are :func:`numbered`. Columns: ``underlying contract time`` (of its first fill) ``span_ms lots fills
-    venues price`` (average) ``premium low high buy_chance condition kind swept usual_lots block``; money is for 100
-    shares a contract. ``usual_lots`` is the contract's median order.
+    ``prints`` are :func:`numbered`. Columns: ``first`` (the row of its first fill) ``contract time span lots fills
+    venues money sided low high condition usual_lots swept block``; ``span`` is in ns, ``money`` for one share a
+    contract and ``sided`` the lots expected to be bought.
     """
-    lots = pl.col("size").sum().cast(pl.Int64)
-    found = (
-        prints.lazy()
-        .filter(pl.col("order").is_not_null())
-        .with_columns(_money=pl.col("price") * pl.col("size"), _sided=pl.col("buy_chance") * pl.col("size"))
-        .group_by("order")
-        .agg(
-            pl.col("underlying", "contract", "source", "simulated", "session_date").first(),
-            pl.col("time").min(),
-            _ended=pl.col("time").max(),
-            sequence=pl.col("sequence").min(),
-            lots=lots,
-            fills=pl.len(),
-            venues=pl.col("exchange").n_unique(),
-            price=pl.col("_money").sum() / pl.col("size").sum(),
-            premium=pl.col("_money").sum(),
-            low=pl.col("price").min(),
-            high=pl.col("price").max(),
-            buy_chance=pl.col("_sided").sum() / pl.col("size").sum(),
-            condition=pl.col("condition").first(),
-        )
-        .with_columns(
-            premium=pl.col("premium") * SHARES,
-            span_ms=(pl.col("_ended") - pl.col("time")).dt.total_nanoseconds() / 1e6,
-            kind=kind_of(),
-            usual_lots=pl.col("lots").median().over("contract"),
-        )
+    from scanner.tape.grouping import add_up
+
+    arrays = prints.select(
+        order=pl.col("order").fill_null(-1),
+        time=pl.col("time").to_physical(),
+        venue=_venues(),
+    )
+    count = int(prints["order"].max() if prints["order"].null_count() < prints.height else -1) + 1  # type: ignore[arg-type]
+    names = ("first", "span", "lots", "fills", "venues", "money", "sided", "low", "high")
+    found = add_up(
+        arrays["order"].to_numpy(),
+        count,
+        arrays["time"].to_numpy(),
+        prints["size"].to_numpy(),
+        prints["price"].to_numpy(),
+        prints["buy_chance"].to_numpy(),
+        arrays["venue"].to_numpy(),
+    )
+    orders = pl.DataFrame(dict(zip(names, found, strict=True)))
+    of_first = prints.select("contract", "time", "condition")[orders["first"]]
+    return (
+        orders.hstack(of_first)
+        .with_columns(usual_lots=pl.col("lots").median().over("contract"))
         .with_columns(
             swept=is_of(Kind.sweep) | ((pl.col("venues") > 1) & met_by(Mechanism.book)),
             block=is_block("lots", "usual_lots"),
         )
-        .drop("_ended", "order")
-        .sort("time", "sequence", "contract")
     )
-    return found.collect()
+
+
+def orders(prints: pl.DataFrame) -> pl.DataFrame:
+    """One row an order, by time, with everything that is told of it.
+
+    ``prints`` are :func:`numbered`. Columns: ``source simulated session_date underlying contract time`` (of its first
+    fill) ``sequence span_ms lots fills venues price`` (average) ``premium low high buy_chance condition kind swept
+    usual_lots block``; money is for 100 shares a contract. ``usual_lots`` is the contract's median order.
+    """
+    found = measured(prints).sort("first")
+    names = ("source", "simulated", "session_date", "underlying", "sequence")
+    return found.hstack(prints.select(names)[found["first"]]).select(
+        "source", "simulated", "session_date", "underlying", "contract", "time", "sequence",
+        "lots", "fills", "venues", "low", "high", "condition", "usual_lots", "swept", "block",
+        span_ms=pl.col("span") / 1e6,
+        price=pl.col("money") / pl.col("lots"),
+        premium=pl.col("money") * SHARES,
+        buy_chance=pl.col("sided") / pl.col("lots"),
+        kind=kind_of(),
+    )  # fmt: skip
 
 
 def is_block(lots: str, usual: str) -> pl.Expr:
@@ -134,24 +148,47 @@ def campaigns(found: pl.DataFrame) -> pl.DataFrame:
 
     ``found`` are :func:`orders`. Columns: ``underlying contract begins ends orders lots price premium buy_chance``.
     """
-    side = (pl.col("buy_chance") - _LOWEST_CHANCE_TO_BUY).sign().cast(pl.Int8)
+    return largest_campaigns(
+        found.with_columns(money=pl.col("price") * pl.col("lots"), sided=pl.col("buy_chance") * pl.col("lots"))
+    ).select(
+        pl.col("contract").cast(pl.String).replace_strict(_names(found), return_dtype=pl.String).alias("underlying"),
+        "contract", "begins", "ends", "orders", "lots",
+        price=pl.col("money") / pl.col("lots"),
+        premium=pl.col("money") * SHARES,
+        buy_chance=pl.col("sided") / pl.col("lots"),
+    )  # fmt: skip
+
+
+def largest_campaigns(found: pl.DataFrame) -> pl.DataFrame:
+    """Campaigns among orders with ``contract time lots usual_lots money sided``, by time."""
+    side = (pl.col("sided") - UNTOLD * pl.col("lots")).sign().cast(pl.Int8)
     pause = pl.col("time").diff().dt.total_nanoseconds() > CAMPAIGN_PAUSE
-    sided = found.with_columns(side=side).filter(pl.col("side") != 0).sort("contract", "side", "time")
-    fresh = pl.struct("contract", "side") != pl.struct("contract", "side").shift(1)
+    threshold = pl.max_horizontal(pl.lit(BLOCK_LOTS), BLOCK_TIMES * pl.col("usual_lots").clip(1))
+    sided = (
+        found.lazy()
+        .select("contract", "time", "lots", "usual_lots", "money", "sided", side=side)
+        # Few contracts have so many lots on one side that a campaign may be among them.
+        .filter((pl.col("side") != 0) & (pl.col("lots").sum().over("contract") >= threshold))
+        .collect()
+        .sort(pl.col("contract").to_physical(), "side", "time", maintain_order=True)
+    )
+    fresh = (pl.col("contract").to_physical().diff() != 0) | (pl.col("side").diff() != 0)
     return (
         sided.with_columns(campaign=(fresh | pause).fill_null(value=True).cum_sum())
         .group_by("campaign")
         .agg(
-            pl.col("underlying", "contract", "usual_lots").first(),
+            pl.col("contract", "usual_lots").first(),
+            pl.col("lots", "money", "sided").sum(),
             begins=pl.col("time").min(),
             ends=pl.col("time").max(),
             orders=pl.len(),
-            lots=pl.col("lots").sum(),
-            price=(pl.col("price") * pl.col("lots")).sum() / pl.col("lots").sum(),
-            premium=pl.col("premium").sum(),
-            buy_chance=(pl.col("buy_chance") * pl.col("lots")).sum() / pl.col("lots").sum(),
         )
         .filter((pl.col("orders") >= CAMPAIGN_ORDERS) & is_block("lots", "usual_lots"))
-        .drop("campaign", "usual_lots")
-        .sort("begins", "contract")
+        .sort("begins", "campaign")
     )
+
+
+def _names(found: pl.DataFrame) -> dict[str, str]:
+    """The underlying of each contract."""
+    pairs = found.select(pl.col("contract", "underlying").cast(pl.String)).unique("contract")
+    return dict(pairs.iter_rows())

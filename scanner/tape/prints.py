@@ -114,7 +114,8 @@ def conform(frame: pl.DataFrame, *, source: str) -> Tape:
     missing = [name for name in REQUIRED if name not in frame.columns]
     if missing:
         raise SourceError(f"no tape: columns missing: {', '.join(missing)}", "malformed_tape")
-    frame = _typed(_complete(frame, source))
+    if not _is_complete(frame):
+        frame = _typed(_complete(frame, source))
     problems: list[Problem] = []
     for code, reason, wrong in _REFUSED:
         found = frame.filter(wrong)
@@ -136,6 +137,14 @@ _REFUSED = (
     ("no_size", "no size, or none above 0", ~(pl.col("size") > 0).fill_null(value=False)),
     ("no_price", "no price, or a negative one", ~(pl.col("price") >= 0).fill_null(value=False)),
 )
+
+
+def _is_complete(frame: pl.DataFrame) -> bool:
+    """Whether a frame has the very columns of a tape, and its symbols are compact ones that can be read."""
+    if frame.schema != SCHEMA or any(frame[name].null_count() for name in ("underlying", "session_date", *_FALSE)):
+        return False
+    symbols = frame["contract"].unique().drop_nulls().cast(pl.String)
+    return bool((parse_osi_column(symbols)["contract"] == symbols).all())
 
 
 def _complete(frame: pl.DataFrame, source: str) -> pl.DataFrame:
@@ -178,7 +187,7 @@ def _typed(frame: pl.DataFrame) -> pl.DataFrame:
 def _each_once(frame: pl.DataFrame) -> tuple[pl.DataFrame, list[Problem]]:
     """Every print with a sequence once; equal prints without one are separate fills, and stay."""
     numbered = frame["sequence"].is_not_null()
-    if not numbered.any():
+    if not numbered.any() or (numbered.all() and (frame["sequence"].diff().drop_nulls() > 0).all()):
         return frame, []
     again = numbered & ~frame.select(pl.struct("session_date", "sequence").is_first_distinct()).to_series()
     if not again.any():

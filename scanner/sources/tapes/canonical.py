@@ -32,6 +32,8 @@ class CanonicalTape(TapeFormat):
     def prints(self, block: pl.DataFrame) -> tuple[pl.DataFrame, list[Problem]]:
         """The columns are the contract's own; others are ignored."""
         problems: list[Problem] = []
+        if block.schema == SCHEMA:
+            return block, problems
         if "contract" not in block.columns:
             block = _with_symbols(block, problems)
         block = block.select(name for name in block.columns if name in SCHEMA)

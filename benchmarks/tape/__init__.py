@@ -1,0 +1,27 @@
+"""The trade tape: how often sides are right, how well orders are put together, and how fast.
+
+``python -m benchmarks tape sides`` holds the stated chances against customers that are known (a simulated tape of
+another seed than they were set by), beside the classical rules of the package ``tclf`` where that is there. ``orders``
+puts simulated sweeps together again. ``speed [--prints N] [--peers]`` takes a generated tape to fields, cold, in a
+process of its own, and beside it straightforward polars and pandas.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from benchmarks.tape import orders, sides, speed
+
+_PARTS = {"sides": sides.run, "orders": orders.run, "speed": speed.run}
+
+
+def main(arguments: list[str]) -> int:
+    """Run one part, or sides and orders."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks tape", description=__doc__)
+    parser.add_argument("part", nargs="?", choices=list(_PARTS))
+    parser.add_argument("--prints", type=int, default=1_000_000)
+    parser.add_argument("--peers", action="store_true")
+    given = parser.parse_args(arguments)
+    for name in [given.part] if given.part else ["sides", "orders"]:
+        _PARTS[name](given)
+    return 0
