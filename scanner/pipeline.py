@@ -25,11 +25,11 @@ from scanner.alerts.selection import Floor
 from scanner.alerts.update import update
 from scanner.errors import ScanProblem, StoreError
 from scanner.history.known_before import KnownBefore, Looks
-from scanner.history.panel import Panel
 from scanner.market.calendar import Calendar
 from scanner.metrics import tape
 from scanner.metrics.measure import Fit, Measured, measure, with_costly
 from scanner.metrics.summary import CALCULATION_VERSION, closed
+from scanner.metrics.together import frames_of
 from scanner.outputs import notes
 from scanner.outputs.result import ScanResult
 from scanner.pricing import Pricing
@@ -81,16 +81,21 @@ class Setup:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What one session's chains say: the metric frames by scope, the rules' judgement, the quality gate's verdicts."""
+    """What one session's chains say: the metric frames by scope, the rules' judgement, the quality gate's verdicts.
 
-    measured: Measured
+    ``parts`` are the chains of each source measured beside its own past, the source of most names first; ``frames``,
+    which the rules judged, are those of all of them. ``verdicts`` go with the parts.
+    """
+
+    parts: tuple[Measured, ...]
+    frames: Mapping[str, pl.DataFrame]
     judgement: Judgement
-    verdicts: pl.DataFrame
+    verdicts: tuple[pl.DataFrame, ...]
 
     @property
-    def frames(self) -> Mapping[str, pl.DataFrame]:
-        """The metric frames that the rules judged."""
-        return self.measured.frames
+    def measured(self) -> Measured:
+        """All of it as one measurement: what the source of most names is measured by, and the frames of all."""
+        return replace(self.parts[0], frames=self.frames)
 
 
 def scan(request: Request, sources: Sequence[Source], setup: Setup, clock: Callable[[], datetime]) -> ScanResult:
@@ -115,22 +120,36 @@ def scan(request: Request, sources: Sequence[Source], setup: Setup, clock: Calla
     )
     if received.chain is None:
         return ScanResult(replace(meta, finished_at=clock()), errors=tuple(received.problems))
-    memory, known = know(received.chain, setup)
-    judged = judge(memory.chain, known, moment, setup.rules, setup.methods, whole=False)
+    remembered = [know(chain, setup) for chain in of_each_source(received.chain)]
+    judged = judge_together(
+        [(memory.chain, known) for memory, known in remembered], moment, setup.rules, setup.methods, whole=False
+    )
     with step("conclude"):
-        result = conclude(judged, known.panel, setup, meta)
+        result = conclude(judged, setup, meta)
+    memories = [memory for memory, _ in remembered]
     with step("keep"):
-        unkept = memory.keep(request.scan_id, judged.measured.priced, judged.verdicts, moment)
+        unkept = [
+            problem
+            for memory, part, verdicts in zip(memories, judged.parts, judged.verdicts, strict=True)
+            for problem in memory.keep(request.scan_id, part.priced, verdicts, moment)
+        ]
+    problems = dict.fromkeys(problem for memory in memories for problem in memory.problems)
     return replace(
         result,
         scan=replace(result.scan, finished_at=clock()),
-        errors=(*received.problems, *memory.problems, *unkept, *result.errors),
-        notes=(*received.notes, *memory.notes, *result.notes),
+        errors=(*received.problems, *problems, *unkept, *result.errors),
+        notes=(*received.notes, *(note for memory in memories for note in memory.notes), *result.notes),
     )
 
 
+def of_each_source(chain: pl.DataFrame) -> list[pl.DataFrame]:
+    """The chains of each source by themselves, that of most names first; one source's volumes never meet another's."""
+    parts = chain.partition_by("source", maintain_order=True) if chain["source"].n_unique() > 1 else [chain]
+    return sorted(parts, key=lambda part: (-part["underlying"].n_unique(), part["source"][0]))
+
+
 def know(chain: pl.DataFrame, setup: Setup) -> tuple[Memory, KnownBefore]:
-    """What was known before a chain, put together in this one place for whoever judges or shows."""
+    """What was known before a chain of one source, put together in this one place for whoever judges or shows."""
     with step("know"):
         memory = Memory.of(setup.store, chain, setup.calendar)
         looked = earlier_looks(setup.state, memory.chain)
@@ -140,8 +159,9 @@ def know(chain: pl.DataFrame, setup: Setup) -> tuple[Memory, KnownBefore]:
 
 def look(chain: pl.DataFrame, moment: datetime, setup: Setup) -> Measured:
     """A chain measured as a scan at that moment would measure it; keeps nothing."""
-    memory, known = know(chain, setup)
-    return judge(memory.chain, known, moment, [], setup.methods).measured
+    remembered = [know(part, setup) for part in of_each_source(chain)]
+    parts = [(memory.chain, known) for memory, known in remembered]
+    return judge_together(parts, moment, [], setup.methods).measured
 
 
 def earlier_looks(state: State | None, chain: pl.DataFrame) -> Looks:
@@ -166,11 +186,39 @@ def judge(
     *,
     whole: bool = True,
 ) -> Judged:
-    """Judge one session's chains by what was known before them. Pure: nothing is read, nothing is kept.
+    """Judge one session's chains of one source by what was known before them: :func:`judge_together` of one part."""
+    return judge_together([(chain, known)], now, rules, methods, whole=whole)
 
-    ``chain`` may hold many underlyings of one source and session. What is costly to compute (the volatilities of bids
-    and asks, vega and rho) is there of every contract or, unless the ``whole`` is asked for, where the rules may look.
+
+def judge_together(
+    parts: Sequence[tuple[pl.DataFrame, KnownBefore]],
+    now: datetime,
+    rules: Sequence[Rule],
+    methods: Methods = STANDARD,
+    *,
+    whole: bool = True,
+) -> Judged:
+    """Judge a session's chains, each source's by what was known before them. Pure: nothing is read, nothing is kept.
+
+    A part is the chains of one source, of many underlyings and one session, and what was known before. What is costly
+    to compute (the volatilities of bids and asks, vega and rho) is there of every contract or, unless the ``whole`` is
+    asked for, where the rules may look.
     """
+    found = [_measured(chain, known, now, rules, methods, whole=whole) for chain, known in parts]
+    measured = tuple(one for one, _, _ in found)
+    with step("judge"):
+        frames = frames_of(measured)
+        reasons = pl.concat([reasons for _, _, reasons in found])
+        taped = any(known.prints is not None for _, known in parts)
+        asked = rules if taped else [rule for rule in rules if not _needs_a_tape(rule)]
+        judgement = ruleset.judge(asked, frames, reasons)
+        return Judged(measured, frames, judgement, tuple(verdicts for _, verdicts, _ in found))
+
+
+def _measured(
+    chain: pl.DataFrame, known: KnownBefore, now: datetime, rules: Sequence[Rule], methods: Methods, *, whole: bool
+) -> tuple[Measured, pl.DataFrame, pl.DataFrame]:
+    """One source's chains gated, priced and measured; the verdicts on them, and why fields of theirs are missing."""
     with step("gate"):
         verdicts = quality.judge(chain, known.panel, known.earlier, now)
         trusted, reasons = quality.apply(chain, verdicts)
@@ -183,16 +231,13 @@ def judge(
     if not whole:
         with step("costly"):
             measured = with_costly(measured, contracts_asked(rules, measured.frames["contract"], COSTLY))
-    with step("judge"):
-        contracts = measured.frames["contract"]
-        why = (
-            unranked(measured.model, chain["underlying"].unique()),
-            without_baseline(contracts),
-            tape.without(contracts),
-        )
-        reasons = pl.concat([reasons, *why])
-        asked = rules if known.prints is not None else [rule for rule in rules if not _needs_a_tape(rule)]
-        return Judged(measured, ruleset.judge(asked, measured.frames, reasons), verdicts)
+    contracts = measured.frames["contract"]
+    why = (
+        unranked(measured.model, chain["underlying"].unique()),
+        without_baseline(contracts),
+        tape.without(contracts),
+    )
+    return measured, verdicts, pl.concat([reasons, *why])
 
 
 def _needs_a_tape(rule: Rule) -> bool:
@@ -200,15 +245,16 @@ def _needs_a_tape(rule: Rule) -> bool:
     return any(use.field.name in tape.NAMES for use in rule.fields)
 
 
-def conclude(judged: Judged, panel: Panel, setup: Setup, meta: ScanMeta) -> ScanResult:
+def conclude(judged: Judged, setup: Setup, meta: ScanMeta) -> ScanResult:
     """Turn a judgement into alerts, with what was known of them before."""
+    panels = [part.panel for part in judged.parts]
     contracts = judged.frames["contract"]
     meta = replace(
         meta,
         symbols_scanned=contracts["underlying"].n_unique(),
         names=tuple(contracts["underlying"].unique().sort()),
         contracts=contracts.height,
-        baseline_sessions=panel.sessions,
+        baseline_sessions={panel.source: panel.sessions for panel in panels},
     )
     not_judged = [NotJudged(**row) for row in judged.judgement.not_judged.iter_rows(named=True)]
     updated = update(
@@ -217,7 +263,7 @@ def conclude(judged: Judged, panel: Panel, setup: Setup, meta: ScanMeta) -> Scan
         setup.state,
         meta,
         judged.frames,
-        calendar=panel.calendar,
+        calendar=panels[0].calendar,
         budget=setup.alerts.budget_per_session,
         floor=Floor(setup.alerts.at_least.premium, setup.alerts.at_least.lots),
         false_discovery_rate=setup.alerts.false_discovery_rate,
@@ -225,8 +271,11 @@ def conclude(judged: Judged, panel: Panel, setup: Setup, meta: ScanMeta) -> Scan
         not_judged=not_judged,
         routes=setup.routes,
     )
-    known = _calibration(setup.state, panel.source, meta.session_date)
-    problems = updated.problems or _remember(setup.state, judged, panel, meta.session_date)
+    known = _calibration(setup.state, panels[0].source, meta.session_date)
+    problems = updated.problems or [
+        problem for part in judged.parts for problem in _remember(setup.state, part, meta.session_date)
+    ]
+    told = notes.of_judgement(judged.parts, judged.judgement, judged.verdicts)
     return ScanResult(
         scan=meta,
         alerts=updated.alerts,
@@ -236,7 +285,7 @@ def conclude(judged: Judged, panel: Panel, setup: Setup, meta: ScanMeta) -> Scan
         errors=tuple(problems),
         held_back=updated.held_back_counts,
         held_back_items=updated.held_back,
-        notes=(*notes.of_judgement(judged.measured, judged.judgement, judged.verdicts), *notes.of_calibration(known)),
+        notes=(*told, *notes.of_calibration(known)),
         calibration=tuple(known),
         silenced=updated.silenced,
     )
@@ -254,11 +303,11 @@ def _calibration(state: State | None, source: str, session: date) -> list[record
         return []
 
 
-def _remember(state: State | None, judged: Judged, panel: Panel, session: date) -> list[ScanProblem]:
+def _remember(state: State | None, measured: Measured, session: date) -> list[ScanProblem]:
     """Keep what later scans of the session compare with and, at its close, how often what was stated came."""
     if state is None:
         return []
-    measured, source = judged.measured, panel.source
+    panel, source = measured.panel, measured.panel.source
     kept: list[record.Calibration] = []
     if measured.elapsed >= 1.0 and measured.model.kind == "own":
         over = closed(measured.priced.contracts, panel.calendar)
@@ -314,7 +363,5 @@ def _replayed(chain: pl.DataFrame, setup: Setup) -> ScanResult:
         rules=len(setup.rules),
     )
     memory, known = know(chain, setup)
-    result = conclude(
-        judge(memory.chain, known, moment, setup.rules, setup.methods, whole=False), known.panel, setup, meta
-    )
+    result = conclude(judge(memory.chain, known, moment, setup.rules, setup.methods, whole=False), setup, meta)
     return replace(result, errors=(*memory.problems, *result.errors), notes=(*memory.notes, *result.notes))

@@ -55,7 +55,7 @@ def scan(as_of: datetime = THURSDAY_CLOSE, session: date = THURSDAY, **changes: 
         "symbols_scanned": 2,
         "contracts": 2,
         "rules": 1,
-        "baseline_sessions": PAST,
+        "baseline_sessions": {"files": PAST, "cboe": PAST},
     }
     return ScanMeta(**(values | changes))
 

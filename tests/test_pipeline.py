@@ -142,7 +142,7 @@ def test_a_chain_that_is_not_trusted_is_not_judged_and_the_reason_is_told(store)
     panel = store.history.panel("test", ["ABC"], DAYS[12], 60)
     judged = pipeline.judge(repeat, KnownBefore(panel), calendar.session_close(DAYS[12]), RULES)
     assert judged.judgement.findings.is_empty()
-    assert judged.verdicts["check"].to_list() != []
+    assert judged.verdicts[0]["check"].to_list() != []
     reasons = judged.judgement.not_judged["reasons"].explode().to_list()
     assert any(str(DAYS[11]) in reason for reason in reasons)
 

@@ -49,7 +49,7 @@ def elapsed(changes: dict) -> tuple[float, list[str]]:
     chain = built_chain(DAY, quote_time=noon, traded_on=DAY)
     _, known = pipeline.know(chain, setup)
     judged = pipeline.judge(chain, known, noon, [], setup.methods)
-    return round(judged.measured.elapsed, 4), judged.verdicts["check"].to_list()
+    return round(judged.measured.elapsed, 4), judged.verdicts[0]["check"].to_list()
 
 
 # Noon is two and a half hours after the open, of 6.5 hours or of 3.5; a closed day belongs to the session before.

@@ -126,14 +126,14 @@ class Product:
         judged = pipeline.judge(chain, known, moment, self.rules, setup.methods)
         meta = ScanMeta(f"told-{session}", moment, moment, self.source, simulated=False, calculation_version="",
                         session_date=session)  # fmt: skip
-        result = pipeline.conclude(judged, panel, setup, meta)
+        result = pipeline.conclude(judged, setup, meta)
         standing = [alert for alert in result.alerts if alert.status is not Status.closed]
         return Told(
             session,
             tuple(sorted(standing, key=told_once, reverse=True)),
             result.held_back_items,
             judged.frames["contract"],
-            judged.verdicts,
+            judged.verdicts[0],
         )
 
 

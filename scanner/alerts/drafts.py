@@ -192,5 +192,5 @@ def _baseline(row: Row, scan: ScanMeta) -> Baseline:
     Of a wider scope it is what its contracts were measured against, over the sessions of the underlying.
     """
     kind, count = row.get("baseline_kind"), row.get("history_sessions")
-    past: Sequence[date] = scan.baseline_sessions[-count:] if count else ()
+    past: Sequence[date] = scan.baseline_sessions.get(row.get("source") or scan.source, ())[-count:] if count else ()
     return Baseline(kind, count, past[0] if past else None, past[-1] if past else None)

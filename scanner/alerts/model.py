@@ -93,7 +93,7 @@ class ScanMeta:
     """One scan: the ``scan`` object of the document, plus what the alerts need to know about it.
 
     ``as_of`` is the moment judged (UTC), ``session_date`` the session it lies in; ``baseline_sessions`` are the past
-    sessions that the panel offered, ascending.
+    sessions that the panel of each source offered, ascending.
     """
 
     id: str
@@ -110,7 +110,7 @@ class ScanMeta:
     contracts: int = 0
     rules: int = 0
     names: tuple[str, ...] = ()
-    baseline_sessions: tuple[date, ...] = ()
+    baseline_sessions: Mapping[str, tuple[date, ...]] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """The ``scan`` object of the document."""

@@ -20,13 +20,19 @@ if TYPE_CHECKING:
 _NAMED = 5
 
 
-def of_judgement(measured: Measured, judgement: Judgement, verdicts: pl.DataFrame) -> Iterator[str]:
-    """Whose past the chances rest on, what is of other moments or not trusted, and what the user's filters left out."""
-    if measured.basis is not None:
-        yield measured.basis
-    yield from _of_other_moments(measured.frames["contract"])
-    yield from measured.tape_notes
-    yield from _distrusted(verdicts)
+def of_judgement(parts: Sequence[Measured], judgement: Judgement, verdicts: Sequence[pl.DataFrame]) -> Iterator[str]:
+    """Whose past the chances rest on, what is of other moments or not trusted, and what the user's filters left out.
+
+    ``parts`` are the chains of each source, measured beside its own past, and ``verdicts`` go with them.
+    """
+    for part in parts:
+        if part.basis is not None:
+            yield part.basis if len(parts) == 1 else f"{part.panel.source}: {part.basis}"
+    for part in parts:
+        yield from _of_other_moments(part.frames["contract"])
+        yield from part.tape_notes
+    for found in verdicts:
+        yield from _distrusted(found)
     yield from _filtered(judgement.filtered)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, cast
@@ -45,24 +45,20 @@ class Memory:
 
     @classmethod
     def of(cls, store: Store | None, chain: pl.DataFrame, calendar: Calendar) -> Memory:
-        """What the store remembers of a chain's names from before it.
-
-        One source's volumes never meet another's: where several sources served a scan, the history is that of the one
-        which served most names, and the names of the others have none.
-        """
+        """What the store remembers of the names of a chain of one source from before it."""
         chain, misspelled = _spelled_alike(store, chain)
-        (source, names), *others = _served(chain)
+        source, names = chain["source"][0], chain["underlying"].unique().sort().to_list()
         if store is None:
             return cls(None, chain, Panel.empty(source, calendar=calendar))
         session = cast("date", chain["session_date"].max())
         closes, unread = _closes(store, session, chain)
         problems = (*misspelled, *unread, *brought_up_to_date(store, session))
         try:
-            closed = summary.closed(chain.filter(_of_panel(chain, source)), calendar)
+            closed = summary.closed(chain.filter(_of_session(chain)), calendar)
             lineages = store.lineages(source, session, closed) if len(closed) else {}
             panel = store.history.panel(source, names, session)
-            earlier = store.snapshots.earlier(chain.filter(pl.col("source") == source))
-            notes = (*_foreign_history(store, panel, source, names, session), *_without_history(source, others))
+            earlier = store.snapshots.earlier(chain)
+            notes = tuple(_foreign_history(store, panel, source, names, session))
         except (StoreError, OSError) as error:
             message = f"{error}; judged without history"
             problems = (*problems, ScanProblem("", "store", "not_read", message))
@@ -90,14 +86,13 @@ class Memory:
         """Store the chains that are not stored yet and, of those whose close was seen, what was measured at a moment.
 
         What was measured beside another past than the store holds now - another process came between - is not kept,
-        nor what another source served, nor what was judged as of before its quotes: such sessions are derived when a
-        later one asks for them.
+        nor what was judged as of before its quotes: such sessions are derived when a later one asks for them.
         """
         if self.store is None or self.store.read_only:
             return []
         try:
             with self.store.writing():
-                mine = self.chain.filter(_of_panel(self.chain, self.panel.source))
+                mine = self.chain.filter(_of_session(self.chain))
                 quoted = cast("datetime", self.chain["quote_time"].max())
                 undisturbed = self._undisturbed(mine) if moment >= quoted else {}
                 self.store.snapshots.write_unheld(self.chain, scan_id)
@@ -135,9 +130,9 @@ def _spelled_alike(store: Store | None, chain: pl.DataFrame) -> tuple[pl.DataFra
         return chain, (ScanProblem("", "store", "not_stored", str(error)),)
 
 
-def _of_panel(chain: pl.DataFrame, source: str) -> pl.Expr:
-    """Whether a row is of the source and the session that a chain's panel is for."""
-    return (pl.col("source") == source) & (pl.col("session_date") == chain["session_date"].max())
+def _of_session(chain: pl.DataFrame) -> pl.Expr:
+    """Whether a row is of the session that a chain's panel is for."""
+    return pl.col("session_date") == chain["session_date"].max()
 
 
 def brought_up_to_date(store: Store, session: date) -> tuple[ScanProblem, ...]:
@@ -153,20 +148,6 @@ def brought_up_to_date(store: Store, session: date) -> tuple[ScanProblem, ...]:
     except (StoreError, OSError) as error:
         return (ScanProblem("", "store", "not_summarised", str(error)),)
     return ()
-
-
-def _served(chain: pl.DataFrame) -> list[tuple[str, list[str]]]:
-    """Each source of a chain with the names it served, the one with most names first."""
-    by_source = chain.group_by("source").agg(pl.col("underlying").unique().sort())
-    return sorted(by_source.iter_rows(), key=lambda served: (-len(served[1]), served[0]))
-
-
-def _without_history(source: str, others: Sequence[tuple[str, list[str]]]) -> Iterator[str]:
-    for other, names in others:
-        yield (
-            f"{', '.join(names)}: from {other}, whose volumes do not compare with those of {source}; judged without "
-            "history in this scan"
-        )
 
 
 def _foreign_history(store: Store, panel: Panel, source: str, names: list[str], session: date) -> Iterator[str]:
