@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import polars as pl
 
@@ -26,7 +26,7 @@ from scanner.alerts.update import update
 from scanner.errors import ScanProblem, StoreError
 from scanner.history.known_before import KnownBefore, Looks
 from scanner.market.calendar import Calendar
-from scanner.metrics import tape
+from scanner.metrics import early, tape
 from scanner.metrics.measure import Fit, Measured, measure, with_costly
 from scanner.metrics.summary import CALCULATION_VERSION, closed
 from scanner.metrics.together import frames_of
@@ -236,6 +236,7 @@ def _measured(
         unranked(measured.model, chain["underlying"].unique()),
         without_baseline(contracts),
         tape.without(contracts),
+        early.reasons(list(measured.early), cast("date", chain["session_date"].max())),
     )
     return measured, verdicts, pl.concat([reasons, *why])
 

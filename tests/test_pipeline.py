@@ -229,10 +229,10 @@ def test_a_name_that_another_source_served_never_meets_the_history_of_the_first(
     keep(store, DAYS[:3])
     served = [("DEF", "test"), ("GHI", "test"), ("ABC", "other")]
     chain = pl.concat(built_chain(DAYS[3], underlying=name, source=source) for name, source in served)
-    memory = Memory.of(store, chain.sort("root", "expiry", "strike", "right"), calendar)
-    assert memory.panel.underlyings == ()
-    assert memory.panel.source == "test"
-    assert [note for note in memory.notes if note.startswith("ABC: from other")]
+    parts = pipeline.of_each_source(chain.sort("root", "expiry", "strike", "right"))
+    memories = [Memory.of(store, part, calendar) for part in parts]
+    assert [(memory.panel.source, memory.panel.underlyings) for memory in memories] == [("test", ()), ("other", ())]
+    assert any("3 sessions of these names from test" in note for note in memories[1].notes)
     of_one_source = Memory.of(store, chain.with_columns(source=pl.lit("test")), calendar)
     assert of_one_source.panel.underlyings == ("ABC",)
 

@@ -21,6 +21,7 @@ from vendor_stubs import KEY, MARKET, NOW, Behaviour, Market
 from scanner import pipeline, ruleset, shipped
 from scanner.app import clock, preparing
 from scanner.config import Settings
+from scanner.metrics.together import frames_of
 from scanner.outputs.result import ScanResult
 from scanner.sources.base import Fetched, Vendor
 from scanner.sources.receiving import Request
@@ -72,7 +73,7 @@ def scan(store: Store, names: tuple[str, ...], *sources: Canned) -> ScanResult:
     return pipeline.scan(Request(names, None, closed, "scan"), sources, setup, clock=lambda: closed)
 
 
-def frames_of(result: ScanResult) -> dict[str, dict[str, Any]]:
+def rows_of(result: ScanResult) -> dict[str, dict[str, Any]]:
     return {row["underlying"]: row for row in result.underlyings.iter_rows(named=True)}
 
 
@@ -83,7 +84,7 @@ def both(store: Store) -> ScanResult:
 
 
 def test_each_name_has_the_history_of_its_own_source(both: ScanResult) -> None:
-    rows = frames_of(both)
+    rows = rows_of(both)
     assert {name: row["history_sessions"] for name, row in rows.items()} == {"ABC": len(DAYS), "XYZ": len(DAYS)}
     for name, source in (("ABC", "one"), ("XYZ", "other")):
         yesterday = counted(source, name, DAYS[-1])
@@ -106,15 +107,20 @@ def test_what_is_said_of_a_name_is_what_its_source_alone_would_have_said(store: 
 def test_what_a_name_did_comes_as_many_times_as_often_as_the_list_is_longer(store: Store) -> None:
     closed = calendar.session_close(TODAY)
     setup = preparing.setup(Settings(), store, None, RULES)
-    quiet, loud = counted("one", "ABC", TODAY), counted("other", "XYZ", TODAY, loud=True)
-    alone = pipeline.look(loud, closed, setup).frames["contract"]
-    together = pipeline.look(pl.concat([quiet, loud]), closed, setup).frames["contract"]
-    mine = together.filter(pl.col("underlying") == "XYZ")
-    assert alone["once_in_sessions"].max() > 0
-    assert mine["once_in_sessions"].to_list() == pytest.approx((alone["once_in_sessions"] / 2).to_list())
-    assert mine["volume_q"].min() == pytest.approx(alone["volume_q"].min() * 2)
-    numbered = together.drop_nulls("story").group_by("story").agg(pl.col("underlying").n_unique())
-    assert set(numbered["underlying"]) <= {1}
+    chains = counted("one", "ABC", TODAY), counted("other", "XYZ", TODAY, loud=True)
+    parts = [pipeline.judge(chain, pipeline.know(chain, setup)[1], closed, []).parts[0] for chain in chains]
+    ranked = {"once_in_sessions": pl.lit(20.0), "story": pl.lit(0, pl.Int64), "volume_q": pl.lit(0.01)}
+    alone = [
+        replace(part, frames={**part.frames, "contract": part.frames["contract"].with_columns(**ranked)})
+        for part in parts
+    ]
+    together = frames_of(alone)["contract"]
+    # Two names in place of one, and forty contracts in place of twenty.
+    assert together["once_in_sessions"].unique().to_list() == [10.0]
+    assert together["volume_q"].unique().to_list() == [0.02]
+    # Stories of two sources are not one.
+    assert together.group_by("story").agg(pl.col("underlying").unique())["underlying"].list.len().to_list() == [1, 1]
+    assert frames_of(alone[:1]) is alone[0].frames
 
 
 def test_every_source_keeps_its_session_for_the_next_scan(store: Store, both: ScanResult) -> None:

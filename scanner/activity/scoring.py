@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from scanner.activity import features, kernel
 from scanner.activity.geometry import groups_of, locate
 from scanner.activity.history import PastColumn, Recent
 from scanner.activity.model import VolumeModel
+from scanner.activity.newcomers import with_neighbours
 from scanner.activity.selection import benjamini_hochberg, multi_leg_suspects
 from scanner.activity.time_of_day import share_of_volume
 from scanner.activity.today import Today
@@ -85,7 +86,9 @@ def score(
         return contracts.with_columns(pl.lit(None, dtype).alias(name) for name, dtype in _SCHEMA.items())
     today = Today.of(model, contracts, panel)
     share = share_of_volume(elapsed, np.array([1, 0]))
-    judged = _judged(model, today, share, _earnings(today.names, today.day, events))
+    rows, recent = with_neighbours(today.rows, contracts, panel, model.recent)
+    earnings = _earnings(today.names, today.day, events)
+    judged = _judged(model, replace(today, rows=rows), recent, share, earnings)
     own = _own_baseline(model, today)
     holds = np.ones(len(today.rows), bool) if own.all() else own[today.underlying] | _prior_holds(today)
     traded_known = today.volume >= 0
@@ -101,9 +104,11 @@ def score(
     return contracts.with_columns(columns).select(*contracts.columns, *_SCHEMA)
 
 
-def _judged(model: VolumeModel, today: Today, share: NDArray[np.float64], earnings: NDArray[np.float32]) -> _Judged:
+def _judged(
+    model: VolumeModel, today: Today, recent: Recent, share: NDArray[np.float64], earnings: NDArray[np.float32]
+) -> _Judged:
     """Expectations and surprises of every row; what lies in between is made for one part of the rows at a time."""
-    result, recent, tables = _Judged.empty(len(today.rows)), model.recent, model.tables
+    result, tables = _Judged.empty(len(today.rows)), model.tables
     moves, earlier, own = today.moves(model), today.earlier_activity(model), _own_frequencies(model, len(today.names))
 
     def judge(part: slice) -> None:

@@ -211,6 +211,7 @@ class Settings(_Section):
     rules: tuple[UsablePath, ...] = ()
     events: UsablePath | None = None
     calendar: dict[Day, Hours] = {}
+    extended_hours: Symbols = ()
     outputs: Outputs = Outputs()
 
     def for_sources(self, record_to: Path | None = None) -> SourceSettings:
@@ -237,7 +238,7 @@ class Settings(_Section):
     @property
     def exchange_calendar(self) -> Calendar:
         """The exchange's calendar with the days that ``calendar:`` has otherwise; made once and handed down."""
-        return _calendar_with(tuple(self.calendar.items()))
+        return _calendar_with(tuple(self.calendar.items()), tuple(self.extended_hours))
 
 
 def name_of(place: int, address: Notify) -> str:
@@ -248,5 +249,6 @@ def name_of(place: int, address: Notify) -> str:
 
 # Kept beside the settings, not in them: a copy of settings with other days would take the calendar along.
 @lru_cache(maxsize=16)
-def _calendar_with(changes: tuple[tuple[date, tuple[time, time] | None], ...]) -> Calendar:
-    return Calendar.standard().amended(dict(changes))
+def _calendar_with(changes: tuple[tuple[date, tuple[time, time] | None], ...], extended: tuple[str, ...]) -> Calendar:
+    amended = Calendar.standard().amended(dict(changes))
+    return amended.with_extended_hours(extended) if extended else amended

@@ -13,8 +13,8 @@ from __future__ import annotations
 import csv
 import hashlib
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -41,11 +41,13 @@ _FRIDAY = 4
 class Calendar:
     """Every session, ascending, and the hours (New York) of those that do not keep the regular ones.
 
-    Equal where they say the same. What has been looked up is kept by each calendar for itself.
+    ``extended`` are the stocks (``BRKB``) whose options trade in extended hours, too. Equal where they say the same.
+    What has been looked up is kept by each calendar for itself.
     """
 
     days: tuple[date, ...]
     odd_hours: Mapping[date, Hours] = field(hash=False)
+    extended: frozenset[str] = frozenset()
     _instants: dict[date, tuple[datetime, datetime]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -69,7 +71,15 @@ class Calendar:
         days = sorted({*self.days, *held} - shut)
         odd = {**self.odd_hours, **held}
         odd = {day: hours for day, hours in odd.items() if day not in shut and hours != (REGULAR_OPEN, REGULAR_CLOSE)}
-        return Calendar(tuple(map(known_day, days)), odd)
+        return Calendar(tuple(map(known_day, days)), odd, self.extended)
+
+    def with_extended_hours(self, names: Iterable[str]) -> Calendar:
+        """This calendar with stocks whose options trade in extended hours, too."""
+        return replace(self, extended=frozenset(map(_bare, names)))
+
+    def trades_extended(self, day: date, underlying: str) -> bool:
+        """Whether options on a stock trade in extended hours on a day, as far as the calendar was told."""
+        return day >= products.EXTENDED_HOURS_FROM and _bare(underlying) in self.extended
 
     def told_later(self, day: date) -> str:
         """What this calendar says of a day otherwise than the standard one; empty where it says the same."""
@@ -81,6 +91,7 @@ class Calendar:
     def fingerprint(self) -> str:
         """Changes with anything the calendar says."""
         told = f"{[day.toordinal() for day in self.days]}{sorted(self.odd_hours.items())}"
+        told += f"{sorted(self.extended)}" if self.extended else ""
         return hashlib.blake2b(told.encode(), digest_size=12).hexdigest()
 
     def _index(self, day: date) -> int:
@@ -155,11 +166,14 @@ class Calendar:
         """Whether regular trading is under way."""
         return instant < self.session_close(self.session_of(instant))
 
-    def elapsed_fraction(self, instant: datetime) -> float:
-        """How much of its session has passed at an instant: 0 at the open, 1 at the close and until the next open."""
-        day = self.session_of(instant)
+    def elapsed_fraction(self, instant: datetime, session: date | None = None) -> float:
+        """How much of a session has passed at an instant: 0 up to its open, 1 from its close on.
+
+        Without a ``session`` (or with a day that is none) it is the one that quotes of that instant belong to.
+        """
+        day = self.session_of(instant) if session is None or not self.is_session(session) else session
         opened, closed = self.session_open(day), self.session_close(day)
-        return min(1.0, (instant - opened) / (closed - opened))
+        return max(0.0, min(1.0, (instant - opened) / (closed - opened)))
 
     def expiry_instant(self, expiry: date, settlement: str) -> datetime:
         """The instant a contract's value is fixed, UTC.
@@ -238,12 +252,14 @@ class Calendar:
 
     def option_close(self, day: date, underlying: str) -> datetime:
         """The instant trading in an underlying's options ends, UTC: the session's close, or a quarter hour later."""
-        late = timedelta(minutes=15) if products.closes_late(underlying) else timedelta()
-        return self.session_close(day) + late
+        return self.session_close(day) + (products.LATE_TRADING if self._closes_late(day, underlying) else timedelta())
 
     def quotes_outlast_spot(self, day: date, underlying: str, quoted: datetime) -> bool:
         """Whether quotes stamped at the close are of a quarter past it, when the underlying's price stands still."""
-        return products.closes_late(underlying) and self.is_session(day) and quoted >= self.session_close(day)
+        return self._closes_late(day, underlying) and self.is_session(day) and quoted >= self.session_close(day)
+
+    def _closes_late(self, day: date, underlying: str) -> bool:
+        return products.closes_late(underlying) or self.trades_extended(day, underlying)
 
 
 @lru_cache(maxsize=1)
@@ -270,6 +286,11 @@ def known_day(day: date) -> date:
 def _third_friday(year: int, month: int) -> date:
     middle = date(year, month, 15)
     return middle + timedelta(days=(_FRIDAY - middle.weekday()) % 7)
+
+
+def _bare(stock: str) -> str:
+    """A stock's ticker without the mark of its class, as roots have it."""
+    return "".join(filter(str.isalnum, stock.upper()))
 
 
 def _bare_date(text: str) -> date | None:

@@ -7,6 +7,7 @@ are priced off a future. Some options trade a quarter of an hour longer than the
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Literal
 
 Settlement = Literal["AM", "PM"]
@@ -78,6 +79,13 @@ _LATE_CLOSING_FUNDS = frozenset(
         "VXX", "VXZ", "XHB", "XLB", "XLE", "XLF", "XLI", "XLK", "XLP", "XLU", "XLV", "XLY", "XME", "XRT",
     }
 )  # fmt: skip
+
+# Options on some stocks trade from 07:30 to 09:25 and until 16:15 New York as well, since this day at the earliest: the
+# approval named it, vendors began in the following month. Which stocks is reviewed twice a year.
+EXTENDED_HOURS_FROM = date(2026, 7, 13)
+# How long before the open the first of them may be.
+EARLY_TRADING = timedelta(hours=2)
+LATE_TRADING = timedelta(minutes=15)
 
 
 def index_roots(underlying: str) -> tuple[IndexRoot, ...]:

@@ -5,7 +5,7 @@ Pure: a priced chain, what was known before it, and the method to fit by go in; 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import cast
@@ -20,7 +20,19 @@ from scanner.activity.time_of_day import share_of_volume
 from scanner.history.known_before import KnownBefore
 from scanner.history.panel import Panel
 from scanner.market import corporate_events as event_tables
-from scanner.metrics import contract, dividends, earnings, expiry, ladder, market, returns, strike, tape, underlying
+from scanner.metrics import (
+    contract,
+    dividends,
+    early,
+    earnings,
+    expiry,
+    ladder,
+    market,
+    returns,
+    strike,
+    tape,
+    underlying,
+)
 from scanner.pricing import PricedChain
 from scanner.steps import step
 
@@ -39,7 +51,8 @@ class Measured:
     In ``frames`` every surprise is charged for the looks at the session (:mod:`scanner.activity.looks`); ``alone`` are
     the frames as this look alone would have them, of which calibration is kept. ``priced`` is what pricing gave, of
     which the session's summary is made. ``elapsed`` is the share of the session that was over; ``panel`` is the past
-    that ``model`` stands beside. ``tape_notes`` say what to know of a tape beside the chain.
+    that ``model`` stands beside. ``tape_notes`` say what to know of a tape beside the chain. Of the names in ``early``
+    it is not known what is usual by now.
     """
 
     frames: Frames
@@ -49,6 +62,7 @@ class Measured:
     elapsed: float
     panel: Panel
     tape_notes: tuple[str, ...] = ()
+    early: Sequence[str] = ()
 
     @property
     def basis(self) -> str | None:
@@ -71,7 +85,7 @@ def measure(priced: PricedChain, known: KnownBefore, now: datetime, fit: Fit = a
     panel, calendar = known.panel.by_calendar(today), known.panel.calendar
     events = event_tables.spelled_as(known.events, priced.contracts["underlying"].unique())
     contracts = contract.measure(priced.contracts, panel, now, known.earlier)
-    elapsed = calendar.elapsed_fraction(cast("datetime", contracts["quote_time"].max()))
+    elapsed = calendar.elapsed_fraction(cast("datetime", contracts["quote_time"].max()), today)
     with step("fit"):
         model = fit(panel, events)
     with step("score"):
@@ -107,12 +121,14 @@ def measure(priced: PricedChain, known: KnownBefore, now: datetime, fit: Fit = a
         "underlying": underlyings,
         "market": market.measure(underlyings, panel.underlying_sessions, calendar),
     }
+    traded_early = early.names(contracts, calendar)
     charged = looks.charged(alone, known.looked, elapsed)
-    ranked = {**charged, "contract": rank(charged["contract"], completed["volume"], panel, model)}
+    listed = rank(charged["contract"], completed["volume"], panel, model)
+    ranked = {**charged, "contract": early.without_expectations(listed, traded_early)}
     # What only the steps above needed of one another ends here: a frame has the fields of the dictionary, in its order.
     frames = {scope: frame.select(*fields.of(scope)) for scope, frame in ranked.items()}
     said = tuple(tape.told(contracts, known.prints))
-    return Measured(frames, alone, priced, model, elapsed, known.panel, said)
+    return Measured(frames, alone, priced, model, elapsed, known.panel, said, traded_early)
 
 
 def with_costly(measured: Measured, asked: pl.Series) -> Measured:
