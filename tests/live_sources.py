@@ -18,7 +18,8 @@ from scanner.sources.registry import VENDORS
 
 # A vendor of closed sessions is asked on the morning after.
 _MORNING_AFTER = {"alphavantage"}
-LIVE = tuple(name for name, vendor in VENDORS.items() if vendor.live)
+# Those that are asked over HTTP.
+LIVE = tuple(name for name, vendor in VENDORS.items() if vendor.live and vendor.site)
 
 
 def kind_of(name: str) -> type[LiveSource]:

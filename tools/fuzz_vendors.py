@@ -39,7 +39,7 @@ from scanner.sources.http import Answer
 from scanner.sources.live import LiveSource
 from scanner.sources.registry import VENDORS
 
-LIVE = tuple(name for name, vendor in VENDORS.items() if vendor.live)
+LIVE = tuple(name for name, vendor in VENDORS.items() if vendor.live and vendor.site)
 LONGEST_SECONDS = 10.0
 # What no vendor should send where a number, a name or a time is expected.
 ABSURD: tuple[Any, ...] = (

@@ -129,6 +129,16 @@ _ROWS = (
         lacks=frozenset({"last_trade_time"}),
     ),
     Vendor(
+        "moomoo",
+        "a broker's OpenD on this machine, through its own package (extra `moomoo`)",
+        "scanner.sources.moomoo",
+        live=True,
+        rate=Rate(60, 30.0),
+        calls_a_chain=24,
+        price="the account's right to option quotes",
+        lacks=frozenset({"last_trade_time"}),
+    ),
+    Vendor(
         "unusualwhales",
         "option contracts and flow alerts on paid plans",
         "scanner.sources.unusual_whales",

@@ -1,0 +1,242 @@
+"""Live chains from moomoo's OpenD, which the user runs on this machine, through the vendor's own Python package.
+
+The package (extra ``moomoo``) is imported when this source is opened. OpenD lists contracts in spans of thirty days of
+expiries, ten calls in half a minute, and quotes them four hundred at a time. It says of no number from which day it is
+but when a contract was last updated; volatilities are percent, times New York's without saying so, and what is missing
+is the text ``N/A``.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import threading
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime, timedelta
+from importlib import import_module
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+import polars as pl
+
+from scanner.errors import SourceError, UsageError
+from scanner.market.calendar import NEW_YORK, Calendar, new_york_date
+from scanner.sources.access import Access, VendorError
+from scanner.sources.base import Clock, Rate, SourceSettings
+from scanner.sources.formats import columns, json_objects
+from scanner.sources.formats.base import Findings
+from scanner.sources.http import PoliteClient
+from scanner.sources.live import LiveSource, is_day, is_index, open_access
+from scanner.sources.pace import Pace
+from scanner.sources.registry import VENDORS
+
+_PACKAGES = ("moomoo", "futu")
+_PORT = 11111
+_CODE = re.compile(r"US\.([A-Z0-9.]{1,8}?)(\d{6}[CP])(\d{1,8})")
+_SPAN = timedelta(days=29)
+_QUOTES_A_CALL = 400
+# OpenD takes fewer questions for lists of contracts than for quotes.
+_LISTS = Rate(10, 30.0)
+_CONNECT_SECONDS, _LONGEST_WAIT = 3.0, 60.0
+_OURS = {
+    "symbol": "symbol",
+    "bid_price": "bid",
+    "ask_price": "ask",
+    "bid_vol": "bid_size",
+    "ask_vol": "ask_size",
+    "last_price": "last",
+    "volume": "volume",
+    "option_open_interest": "open_interest",
+    "option_implied_volatility": "vendor_iv",
+    "option_delta": "vendor_delta",
+    "option_contract_size": "multiplier",
+    "update_time": "updated",
+}
+_MISSING = frozenset({"N/A", "", None})
+# What OpenD says when it does not answer, by the words in it.
+_REFUSALS = (
+    (("frequen", "too many"), "rate_limited", "asks for fewer calls"),
+    (("permission", "authority", "right", "subscri"), "not_entitled", "does not give this to the account"),
+    (("unknown stock", "no such", "not found", "invalid code", "wrong stock"), "unknown_symbol", "does not know it"),
+    (("log in", "login", "not logged"), "unauthorised", "is not logged in; log in to OpenD"),
+    (("disconnect", "timeout", "time out", "not connected"), "unreachable", "does not answer; is OpenD running?"),
+)
+
+
+class OpenD(Protocol):
+    """What is asked of the package's ``OpenQuoteContext``; each answers with a status, 0 for success, and a table."""
+
+    def get_option_expiration_date(self, code: str) -> tuple[int, Any]:
+        """The expiries of an underlying: ``strike_time``."""
+        ...
+
+    def get_option_chain(self, code: str, *, start: str, end: str) -> tuple[int, Any]:
+        """The contracts of a span of expiries: ``code``."""
+        ...
+
+    def get_market_snapshot(self, code_list: list[str]) -> tuple[int, Any]:
+        """Quotes of at most four hundred codes."""
+        ...
+
+
+def open_source(settings: SourceSettings, calendar: Calendar, clock: Clock | None) -> MoomooSource:
+    """The source, connected to OpenD. Raises UsageError without the package, SourceError where OpenD does not run."""
+    if settings.record_to is not None:
+        raise UsageError("--record: moomoo is asked through the vendor's package, whose answers cannot be recorded")
+    access, pace, workers = open_access(VENDORS["moomoo"], settings, clock)
+    lists = Pace("moomoo lists", _LISTS, settings.pace_file)
+    return MoomooSource(access, calendar, pace, workers, opend=_connected(access.site), lists=lists)
+
+
+def _connected(site: str) -> OpenD:
+    """A connection to OpenD at ``http://HOST:PORT``."""
+    parts = urlsplit(site)
+    host, port = parts.hostname or "127.0.0.1", parts.port or _PORT
+    package = _package()
+    try:
+        # The package itself waits for OpenD for ever.
+        socket.create_connection((host, port), timeout=_CONNECT_SECONDS).close()
+    except OSError as error:
+        raise SourceError(
+            f"moomoo: nothing answers at {host}:{port} ({error.strerror or error}); start OpenD and log in, or set "
+            "vendors.moomoo.url",
+            "unreachable",
+        ) from error
+    package.SysConfig.set_all_thread_daemon(True)
+    context: OpenD = package.OpenQuoteContext(host=host, port=port)
+    return context
+
+
+def _package() -> Any:
+    for name in _PACKAGES:
+        try:
+            return import_module(name)
+        except ImportError:
+            continue
+    raise UsageError(
+        "source moomoo: the vendor's package is not installed; pip install 'options-unusual-activity-scanner[moomoo]', "
+        "or take another source"
+    )
+
+
+class MoomooSource(LiveSource):
+    """Chains of stocks and ETFs; class shares are written with a dot."""
+
+    def __init__(
+        self,
+        access: Access,
+        calendar: Calendar,
+        pace: Pace | None = None,
+        workers: int = 1,
+        *,
+        opend: OpenD,
+        lists: Pace | None = None,
+    ) -> None:
+        super().__init__(access, calendar, pace, workers)
+        self._opend, self._lists = opend, lists
+        self._listed: dict[str, tuple[date, list[str]]] = {}
+        self._asking = threading.Lock()
+
+    def rows(self, ticker: str, now: datetime, findings: Findings) -> pl.DataFrame:
+        """Every contract that is listed, quoted in parts, and the price of the underlying beside the first of them."""
+        if is_index(ticker):
+            raise VendorError("moomoo: indices are not asked for; take another source for them", "unknown_symbol")
+        underlying = f"US.{ticker}"
+        quotes: dict[str, dict[str, Any]] = {}
+        codes = self._contracts(underlying, new_york_date(now))
+        for part in _parts([underlying, *codes], _QUOTES_A_CALL):
+            for row in self._asked(self.pace, "get_market_snapshot", part):
+                quotes[str(row.get("code"))] = row
+        missing = [code for code in codes if code not in quotes]
+        if missing:
+            raise VendorError(f"it quotes {len(missing):,} of {len(codes):,} contracts not at all", "incomplete")
+        spot = quotes.get(underlying, {}).get("last_price")
+        entries = [{**_told(quotes[code]), "symbol": _symbol(code)} for code in codes]
+        rows = json_objects.rows_of(entries, _OURS, findings)
+        rows = columns.instants(rows, NEW_YORK.key, findings, "updated")
+        rows = columns.numbers(rows, findings, "vendor_iv")
+        newest = rows["updated"].max()
+        return rows.with_columns(
+            underlying=pl.lit(ticker),
+            spot=pl.lit(spot if isinstance(spot, int | float) and spot > 0 else None, dtype=pl.Float64),
+            vendor_iv=pl.when(pl.col("vendor_iv") > 0).then(pl.col("vendor_iv") / 100),
+            last=pl.when(pl.col("last").cast(pl.Float64, strict=False) > 0).then("last"),
+            quote_time=pl.lit(newest, dtype=rows.schema["updated"]),
+            # A contract that was not updated since shows the volume of the day it was.
+            volume_day=pl.col("updated").dt.convert_time_zone(NEW_YORK.key).dt.date(),
+        ).drop("updated")
+
+    def _contracts(self, underlying: str, today: date) -> list[str]:
+        """The codes of all contracts, in the order of their expiries; they are listed for a day."""
+        held = self._listed.get(underlying)
+        if held is not None and held[0] == today:
+            return held[1]
+        found = [
+            str(row.get("strike_time"))[:10] for row in self._asked(self.pace, "get_option_expiration_date", underlying)
+        ]
+        if not found:
+            raise VendorError("moomoo has no options of it; check the spelling", "unknown_symbol")
+        if not all(map(is_day, found)):
+            raise VendorError("its list of expiries is none of dates", "unreadable")
+        codes: dict[str, None] = {}
+        for first, last in _spans(sorted({date.fromisoformat(day) for day in found})):
+            listed = self._asked(self._lists, "get_option_chain", underlying, start=str(first), end=str(last))
+            codes |= dict.fromkeys(str(row.get("code")) for row in listed)
+        if not codes:
+            raise VendorError("moomoo lists expiries of it and no option", "empty_chain")
+        self._listed[underlying] = today, list(codes)
+        return self._listed[underlying][1]
+
+    def _asked(self, pace: Pace | None, method: str, *words: Any, **named: str) -> list[dict[str, Any]]:
+        """The rows of an answer, once it is our turn. Raises VendorError in OpenD's own words."""
+        with self._asking:
+            if pace is not None:
+                wait = pace.turn(_LONGEST_WAIT)
+                client = self.access.client
+                if wait > 0 and isinstance(client, PoliteClient):
+                    client.sleep(wait)
+            answer = getattr(self._opend, method)(*words, **named)
+        # Packages of different age return more beside the status and the table.
+        if not isinstance(answer, tuple) or len(answer) < 2:
+            raise VendorError("the package's answer is none of a status and a table", "unreadable")
+        if answer[0] != 0:
+            raise _refused(str(answer[1]))
+        try:
+            records = answer[1].to_dict("records")
+        except AttributeError as error:
+            raise VendorError("the package's answer is no table", "unreadable") from error
+        return [dict(record) for record in records]
+
+
+def _refused(said: str) -> VendorError:
+    """What an answer without success means."""
+    words = ascii(" ".join(said.split())[:200])[1:-1]
+    for marks, code, meaning in _REFUSALS:
+        if any(mark in said.lower() for mark in marks):
+            return VendorError(f"moomoo's OpenD {meaning} ({words})", code)
+    return VendorError(f"moomoo's OpenD answers without success ({words})", "refused")
+
+
+def _symbol(code: str) -> str:
+    """``US.AAPL270115P200000`` as other vendors write it; as it is where it cannot be read."""
+    found = _CODE.fullmatch(code)
+    return code if found is None else f"{found[1].replace('.', '')}{found[2]}{found[3].zfill(8)}"
+
+
+def _told(row: dict[str, Any]) -> dict[str, Any]:
+    """A row without what stands for nothing."""
+    return {name: None if value in _MISSING or value != value else value for name, value in row.items()}  # noqa: PLR0124
+
+
+def _spans(days: Sequence[date]) -> Iterator[tuple[date, date]]:
+    """Spans of at most thirty days that hold all of the days."""
+    begin = 0
+    for place, day in enumerate(days):
+        if day - days[begin] > _SPAN:
+            yield days[begin], days[place - 1]
+            begin = place
+    yield days[begin], days[-1]
+
+
+def _parts(codes: list[str], size: int) -> Iterator[list[str]]:
+    return (codes[start : start + size] for start in range(0, len(codes), size))
