@@ -25,6 +25,7 @@ from scanner.alerts.selection import Floor
 from scanner.alerts.update import update
 from scanner.errors import ScanProblem, StoreError
 from scanner.history.known_before import KnownBefore, Looks
+from scanner.market import corporate_events
 from scanner.market.calendar import Calendar
 from scanner.metrics import early, tape
 from scanner.metrics.measure import Fit, Measured, measure, with_costly
@@ -66,7 +67,8 @@ class Setup:
 
     ``events`` are the earnings, dividends and splits known; ``calendar`` tells the exchange's sessions, and a
     ``store`` has the same one. Without a ``store`` nothing is remembered, and rules that need history say so; without a
-    ``state`` every alert is new. ``routes`` say who is owed messages of what happens.
+    ``state`` every alert is new. ``routes`` say who is owed messages of what happens,
+    ``news_asked`` which kinds of news somebody is asked for.
     """
 
     rules: Sequence[Rule]
@@ -77,6 +79,7 @@ class Setup:
     store: Store | None = None
     state: State | None = None
     routes: Sequence[Route] = ()
+    news_asked: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +156,12 @@ def know(chain: pl.DataFrame, setup: Setup) -> tuple[Memory, KnownBefore]:
     with step("know"):
         memory = Memory.of(setup.store, chain, setup.calendar)
         looked = earlier_looks(setup.state, memory.chain)
-        taped = memory.tape()
-        return memory, KnownBefore(memory.panel, memory.earlier, setup.events, looked, memory.closes, *taped)
+        events = setup.events
+        told, taped = memory.beside, memory.tape()
+        if told.announced is not None and told.announced.height:
+            events = corporate_events.merged([told.announced, events])
+        known = KnownBefore(memory.panel, memory.earlier, events, looked, told.closes, *taped)
+        return memory, replace(known, news=told.news, asked=setup.news_asked)
 
 
 def look(chain: pl.DataFrame, moment: datetime, setup: Setup) -> Measured:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from werkzeug import Response
 from scanner.app import clock
 from scanner.sources.access import VendorError
 from scanner.sources.base import Gives
-from scanner.sources.companions import occ
+from scanner.sources.companions import halts, occ
 from scanner.sources.registry import VENDORS
 
 TELL_CLOSES = [name for name, vendor in VENDORS.items() if Gives.closes in vendor.gives]
@@ -30,6 +31,7 @@ class Shell:
 
     def __init__(self, commands: Commands, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.commands, self.folder, self.monkeypatch = commands, folder, monkeypatch
+        self.accepted = "cboe, yahoo, nasdaq"
         self.at(NOW)
         for names in (names for vendor in VENDORS.values() for names in vendor.keys):
             for name in names:
@@ -39,7 +41,7 @@ class Shell:
         self.monkeypatch.setattr(clock, "right_now", lambda: moment)
 
     def run(self, command: str, config: str, *words: object) -> Ran:
-        text = f"accept_terms: [cboe, yahoo]\nstore: {{path: store}}\nwatchlists: {{mine: [XYZ]}}\n{config}"
+        text = f"accept_terms: [{self.accepted}]\nstore: {{path: store}}\nwatchlists: {{mine: [XYZ]}}\n{config}"
         (self.folder / "config.yaml").write_text(text)
         return self.commands(command, *words, "--config", self.folder / "config.yaml")
 
@@ -131,6 +133,88 @@ def test_a_clearing_house_that_fails_costs_nothing_of_what_the_vendor_gave(
         assert "does not answer with series" in " ".join(ran.out.split())
         own = {one.symbol: one.open_interest for one in vendor_stubs.MARKET.options}
         assert dict(shell.chain().select("contract", "open_interest").iter_rows()) == own
+
+
+BESIDE = {"announcements": "nasdaq", "news": "[nasdaqtrader, sec]"}
+
+
+def beside(shell: Shell, chains: HTTPServer, others: list[HTTPServer]) -> tuple[str, dict[str, Behaviour]]:
+    """A configuration that asks for announcements and news, and what was asked of whom."""
+    shell.monkeypatch.setenv("SEC_CONTACT", KEY)
+    names = ("nasdaq", "nasdaqtrader", "sec")
+    told = {name: vendor_stubs.serve(server, name) for name, server in zip(names, others, strict=True)}
+    vendor_stubs.serve(chains, "cboe")
+    servers = {"cboe": chains, **dict(zip(names, others, strict=True))}
+    config = at({name: server.url_for("") for name, server in servers.items()}, **BESIDE)
+    return f"{config}", told
+
+
+@pytest.fixture
+def others() -> Iterator[list[HTTPServer]]:
+    with HTTPServer() as one, HTTPServer() as two, HTTPServer() as three:
+        yield [one, two, three]
+
+
+def test_announcements_halts_and_filings_stand_beside_a_name(
+    shell: Shell, httpserver: HTTPServer, others: list[HTTPServer]
+) -> None:
+    config, told = beside(shell, httpserver, others)
+    row = shell.scanned(config)["underlyings"][0]
+    assert (row["next_earnings"], row["days_to_earnings"]) == ("2026-07-23", 7)
+    # The halt of the morning, not that of a month ago; the report of last night, not an insider's form.
+    assert (row["halts"], row["halted_at"], row["halt_reason"]) == (1, "2026-07-16T14:32:07Z", "volatility pause")
+    assert (row["filings"], row["filed_at"], row["filing"]) == (1, "2026-07-15T20:05:31Z", "8-K: results")
+    # The second scan asks for none of it again but the halts, which last five minutes.
+    asked = {name: len(behaviour.asked) for name, behaviour in told.items()}
+    shell.at(NOW + timedelta(minutes=15))
+    shell.scanned(config)
+    more = {name: len(behaviour.asked) - asked[name] for name, behaviour in told.items()}
+    assert more == {"nasdaq": 0, "nasdaqtrader": 1, "sec": 0}
+
+
+def test_a_replay_knows_no_earnings_date_that_was_announced_later(
+    shell: Shell, httpserver: HTTPServer, others: list[HTTPServer]
+) -> None:
+    config, _ = beside(shell, httpserver, others)
+    shell.scanned(config.replace("announcements: nasdaq, ", ""))
+    shell.at(NOW + timedelta(hours=1))
+    shell.scanned(config)
+
+    def replayed() -> dict[str, Any]:
+        day = vendor_stubs.SESSION
+        ran = shell.run("replay", config, "--from", day, "--to", day, "--format", "json")
+        row = json.loads(ran.out.splitlines()[0])["underlyings"][0]
+        assert isinstance(row, dict)
+        return row
+
+    # Judged as of the stub's quotes, an hour before anybody announced anything.
+    assert replayed()["next_earnings"] is None
+    assert replayed()["halts"] == 1
+
+
+def test_without_anybody_to_ask_a_count_of_halts_is_missing_and_not_zero(shell: Shell, httpserver: HTTPServer) -> None:
+    vendor_stubs.serve(httpserver, "cboe")
+    row = shell.scanned(at({"cboe": httpserver.url_for("")}))["underlyings"][0]
+    assert [row[name] for name in ("halts", "halted_at", "filings", "filing", "next_earnings")] == [None] * 5
+
+
+def test_terms_and_a_contact_are_asked_for_before_anything_is_sent(
+    shell: Shell, httpserver: HTTPServer, others: list[HTTPServer]
+) -> None:
+    config, told = beside(shell, httpserver, others)
+    shell.monkeypatch.delenv("SEC_CONTACT")
+    shell.accepted = "cboe, yahoo"
+    said = " ".join(shell.run("scan", config, "XYZ").out.split())
+    assert "the terms of nasdaq.com restrict" in said
+    assert "set SEC_CONTACT" in said
+    assert (len(told["nasdaq"].asked), len(told["sec"].asked)) == (0, 0)
+    assert len(told["nasdaqtrader"].asked) == 1
+
+
+@pytest.mark.parametrize("text", ["", "<html>busy</html>", '<rss version="2.0"><channel>', "<rss/>"])
+def test_a_feed_of_halts_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(VendorError):
+        halts.halts(text)
 
 
 def test_the_doctor_names_each_companion_with_its_age(shell: Shell, httpserver: HTTPServer) -> None:

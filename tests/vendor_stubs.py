@@ -564,6 +564,55 @@ def occ(behaviour: Behaviour, request: Request) -> Response:
     return Response("\r\n".join(lines) + "\r\n", content_type="octet/text")
 
 
+# --- Announcements, halts and filings ---------------------------------------------------------------------------------
+
+ANNOUNCED = {
+    "earnings": (date(2026, 7, 23), {"symbol": "XYZ", "time": "time-after-hours", "epsForecast": "($0.12)"}),
+    "dividends": (date(2026, 7, 20), {"symbol": "XYZ", "dividend_Rate": 0.25, "dividend_Ex_Date": "7/20/2026"}),
+    "splits": (date(2026, 7, 27), {"symbol": "ABC", "ratio": "4 : 1", "executionDate": "7/27/2026"}),
+}
+
+
+def nasdaq(behaviour: Behaviour, request: Request) -> Response:
+    """The exchange's calendars: rows of a day, null on one without any, and dividends a level deeper."""
+    del behaviour
+    kind = request.path.rsplit("/", 1)[-1]
+    day, row = ANNOUNCED[kind]
+    rows = [row] if request.args["date"] == str(day) else None
+    data: dict[str, Any] = {"asOf": "x", "rows": rows}
+    return body({"data": {"calendar": data} if kind == "dividends" else data, "status": {"rCode": 200}})
+
+
+def nasdaqtrader(behaviour: Behaviour, request: Request) -> Response:
+    """The feed of halts, newest first: one of this morning, and one of a month ago that has not ended."""
+    del behaviour, request
+    items = "".join(
+        f"<item><title>{name}</title><ndaq:HaltDate>{day}</ndaq:HaltDate><ndaq:HaltTime>{time}</ndaq:HaltTime>"
+        f"<ndaq:IssueSymbol>{name}</ndaq:IssueSymbol><ndaq:IssueName>A &amp; B</ndaq:IssueName>"
+        f"<ndaq:ReasonCode>{code}</ndaq:ReasonCode><ndaq:ResumptionDate /></item>"
+        for name, day, time, code in (
+            ("XYZ", "07/16/2026", "10:32:07.123", "LUDP"), ("XYZ", "06/16/2026", "19:50:01", "T12"),
+            ("XYZ", "07/16/2026", "soon", "T1"), ("ABC", "07/16/2026", "11:00:00", "T1"),
+        )
+    )  # fmt: skip
+    return Response(f'<?xml version="1.0"?><rss version="2.0"><channel>{items}</channel></rss>')
+
+
+def sec(behaviour: Behaviour, request: Request) -> Response:
+    """Submissions by registrant; who does not say whom to write to is turned away."""
+    del behaviour
+    if KEY not in request.headers.get("User-Agent", ""):
+        return Response("<html>Undeclared Automated Tool</html>", 403)
+    if request.path.endswith("company_tickers.json"):
+        return body({"0": {"cik_str": 320193, "ticker": "XYZ", "title": "XYZ Inc."}})
+    if request.path != "/submissions/CIK0000320193.json":
+        return Response("", 404)
+    rows = [("8-K", "2026-07-15T20:05:31.000Z", "2.02,9.01"), ("4", "2026-07-16T12:00:00.000Z", ""),
+            ("10-Q", "2026-05-01T20:05:31.000Z", "")]  # fmt: skip
+    forms, accepted, items = (list(column) for column in zip(*rows, strict=True))
+    return body({"filings": {"recent": {"form": forms, "acceptanceDateTime": accepted, "items": items}}})
+
+
 # --- Daily closes --------------------------------------------------------------------------------------------------
 
 CLOSES = {
@@ -601,7 +650,7 @@ def closes_of(name: str, request: Request) -> Response | None:
 
 
 HANDLERS: dict[str, Handler] = {
-    "occ": occ,
+    "nasdaq": nasdaq, "nasdaqtrader": nasdaqtrader, "occ": occ, "sec": sec,
     "alpaca": alpaca, "alphavantage": alphavantage, "cboe": cboe, "intrinio": intrinio, "marketdata": marketdata,
     "massive": massive, "schwab": schwab, "thetadata": thetadata, "tradier": tradier, "unusualwhales": unusualwhales,
     "yahoo": yahoo,

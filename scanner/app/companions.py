@@ -1,4 +1,4 @@
-"""What stands beside chains, asked for when a scan needs it and kept: daily closes, and fresher open interest.
+"""What stands beside chains, asked for when a scan needs it and kept: closes, open interest, announcements, news.
 
 All of it is optional. What fails is a note on the scan, and costs it nothing else.
 """
@@ -6,15 +6,19 @@ All of it is optional. What fails is a note on the scan, and costs it nothing el
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, cast
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, cast
 
 from scanner.app import clock
 from scanner.errors import ScannerError, SourceError, StoreError
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from scanner.config import Settings
     from scanner.sources.base import Source, TellsCloses
     from scanner.sources.companions.cache import Cache
@@ -29,6 +33,11 @@ _PAUSE = timedelta(minutes=30)
 _LONGEST = timedelta(seconds=60)
 _ENOUGH = 3
 _NAMED = 5
+# Announcements: how far ahead they are asked for, how often those of the next sessions, and of how many.
+_AHEAD, _SOON, _A_DAY, _OF_THE_NEXT = timedelta(days=21), timedelta(hours=4), timedelta(hours=20), 3
+_HALTS_LAST = timedelta(minutes=5)
+# What each teller of news tells.
+KINDS_OF_NEWS = MappingProxyType({"nasdaqtrader": "halt", "sec": "filing"})
 
 
 def cache_of(settings: Settings) -> Cache:
@@ -58,21 +67,23 @@ def with_open_interest(sources: Sequence[Source], settings: Settings) -> list[So
     return wrapped
 
 
-def keep_closes(settings: Settings, symbols: Sequence[str], store: Store, now: datetime) -> tuple[str, ...]:
-    """Ask for the closes before the session that the store lacks; returns what is to be said of it.
+def keep(settings: Settings, symbols: Sequence[str], store: Store, now: datetime) -> tuple[str, ...]:
+    """Ask for what the store lacks of closes, announcements and news; returns what is to be said of it.
 
-    The names are asked for in their order until a minute is over; the others are left to the next scan, and named.
+    What does not fit a minute is left to the next scan.
     """
-    if not settings.companions.closes or store.read_only:
+    told = settings.companions
+    if store.read_only or not (told.closes or told.announcements or told.news):
         return ()
     try:
         cache = cache_of(settings)
         try:
-            return tuple(_Closes(settings, store, cache, now).kept(symbols))
+            closes = _Closes(settings, store, cache, now).kept(symbols)
+            return (*closes, *_Beside(settings, store, cache, now).kept(symbols))
         finally:
             cache.close()
     except (SourceError, StoreError) as error:
-        return (f"closes: {error}",)
+        return (f"companions: {error}",)
 
 
 @dataclass
@@ -158,6 +169,107 @@ class _Closes:
         return rows, problem
 
 
+@dataclass
+class _Beside:
+    """One asking for announcements and news."""
+
+    settings: Settings
+    store: Store
+    cache: Cache
+    now: datetime
+
+    def kept(self, symbols: Sequence[str]) -> Iterator[str]:
+        """Ask, keep, and say what failed."""
+        for name in self.settings.companions.announcements:
+            yield from self._tried("announcements", name, self._announcements)
+        for name in self.settings.companions.news:
+            asking = partial(self._filings, symbols) if KINDS_OF_NEWS[name] == "filing" else self._halts
+            yield from self._tried("news", name, asking)
+
+    def _tried(self, kind: str, name: str, ask: Callable[[], None]) -> Iterator[str]:
+        from scanner.sources.registry import require_terms
+
+        try:
+            require_terms(name, self.settings.accept_terms)
+            ask()
+        except ScannerError as error:
+            yield f"{kind} by {name}: {error.lines[0] if error.lines else error}"
+
+    def _is_fresh(self, key: str, name: str, lasts: timedelta) -> bool:
+        """Whether it was asked for so lately; after a failure it is left alone for a while, whatever it is."""
+        before = self.cache.get(key, name)
+        return before is not None and timedelta() <= before.age(self.now) < (_PAUSE if before.problem else lasts)
+
+    def _noting(self, key: str, name: str, ask: Callable[[], Any]) -> Any:
+        """What is answered, once it is noted when it was asked for, or why there was no answer."""
+        from scanner.sources.companions.cache import Told
+
+        try:
+            answer = ask()
+        except SourceError as error:
+            self.cache.put(key, name, Told(self.now, problem=str(error)[:500]))
+            raise
+        self.cache.put(key, name, Told(self.now))
+        return answer
+
+    def _announcements(self) -> None:
+        """The calendars of the coming sessions, those of the next ones first and most often."""
+        from scanner.sources.companions.nasdaq import KINDS, Calendars
+
+        calendar, key = self.settings.exchange_calendar, _key("announcements", "nasdaq")
+        today = calendar.session_of(self.now)
+        days = [today, *calendar.sessions_between(today + timedelta(days=1), today + _AHEAD)]
+        left, asked = clock.countdown(_LONGEST), Calendars(self.settings.for_sources())
+        for place, (day, kind) in enumerate((day, kind) for day in days for kind in KINDS):
+            lasts = _SOON if place < _OF_THE_NEXT * len(KINDS) else _A_DAY
+            if left() <= 0:
+                return
+            if self._is_fresh(key, f"{kind} {day}", lasts):
+                continue
+            told = self._noting(key, f"{kind} {day}", partial(asked.of, kind, day))
+            self.store.keep_announcements(_announced(told, self.now), [(kind, day)], "nasdaq")
+
+    def _halts(self) -> None:
+        from scanner.sources.companions.halts import Halts
+
+        key = _key("news", "nasdaqtrader")
+        if not self._is_fresh(key, "all", _HALTS_LAST):
+            told = self._noting(key, "all", Halts(self.settings.for_sources()).now)
+            self.store.keep_news(_news(told, "nasdaqtrader"))
+
+    def _filings(self, symbols: Sequence[str]) -> None:
+        from scanner.sources.companions.sec import Filings
+
+        key, left, asked = _key("news", "sec"), clock.countdown(_LONGEST), Filings(self.settings.for_sources())
+        found = []
+        for name in symbols:
+            if left() > 0 and not self._is_fresh(key, name, _PAUSE):
+                found += self._noting(key, name, partial(asked.of, name))
+        if found:
+            self.store.keep_news(_news(found, "sec"))
+
+
+def _announced(told: Sequence[tuple[Any, ...]], now: datetime) -> pl.DataFrame:
+    import polars as pl
+
+    from scanner.market import corporate_events
+    from scanner.store.told import EVENTS
+
+    frame = pl.DataFrame(list(told), schema=corporate_events.SCHEMA, orient="row")
+    return frame.with_columns(source=pl.lit("nasdaq"), known_at=pl.lit(now, EVENTS["known_at"])).unique(
+        ["underlying", "date", "kind"], keep="last", maintain_order=True
+    )
+
+
+def _news(told: Sequence[tuple[Any, ...]], source: str) -> pl.DataFrame:
+    import polars as pl
+
+    from scanner.store.told import NEWS
+
+    rows = [(name, moment.astimezone(UTC), kind, what, source) for name, moment, kind, what in told]
+    return pl.DataFrame(rows, schema=NEWS, orient="row")
+
+
 def held_in_words(settings: Settings, kind: str, name: str) -> tuple[str, tuple[tuple[str, object], ...]]:
     """What is held of a companion and how old it is, in words and as plain facts."""
     from scanner.config.settings import COMPANIONS_FILE
@@ -174,7 +286,8 @@ def held_in_words(settings: Settings, kind: str, name: str) -> tuple[str, tuple[
         return "not asked yet", (("names", 0),)
     minutes = (clock.right_now() - found.newest).total_seconds() / 60
     oldest = (clock.right_now() - found.oldest).total_seconds() / 60
-    names = f"{found.names:,} {'name' if found.names == 1 else 'names'}"
+    word = "question" if kind in ("announcements", "news") else "name"
+    names = f"{found.names:,} {word}{'' if found.names == 1 else 's'}"
     says = f"{names}, asked {_ago(minutes)}" + (f", some of them {_ago(oldest)}" if oldest - minutes > 1 else "")
     failed = f"; {found.failed:,} failed, such as: {found.problem}" if found.failed else ""
     facts = (("names", found.names), ("failed", found.failed), ("minutes_old", round(minutes, 1)))
@@ -190,14 +303,24 @@ def _ago(minutes: float) -> str:
 def tried(settings: Settings, kind: str, name: str, symbol: str) -> ScannerError | None:
     """Ask a companion for one name, keeping nothing of it; what is wrong, where something is."""
     from scanner.market import symbology
+    from scanner.sources.companions.halts import Halts
+    from scanner.sources.companions.nasdaq import Calendars
     from scanner.sources.companions.occ import ClearingHouse
+    from scanner.sources.companions.sec import Filings
     from scanner.sources.registry import open_source, require_terms
 
     ticker, session = symbology.ticker(symbol), settings.exchange_calendar.session_of(clock.right_now())
     try:
         require_terms(name, settings.accept_terms)
+        told = settings.for_sources()
         if kind == "open_interest":
-            ClearingHouse(settings.for_sources()).body(ticker)
+            ClearingHouse(told).body(ticker)
+            return None
+        if kind == "announcements":
+            Calendars(told).of("earnings", session)
+            return None
+        if kind == "news":
+            Filings(told).of(ticker) if KINDS_OF_NEWS[name] == "filing" else Halts(told).now()
             return None
         source = open_source(name, settings.for_sources(), settings.exchange_calendar, clock.right_now)
         cast("TellsCloses", source).closes(ticker, session - timedelta(days=10), session)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+from scanner.app import companions
 from scanner.errors import ConfigError, SourceError
 from scanner.market import corporate_events
 from scanner.pipeline import Methods, Setup
@@ -44,7 +45,8 @@ def setup(
         methods, events = Methods(pricing(settings)), events_table(settings)
     else:
         methods, events = Methods(store.pricing, partial(store.models.fit, last=last_model)), store.events
-    return Setup(rules, settings.alerts, methods, events, settings.exchange_calendar, store, state, routes)
+    asked = frozenset(companions.KINDS_OF_NEWS[name] for name in settings.companions.news)
+    return Setup(rules, settings.alerts, methods, events, settings.exchange_calendar, store, state, routes, asked)
 
 
 def curve(settings: Settings) -> Curve:

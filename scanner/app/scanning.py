@@ -99,7 +99,7 @@ def scan_once(
     with opening.open_memory_if_possible(settings) as memory:
         beside: tuple[str, ...] = ()
         if memory.store is not None and any(source.vendor.live for source in sources):
-            beside = companions.keep_closes(settings, symbols, memory.store, now)
+            beside = companions.keep(settings, symbols, memory.store, now)
         setup = preparing.setup(settings, memory.store, memory.state, rules, last_model, settings.routes)
         result = _followed(pipeline.scan(request, sources, setup, clock=clock.right_now), setup)
         written = _write_outputs(result, settings, memory.state)

@@ -192,6 +192,8 @@ class CompanionSettings(_Section):
 
     closes: Annotated[tuple[str, ...], BeforeValidator(_listed), companions_of(Gives.closes)] = ()
     open_interest: Annotated[tuple[str, ...], BeforeValidator(_listed), companions_of(Gives.open_interest)] = ()
+    announcements: Annotated[tuple[str, ...], BeforeValidator(_listed), companions_of(Gives.announcements)] = ()
+    news: Annotated[tuple[str, ...], BeforeValidator(_listed), companions_of(Gives.news)] = ()
 
 
 class Settings(_Section):

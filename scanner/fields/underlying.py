@@ -61,6 +61,12 @@ ROWS: tuple[Field, ...] = (
     _row.part("earnings_average_move_pct", "mean absolute move over past earnings dates", missing.MOVES, low=0, title="average move on earnings"),
     _row.part("earnings_last_move_pct", "move over the newest of them, with its sign", missing.MOVES, low=-1, title="last move on earnings"),
     _row.part("earnings_largest_move_pct", "largest absolute move over the last eight of them", missing.MOVES, low=0, title="largest of the last 8 moves on earnings"),
+    _row.integer("halts", Unit.counted, "trading halts of the stock since the close before", missing.NEWS, title="trading halts"),
+    _row.instant("halted_at", "the moment of the newest of them", missing.NO_NEWS, title="halted at"),
+    _row.text("halt_reason", "why, by the exchange's code", missing.NO_NEWS, title="why halted"),
+    _row.integer("filings", Unit.counted, "filings with the SEC since the close before, routine ones left out", missing.NEWS),
+    _row.instant("filed_at", "the moment the newest of them was accepted", missing.NO_NEWS, title="filed at"),
+    _row.text("filing", "its form, and what a current report is about", missing.NO_NEWS, title="newest filing"),
     _row.integer("earnings_moves", Unit.counted, "past earnings dates whose move is known", missing.EVENTS, title="known moves on earnings"),
     *tape.flows(_row),
 )  # fmt: skip

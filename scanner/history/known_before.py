@@ -52,6 +52,8 @@ class KnownBefore:
     of its session saw. ``closes`` (``underlying session_date close``) are daily closes before the session, on its
     basis, by whoever keeps closes and not chains. ``prints`` is the tape of the chain's session up to its moment, and
     ``largest_orders`` (``orders largest_order``) what contracts traded on the tapes of earlier sessions; None: no tape.
+    ``news`` (``underlying at kind what``) is what happened since the close before, and ``asked`` the kinds of news that
+    somebody is asked for.
     """
 
     panel: Panel
@@ -61,3 +63,5 @@ class KnownBefore:
     closes: pl.DataFrame | None = None
     prints: pl.DataFrame | None = None
     largest_orders: pl.DataFrame | None = None
+    news: pl.DataFrame | None = None
+    asked: frozenset[str] = frozenset()

@@ -28,6 +28,7 @@ from scanner.metrics import (
     expiry,
     ladder,
     market,
+    news,
     returns,
     strike,
     tape,
@@ -101,6 +102,7 @@ def measure(priced: PricedChain, known: KnownBefore, now: datetime, fit: Fit = a
     underlyings = beside(
         underlying.measure(contracts, expiries, priced.underlyings, panel, known.closes),
         "underlying",
+        news.measure(known.news, contracts["underlying"].unique(maintain_order=True), known.asked),
         dates.drop("when"),
         earnings.implied_move(dates, expiries),
         earnings.moves(events, returns.closes(panel.underlying_sessions, known.closes), calendar),

@@ -6,10 +6,11 @@ A clause is made from what is known alone: where a figure is missing there is no
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from scanner import wording
+from scanner.market.calendar import NEW_YORK
 
 # Changes of volatility, as parts of what it was: below each, what it did when it rose and when it fell.
 _STEPS = (
@@ -30,9 +31,8 @@ def clauses(name: str, context: Mapping[str, Any], session: date, expiry: date |
     """What can be said of a name, the most telling first; ``expiry`` is the last day that the dates matter for."""
     moved = returns(context)
     yield f"{name} {moved}" if moved is not None else f"{name}: return not known"
-    for clause in (volatility(context), back_end(context), put_call(context), earnings(context, session, expiry)):
-        if clause is not None:
-            yield clause
+    told = (*news(context), volatility(context), back_end(context), put_call(context))
+    yield from (clause for clause in (*told, earnings(context, session, expiry)) if clause is not None)
 
 
 def short(context: Mapping[str, Any]) -> Iterator[str]:
@@ -112,6 +112,23 @@ def put_call_moved(context: Mapping[str, Any]) -> str | None:
     rare = surprise is not None and surprise >= NOT_RARE
     moved = f"put/call {'rose' if now > before else 'fell'} to {now:.2f} from {before:.2f}"
     return moved if rare else f"{moved}, in itself not rare"
+
+
+def news(context: Mapping[str, Any]) -> Iterator[str]:
+    """``halted 10:32 (volatility pause)``, ``8-K: results filed 16:05``, by New York's clock."""
+    halted, filed = _clock(context.get("halted_at")), _clock(context.get("filed_at"))
+    if halted is not None:
+        yield f"halted {halted} ({context.get('halt_reason')})"
+    if filed is not None:
+        yield f"{context.get('filing')} filed {filed}"
+
+
+def _clock(moment: Any) -> str | None:
+    """A moment, or its ISO 8601 text, as New York's clock shows it."""
+    if moment is None:
+        return None
+    instant = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    return f"{instant.astimezone(NEW_YORK):%H:%M}"
 
 
 def earnings(context: Mapping[str, Any], session: date, expiry: date | None) -> str | None:

@@ -33,6 +33,8 @@ class Gives(StrEnum):
     history = "history"
     closes = "closes"
     open_interest = "open_interest"
+    announcements = "announcements"
+    news = "news"
 
 
 @dataclass(frozen=True, slots=True)

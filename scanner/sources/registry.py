@@ -197,6 +197,35 @@ _BESIDE_CHAINS = (
         gives=frozenset({Gives.open_interest}),
         rate=Rate(1, 1.0),
     ),
+    Vendor(
+        "nasdaq",
+        "calendars of earnings, dividends and splits",
+        "scanner.sources.companions.nasdaq",
+        live=True,
+        terms="nasdaq.com",
+        site="https://api.nasdaq.com",
+        gives=frozenset({Gives.announcements}),
+        rate=Rate(60),
+    ),
+    Vendor(
+        "nasdaqtrader",
+        "trading halts of all exchanges",
+        "scanner.sources.companions.halts",
+        live=True,
+        site="https://www.nasdaqtrader.com",
+        gives=frozenset({Gives.news}),
+        rate=Rate(1, 1.0),
+    ),
+    Vendor(
+        "sec",
+        "filings with the SEC, which wants an address to write to",
+        "scanner.sources.companions.sec",
+        live=True,
+        site="https://data.sec.gov",
+        keys=(("SEC_CONTACT",),),
+        gives=frozenset({Gives.news}),
+        rate=Rate(300),
+    ),
 )
 VENDORS: Mapping[str, Vendor] = MappingProxyType({vendor.name: vendor for vendor in _ROWS})
 # Vendors of what stands beside chains, and has none.

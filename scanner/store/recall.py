@@ -26,12 +26,24 @@ TAPES_BEFORE = 20
 
 
 @dataclass(frozen=True, slots=True)
+class Beside:
+    """What others told of a chain's names: ``closes`` before its session, and what was ``announced`` when it came.
+
+    ``news`` are halts and filings since the close before. Each is None where it could not be read.
+    """
+
+    closes: pl.DataFrame | None = None
+    announced: pl.DataFrame | None = None
+    news: pl.DataFrame | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Memory:
     """The store as one scan uses it. What cannot be read or stored is a problem; the scan goes on without.
 
     ``chain`` has its names as the store spells them.
-    ``lineages`` tell what was stored of the names whose close the chain saw, when the store was asked; ``closes`` are
-    the daily closes before its session.
+    ``lineages`` tell what was stored of the names whose close the chain saw, when the store was asked; ``beside``
+    is what others told of them.
     """
 
     store: Store | None
@@ -41,7 +53,7 @@ class Memory:
     notes: tuple[str, ...] = ()
     problems: tuple[ScanProblem, ...] = ()
     lineages: Mapping[str, str] = field(default_factory=dict)
-    closes: pl.DataFrame | None = None
+    beside: Beside = field(default_factory=Beside)
 
     @classmethod
     def of(cls, store: Store | None, chain: pl.DataFrame, calendar: Calendar) -> Memory:
@@ -51,7 +63,7 @@ class Memory:
         if store is None:
             return cls(None, chain, Panel.empty(source, calendar=calendar))
         session = cast("date", chain["session_date"].max())
-        closes, unread = _closes(store, session, chain)
+        beside, unread = _beside(store, session, chain, calendar)
         problems = (*misspelled, *unread, *brought_up_to_date(store, session))
         try:
             closed = summary.closed(chain.filter(_of_session(chain)), calendar)
@@ -62,8 +74,8 @@ class Memory:
         except (StoreError, OSError) as error:
             message = f"{error}; judged without history"
             problems = (*problems, ScanProblem("", "store", "not_read", message))
-            return cls(store, chain, Panel.empty(source, calendar=calendar), problems=problems, closes=closes)
-        return cls(store, chain, panel, earlier, notes, problems, lineages, closes)
+            return cls(store, chain, Panel.empty(source, calendar=calendar), problems=problems, beside=beside)
+        return cls(store, chain, panel, earlier, notes, problems, lineages, beside)
 
     def tape(self) -> tuple[pl.DataFrame | None, pl.DataFrame | None]:
         """The prints of the chain's names in its session, up to its newest quotes, and what earlier tapes tell.
@@ -114,12 +126,25 @@ class Memory:
         return {name: lineage for name, lineage in self.lineages.items() if now[name] == lineage}
 
 
-def _closes(store: Store, session: date, chain: pl.DataFrame) -> tuple[pl.DataFrame | None, tuple[ScanProblem, ...]]:
-    """The daily closes before a session of a chain's names; where they cannot be read, that is a problem."""
+def _beside(
+    store: Store, session: date, chain: pl.DataFrame, calendar: Calendar
+) -> tuple[Beside, tuple[ScanProblem, ...]]:
+    """What others had told of a chain's names when it was received; where that cannot be read, it is a problem.
+
+    Quotes may be a quarter of an hour old when they come. Of a chain that does not say when it came they are all that
+    tells a moment.
+    """
+    names = chain["underlying"].unique().to_list()
+    received = cast("datetime", chain.select(pl.coalesce("fetched_at", "quote_time").max()).item())
+    before = calendar.session_close(calendar.previous_session(session))
     try:
-        return store.closes.before(session, chain["underlying"].unique().to_list(), store.events), ()
+        return Beside(
+            store.closes.before(session, names, store.events),
+            store.told_of.events(names, session, received),
+            store.told_of.news(names, before, received),
+        ), ()
     except StoreError as error:
-        return None, (ScanProblem("", "store", "not_read", str(error)),)
+        return Beside(), (ScanProblem("", "store", "not_read", str(error)),)
 
 
 def _spelled_alike(store: Store | None, chain: pl.DataFrame) -> tuple[pl.DataFrame, tuple[ScanProblem, ...]]:

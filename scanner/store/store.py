@@ -30,6 +30,7 @@ from scanner.store.snapshots import Snapshots
 from scanner.store.spellings import Spellings
 from scanner.store.summaries import Summaries
 from scanner.store.tapes import Tapes
+from scanner.store.told import ToldOf
 
 LAYOUT = 1
 # Tables that `scanner import` keeps in the store, so that every later panel knows of them.
@@ -67,6 +68,7 @@ class Store:
         self.spellings = Spellings(path / SPELLINGS_FILE, self.snapshots, read_only=read_only)
         self.models = Models(path / MODELS_FOLDER, read_only=read_only)
         self.closes = KeptCloses(path / CLOSES_FILE)
+        self.told_of = ToldOf(path)
         self._checked = Checked(path / CHECKED_FOLDER, read_only=read_only)
         self.pricing = pricing
         self._version = calculation_version
@@ -127,8 +129,8 @@ class Store:
 
     @property
     def events(self) -> pl.DataFrame:
-        """The events the store keeps and those it was told of when it was opened; empty where there are none."""
-        return corporate_events.merged([self.kept_events, self._told])
+        """The events the store keeps, splits that companions announced, and what it was told of when it was opened."""
+        return corporate_events.merged([self.told_of.splits(), self.kept_events, self._told])
 
     @property
     def kept_events(self) -> pl.DataFrame:
@@ -145,6 +147,19 @@ class Store:
         """Add daily closes to those the store keeps. Raises StoreError where they cannot be read or written."""
         with self.writing():
             self.closes.keep(table, self.events)
+
+    def keep_announcements(self, told: pl.DataFrame, covered: Iterable[tuple[str, date]], source: str) -> None:
+        """Put what a source announces of some kinds and days in the place of what it announced of them before."""
+        with self.writing():
+            before = self.told_of.splits()
+            self.told_of.keep_events(told, covered, source)
+            if not self.told_of.splits().equals(before):
+                self._act_on_events()
+
+    def keep_news(self, told: pl.DataFrame) -> None:
+        """Add halts and filings to those the store keeps."""
+        with self.writing():
+            self.told_of.keep_news(told)
 
     def keep_renames(self, renames: tuple[Rename, ...]) -> None:
         """Put renames in place of the store's; they apply to every panel from now on."""

@@ -1,0 +1,100 @@
+"""What others told the store of names: events announced, and what happened, each with the moment it was known."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from pathlib import Path
+
+import polars as pl
+
+from scanner.errors import StoreError
+from scanner.market import corporate_events
+from scanner.market.symbology import plain_ticker
+from scanner.store.files import write_parquet
+
+EVENTS_FILE, NEWS_FILE = "told_events.parquet", "told_news.parquet"
+_INSTANT = pl.Datetime("us", "UTC")
+EVENTS = pl.Schema({**corporate_events.SCHEMA, "source": pl.String(), "known_at": _INSTANT})
+NEWS = pl.Schema(
+    {
+        "underlying": pl.String(),
+        "at": _INSTANT,
+        "kind": pl.String(),
+        "what": pl.String(),
+        "source": pl.String(),
+    }
+)
+
+
+class ToldOf:
+    """Two tables of a store: events by the day they are on, and news by the moment it came. Writing needs its lock."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def keep_events(self, told: pl.DataFrame, covered: Iterable[tuple[str, date]], source: str) -> None:
+        """Put what a source told of some kinds and days in the place of what it told of them before.
+
+        What it tells again has been known since it told it first.
+        """
+        held = _read(self._folder / EVENTS_FILE, EVENTS)
+        days = pl.DataFrame(list(covered), schema={"kind": pl.String, "date": pl.Date}, orient="row")
+        of_days = held.filter(pl.col("source") == source).join(days, on=["kind", "date"], how="semi")
+        others = held.join(of_days, on=["source", "kind", "date"], how="anti")
+        same = ["underlying", "date", "kind", "value", "when", "source"]
+        first = of_days.select(*same, _first="known_at")
+        fresh = told.join(first, on=same, how="left", nulls_equal=True, maintain_order="left").with_columns(
+            known_at=pl.coalesce("_first", "known_at")
+        )
+        table = pl.concat([others, fresh.select(EVENTS.names()).cast(EVENTS)]).sort("underlying", "date", "kind")
+        if not table.equals(held):
+            write_parquet(self._folder / EVENTS_FILE, table)
+
+    def events(self, names: Sequence[str], session: date, moment: datetime) -> pl.DataFrame:
+        """The events of some names, spelled as asked for, that were known at a moment of a session.
+
+        What lay ahead was known if it had been told by then; what is past has happened, whoever told of it when.
+        """
+        held = _of(_read(self._folder / EVENTS_FILE, EVENTS), names)
+        known = (pl.col("known_at") <= moment) | (pl.col("date") < session)
+        return held.filter(known).select(corporate_events.SCHEMA.names())
+
+    def splits(self) -> pl.DataFrame:
+        """The splits among all events, which act from their day on."""
+        held = _read(self._folder / EVENTS_FILE, EVENTS)
+        return held.filter(pl.col("kind") == "split").select(corporate_events.SCHEMA.names())
+
+    def keep_news(self, told: pl.DataFrame) -> None:
+        """Add news; what is known already is not kept twice."""
+        held = _read(self._folder / NEWS_FILE, NEWS)
+        table = (
+            pl.concat([held, told.cast(NEWS)])
+            .unique(["underlying", "at", "kind"], keep="last")
+            .sort("at", "underlying")
+        )
+        if not table.equals(held):
+            write_parquet(self._folder / NEWS_FILE, table)
+
+    def news(self, names: Sequence[str], after: datetime, moment: datetime) -> pl.DataFrame:
+        """``underlying at kind what`` of some names, spelled as asked for, after one moment and up to another."""
+        held = _of(_read(self._folder / NEWS_FILE, NEWS), names)
+        return held.filter((pl.col("at") > after) & (pl.col("at") <= moment)).sort("at").drop("source")
+
+
+def _of(frame: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
+    spelled = {plain_ticker(name): name for name in names}
+    told = {name: spelled[plain_ticker(name)] for name in frame["underlying"].unique() if plain_ticker(name) in spelled}
+    kept = frame.filter(pl.col("underlying").is_in(list(told)))
+    return kept.with_columns(pl.col("underlying").replace(told))
+
+
+def _read(path: Path, schema: pl.Schema) -> pl.DataFrame:
+    """A table; empty where it is not there. Raises StoreError where it is damaged."""
+    try:
+        return pl.read_parquet(io.BytesIO(path.read_bytes())).select(schema.names()).cast(schema)
+    except FileNotFoundError:
+        return pl.DataFrame(schema=schema)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise StoreError(f"{path}: cannot be read ({error}); move it away and it is asked for anew") from error
