@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -93,3 +93,25 @@ def test_what_is_kept_of_the_name_has_the_title_of_its_field() -> None:
     assert numbers.title("contract", "put_call_volume") == "put/call"
     assert numbers.title("contract", "underlying.iv30") == "volatility, 30 days"
     assert numbers.title("contract", "nowhere.known") == "known"
+
+
+def test_halts_and_filings_are_told_first_with_new_yorks_time() -> None:
+    context = {
+        "spot_change": -0.051,
+        "iv30": 0.5,
+        "halted_at": "2026-07-16T14:32:07Z",
+        "halt_reason": "volatility pause",
+        "filed_at": datetime(2026, 7, 15, 20, 5, 31, tzinfo=UTC),
+        "filing": "8-K: results",
+    }
+    assert list(clauses.clauses("XYZ", context, date(2026, 7, 16)))[:3] == [
+        "XYZ -5.1 %",
+        "halted 10:32 (volatility pause)",
+        "8-K: results filed 16:05",
+    ]
+
+
+def test_the_year_is_told_beside_the_week() -> None:
+    assert clauses.returns({"spot_change": 0.01, "spot_change_5": 0.02, "spot_change_ytd": 0.253}) == (
+        "+1.0 %, week +2.0 %, year +25.3 %"
+    )

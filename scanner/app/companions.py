@@ -29,10 +29,13 @@ log = logging.getLogger(__name__)
 _DAYS_BACK = 729
 # How long a name is not asked for again after a failure, or an answer without the newest close.
 _PAUSE = timedelta(minutes=30)
-# How long a scan waits for closes, and failures of a vendor after which it is left alone.
+# How long a scan waits for all of it, and failures of a vendor after which it is left alone.
 _LONGEST = timedelta(seconds=60)
 _ENOUGH = 3
 _NAMED = 5
+_OF_ALL_NAMES = frozenset(
+    {"unauthorised", "not_entitled", "blocked", "rate_limited", "quota_spent", "unreachable", "timeout"}
+)
 # Announcements: how far ahead they are asked for, how often those of the next sessions, and of how many.
 _AHEAD, _SOON, _A_DAY, _OF_THE_NEXT = timedelta(days=21), timedelta(hours=4), timedelta(hours=20), 3
 _HALTS_LAST = timedelta(minutes=5)
@@ -78,8 +81,9 @@ def keep(settings: Settings, symbols: Sequence[str], store: Store, now: datetime
     try:
         cache = cache_of(settings)
         try:
-            closes = _Closes(settings, store, cache, now).kept(symbols)
-            return (*closes, *_Beside(settings, store, cache, now).kept(symbols))
+            left = clock.countdown(_LONGEST)
+            closes = _Closes(settings, store, cache, now, left).kept(symbols)
+            return (*closes, *_Beside(settings, store, cache, now, left).kept(symbols))
         finally:
             cache.close()
     except (SourceError, StoreError) as error:
@@ -94,6 +98,7 @@ class _Closes:
     store: Store
     cache: Cache
     now: datetime
+    left: Callable[[], float]
 
     def kept(self, symbols: Sequence[str]) -> Iterator[str]:
         """Ask, keep, and say what failed."""
@@ -105,7 +110,7 @@ class _Closes:
         due = calendar.previous_session(session)
         newest = self.store.closes.newest_by_name()
         wanted = [name for name in each_once(symbols) if newest.get(plain_ticker(name), date.min) < due]
-        left, found, late = clock.countdown(_LONGEST), [], []
+        found, late = [], []
         for vendor in self.settings.companions.closes:
             if not wanted:
                 break
@@ -115,25 +120,25 @@ class _Closes:
                 continue
             failures: list[str] = []
             for name in list(wanted):
-                if left() <= 0:
+                if self.left() <= 0:
                     late.append(name)
                     continue
                 if len(failures) >= _ENOUGH:
                     break
-                rows, problem = self._asked(opened, vendor, name, session, due)
+                rows, problem, ends = self._asked(opened, vendor, name, session, due)
                 if problem:
-                    failures.append(problem)
+                    failures += [problem] * (_ENOUGH if ends else 1)
                 elif rows:
                     wanted.remove(name)
                     told = tables.table(rows, vendor, self.now)
                     # Whoever is asked today has divided them by every split until today.
                     found.append(told.with_columns(basis=tables.day(session)))
-            yield from (f"closes by {vendor}: {problem}" for problem in failures)
+            yield from (f"closes by {vendor}: {problem}" for problem in dict.fromkeys(failures))
         for table in found:
             self.store.keep_closes(table)
         if late:
             names = ", ".join(late[:_NAMED]) + (f" and {len(late) - _NAMED:,} more" if len(late) > _NAMED else "")
-            yield f"closes of {names} are left to the next scan: a scan waits a minute for closes"
+            yield f"closes of {names} are left to the next scan: a scan waits a minute for what stands beside chains"
 
     def _opened(self, vendor: str) -> tuple[TellsCloses | None, str]:
         from scanner.sources.registry import open_source, require_terms
@@ -147,16 +152,19 @@ class _Closes:
 
     def _asked(
         self, source: TellsCloses, vendor: str, name: str, session: date, due: date
-    ) -> tuple[list[tuple[str, date, float]], str]:
-        """The closes of a name up to ``due``; none, with the reason, where they cannot be had."""
+    ) -> tuple[list[tuple[str, date, float]], str, bool]:
+        """The closes of a name up to ``due``; none, with the reason, where they cannot be had.
+
+        Beside it stands whether every other name would end the same way.
+        """
         from scanner.market import symbology
         from scanner.sources.companions.cache import Told
 
         key, ticker = _key("closes", vendor), symbology.ticker(name)
         before = self.cache.get(key, ticker)
         if before is not None and timedelta() <= before.age(self.now) < _PAUSE:
-            return [], before.problem
-        rows, problem = [], ""
+            return [], before.problem, False
+        rows, problem, ends = [], "", False
         try:
             given = source.closes(ticker, session - timedelta(days=_DAYS_BACK), due)
             sessions = set(self.settings.exchange_calendar.sessions_between(session - timedelta(days=_DAYS_BACK), due))
@@ -164,9 +172,9 @@ class _Closes:
             if not rows:
                 problem = f"{ticker}: it has none"
         except SourceError as error:
-            problem = f"{ticker}: {error}"
+            problem, ends = f"{ticker}: {error}", error.code in _OF_ALL_NAMES
         self.cache.put(key, ticker, Told(self.now, problem=problem[:500]))
-        return rows, problem
+        return rows, problem, ends
 
 
 @dataclass
@@ -177,6 +185,7 @@ class _Beside:
     store: Store
     cache: Cache
     now: datetime
+    left: Callable[[], float]
 
     def kept(self, symbols: Sequence[str]) -> Iterator[str]:
         """Ask, keep, and say what failed."""
@@ -219,10 +228,10 @@ class _Beside:
         calendar, key = self.settings.exchange_calendar, _key("announcements", "nasdaq")
         today = calendar.session_of(self.now)
         days = [today, *calendar.sessions_between(today + timedelta(days=1), today + _AHEAD)]
-        left, asked = clock.countdown(_LONGEST), Calendars(self.settings.for_sources())
+        asked = Calendars(self.settings.for_sources())
         for place, (day, kind) in enumerate((day, kind) for day in days for kind in KINDS):
             lasts = _SOON if place < _OF_THE_NEXT * len(KINDS) else _A_DAY
-            if left() <= 0:
+            if self.left() <= 0:
                 return
             if self._is_fresh(key, f"{kind} {day}", lasts):
                 continue
@@ -240,10 +249,10 @@ class _Beside:
     def _filings(self, symbols: Sequence[str]) -> None:
         from scanner.sources.companions.sec import Filings
 
-        key, left, asked = _key("news", "sec"), clock.countdown(_LONGEST), Filings(self.settings.for_sources())
+        key, asked = _key("news", "sec"), Filings(self.settings.for_sources())
         found = []
         for name in symbols:
-            if left() > 0 and not self._is_fresh(key, name, _PAUSE):
+            if self.left() > 0 and not self._is_fresh(key, name, _PAUSE):
                 found += self._noting(key, name, partial(asked.of, name))
         if found:
             self.store.keep_news(_news(found, "sec"))

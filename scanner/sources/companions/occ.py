@@ -34,7 +34,7 @@ class ClearingHouse:
     def __init__(self, settings: SourceSettings, clock: Clock | None = None) -> None:
         del clock  # What it gives is kept beside the store as it came, and stands in no recording of a scan.
         self.vendor = COMPANIONS["occ"]
-        self._access, self.pace, _ = open_access(self.vendor, settings, None)
+        self._access, self.pace, _ = open_access(self.vendor, settings, None, whole_timeout=20.0, attempts=2)
 
     def body(self, ticker: str) -> bytes:
         """The text about a name. Raises VendorError and HttpError."""

@@ -24,6 +24,7 @@ _KEY = ["root", "expiry", "strike", "right"]
 _PAUSE = timedelta(minutes=30)
 # Failures after which no further name is asked for in a scan.
 _ENOUGH = 3
+_OF_ALL_NAMES = frozenset({"not_entitled", "rate_limited", "unreachable", "timeout"})
 
 
 class WithOpenInterest:
@@ -48,7 +49,7 @@ class WithOpenInterest:
             try:
                 yield self._with_newer(fetched, now)
             except (HttpError, SourceError) as error:
-                failures += 1
+                failures += _ENOUGH if error.code in _OF_ALL_NAMES else 1
                 yield replace(fetched, notes=(*fetched.notes, f"open interest is {self.vendor.name}'s own: {error}"))
 
     def _with_newer(self, fetched: Fetched, now: datetime) -> Fetched:
