@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 import polars as pl
@@ -115,11 +117,33 @@ def test_open_interest_is_the_clearing_houses_where_the_vendor_does_not_date_its
         expected = {one.symbol: one.open_interest + 100 for one in vendor_stubs.MARKET.options}
         assert dict(chain.select("contract", "open_interest").iter_rows()) == expected
         assert chain["oi_asof"].unique().to_list() == [date(2026, 7, 15)]
-        # One question a name and close: the next scan of the session takes what is kept, and says how old it is.
+        # One question a name and close: the next scan of the session takes what is kept.
         shell.at(NOW + timedelta(minutes=16))
         ran = shell.run("scan", config, "XYZ")
-        assert "open interest of 15 Jul by occ (16 minutes old)" in " ".join(ran.out.split())
+        assert "open interest is that of 15 Jul by occ; cboe does not say" in " ".join(ran.out.split())
         assert len(behaviour.asked) == 1
+
+
+def test_in_the_morning_it_is_known_of_which_close_open_interest_is(shell: Shell, httpserver: HTTPServer) -> None:
+    morning = datetime(2026, 7, 16, 13, 58, tzinfo=UTC)
+    shell.at(morning)
+    shell.monkeypatch.setattr(vendor_stubs, "QUOTED", morning - timedelta(minutes=1))
+    options = tuple(
+        replace(one, traded=morning - timedelta(minutes=20)) if one.today else one
+        for one in vendor_stubs.MARKET.options
+    )
+    calls = sum(one.open_interest for one in options if one.right == "C")
+    with HTTPServer() as house:
+        vendor_stubs.serve(httpserver, "cboe", Behaviour(market=replace(vendor_stubs.MARKET, options=options)))
+        vendor_stubs.serve(house, "occ", Behaviour(newer=100))
+        config = at({"cboe": httpserver.url_for(""), "occ": house.url_for("")}, open_interest="occ")
+        shell.scanned(config.replace("open_interest: occ", ""))
+        # The vendor's turns over at some time before half past ten.
+        assert shell.chain()["oi_asof"].unique().to_list() == [None]
+        rmtree(shell.folder / "store")
+        row = shell.scanned(config)["underlyings"][0]
+        assert shell.chain()["oi_asof"].unique().to_list() == [date(2026, 7, 15)]
+        assert row["call_oi"] == calls + 100 * sum(one.right == "C" for one in options)
 
 
 def test_a_clearing_house_that_fails_costs_nothing_of_what_the_vendor_gave(

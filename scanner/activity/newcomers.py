@@ -33,11 +33,15 @@ def with_neighbours(
     unknown = rows < 0
     if not unknown.any() or not panel.sessions:
         return rows, recent
+    # Most new contracts are strikes of an expiry that is known; few chains have one of which nothing is.
+    expiry = contracts.select(pl.struct(_EXPIRY).rle_id()).to_series().to_numpy()
+    whole = unknown & (np.bincount(expiry, weights=~unknown)[expiry] == 0)
+    if not whole.any():
+        return rows, recent
     placed = contracts.select(*_EXPIRY, "strike", "right", "session_date", _row=pl.Series(rows)).with_row_index(
         "_place"
     )
-    listed = panel.contracts.select(_EXPIRY).unique()
-    fresh = placed.filter(pl.Series(unknown)).join(listed, on=_EXPIRY, how="anti", maintain_order="left")
+    fresh = placed.filter(pl.Series(whole)).join(panel.contracts, on=_EXPIRY, how="anti", maintain_order="left")
     if fresh.is_empty():
         return rows, recent
     found = _neighbours(_nearer_than_ever(fresh, panel), placed.filter(pl.Series(~unknown)))

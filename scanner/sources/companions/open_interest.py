@@ -62,18 +62,12 @@ class WithOpenInterest:
         told = self._told(name, due, now)
         if told is None:
             return fetched
-        chain, counts = _replaced(fetched.chain, series(told.body), due)
-        own = (
-            f"{self.vendor.name}'s is of {given}" if given is not None else f"{self.vendor.name} does not date its own"
-        )
-        if given is not None and given >= due:
-            own = f"{self.vendor.name} does not say of which close its own is"
+        own = f"{self.vendor.name} does not say of which close its own is"
         if given is not None and given < due:
             own = f"{self.vendor.name} has that of {wording.day(given, session)}"
-        minutes = told.age(now).total_seconds() / 60
-        note = f"{name}: open interest of {wording.day(due, session)} by occ ({minutes:,.0f} minutes old); {own}"
-        differing = f", and {counts:,} contracts differ" if counts else ""
-        return replace(fetched, chain=chain, notes=(*fetched.notes, note + differing))
+        # The same for every name, so that it is said once a scan.
+        note = f"open interest is that of {wording.day(due, session)} by occ; {own}"
+        return replace(fetched, chain=_replaced(fetched.chain, series(told.body), due), notes=(*fetched.notes, note))
 
     def _told(self, name: str, due: date, now: datetime) -> Told | None:
         """What the clearing house tells of the close ``due``: what is kept, else what it answers now."""
@@ -92,20 +86,15 @@ class WithOpenInterest:
         return told
 
 
-def _replaced(chain: pl.DataFrame, told: pl.DataFrame, close: date) -> tuple[pl.DataFrame, int]:
-    """A chain with the open interest of the series, and in how many contracts that is another number than it had.
+def _replaced(chain: pl.DataFrame, told: pl.DataFrame, close: date) -> pl.DataFrame:
+    """A chain with the open interest of the series.
 
     A contract that the clearing house did not list at that close had none open: where its vendor says otherwise, it is
     not known.
     """
     listed = told.with_columns(pl.col("right").cast(RIGHT)).rename({"open_interest": "_told"})
     joined = chain.join(listed, on=_KEY, how="left", maintain_order="left")
-    own = pl.col("open_interest")
-    counts = joined.select((own.is_not_null() & pl.col("_told").is_not_null() & (own != pl.col("_told"))).sum()).item()
-    known = pl.coalesce("_told", pl.when(own == 0).then(0)).cast(chain.schema["open_interest"])
-    return (
-        joined.with_columns(open_interest=known)
-        .with_columns(oi_asof=pl.when(pl.col("open_interest").is_not_null()).then(pl.lit(close)))
-        .drop("_told"),
-        counts,
-    )
+    unlisted = pl.when(pl.col("open_interest") == 0).then(0)
+    known = pl.coalesce("_told", unlisted).cast(chain.schema["open_interest"])
+    dated = pl.when(pl.col("open_interest").is_not_null()).then(pl.lit(close))
+    return joined.with_columns(open_interest=known).with_columns(oi_asof=dated).drop("_told")
