@@ -50,8 +50,9 @@ class Places:
     def of(cls, contracts: pl.DataFrame, underlyings: tuple[str, ...]) -> Places:
         """Coordinates of a frame with ``underlying root expiry strike right``; an unknown underlying is -1."""
         numbered = dict(zip(underlyings, range(len(underlyings)), strict=True))
-        names = contracts["underlying"].replace_strict(numbered, default=-1, return_dtype=pl.Int32).to_numpy()
-        strike = contracts["strike"].to_numpy()
+        # Writable, as those of a chain are: kernels are compiled once more for arrays that are not.
+        number = contracts["underlying"].replace_strict(numbered, default=-1, return_dtype=pl.Int32)
+        names, strike = number.to_numpy(writable=True), contracts["strike"].to_numpy(writable=True)
         expiry = contracts["expiry"].to_physical().to_numpy()
         call = (contracts["right"] == "C").to_numpy()
         return cls(names, np.log(np.maximum(strike, 1e-3)), call, expiry, groups_of(names, expiry, strike))

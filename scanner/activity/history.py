@@ -41,8 +41,8 @@ def _located(places: Places, market: Market, session: int) -> Located:
         places.call,
         places.expiry,
         int(market.day[session]),
-        market.log_spot[:, session],
-        market.volatility[:, session],
+        np.ascontiguousarray(market.log_spot[:, session]),
+        np.ascontiguousarray(market.volatility[:, session]),
         *found,
     )
     return found

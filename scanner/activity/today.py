@@ -92,14 +92,14 @@ class Today:
 
 
 def numbers(contracts: pl.DataFrame, column: str) -> NDArray[np.float64]:
-    """A numeric column with NaN for null."""
-    values = contracts[column].cast(pl.Float64)
+    """A numeric column with NaN for null; in one piece, of which all arrays are of one kind for kernels."""
+    values = contracts[column].cast(pl.Float64).rechunk()
     return (values.fill_null(np.nan) if values.null_count() else values).to_numpy()
 
 
 def _counts(contracts: pl.DataFrame, column: str) -> NDArray[np.int64]:
     """A column of whole numbers with -1 for null."""
-    values = contracts[column].cast(pl.Int64)
+    values = contracts[column].cast(pl.Int64).rechunk()
     return (values.fill_null(-1) if values.null_count() else values).to_numpy()
 
 

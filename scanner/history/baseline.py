@@ -99,7 +99,7 @@ class Baseline:
 
 def _plain(column: pl.Series) -> npt.NDArray[np.generic]:
     """A column as numbers, NaN where null; no copy where there is no null."""
-    return (column.cast(pl.Float32).fill_null(np.nan) if column.null_count() else column).to_numpy()
+    return (column.cast(pl.Float32).fill_null(np.nan) if column.null_count() else column).rechunk().to_numpy()
 
 
 def gather(columns: Sequence[Column], field: str, ids: Ids) -> Matrix:
