@@ -8,7 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import databases
+import hypothesis
 import pytest
+
+# No example may be late: the first one may have to wait for a kernel to be compiled, and all for a busy machine.
+hypothesis.settings.register_profile("any time", deadline=None)
+hypothesis.settings.load_profile("any time")
 
 _BESIDE_THE_CHECKOUT = Path(__file__).parents[2] / "shared" / "data"
 
