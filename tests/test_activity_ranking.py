@@ -186,7 +186,6 @@ def rows(*contracts: tuple[str, int, float, str, int, float]) -> pl.DataFrame:
     frame = pl.DataFrame(list(contracts), schema=names, orient="row").with_columns(
         root=pl.col("underlying"),
         expiry=pl.lit(date(2025, 9, 5)) + pl.duration(days=pl.col("days")),
-        links=pl.col("surprise") >= 2.0,
     )
     place = (pl.col("strike") / 5 + 1000 * pl.col("days")).cast(pl.Int64)
     return frame.with_columns(place=place).sort("root", "expiry", "strike", "right")
@@ -211,9 +210,20 @@ def test_neighbouring_strikes_of_either_right_are_one_story_and_another_expiry_i
 
 def test_what_is_not_rare_links_nothing() -> None:
     chain = rows(
-        ("AAA", 30, 100.0, "C", 900, 4.0), ("AAA", 30, 105.0, "C", 700, 1.5), ("AAA", 30, 110.0, "C", 650, 4.0)
+        ("AAA", 30, 100.0, "C", 900, 4.0), ("AAA", 30, 105.0, "C", 700, 1.4), ("AAA", 30, 110.0, "C", 650, 4.0)
     )
     assert together(chain) == [[100.0], [105.0], [110.0]]
+
+
+def ladder(strikes: int, commoner: int) -> pl.DataFrame:
+    """So many strikes in a row of different sizes, all but one of them rarer than 1 in 100."""
+    surprises = [1.8 if number == commoner else 3.0 for number in range(strikes)]
+    return rows(*(("AAA", 30, 100.0 + 5 * n, "C", 900 + 50 * n, rare) for n, rare in enumerate(surprises)))
+
+
+def test_a_story_of_more_than_fifteen_contracts_is_told_as_those_of_its_parts_that_stand_out_more() -> None:
+    assert [len(story) for story in together(ladder(15, commoner=5))] == [15]
+    assert [len(story) for story in together(ladder(16, commoner=5))] == [5, 1, 10]
 
 
 def test_the_same_strike_in_several_expiries_and_equal_sizes_of_one_name_are_one_story() -> None:
@@ -227,7 +237,7 @@ def test_the_same_strike_in_several_expiries_and_equal_sizes_of_one_name_are_one
         ("AAA", 60, 120.0, "P", 1006, 3.0),
         ("BBB", 60, 120.0, "P", 1000, 3.0),
         ("AAA", 60, 100.0, "P", 700, 3.0),
-        ("AAA", 60, 120.0, "P", 1000, 1.9),
+        ("AAA", 60, 120.0, "P", 1000, 1.4),
     ],
     ids=["sizes apart", "another name", "the other right of the strike", "not rare"],
 )

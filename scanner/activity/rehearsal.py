@@ -14,7 +14,7 @@ from scanner.activity.opening import Traded, opening_chance
 from scanner.activity.ranking.keys import Day, Listing, keys
 from scanner.activity.ranking.past import Found, Past
 from scanner.activity.ranking.sizes import SESSIONS, Cells, Sizes, cells_of
-from scanner.activity.ranking.stories import LEAST_LINKED, linked
+from scanner.activity.ranking.stories import linked
 from scanner.activity.selection import roll_suspects
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def _found(layout: Layout, sessions: Sequence[Rehearsed], coefficients: NDArray[
         chance = opening_chance(part.traded, coefficients)
         found = keys(listing, day, sizes_before(layout, session), chance, rolled)
         told = np.isfinite(found).any(axis=0)
-        frame = frame.filter(pl.Series(told)).with_columns(links=pl.col("combined_surprise") >= LEAST_LINKED)
+        frame = frame.filter(pl.Series(told)).with_columns(surprise=pl.col("combined_surprise"))
         premium = listing.volume[day.at] * panel.mid[at, session] * _MULTIPLIER
         yield Found(at[told], places.underlying[at[told]], found[:, told], linked(frame), premium[told])
 

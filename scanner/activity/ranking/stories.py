@@ -2,7 +2,8 @@
 
 One story are neighbouring strikes of one expiry, of either right; the same strike and right in several expiries; and
 equal sizes in one underlying, the legs of a spread. Only what stands out takes part in the linking: linked too, the
-rest would chain most of a busy chain together.
+rest would chain most of a busy chain together. Where as much as that is chained all the same, only what stands out
+more stays linked, for a story names five of its contracts, and a large opening is not to be lost as the sixth.
 """
 
 from __future__ import annotations
@@ -11,29 +12,43 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-# Asked for more, strikes of one order stay apart and fill the list; for less, orders of one chain are run together.
+# Decades from which on contracts are linked. Asked for more, strikes of one order stay apart and fill the list.
 LEAST_LINKED = 1.5
+# A story of more contracts than these is linked anew, from so many decades on.
+_MOST_TOGETHER, _THEN_LINKED = 15, (2.0, 2.5)
 LEG_LOTS, LEG_TOLERANCE = 100, 0.005
 
 
 def linked(rows: pl.DataFrame) -> NDArray[np.int32]:
     """The number of the story of every row: what is linked, directly or through others, is one.
 
-    ``rows`` are contracts of a session with ``underlying root expiry strike right volume place`` and ``links``:
-    ``place`` numbers the listed strikes of all expiries in order, ``links`` says which rows take part.
+    ``rows`` are contracts of a session with ``underlying root expiry strike right volume place surprise``: ``place``
+    numbers the listed strikes of all expiries in order, ``surprise`` is how rare their volume is, in decades.
     """
+    numbered = rows.with_row_index("_row")
+    story = _together(numbered.filter(pl.col("surprise") >= LEAST_LINKED), rows.height)
+    for least in _THEN_LINKED:
+        large = np.bincount(story)[story] > _MOST_TOGETHER
+        if not large.any():
+            break
+        apart = _together(numbered.filter(pl.Series(large) & (pl.col("surprise") >= least)), rows.height)
+        story = np.unique(np.where(large, rows.height + apart, story), return_inverse=True)[1]
+    return story.astype(np.int32)
+
+
+def _together(numbered: pl.DataFrame, rows: int) -> NDArray[np.int64]:
+    """The number of what is linked for each of so many rows; ``numbered`` are those that take part, by ``_row``."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    numbered = rows.with_row_index("_row").filter("links")
     links = [
         _neighbours(numbered.sort("place"), ("root", "expiry"), pl.col("place") <= pl.col("place").shift(1) + 1),
         _neighbours(numbered.sort("root", "right", "strike", "expiry"), ("root", "right", "strike")),
         equal_sizes(numbered.filter(pl.col("volume") >= LEG_LOTS), LEG_TOLERANCE),
     ]
     first, second = np.concatenate(links, axis=1)
-    graph = coo_array((np.ones(len(first), bool), (first, second)), shape=(rows.height, rows.height))
-    return np.asarray(connected_components(graph, directed=False)[1], np.int32)
+    graph = coo_array((np.ones(len(first), bool), (first, second)), shape=(rows, rows))
+    return np.asarray(connected_components(graph, directed=False)[1], np.int64)
 
 
 def equal_sizes(rows: pl.DataFrame, tolerance: float) -> NDArray[np.int64]:

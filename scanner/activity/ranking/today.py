@@ -13,7 +13,7 @@ from scanner.activity.ranking.keys import Day, Listing, five_sessions, keys
 from scanner.activity.ranking.money import surprise_of
 from scanner.activity.ranking.past import Past
 from scanner.activity.ranking.rates import LEAST_SESSIONS
-from scanner.activity.ranking.stories import LEAST_LINKED, linked
+from scanner.activity.ranking.stories import linked
 from scanner.activity.rehearsal import sizes_before, usual_volume
 from scanner.fields import FAMILIES
 from scanner.history.panel import Panel
@@ -112,7 +112,7 @@ def _rates(found: NDArray[np.float64], past: Past | None, names: int) -> NDArray
 def _stories(contracts: pl.DataFrame, few: pl.DataFrame, day: Day, told: NDArray[np.bool_]) -> pl.Series:
     """The number of the story of every contract of a day; null for one that has no key."""
     place = contracts.select(pl.struct("root", "expiry", "strike").rle_id()).to_series()[day.at]
-    rows = few.with_columns(place.alias("place"), links=pl.col("combined_surprise") >= LEAST_LINKED)
+    rows = few.with_columns(place.alias("place"), surprise=pl.col("combined_surprise"))
     story = np.full(len(told), -1, np.int64)
     story[told] = linked(rows.filter(pl.Series(told)))
     return pl.Series("story", story, dtype=pl.Int64).replace(-1, None)
