@@ -140,6 +140,7 @@ def of_sessions(
     """
     from scanner.activity import record
     from scanner.alerts import confirmation
+    from scanner.alerts.scoreboard import board
     from scanner.outputs.report import Report
 
     with state.read() as ledger:
@@ -156,7 +157,8 @@ def of_sessions(
         ]
         title = f"Unusual options activity, {last}" if first == last else f"Unusual options activity, {first} to {last}"
         levels = record.levels(ledger.calibration())
-        return Report(title, pages, levels, confirmation.scoreboard(ledger.decided()))
+        outcomes = board(ledger.told(), ledger.outcomes())
+        return Report(title, pages, levels, confirmation.scoreboard(ledger.decided()), outcomes)
 
 
 def _newest_session(state: State) -> date:

@@ -244,19 +244,26 @@ def _values(figure: Figure) -> tuple[int, float | None, float | None, float | No
     return figure.count, figure.value, figure.low, figure.high
 
 
+def board_rows(lines: Sequence[Line]) -> list[tuple[str, str, str]]:
+    """How all alerts did, in words: the measure, the alerts' figure, that of contracts like theirs."""
+    return [
+        (_MEASURES[item.measure], _shares(item, item.alerts), _shares(item, item.matched))
+        for item in lines
+        if item.group == "all" and item.measure in _MEASURES
+    ]
+
+
 def print_board(lines: Sequence[Line], to: Console) -> None:
     """Print how all alerts did, beside others like them; then each rule's, star's and name's share that opened."""
-    whole = [item for item in lines if item.group == "all"]
-    count = next((item.alerts.count for item in whole if item.measure == "alerts"), 0)
+    count = next((item.alerts.count for item in lines if (item.group, item.measure) == ("all", "alerts")), 0)
     if not count:
         to.print("No alert has been raised yet, so that there is nothing to keep score of.")
         return
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
     for heading in (f"All {count:,}", "Alerts", "Matched"):
         table.add_column(heading)
-    for item in whole:
-        if item.measure in _MEASURES:
-            table.add_row(_MEASURES[item.measure], _shares(item, item.alerts), _shares(item, item.matched))
+    for row in board_rows(lines):
+        table.add_row(*row)
     to.print(table)
     for group in ("rule", "stars", "name"):
         for item in lines:

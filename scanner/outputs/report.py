@@ -18,7 +18,8 @@ from scanner import wording
 from scanner.activity.record import MAIN, Level, tier_words
 from scanner.alerts.confirmation import RuleScore
 from scanner.alerts.model import Alert, NotJudged, plain
-from scanner.outputs import calibration, held_back, numbers, sentence, terminal
+from scanner.alerts.scoreboard import Line
+from scanner.outputs import calibration, following, held_back, numbers, sentence, terminal
 from scanner.outputs.charts import alerts as alert_charts
 from scanner.outputs.charts import names as name_charts
 from scanner.outputs.charts.alerts import Around
@@ -67,7 +68,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A title, its sessions (newest first), the calibration record and the scoreboard of rules.
+    """A title, its sessions (newest first), the calibration record, the scoreboard of rules, and what alerts came to.
 
     A week has a ``column`` before them, and may be that alone; then ``simulated`` tells of what market.
     """
@@ -76,6 +77,7 @@ class Report:
     pages: Sequence[Page]
     levels: Sequence[Level] = ()
     scores: Sequence[RuleScore] = ()
+    outcomes: Sequence[Line] = ()
     column: Column | None = None
     simulated: bool = False
 
@@ -91,6 +93,7 @@ def render(report: Report) -> str:
         levels=[_level(level) for level in report.levels if level.channel == MAIN],
         others=[_level(level) for level in report.levels if level.channel != MAIN],
         scores=[_score(score) for score in report.scores],
+        outcomes=following.board_rows(report.outcomes),
     )
 
 
