@@ -338,3 +338,13 @@ def test_while_a_spreadsheet_has_the_list_open_it_is_written_beside_it_and_said(
     assert said == f"{path} is open in another program; the watchlist is in {tmp_path / 'list-new.csv'}"
     assert len(rows(path.read_text("utf-8"))) == 0
     assert len(rows((tmp_path / "list-new.csv").read_text("utf-8"))) == 1
+
+
+def test_rows_of_strikes_and_ladders_have_the_numbers_that_there_are():
+    """4 to 12 September: eight days."""
+    evidence = {"call_volume": 1_200, "put_volume": 345, "volume_surprise": 4.1}
+    strike = alert(scope="strike", contract=None, right=None, evidence=evidence, premium=2.5e5)
+    ladder = alert(scope="ladder", contract=None, strike=None, evidence={"volume": 900, "open_interest": 40})
+    first, second = (subjects([item])[0].row() for item in (strike, ladder))
+    assert [first[name] for name in ("volume", "premium", "dte", "strike", "right")] == [1_545, 2.5e5, 8, 235.0, None]
+    assert [second[name] for name in ("volume", "open_interest", "dte", "right")] == [900, 40, 8, "C"]

@@ -54,6 +54,7 @@ class Subject:
         """
         first, alerts = self.first, self.alerts
         values: dict[str, Any] = {name: first.evidence.get(name) for name in MARKET}
+        values |= {name: value for name, value in _told_otherwise(first).items() if values[name] is None}
         one = {"expiry": iso(first.expiry), "strike": first.strike, "right": first.right}
         if self.whole_name:
             values |= {name: None for name in MARKET if name not in _OF_NAME}
@@ -75,6 +76,16 @@ class Subject:
             "simulated": first.simulated,
         }
         return {name: values[name] for name in COLUMNS}
+
+
+def _told_otherwise(alert: Alert) -> dict[str, Any]:
+    """What strikes and ladders have of a contract's numbers, though they have none of that name."""
+    sides = [alert.evidence.get(name) for name in ("call_volume", "put_volume")]
+    return {
+        "volume": sum(sides) if alert.scope == "strike" and None not in sides else None,
+        "premium": alert.premium,
+        "dte": None if alert.expiry is None else (alert.expiry - alert.session_date).days,
+    }
 
 
 def subjects(alerts: Iterable[Alert], *, by_name: bool = False, top: int | None = None) -> list[Subject]:
