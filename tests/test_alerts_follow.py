@@ -168,3 +168,11 @@ def test_a_board_without_any_outcome_counts_the_alerts_alone():
     }
     assert [item.key for item in lines if item.group == "stars"][:1] == ["none"]
     assert board([], table([]))[0].alerts.count == 0
+
+
+def test_a_brief_board_has_the_same_lines_and_of_groups_only_what_opened():
+    told = [Told(f"a{number}", "rule", 3, "ABC") for number in range(2)]
+    found = table(outcome(alert.alert_id, DAYS[0], opened=True, move=0.1) for alert in told)
+    whole, brief = board(told, found), board(told, found, brief=True)
+    assert [line for line in whole if line.group == "all" or line.measure in ("alerts", "opened")] == brief
+    assert len(brief) < len(whole)

@@ -72,8 +72,11 @@ def table(outcomes: Iterable[Outcome]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=SCHEMA, orient="row")
 
 
-def board(alerts: Sequence[Told], outcomes: pl.DataFrame) -> list[Line]:
-    """The scoreboard: every measure of all alerts, then by rule, stars and name. ``outcomes`` has ``SCHEMA``."""
+def board(alerts: Sequence[Told], outcomes: pl.DataFrame, *, brief: bool = False) -> list[Line]:
+    """The scoreboard: every measure of all alerts, then by rule, stars and name. ``outcomes`` has ``SCHEMA``.
+
+    A ``brief`` one has of rules, stars and names only what opened: the draws of thousands of alerts take their time.
+    """
     measures, draws = _measured(outcomes, alerts), _Draws.of(outcomes)
     groups: list[tuple[str, str, Callable[[Told], bool]]] = [("all", "", lambda alert: True)]
     for name, of in (("rule", "rule_id"), ("stars", "stars"), ("name", "underlying")):
@@ -85,6 +88,8 @@ def board(alerts: Sequence[Told], outcomes: pl.DataFrame) -> list[Line]:
         count = int(members.sum())
         lines.append(Line(group, key, "alerts", Figure(count, float(count)), Figure(0)))
         for item in measures:
+            if brief and group != "all" and item.measure != "opened":
+                continue
             own, matched = (
                 _figure(column.only(members), draws, is_median=item.is_median) for column in (item.own, item.matched)
             )

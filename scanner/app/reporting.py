@@ -157,7 +157,7 @@ def of_sessions(
         ]
         title = f"Unusual options activity, {last}" if first == last else f"Unusual options activity, {first} to {last}"
         levels = record.levels(ledger.calibration())
-        outcomes = board(ledger.told(), ledger.outcomes())
+        outcomes = board(ledger.told(), ledger.outcomes(), brief=True)
         return Report(title, pages, levels, confirmation.scoreboard(ledger.decided()), outcomes)
 
 

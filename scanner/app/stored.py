@@ -127,8 +127,12 @@ class Scoreboard:
     outcomes: list[Line]
 
 
-def scoreboard(*, settings: Settings | Place | None = None, store: Place | None = None) -> Scoreboard:
+def scoreboard(
+    *, brief: bool = False, settings: Settings | Place | None = None, store: Place | None = None
+) -> Scoreboard:
     """How all alerts have done, none left out, beside contracts that were like them.
+
+    A ``brief`` one has of rules, stars and names only what opened.
 
     What the store's sessions tell of them by now is looked up first. Shares and moves are decimals, None where nothing
     was decided or too little to tell. Raises StoreError where nothing is stored.
@@ -139,7 +143,9 @@ def scoreboard(*, settings: Settings | Place | None = None, store: Place | None 
 
     following.refresh(settings, store)
     with _ledger(settings, store) as ledger:
-        return Scoreboard(confirmation.scoreboard(ledger.decided()), board(ledger.told(), ledger.outcomes()))
+        return Scoreboard(
+            confirmation.scoreboard(ledger.decided()), board(ledger.told(), ledger.outcomes(), brief=brief)
+        )
 
 
 def watchlist(

@@ -85,7 +85,8 @@ def scoreboard(
     from scanner import app as application
     from scanner.outputs import files, following, stored, terminal
 
-    board = application.scoreboard(settings=config, store=store)
+    brief = format is options.OutputFormat.table
+    board = application.scoreboard(brief=brief, settings=config, store=store)
     if format is options.OutputFormat.csv and outcomes:
         files.hand_out(following.board_csv(board.outcomes), output)
         return
