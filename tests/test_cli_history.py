@@ -13,6 +13,9 @@ from built_chains import built_chain
 from commands import Commands
 from standard import calendar, open_store
 
+from scanner import app
+from scanner.errors import StoreError, UsageError
+
 DAYS = calendar.sessions_between(date(2026, 5, 1), date(2026, 5, 15))
 # Puts that trade beside twenty calls of every strike: the ratio of every session, none on the fourth.
 PUTS = {day: 10 + number for number, day in enumerate(DAYS) if number != 3}
@@ -56,3 +59,59 @@ def test_a_title_is_as_good_as_a_name_and_a_typo_is_answered_with_the_nearest(ru
     assert "put/call" in run("ABC", "put/call")
     assert "did you mean `put_call_volume`?" in run("ABC", "put_call_volum", code=2)
     assert "remembers no session of XYZ" in run("XYZ", "iv30", code=3)
+
+
+@pytest.fixture(scope="module")
+def month(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store of 27 sessions in which prices and volumes wander."""
+    place = tmp_path_factory.mktemp("month") / "store"
+    store = open_store(place)
+    for number, day in enumerate(calendar.sessions_between(date(2026, 4, 1), date(2026, 5, 8))):
+        for name in ("ABC", "ABCL"):
+            chain = built_chain(
+                day, underlying=name, root=name, volume=[20 + number * 7 % 11, 10 + number * 5 % 7] * 10,
+                spot=100.0 + number * number % 13,
+            )  # fmt: skip
+            store.snapshots.write(chain, f"{name}-{day}")
+    store.catch_up()
+    return place
+
+
+DERIVED = (
+    "spot_change", "spot_change_5", "previous_close", "put_call_volume_prev", "put_call_volume_change",
+    "volume_ratio_5", "volume_ratio_20", "call_volume_ratio_20", "hv_20",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("field", DERIVED)
+def test_what_follows_from_the_sessions_kept_is_what_a_scan_of_the_session_says(month: Path, field: str) -> None:
+    told = app.history("ABC", field, store=month).frame
+    scanned = app.chain("ABC", as_of=told["session_date"][-1], store=month).frames["underlying"]
+    assert scanned[field][0] is not None
+    assert told["value"][-1] == pytest.approx(scanned[field][0])
+
+
+def test_a_rank_among_too_few_sessions_is_not_told_and_the_count_is(month: Path) -> None:
+    assert app.history("ABC", "iv_rank_252", store=month).frame["value"].null_count() == 27
+    assert app.history("ABC", "iv_sessions", store=month).frame["value"].max() <= 26
+
+
+def test_a_distance_to_a_mean_of_closes_counts_the_session_itself(month: Path) -> None:
+    told = app.history("ABC", "close_to_mean_20", store=month).frame["value"].to_list()
+    spots = [100.0 + number * number % 13 for number in range(27)]
+    assert told[:19] == [None] * 19
+    assert told[-1] == pytest.approx(spots[-1] / (sum(spots[-20:]) / 20) - 1)
+
+
+def test_share_classes_are_told_as_one_where_the_user_says_so(month: Path) -> None:
+    one, both = (app.history("ABC", "call_volume", together=other, store=month) for other in ((), "ABCL"))
+    assert both.symbol == "ABC+ABCL"
+    assert both.frame["value"].to_list() == [2 * value for value in one.frame["value"]]
+    ratio = app.history("ABC", "put_call_volume", together="ABCL", store=month).frame
+    assert ratio["value"].to_list() == pytest.approx(
+        app.history("ABC", "put_call_volume", store=month).frame["value"].to_list()
+    )
+    with pytest.raises(UsageError, match="is of one share class alone"):
+        app.history("ABC", "iv30", together="ABCL", store=month)
+    with pytest.raises(StoreError, match="no session of ABC and NOPE"):
+        app.history("ABC", "call_volume", together="NOPE", store=month)

@@ -12,8 +12,12 @@ from scanner.cli import options
 def command(
     symbol: Annotated[str, typer.Argument(metavar="SYMBOL", help="The underlying, such as GOOG.")],
     field: Annotated[
-        str, typer.Argument(metavar="FIELD", help="A field that is kept of a session, such as iv30 or put_call_volume.")
+        str, typer.Argument(metavar="FIELD", help="A figure such as iv30, put_call_volume, hv_20 or iv_rank_252.")
     ],
+    together: Annotated[
+        list[str] | None,
+        typer.Option("--with", metavar="SYMBOL", help="Another share class to tell as one with it: GOOG --with GOOGL."),
+    ] = None,
     source: options.Source = None,
     config: options.Config = None,
     store: options.StoreFolder = None,
@@ -25,7 +29,7 @@ def command(
     from scanner import app
     from scanner.outputs import files, series, terminal
 
-    found = app.history(symbol, field, source=source, settings=config, store=store)
+    found = app.history(symbol, field, together=together or (), source=source, settings=config, store=store)
     if format is not options.OutputFormat.table:
         files.hand_out(series.text(found, format.value), output)
         return
