@@ -14,6 +14,7 @@ customer sold.
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 
 from scanner.tape.conditions import Kind, Mechanism, is_of, met_by
@@ -21,8 +22,9 @@ from scanner.tape.conditions import Kind, Mechanism, is_of, met_by
 UNTOLD = 0.5
 # How far from the middle, as a part of half the spread, is still the middle, and from where on it is near the quote.
 _MIDDLE, _NEAR = 1e-6, 0.6
-PLACES = pl.Enum(["none", "middle", "inner", "outer", "quote", "beyond"])
-HINTS = pl.Enum(["unknown", "none", "with", "against"])
+_PLACES = ("none", "middle", "inner", "outer", "quote", "beyond")
+_HINTS = ("unknown", "none", "with", "against")
+PLACES, HINTS = pl.Enum(_PLACES), pl.Enum(_HINTS)
 
 CHANCES: dict[tuple[str, str, str], float] = {
     ("book", "middle", "with"): 0.62,
@@ -46,52 +48,23 @@ CHANCES: dict[tuple[str, str, str], float] = {
 }  # fmt: skip
 """By mechanism, place in the quote and what the sizes say of it: the chance that the side told is the customer's."""
 
+_AT_THE_QUOTE = CHANCES["book", "quote", "unknown"]
+_TABLE = np.array(
+    [CHANCES.get((way, place, hint), UNTOLD) for way in ("book", "auction") for place in _PLACES for hint in _HINTS]
+)
+
 
 def cases(prints: pl.DataFrame) -> pl.DataFrame:
     """What the rules look at, one row a print: ``direction`` (1 buy, -1 sell, 0 untold), ``mechanism place hint``.
 
     ``prints`` are cleaned ones.
     """
-    return _looked_at(prints.lazy()).collect()
-
-
-def _looked_at(prints: pl.LazyFrame) -> pl.LazyFrame:
-    middle, half = (pl.col("bid") + pl.col("ask")) / 2, (pl.col("ask") - pl.col("bid")) / 2
-    off = pl.when(pl.col("quoted")).then(pl.col("price") - middle)
-    away = pl.when(half > 0).then(off / half).otherwise(off.sign())
-    looked = prints.select(
-        "price", "size", "bid_size", "ask_size", "told_side", "condition", away=away, tellable=_tellable()
-    )
-    distance = pl.col("away").abs()
-    place = (
-        pl.when(~pl.col("tellable") | distance.is_null()).then(pl.lit("none"))
-        .when(distance <= _MIDDLE).then(pl.lit("middle"))
-        .when(distance < _NEAR).then(pl.lit("inner"))
-        .when(distance < 1 - _MIDDLE).then(pl.lit("outer"))
-        .when(distance <= 1 + _MIDDLE).then(pl.lit("quote"))
-        .otherwise(pl.lit("beyond")).cast(PLACES)
-    )  # fmt: skip
-    looked = looked.with_columns(
-        place=place,
-        mechanism=pl.when(met_by(Mechanism.auction)).then(pl.lit("auction")).otherwise(pl.lit("book")),
-        sized=_by_size(),
-        depth=(pl.col("ask_size") - pl.col("bid_size")).sign().fill_null(0).cast(pl.Int8),
-    )
-    in_middle = pl.col("place") == "middle"
-    quote_rule = pl.when(pl.col("place") == "none").then(0).otherwise(pl.col("away").sign()).cast(pl.Int8)
-    hint = (
-        pl.when(pl.col("bid_size").is_null() | pl.col("ask_size").is_null()).then(pl.lit("unknown"))
-        .when(pl.col("sized") == 0).then(pl.lit("none"))
-        .when(pl.col("sized") == quote_rule).then(pl.lit("with"))
-        .otherwise(pl.lit("against"))
-    )  # fmt: skip
+    looked = _looked_at(prints)
     return looked.select(
-        "told_side",
-        "tellable",
-        "mechanism",
-        "place",
-        direction=pl.when(in_middle).then(pl.col("depth")).otherwise(quote_rule),
-        hint=pl.when(in_middle).then(pl.lit("with")).otherwise(hint).cast(HINTS),
+        "direction",
+        mechanism=pl.when("auction").then(pl.lit("auction")).otherwise(pl.lit("book")),
+        place=pl.col("place").replace_strict(dict(enumerate(_PLACES)), return_dtype=PLACES),
+        hint=pl.col("hint").replace_strict(dict(enumerate(_HINTS)), return_dtype=HINTS),
     )
 
 
@@ -101,24 +74,52 @@ def buy_chance(prints: pl.DataFrame) -> pl.Series:
     ``prints`` are cleaned ones. What no rule can tell - legs of packages, crosses, the floor, what is late - is 0.5.
     Where there is no quote, a side that the source tells counts as one told by a price at the quote.
     """
-    table = pl.DataFrame(
-        [(*case, chance) for case, chance in CHANCES.items()],
-        schema={"mechanism": pl.String, "place": PLACES, "hint": HINTS, "right": pl.Float64},
-        orient="row",
+    looked = _looked_at(prints)
+    code = (pl.col("auction").cast(pl.Int32) * len(_PLACES) + pl.col("place")) * len(_HINTS) + pl.col("hint")
+    arrays = looked.select("direction", code=code)
+    away = arrays["direction"].to_numpy() * (_TABLE[arrays["code"].to_numpy()] - UNTOLD)
+    if prints["told_side"].null_count() < prints.height:
+        away = np.where(looked["by_source"].to_numpy(), looked["told"].to_numpy() * (_AT_THE_QUOTE - UNTOLD), away)
+    return pl.Series("buy_chance", UNTOLD + away)
+
+
+def _looked_at(prints: pl.DataFrame) -> pl.DataFrame:
+    """The cases by numbers: ``direction``, ``auction``, ``place`` and ``hint`` as their enums count them."""
+    middle, half = (pl.col("bid") + pl.col("ask")) / 2, (pl.col("ask") - pl.col("bid")) / 2
+    off = pl.when(pl.col("quoted") & _tellable()).then(pl.col("price") - middle)
+    looked = prints.select(
+        away=pl.when(half > 0).then(off / half).otherwise(off.sign()),
+        auction=met_by(Mechanism.auction),
+        sized=_by_size(),
+        depth=(pl.col("ask_size") - pl.col("bid_size")).sign().fill_null(0).cast(pl.Int8),
+        unknown=pl.col("bid_size").is_null() | pl.col("ask_size").is_null(),
+        told=pl.when(pl.col("told_side") == "buy").then(1).otherwise(-1).cast(pl.Int8),
+        by_source=_tellable() & ~pl.col("quoted") & pl.col("told_side").is_not_null(),
     )
-    told = pl.when(pl.col("told_side") == "buy").then(1).otherwise(-1)
-    by_source = pl.col("tellable") & (pl.col("place") == "none") & pl.col("told_side").is_not_null()
-    at_the_quote = CHANCES["book", "quote", "unknown"]
-    found = (
-        cases(prints)
-        .join(table, on=["mechanism", "place", "hint"], how="left", maintain_order="left")
-        .select(
-            chance=pl.when(by_source)
-            .then(UNTOLD + told * (at_the_quote - UNTOLD))
-            .otherwise(UNTOLD + pl.col("direction") * (pl.col("right").fill_null(UNTOLD) - UNTOLD))
+    distance = pl.col("away").abs()
+    edges = (_MIDDLE, _NEAR, 1 - _MIDDLE, 1 + _MIDDLE)
+    # In the middle, inner, outer, at the quote and beyond it are one step further each.
+    steps = pl.sum_horizontal(
+        (distance > edges[0]).cast(pl.Int32), *((distance >= edge).cast(pl.Int32) for edge in edges[1:])
+    )
+    looked = looked.with_columns(
+        place=pl.when(distance.is_null()).then(0).otherwise(1 + steps).cast(pl.Int32),
+        rule=pl.col("away").sign().fill_null(0).cast(pl.Int8),
+    )
+    in_middle = pl.col("place") == _PLACES.index("middle")
+    sized = (
+        pl.when(pl.col("sized") == 0)
+        .then(_HINTS.index("none"))
+        .otherwise(
+            pl.when(pl.col("sized") == pl.col("rule")).then(_HINTS.index("with")).otherwise(_HINTS.index("against"))
         )
     )
-    return found["chance"].alias("buy_chance")
+    hint = pl.when(in_middle).then(_HINTS.index("with")).when("unknown").then(_HINTS.index("unknown")).otherwise(sized)
+    return looked.select(
+        "auction", "place", "told", "by_source",
+        direction=pl.when(in_middle).then("depth").otherwise("rule"),
+        hint=hint.cast(pl.Int32),
+    )  # fmt: skip
 
 
 def _tellable() -> pl.Expr:

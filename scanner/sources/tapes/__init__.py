@@ -6,5 +6,6 @@ from scanner.sources.tapes.base import TapeFormat
 from scanner.sources.tapes.canonical import CanonicalTape
 from scanner.sources.tapes.massive import MassiveTrades
 from scanner.sources.tapes.thetadata import ThetaTradeQuote
+from scanner.sources.tapes.unusual_whales import UnusualWhalesTape
 
-FORMATS: tuple[TapeFormat, ...] = (CanonicalTape(), MassiveTrades(), ThetaTradeQuote())
+FORMATS: tuple[TapeFormat, ...] = (CanonicalTape(), MassiveTrades(), ThetaTradeQuote(), UnusualWhalesTape())
