@@ -57,6 +57,8 @@ class TradierSource(LiveSource):
     def _expiries(self, symbol: str) -> list[str]:
         """The expiries, in either of the two shapes they come in. Raises VendorError where there are none."""
         answer = self.ask_json("/markets/options/expirations", symbol=symbol, includeAllRoots="true")
+        if not isinstance(answer, dict) or "expirations" not in answer:
+            raise VendorError("its answer is no list of expiries", "unreadable")
         dates = _inside(answer, "expirations", "date") or [
             entry.get("date") if isinstance(entry, dict) else entry
             for entry in _inside(answer, "expirations", "expiration")
