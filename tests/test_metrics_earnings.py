@@ -60,4 +60,5 @@ def test_the_average_move_takes_the_session_that_took_the_news_in():
         }
     )
     # After the close of 28 April: +10 % on the 29th. Before the open of 28 July: -10 % on the day itself.
-    assert earnings.moves(EVENTS, closes, calendar).rows() == [("ABC", pytest.approx(0.10), pytest.approx(-0.10), 2)]
+    (found,) = earnings.moves(EVENTS, closes, calendar).rows()
+    assert found == ("ABC", pytest.approx(0.10), pytest.approx(-0.10), pytest.approx(0.10), 2)

@@ -21,22 +21,20 @@ _SCHEMA = pl.Schema({"underlying": pl.String, "session_date": pl.Date, "spot": p
 
 
 def closes(kept: pl.DataFrame, told: pl.DataFrame | None, *, or_implied: bool = False) -> pl.DataFrame:
-    """``underlying session_date spot``, by name and session: what is known of past closes.
+    """``underlying session_date spot``: what is known of past closes, one row a name and session, in no order.
 
     ``kept`` are a panel's ``underlying_sessions``, whose price is the source's or, with ``or_implied``, the one that
     calls and puts implied where it gave none; ``told`` (``underlying session_date close``) counts before them.
     """
     wanted = ("spot", "parity_spot") if or_implied else ("spot",)
     prices = [pl.col(name) for name in wanted if name in kept.columns]
-    parts = [kept.select("underlying", "session_date", spot=pl.coalesce(prices))] if prices else []
-    if told is not None:
-        parts.append(told.select("underlying", "session_date", spot="close"))
-    known = pl.concat([part.cast(_SCHEMA) for part in parts]) if parts else pl.DataFrame(schema=_SCHEMA)
-    return (
-        known.drop_nulls("spot")
-        .unique(["underlying", "session_date"], keep="last", maintain_order=True)
-        .sort("underlying", "session_date")
-    )
+    known = pl.DataFrame(schema=_SCHEMA)
+    if prices:
+        known = kept.select("underlying", "session_date", spot=pl.coalesce(prices)).cast(_SCHEMA).drop_nulls("spot")
+    if told is None or told.is_empty():
+        return known
+    counting = told.select("underlying", "session_date", spot="close").cast(_SCHEMA)
+    return pl.concat([known.join(counting, on=["underlying", "session_date"], how="anti"), counting])
 
 
 def past(closes: pl.DataFrame, today: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
@@ -56,6 +54,8 @@ def past(closes: pl.DataFrame, today: pl.DataFrame, calendar: Calendar) -> pl.Da
         schema={"underlying": pl.String, **dict.fromkeys(columns, pl.Date)},
         orient="row",
     )
+    days = pl.concat([asked[column] for column in columns]).unique()
+    closes = closes.filter(pl.col("session_date").is_in(days.implode()))
     for column in columns:
         found = closes.select("underlying", pl.col("session_date").alias(column), pl.col("spot").alias("_found"))
         asked = asked.join(found, on=["underlying", column], how="left", maintain_order="left")
@@ -69,6 +69,7 @@ def volatility(closes: pl.DataFrame, session: date, calendar: Calendar) -> pl.Da
     Null where fewer than 15 of the 20 returns are known: what happened over a gap is no daily return.
     """
     window = calendar.sessions_before(session, _RETURNS + 1)
+    closes = closes.filter(pl.col("session_date").is_in(window))
     names = closes["underlying"].unique(maintain_order=True)
     grid = names.to_frame().join(pl.DataFrame({"session_date": window}, schema={"session_date": pl.Date}), how="cross")
     placed = grid.join(closes, on=["underlying", "session_date"], how="left", maintain_order="left")["spot"]
