@@ -4,6 +4,8 @@ The points are the out-of-the-money volatilities by log-moneyness. A first look 
 through pairs of its neighbours and takes the median, which one bad quote cannot move; points far from it lose their
 weight. The fit itself is a locally weighted quadratic (W. Cleveland, 1979), linear where there are few points, with
 tight quotes counting for more.
+
+In plain loops: each of numpy's functions would take longer to compile than all of this.
 """
 
 from __future__ import annotations
@@ -68,15 +70,20 @@ def _neighbour_medians(x: Floats, y: Floats) -> Floats:
             seen[i] = _median(lines, found)
         else:
             # An end has neighbours on one side only, and is judged by their level.
-            seen[i] = np.median(y[low : high + 1])
+            for a in range(low, high + 1):
+                lines[a - low] = y[a]
+            seen[i] = _median(lines, high + 1 - low)
     return seen
 
 
 @kernel
 def _weights(x: Floats, y: Floats, uncertainty: Floats) -> Floats:
     """How far each point counts: by the tightness of its quote, and not at all where its neighbours contradict it."""
-    misfit = y - _neighbour_medians(x, y)
-    scale = 1.4826 * np.median(np.abs(misfit))
+    misfit, size = _neighbour_medians(x, y), np.empty(x.shape[0])
+    for i in range(x.shape[0]):
+        misfit[i] = y[i] - misfit[i]
+        size[i] = abs(misfit[i])
+    scale = 1.4826 * _median(size, x.shape[0])
     weights = np.empty(x.shape[0])
     for i in range(x.shape[0]):
         tolerated = uncertainty[i] + _FLOOR
@@ -90,10 +97,23 @@ def _weights(x: Floats, y: Floats, uncertainty: Floats) -> Floats:
 
 
 @kernel
+def _first_from(x: Floats, at: float) -> int:
+    """The place of the first of some ascending values that is not less."""
+    low, high = 0, x.shape[0]
+    while low < high:
+        middle = (low + high) // 2
+        if x[middle] < at:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@kernel
 def _evaluate(at: float, x: Floats, y: Floats, weights: Floats, left_out: int) -> float:
     """The local fit at one log-moneyness through every point but ``left_out`` (-1: through all)."""
     count = x.shape[0]
-    low = np.searchsorted(x, at)
+    low = _first_from(x, at)
     high = low
     taken = 0
     while taken < _NEIGHBOURS and (low > 0 or high < count):
@@ -105,8 +125,8 @@ def _evaluate(at: float, x: Floats, y: Floats, weights: Floats, left_out: int) -
     if taken == 0:
         return math.nan
     reach = 1.2 * max(at - x[low], x[high - 1] - at, 1e-9)
-    moments = np.zeros(5)
-    sums = np.zeros(3)
+    m0, m1, m2, m3, m4 = 0.0, 0.0, 0.0, 0.0, 0.0
+    s0, s1, s2 = 0.0, 0.0, 0.0
     below, above = 0, 0
     for i in range(low, high):
         if i == left_out or weights[i] == 0.0:
@@ -115,24 +135,22 @@ def _evaluate(at: float, x: Floats, y: Floats, weights: Floats, left_out: int) -
         weight = weights[i] * (1.0 - abs(u) ** 3) ** 3
         below += u <= 0.0
         above += u >= 0.0
-        power = weight
-        for degree in range(5):
-            moments[degree] += power
-            if degree < 3:
-                sums[degree] += power * y[i]
-            power *= u
-    m0, m1, m2, m3, m4 = moments[0], moments[1], moments[2], moments[3], moments[4]
+        w1 = weight * u
+        w2 = w1 * u
+        w3 = w2 * u
+        m0, m1, m2, m3, m4 = m0 + weight, m1 + w1, m2 + w2, m3 + w3, m4 + w3 * u
+        s0, s1, s2 = s0 + weight * y[i], s1 + w1 * y[i], s2 + w2 * y[i]
     if m0 <= 0.0:
         return math.nan
     if below >= 2 and above >= 2 and taken >= 5:
         a, b, c = m2 * m4 - m3 * m3, m1 * m4 - m2 * m3, m1 * m3 - m2 * m2
         determinant = m0 * a - m1 * b + m2 * c
         if determinant > 1e-9 * m0 * m2 * m4:
-            return float((a * sums[0] - b * sums[1] + c * sums[2]) / determinant)
+            return float((a * s0 - b * s1 + c * s2) / determinant)
     determinant = m0 * m2 - m1 * m1
     if taken >= 2 and determinant > 1e-9 * m0 * m2:
-        return float((m2 * sums[0] - m1 * sums[1]) / determinant)
-    return float(sums[0] / m0)
+        return float((m2 * s0 - m1 * s1) / determinant)
+    return float(s0 / m0)
 
 
 @kernel
@@ -190,7 +208,9 @@ def _fit_groups(
         x, y = points[0, :count], points[1, :count]
         weights = _weights(x, y, points[2, :count])
         money = _evaluate(0.0, x, y, weights, -1)
-        nearest = np.min(np.abs(x))
+        nearest = abs(x[0])
+        for i in range(1, count):
+            nearest = min(nearest, abs(x[i]))
         bracketed = x[0] <= 0.0 <= x[-1] or nearest < 0.25 * money * math.sqrt(years[group])
         if bracketed and money > 0.0:
             atm[group] = money
