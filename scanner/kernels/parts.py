@@ -128,8 +128,8 @@ class _Part(JITCodeLibrary):
     def _get_module_for_linking(self) -> Any:
         """With all of its parts, for code that is not put together here."""
         module = self.alone().clone()
-        for part in _taken_in(self):
-            module.link_in(part, preserve=True)
+        for library in _called(self):
+            module.link_in(_module(library), preserve=True)
         return module
 
 
@@ -152,8 +152,9 @@ class _Whole(JITCodeLibrary):
     def finalize(self) -> None:
         self._raise_if_finalized()
         own = {function.name for function in self.get_defined_functions()}
-        for part in _taken_in(self):
-            self._final_module.link_in(part, preserve=True)
+        for library in _called(self):
+            self._reload_init.update(library._reload_init)
+            self._final_module.link_in(_module(library), preserve=True)
         for function in self.get_defined_functions():
             if function.name not in own:
                 function.linkage = "internal"
@@ -169,16 +170,17 @@ class _Whole(JITCodeLibrary):
         return self.name, "object", (self._get_compiled_object(), names.as_bitcode())
 
 
-def _taken_in(library: Any) -> Iterator[Any]:
-    """The modules of everything that a library calls, each once."""
+def _called(library: Any) -> Iterator[Any]:
+    """The libraries of everything that a library calls, each once."""
     met, waiting = {library}, [library]
     while waiting:
         for inner in waiting.pop()._linking_libraries:
-            if inner in met:
-                continue
-            met.add(inner)
-            if isinstance(inner, _Part):
-                waiting.append(inner)
-                yield inner.alone()
-            else:
-                yield inner._get_module_for_linking()
+            if inner not in met:
+                met.add(inner)
+                yield inner
+                if isinstance(inner, _Part):  # any other has in it what it calls
+                    waiting.append(inner)
+
+
+def _module(library: Any) -> Any:
+    return library.alone() if isinstance(library, _Part) else library._get_module_for_linking()
