@@ -118,9 +118,9 @@ def confirm(
             )
             alert = ledger.alert(alert_id)
             if alert is not None:
-                alert = alert.changed(confirmation=outcome)
-                ledger.confirm(alert, now, outcome.value)
-                verdicts.append(_verdict(alert, group, outcome, opened))
+                verdict = _verdict(alert, group, outcome, opened)
+                verdicts.append(verdict)
+                ledger.confirm(verdict.alert, now, outcome.value)
         report = ConfirmationReport(tuple(verdicts), waiting)
         owed = letters(report.events, routes, ledger.silences(), now, today, calendar)
         ledger.queue(owed, {route.name: route.most_an_hour for route in routes})
@@ -128,10 +128,13 @@ def confirm(
 
 
 def _verdict(alert: Alert, group: Sequence[Flagged], outcome: Confirmation, opened: Mapping[str, int]) -> Verdict:
+    """The verdict, with the alert as it stands by it: what opened, of how much, is kept in its context."""
+    session = group[0].session_date
     if not opened:
-        return Verdict(alert, group[0].session_date, outcome, None, None)
-    volume = sum(item.volume or 0 for item in group if item.contract in opened)
-    return Verdict(alert, group[0].session_date, outcome, sum(opened.values()), volume)
+        return Verdict(alert.changed(confirmation=outcome), session, outcome, None, None)
+    volume, lots = sum(item.volume or 0 for item in group if item.contract in opened), sum(opened.values())
+    context = {**alert.context, "opened": lots, "opened_of": volume}
+    return Verdict(alert.changed(confirmation=outcome, context=context), session, outcome, lots, volume)
 
 
 class Published:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from scanner import wording
 from scanner.alerts.model import Alert
 from scanner.outputs import sentence
 from scanner.outputs.text import printable
@@ -12,8 +13,8 @@ from scanner.outputs.text import printable
 _LISTED = 12
 _SHORT_ID = 8
 _VERDICTS = {
-    "confirmed": "OPENED by the morning's open interest",
-    "faded": "NOT opened by the morning's open interest",
+    "confirmed": "OPENED{} by the morning's open interest",
+    "faded": "NOT opened{} by the morning's open interest",
     "gone": "GONE, less than a quarter is still open",
 }
 
@@ -28,7 +29,7 @@ class Text:
 
 def one(event: str, alert: Alert, *, late: bool = False, again: bool = False) -> Text:
     """The message of one alert. ``late`` and ``again`` are said: it could not be sent then; it may have come before."""
-    title = f"{_label(alert)}{_verdict(event)}{_headline(alert)}{_remarks(late, again)}"
+    title = f"{_label(alert)}{_verdict(event, alert)}{_headline(alert)}{_remarks(late, again)}"
     said = sentence.of(alert)
     facts = ["; ".join(said.beside) or alert.title]
     facts.append(f"might be nothing: {'; '.join(said.doubts)}" if said.doubts else alert.message)
@@ -49,7 +50,7 @@ def several(
     why = " held back by the storm limit" if storm else ""
     title = f"{simulated}{count}{why}: {', '.join(list(names)[:_LISTED])}{_remarks(late, again)}"
     lines = [
-        f"- {alert.severity.value.upper()} {_verdict(event)}{_headline(alert)} ({alert.alert_id[:_SHORT_ID]})"
+        f"- {alert.severity.value.upper()} {_verdict(event, alert)}{_headline(alert)} ({alert.alert_id[:_SHORT_ID]})"
         for event, alert in ranked[:_LISTED]
     ]
     if len(ranked) > _LISTED:
@@ -68,11 +69,19 @@ def _label(alert: Alert) -> str:
     return ("SIMULATED " if alert.simulated else "") + f"{alert.severity.value.upper()} "
 
 
-def _verdict(event: str) -> str:
-    """What happened, where that is not simply an alert that is new."""
+def _verdict(event: str, alert: Alert) -> str:
+    """What happened, where that is not simply an alert that is new: ``OPENED 4,668 of 5,399 (86 %)``."""
     if event in _VERDICTS:
-        return f"{_VERDICTS[event]}: "
+        return f"{_VERDICTS[event].format(_share(alert))}: "
     return "STRONGER: " if event == "escalated" else ""
+
+
+def _share(alert: Alert) -> str:
+    """How many lots opened of those that traded, as far as that is known."""
+    opened, of = alert.context.get("opened"), alert.context.get("opened_of")
+    if opened is None or not of:
+        return ""
+    return f" {opened:,} of {of:,}" + (f" ({wording.percent(opened / of, digits=0)})" if opened > 0 else "")
 
 
 def _remarks(late: bool, again: bool) -> str:
