@@ -93,9 +93,9 @@ def contracts_of(day: date) -> list[str]:
 def market(day: date, moment: datetime) -> pl.DataFrame:
     """A chain of the name of that session, so that no contract comes twice."""
     count = 2 * len(FRIDAYS) * len(STRIKES)
-    traded = (moment - calendar.session_open(day)) // PAUSE
-    volumes = [SURGE if number < traded else 10 for number in range(count)]
     quoted = min(moment, calendar.session_close(day))
+    traded = (quoted - calendar.session_open(day)) // PAUSE
+    volumes = [SURGE if number < traded else 10 for number in range(count)]
     return built_chain(
         day, underlying=name_of(day), expiries=FRIDAYS, strikes=STRIKES, volume=volumes, quote_time=quoted
     )
