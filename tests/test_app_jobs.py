@@ -12,7 +12,7 @@ from standard import calendar
 
 from scanner.app import clock, daemon, opening
 from scanner.sources.base import Fetched, Vendor
-from scanner.store.state import Job, State
+from scanner.store.state import Job, JobRun, State
 
 CONFIG = """
 source: simulated
@@ -79,3 +79,18 @@ def test_a_slow_source_holds_up_no_other_job(source):
         schedule.stop()
         thread.join(LONGEST)
     assert not thread.is_alive()
+
+
+@pytest.mark.parametrize(
+    ("outcome", "cut_short", "again"),
+    [("running", 1, True), ("abandoned", 1, True), ("running", 2, False), ("done", 1, False), ("failed", 1, False)],
+)
+def test_a_run_that_was_cut_short_is_due_again_once(source, tmp_path, outcome, cut_short, again):
+    """Due at 11:00 and killed in the midst of it; one that ended, however badly, is over."""
+    due, began = datetime(2026, 8, 6, 15, 0, tzinfo=UTC), datetime(2026, 8, 6, 15, 0, 20, tzinfo=UTC)
+    with State.open(tmp_path / "store") as state, state.write() as ledger:
+        ledger.save_job(Job("slow", began, outcome=outcome))
+        for number in range(cut_short):
+            ledger.save_job_run(JobRun("slow", "scan", due, began + timedelta(seconds=number), outcome="killed"))
+    worker = daemon.Daemon(daemon.Inputs(), lambda result, least: None).worker
+    assert (worker.last_runs()["slow"] < due) is again

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from scanner.app import clock, confirming, opening, scanning
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from scanner.severity import Severity
     from scanner.sources.base import Source
     from scanner.store.models import LastModel
+    from scanner.store.state import Job as LastRun
     from scanner.store.state import JobRun
 
 log = logging.getLogger(__name__)
@@ -148,10 +150,10 @@ class Worker:
             log.warning("job %s: what it found cannot be printed (%s)", job.name, error.strerror or error)
 
     def last_runs(self) -> dict[str, datetime]:
-        """When each job last began, as far as the state knows."""
+        """When each job last began, as far as the state knows; one whose run was cut short is to be run again, once."""
         try:
             with opening.open_state(self.loaded.settings, read_only=True) as state, state.read() as ledger:
-                return {job.name: job.started_at for job in ledger.jobs()}
+                return {job.name: _last_of(job, ledger.job_runs(name=job.name, limit=2)) for job in ledger.jobs()}
         except StoreError as error:
             log.debug("no earlier run is known: %s", error)
             return {}
@@ -196,6 +198,17 @@ class Worker:
             # The scan says so itself where its alerts cannot be kept.
             log.debug("the run is not recorded: %s", error)
             return record.run_id
+
+
+def _last_of(job: LastRun, runs: Sequence[JobRun]) -> datetime:
+    """When a job last began, or just before its last run was due, where that was killed or given up on.
+
+    A run that was cut short twice may itself be what ends the process, and is left at that.
+    """
+    if job.outcome not in (None, "running", "abandoned") or not runs:
+        return job.started_at
+    again = len(runs) > 1 and runs[1].due_at == runs[0].due_at
+    return job.started_at if again else runs[0].due_at - timedelta(seconds=1)
 
 
 def _warn(job: Job, problems: Sequence[ScanProblem]) -> None:
