@@ -113,41 +113,32 @@ def _closed(
 def add_up(
     order: NDArray[np.int32],
     count: int,
-    time: NDArray[np.int64],
     size: NDArray[np.int32],
     price: NDArray[np.float64],
     chance: NDArray[np.float64],
     venue: NDArray[np.uint8],
 ) -> tuple[
-    NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int32], NDArray[np.int32],
-    NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64],
+    NDArray[np.int32], NDArray[np.int32], NDArray[np.uint8], NDArray[np.float64], NDArray[np.float64]
 ]:  # fmt: skip
     """What the fills of each order come to; prints are in the order of time, and an ``order`` below 0 is none.
 
-    First print, nanoseconds from first to last, lots, fills, venues, money for one share a contract, lots times the
-    chance that the customer bought, lowest and highest price.
+    First print, lots, venues, money for one share a contract, and lots times the chance that the customer bought.
     """
-    first = np.full(count, np.int64(-1))
-    span, lots = np.zeros(count, np.int64), np.zeros(count, np.int64)
-    fills, venues = np.zeros(count, np.int32), np.zeros(count, np.int32)
+    first = np.full(count, np.int32(-1))
+    lots, venues = np.zeros(count, np.int32), np.zeros(count, np.uint8)
     met = np.zeros(count, np.uint64)
     money, sided = np.zeros(count), np.zeros(count)
-    low, high = np.full(count, np.inf), np.zeros(count)
     for row in range(order.shape[0]):
         number = order[row]
         if number < 0:
             continue
         if first[number] < 0:
             first[number] = row
-        span[number] = time[row] - time[first[number]]
         lots[number] += size[row]
-        fills[number] += 1
         mark = np.uint64(1) << np.uint64(venue[row] & 63)
         if not met[number] & mark:
             met[number] |= mark
             venues[number] += 1
         money[number] += price[row] * size[row]
         sided[number] += chance[row] * size[row]
-        low[number] = min(low[number], price[row])
-        high[number] = max(high[number], price[row])
-    return first, span, lots, fills, venues, money, sided, low, high
+    return first, lots, venues, money, sided

@@ -71,7 +71,8 @@ def _of_prints(prints: pl.DataFrame) -> pl.DataFrame:
             floor_share=pl.col("floor").sum() / pl.col("size").sum(),
         )
         .with_columns(vwap=pl.col("money") / pl.col("tape_lots"))
-        .collect()
+        # In parts, so that a market's tape is never there several times over.
+        .collect(engine="streaming")
     )
 
 
@@ -80,10 +81,10 @@ def _of_orders(orders: pl.DataFrame) -> pl.DataFrame:
     lots = pl.col("lots")
     return orders.group_by("contract").agg(
         orders=pl.len().cast(pl.Int64),
-        largest_order=lots.max(),
+        largest_order=lots.max().cast(pl.Int64),
         usual_order=pl.col("usual_lots").first(),
-        block_lots=lots.filter(pl.col("block")).sum(),
-        sweep_lots=lots.filter(pl.col("swept")).sum(),
+        block_lots=lots.filter(pl.col("block")).sum().cast(pl.Int64),
+        sweep_lots=lots.filter(pl.col("swept")).sum().cast(pl.Int64),
     )
 
 

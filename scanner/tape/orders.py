@@ -82,34 +82,27 @@ def _venues() -> pl.Expr:
 
 
 def measured(prints: pl.DataFrame) -> pl.DataFrame:
-    """One row an order, in no order: what it was, and what it cost.
+    """One row an order, by its number: what is needed of all of them.
 
-    ``prints`` are :func:`numbered`. Columns: ``first`` (the row of its first fill) ``contract time span lots fills
-    venues money sided low high condition usual_lots swept block``; ``span`` is in ns, ``money`` for one share a
-    contract and ``sided`` the lots expected to be bought.
+    ``prints`` are :func:`numbered`. Columns: ``first`` (the row of its first fill) ``contract time lots venues money
+    sided condition usual_lots swept block``; ``money`` is for one share a contract and ``sided`` the lots expected to
+    be bought.
     """
     from scanner.tape.grouping import add_up
 
-    arrays = prints.select(
-        order=pl.col("order").fill_null(-1),
-        time=pl.col("time").to_physical(),
-        venue=_venues(),
-    )
-    count = int(prints["order"].max() if prints["order"].null_count() < prints.height else -1) + 1  # type: ignore[arg-type]
-    names = ("first", "span", "lots", "fills", "venues", "money", "sided", "low", "high")
+    last = prints["order"].max()
+    arrays = prints.select(pl.col("order").fill_null(-1), venue=_venues())
     found = add_up(
         arrays["order"].to_numpy(),
-        count,
-        arrays["time"].to_numpy(),
+        0 if last is None else int(last) + 1,  # type: ignore[arg-type] # a whole number
         prints["size"].to_numpy(),
         prints["price"].to_numpy(),
         prints["buy_chance"].to_numpy(),
         arrays["venue"].to_numpy(),
     )
-    orders = pl.DataFrame(dict(zip(names, found, strict=True)))
-    of_first = prints.select("contract", "time", "condition")[orders["first"]]
+    orders = pl.DataFrame(dict(zip(("first", "lots", "venues", "money", "sided"), found, strict=True)))
     return (
-        orders.hstack(of_first)
+        orders.hstack(prints.select("contract", "time", "condition")[orders["first"]])
         .with_columns(usual_lots=pl.col("lots").median().over("contract"))
         .with_columns(
             swept=is_of(Kind.sweep) | ((pl.col("venues") > 1) & met_by(Mechanism.book)),
@@ -125,12 +118,19 @@ def orders(prints: pl.DataFrame) -> pl.DataFrame:
     fill) ``sequence span_ms lots fills venues price`` (average) ``premium low high buy_chance condition kind swept
     usual_lots block``; money is for 100 shares a contract. ``usual_lots`` is the contract's median order.
     """
-    found = measured(prints).sort("first")
+    whole = prints.filter(pl.col("order").is_not_null()).group_by("order").agg(
+        fills=pl.len(),
+        span=pl.col("time").max() - pl.col("time").min(),
+        low=pl.col("price").min(),
+        high=pl.col("price").max(),
+    )  # fmt: skip
     names = ("source", "simulated", "session_date", "underlying", "sequence")
+    found = measured(prints).hstack(whole.sort("order").drop("order")).sort("first")
     return found.hstack(prints.select(names)[found["first"]]).select(
         "source", "simulated", "session_date", "underlying", "contract", "time", "sequence",
-        "lots", "fills", "venues", "low", "high", "condition", "usual_lots", "swept", "block",
-        span_ms=pl.col("span") / 1e6,
+        "fills", "low", "high", "condition", "usual_lots", "swept", "block",
+        pl.col("lots", "venues").cast(pl.Int64),
+        span_ms=pl.col("span").dt.total_nanoseconds() / 1e6,
         price=pl.col("money") / pl.col("lots"),
         premium=pl.col("money") * SHARES,
         buy_chance=pl.col("sided") / pl.col("lots"),
