@@ -413,3 +413,28 @@ def test_a_vendor_that_fails_five_times_in_a_row_is_left_alone(httpserver: HTTPS
     codes = [one.error.code for one in answers if one.error is not None]
     assert codes == ["server_error"] * 5 + ["not_asked"] * 3
     assert len(behaviour.asked) == 10  # two attempts each
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "told", "words"),
+    [
+        (
+            "schwab",
+            401,
+            {"errors": [{"status": 401, "title": "Unauthorized", "detail": "token expired"}]},
+            "token expired",
+        ),
+        (
+            "intrinio",
+            403,
+            {"error": "Forbidden", "message": "no subscription to this feed"},
+            "no subscription to this feed",
+        ),
+    ],
+)
+def test_a_refusal_is_told_in_the_vendors_own_sentence(
+    name: str, status: int, told: dict[str, Any], words: str, httpserver: HTTPServer
+) -> None:
+    vendor_stubs.serve(httpserver, name, Behaviour(failing={"": body(told, status)}))
+    _, message = error_of(fetch(name, httpserver))
+    assert f"HTTP {status}: {words}" in message

@@ -21,7 +21,11 @@ from scanner.sources.formats.reading import parse_json
 from scanner.sources.http import Answer
 from scanner.sources.recording import hide
 
-_SAID_IN = ("error", "message", "errmsg", "msg", "Error Message", "Information", "Note", "description", "faultstring")
+# A word beside a sentence (Intrinio's ``error`` beside its ``message``) comes after it.
+_SAID_IN = (
+    *("message", "error", "errors", "errmsg", "msg", "Error Message", "Information", "Note", "description"),
+    *("detail", "faultstring", "title"),
+)
 _LONGEST_SAID = 200
 _DEEPEST = 6
 _NONE: frozenset[int] = frozenset()
