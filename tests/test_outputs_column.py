@@ -86,6 +86,8 @@ def test_an_episode_says_what_became_of_it_and_waits_for_nothing_that_is_known()
     assert "; opened the next morning" in EN.watch(replace(GOOG, episode=over))
     assert EN.watch(replace(GOOG, episode=over)).endswith("beyond 14 days it is quiet.")
     assert "；未见建仓" in ZH.watch(replace(GOOG, episode=replace(over, opened=False)))
+    assert "; not opened the next morning; " in EN.watch(replace(GOOG, episode=replace(over, opened=False)))
+    assert "未平仓连升两日" in ZH.watch(replace(GOOG, episode=replace(BUILD_UP, rises=2)))
     assert ", usually none" in EN.watch(replace(GOOG, episode=replace(over, usual=0.2)))
     assert "逾1,000倍" in ZH.watch(replace(GOOG, episode=replace(over, usual=10.0)))
 
@@ -119,6 +121,17 @@ def test_markdown_has_every_part_a_table_and_nothing_that_is_markup_by_accident(
     assert "A\\|B\\<x\\>" in text
     assert "Not in the store: 4 Sep." in text
     assert "缺少交易日：9月4日。" in column(week, Language.chinese).markdown()
+
+
+def test_beyond_seven_names_the_less_rare_are_named_alone():
+    names = [
+        replace(GOOG, name=f"N{number}", episode=replace(BUILD_UP, once_in_sessions=100.0 - number))
+        for number in range(9)
+    ]
+    week = Week(FRIDAY, [FRIDAY], [], names, None, simulated=False)
+    (watch,) = (part for part in column(week, Language.english).sections if part.heading == "Options watch")
+    assert [text[:2] for text in watch.paragraphs[:-1]] == [f"N{number}" for number in range(7)]
+    assert watch.paragraphs[-1] == "Less rare: N7, N8."
 
 
 def test_a_quiet_week_is_said_to_be_quiet():

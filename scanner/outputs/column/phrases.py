@@ -40,7 +40,7 @@ _BACK_ENDS = {
     "back end busy too": ("beyond 14 days it is busy too", "14天以后同样活跃"),
 }
 _EVENTS = {"earnings": "财报", "deliveries": "交付量公布", "launch": "发布会"}
-_COUNTS = "零一二三四五六七八九十"
+_COUNTS = "零一两三四五六七八九十"
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
@@ -186,7 +186,7 @@ class Phrases:
             return None
         if told.opened:
             return self._either("opened the next morning", "次日未平仓上升，有建仓")
-        return self._either("traded, not opened", "未见建仓")
+        return self._either("not opened the next morning", "未见建仓")
 
     def _waits(self, told: Episode) -> str:
         """What the newest session's trades wait for."""
@@ -290,6 +290,11 @@ class Phrases:
             if self.language is Language.english
             else ("涨跌", "期权异动", "看跌/看涨成交比", "到期", "事件", "数据")
         )
+
+    def more(self, names: Sequence[str]) -> str:
+        """Of which other names something less rare was told."""
+        said = self._either(", ", "、").join(self.name(name) for name in names)
+        return self.mark() + self._either(f"Less rare: {said}.", f"另有异动但较常见：{said}。")
 
     def quiet(self) -> str:
         """Said where nothing was told of any name."""

@@ -10,6 +10,7 @@ from scanner.outputs.column.week import BENCHMARK, NameWeek, Week
 from scanner.outputs.text import printable
 
 _MOST_EXPIRING = 5
+_MOST_WATCHED = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +78,12 @@ def _returns(week: Week, said: Phrases) -> list[str]:
 
 
 def _watch(week: Week, said: Phrases) -> list[str]:
-    """The names of which something was told, the rarest first."""
+    """The names of which something was told, the rarest first; beyond seven they are named alone."""
     told = [item for item in week.names if item.episode is not None]
     told.sort(key=lambda item: -(0.0 if item.episode is None else item.episode.once_in_sessions or 0.0))
-    return [line for item in told if (line := said.watch(item)) is not None] or [said.quiet()]
+    lines = [line for item in told[:_MOST_WATCHED] if (line := said.watch(item)) is not None]
+    others = [item.name for item in told[_MOST_WATCHED:]]
+    return [*lines, *([said.more(others)] if others else [])] or [said.quiet()]
 
 
 def _unwatched(week: Week) -> list[NameWeek]:
