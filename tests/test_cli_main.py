@@ -74,7 +74,7 @@ def test_ids_of_rules_are_never_broken_over_lines(scanner, monkeypatch):
 def test_a_csv_of_rules_writes_truth_as_every_other_csv_does(scanner):
     lines = scanner("rules", "list", "--format", "csv").out.splitlines()
     assert lines[0] == "id,status,scope,severity,calibrated,title,file"
-    assert lines[1].startswith("call-buildup-at-one-strike,stable,contract,high,true,")
+    assert any(line.startswith("call-buildup-at-one-strike,stable,contract,high,true,") for line in lines[1:])
 
 
 HOSTILE = "a\x1b[31mEVIL\x07\x9b\u202eb"

@@ -39,7 +39,7 @@ def result(**changes) -> ScanResult:
 def test_the_document_has_its_documented_keys():
     read = json.loads(dumps(result()))
     lists = ["alerts", "not_judged", "underlyings", "market", "errors"]
-    assert list(read) == ["schema", "scan", *lists, "held_back", "notes", "calibration"]
+    assert list(read) == ["schema", "scan", *lists, "held_back", "notes", "calibration", "verdicts"]
     assert read["schema"] == 1
     assert {*read["scan"]} >= {
         *("id", "as_of", "started_at", "finished_at", "source", "simulated", "calculation_version", "symbols"),

@@ -63,15 +63,25 @@ def test_recorded_schwab_chains_come_out_whole(
 ) -> None:
     document = of(real_data / "schwab-json" / f"{name}_options_data.json.gz")
     now = datetime(2025, 4, 10, 20, 30, tzinfo=UTC)
-    nothing = {"symbol": name, "status": "FAILED", "callExpDateMap": {}, "putExpDateMap": {}}
-    answers = {"fromDate=2025-04-10": document, "/chains": nothing}
-    (fetched,) = source_of("schwab", answering(httpserver, answers)).chains([name], now)
+    sides = ("callExpDateMap", "putExpDateMap")
+
+    def of_the_span(request: Request) -> Response:
+        """What the vendor has of the expiries from one date to another; a span without one is a failure to it."""
+        first, last = (request.args[name] for name in ("fromDate", "toDate"))
+        held = {
+            side: {key: value for key, value in document[side].items() if first <= key[:10] <= last} for side in sides
+        }
+        status = "SUCCESS" if any(held.values()) else "FAILED"
+        return Response(json.dumps({**document, **held, "status": status}), content_type="application/json")
+
+    httpserver.expect_request(re.compile(".*/chains")).respond_with_handler(of_the_span)
+    (fetched,) = source_of("schwab", httpserver.url_for("")).chains([name], now)
     assert fetched.chain is not None, fetched.error
     assert fetched.chain.height == contracts
     assert fetched.chain["session_date"].unique().to_list() == [date(2025, 4, 10)]
     traded = sum(
         one["totalVolume"]
-        for side in ("callExpDateMap", "putExpDateMap")
+        for side in sides
         for strikes in document[side].values()
         for listed in strikes.values()
         for one in listed

@@ -19,7 +19,7 @@ SCHEMA = 1
 
 def document(result: ScanResult, *, held_back: bool = False) -> dict[str, Any]:
     """The scan as plain JSON values: schema, scan, alerts, not_judged, underlyings, market, errors, held_back, notes,
-    verdicts, calibration; with ``held_back`` also held_back_items, each an ALERT with the reason why it is none."""
+    calibration, verdicts; with ``held_back`` also held_back_items, each an ALERT with the reason why it is none."""
     told = {
         "schema": SCHEMA,
         "scan": result.scan.as_dict(),
@@ -30,8 +30,8 @@ def document(result: ScanResult, *, held_back: bool = False) -> dict[str, Any]:
         "errors": [asdict(problem) for problem in result.errors],
         "held_back": dict(sorted(result.held_back.items())),
         "notes": list(result.notes),
-        "verdicts": [_verdict(verdict) for verdict in result.verdicts],
         "calibration": [plain(asdict(level)) for level in result.calibration],
+        "verdicts": [_verdict(verdict) for verdict in result.verdicts],
     }
     if held_back:
         told["held_back_items"] = [

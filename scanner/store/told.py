@@ -92,9 +92,9 @@ def _of(frame: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
 
 def _read(path: Path, schema: pl.Schema) -> pl.DataFrame:
     """A table; empty where it is not there. Raises StoreError where it is damaged."""
+    if not path.exists():
+        return pl.DataFrame(schema=schema)
     try:
         return pl.read_parquet(io.BytesIO(path.read_bytes())).select(schema.names()).cast(schema)
-    except FileNotFoundError:
-        return pl.DataFrame(schema=schema)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise StoreError(f"{path}: cannot be read ({error}); move it away and it is asked for anew") from error
