@@ -20,6 +20,23 @@ GOOG_235 = "GOOG250912C00235000"
 NVDA_130 = "NVDA250919P00130000"
 
 
+SURGE_RULE = """
+id: surge
+title: Surge
+status: stable
+scope: contract
+severity: high
+why: A test.
+when:
+  all:
+    - volume >= 5000
+identity: [contract]
+rank_by: volume
+message: "{contract}: {volume:,}"
+"""
+"""A rule for what is plain to see."""
+
+
 def at(session: date, hour: int, minute: int = 0) -> datetime:
     return datetime(session.year, session.month, session.day, hour, minute, tzinfo=UTC)
 

@@ -34,6 +34,7 @@ from tempfile import TemporaryDirectory
 sys.path.insert(0, str(Path(__file__).parent))
 
 import polars as pl
+from alert_samples import SURGE_RULE
 from apscheduler.schedulers import base
 from built_chains import built_chain
 from standard import calendar
@@ -65,20 +66,6 @@ rules: [rules]
 outputs:
   notify:
     - {{url: "json://127.0.0.1:{port}/hook", name: phone, most_an_hour: 1000}}
-"""
-RULE = """
-id: surge
-title: Surge
-status: stable
-scope: contract
-severity: high
-why: A test.
-when:
-  all:
-    - volume >= 5000
-identity: [contract]
-rank_by: volume
-message: "{contract}: {volume:,}"
 """
 
 
@@ -194,7 +181,7 @@ def served(witness: Witness) -> ThreadingHTTPServer:
 
 def prepare(folder: Path, port: int) -> None:
     (folder / "rules").mkdir()
-    (folder / "rules" / "surge.yaml").write_text(RULE, "utf-8")
+    (folder / "rules" / "surge.yaml").write_text(SURGE_RULE, "utf-8")
     (folder / "config.yaml").write_text(CONFIG.format(port=port, names=", ".join(NAMES)), "utf-8")
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
-from alert_samples import alert
+from alert_samples import SURGE_RULE, alert
 from built_chains import built_chain
 from commands import Commands
 from standard import calendar
@@ -86,22 +86,6 @@ def test_sessions_whose_chains_are_pruned_are_said_to_be(scanner: Commands, monk
     assert "2 are remembered as history, but their chains are pruned" in ran.err
 
 
-RULE = """
-id: surge
-title: Surge
-status: stable
-scope: contract
-severity: high
-why: A test.
-when:
-  all:
-    - volume >= 5000
-identity: [contract]
-rank_by: volume
-message: "{contract}: {volume:,}"
-"""
-
-
 @pytest.fixture
 def surging(scanner: Commands, tmp_path: Path) -> Commands:
     """A store in which 6,000 of the first call trade in the second session, and 4,000 more are open the morning after.
@@ -109,7 +93,7 @@ def surging(scanner: Commands, tmp_path: Path) -> Commands:
     In the third session 7,000 of the first put trade, and no chain tells what became of them.
     """
     (tmp_path / "rules").mkdir()
-    (tmp_path / "rules" / "surge.yaml").write_text(RULE, "utf-8")
+    (tmp_path / "rules" / "surge.yaml").write_text(SURGE_RULE, "utf-8")
     for place, day in enumerate(DAYS):
         usual = built_chain(day)
         volumes, interest = list(usual["volume"]), list(usual["open_interest"])

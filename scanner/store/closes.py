@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
 import polars as pl
 
-from scanner.errors import StoreError
 from scanner.market import closes
 from scanner.market.symbology import plain_ticker
-from scanner.store.files import write_parquet
+from scanner.store.files import read_told, write_parquet
 
 FILE_NAME = "closes.parquet"
 
@@ -32,16 +30,11 @@ class KeptCloses:
         """
         try:
             found = self.path.stat()
-            stamp = found.st_mtime_ns, found.st_size
-            if self._read is None or self._read[0] != stamp:
-                held = pl.read_parquet(io.BytesIO(self.path.read_bytes())).select(closes.SCHEMA.names())
-                self._read = stamp, held.cast(closes.SCHEMA)
         except FileNotFoundError:
             return closes.empty()
-        except (OSError, pl.exceptions.PolarsError) as error:
-            raise StoreError(
-                f"{self.path}: cannot be read ({error}); move it away and the closes are asked for anew"
-            ) from error
+        stamp = found.st_mtime_ns, found.st_size
+        if self._read is None or self._read[0] != stamp:
+            self._read = stamp, read_told(self.path, closes.SCHEMA)
         return self._read[1]
 
     def keep(self, told: pl.DataFrame, events: pl.DataFrame | None = None) -> None:

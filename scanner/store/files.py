@@ -70,6 +70,21 @@ def write_parquet(path: Path, frame: pl.DataFrame, **options: Any) -> None:
     write_atomically(path, lambda handle: handle.write(built.getbuffer()))
 
 
+def read_told(path: Path, schema: pl.Schema) -> pl.DataFrame:
+    """A table of what others told, which they can be asked for again; empty where it is not there.
+
+    Raises StoreError where it cannot be read or is damaged.
+    """
+    import polars as pl
+
+    if not path.exists():
+        return pl.DataFrame(schema=schema)
+    try:
+        return pl.read_parquet(io.BytesIO(path.read_bytes())).select(schema.names()).cast(schema)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise StoreError(f"{path}: cannot be read ({error}); move it away and it is asked for anew") from error
+
+
 def unwritable(path: Path, error: OSError) -> StoreError:
     """The error for a file that could not be written, in words a person can act on."""
     advice = {

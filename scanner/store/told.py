@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from pathlib import Path
 
 import polars as pl
 
-from scanner.errors import StoreError
 from scanner.market import corporate_events
 from scanner.market.symbology import plain_ticker
-from scanner.store.files import write_parquet
+from scanner.store.files import read_told, write_parquet
 
 EVENTS_FILE, NEWS_FILE = "told_events.parquet", "told_news.parquet"
 _INSTANT = pl.Datetime("us", "UTC")
@@ -39,7 +37,7 @@ class ToldOf:
 
         What it tells again has been known since it told it first.
         """
-        held = _read(self._folder / EVENTS_FILE, EVENTS)
+        held = read_told(self._folder / EVENTS_FILE, EVENTS)
         days = pl.DataFrame(list(covered), schema={"kind": pl.String, "date": pl.Date}, orient="row")
         of_days = held.filter(pl.col("source") == source).join(days, on=["kind", "date"], how="semi")
         others = held.join(of_days, on=["source", "kind", "date"], how="anti")
@@ -57,18 +55,18 @@ class ToldOf:
 
         What lay ahead was known if it had been told by then; what is past has happened, whoever told of it when.
         """
-        held = _of(_read(self._folder / EVENTS_FILE, EVENTS), names)
+        held = _of(read_told(self._folder / EVENTS_FILE, EVENTS), names)
         known = (pl.col("known_at") <= moment) | (pl.col("date") < session)
         return held.filter(known).select(corporate_events.SCHEMA.names())
 
     def splits(self) -> pl.DataFrame:
         """The splits among all events, which act from their day on."""
-        held = _read(self._folder / EVENTS_FILE, EVENTS)
+        held = read_told(self._folder / EVENTS_FILE, EVENTS)
         return held.filter(pl.col("kind") == "split").select(corporate_events.SCHEMA.names())
 
     def keep_news(self, told: pl.DataFrame) -> None:
         """Add news; what is known already is not kept twice."""
-        held = _read(self._folder / NEWS_FILE, NEWS)
+        held = read_told(self._folder / NEWS_FILE, NEWS)
         table = (
             pl.concat([held, told.cast(NEWS)])
             .unique(["underlying", "at", "kind"], keep="last")
@@ -79,7 +77,7 @@ class ToldOf:
 
     def news(self, names: Sequence[str], after: datetime, moment: datetime) -> pl.DataFrame:
         """``underlying at kind what`` of some names, spelled as asked for, after one moment and up to another."""
-        held = _of(_read(self._folder / NEWS_FILE, NEWS), names)
+        held = _of(read_told(self._folder / NEWS_FILE, NEWS), names)
         return held.filter((pl.col("at") > after) & (pl.col("at") <= moment)).sort("at").drop("source")
 
 
@@ -88,13 +86,3 @@ def _of(frame: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
     told = {name: spelled[plain_ticker(name)] for name in frame["underlying"].unique() if plain_ticker(name) in spelled}
     kept = frame.filter(pl.col("underlying").is_in(list(told)))
     return kept.with_columns(pl.col("underlying").replace(told))
-
-
-def _read(path: Path, schema: pl.Schema) -> pl.DataFrame:
-    """A table; empty where it is not there. Raises StoreError where it is damaged."""
-    if not path.exists():
-        return pl.DataFrame(schema=schema)
-    try:
-        return pl.read_parquet(io.BytesIO(path.read_bytes())).select(schema.names()).cast(schema)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise StoreError(f"{path}: cannot be read ({error}); move it away and it is asked for anew") from error
