@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 import polars as pl
 import pytest
 
+from scanner import app
 from scanner.errors import SourceError
-from scanner.sources.tapes.files import format_of, is_tape, read_tape
+from scanner.sources.tapes import files
+from scanner.sources.tapes.files import format_of, is_quotes, is_tape, read_tape
 
 CALL = "AAPL241108C00220000"
 # 2024-11-04 14:30:00.471000123 UTC: 09:30 in New York, and no double holds it.
@@ -166,3 +168,89 @@ def test_the_format_is_known_by_the_header(write):
     names = {"c": CANONICAL, "m": MASSIVE, "t": THETA}
     found = {key: format_of(write(text, f"{key}.csv")).name for key, text in names.items()}
     assert found == {"c": "canonical tape", "m": "massive trades", "t": "thetadata trade_quote"}
+
+
+QUOTES = "ticker,ask_exchange,ask_price,ask_size,bid_exchange,bid_price,bid_size,sequence_number,sip_timestamp\n"
+
+
+def flat_files(folder, trades: list[str], quotes: list[str]):
+    """A day of Massive's flat files as its bucket has them, packed; the path of the trades."""
+    for name, text in (("trades_v1", MASSIVE + "\n".join(trades)), ("quotes_v1", QUOTES + "\n".join(quotes))):
+        path = folder / "us_options_opra" / name / "2024" / "11" / "2024-11-04.csv.gz"
+        path.parent.mkdir(parents=True)
+        path.write_bytes(gzip.compress(f"{text}\n".encode()))
+    return folder / "us_options_opra" / "trades_v1" / "2024" / "11" / "2024-11-04.csv.gz"
+
+
+OTHER = "AAPL241108P00220000"
+PRINTED = [
+    f"O:{CALL},209,0,302,4.05,{NANOSECONDS},2",
+    f"O:{OTHER},209,0,302,1.2,{NANOSECONDS + 10},1",
+    f"O:{CALL},209,0,302,4.1,{NANOSECONDS + 500},3",
+]
+# A quote of the print's own instant and one after it are not what it met; the other contract's are its own.
+QUOTED = [
+    f"O:{CALL},302,4.05,11,302,3.85,7,1,{NANOSECONDS - 1}",
+    f"O:{CALL},302,9.05,99,302,8.85,99,2,{NANOSECONDS}",
+    f"O:{CALL},302,4.15,12,302,4.0,8,3,{NANOSECONDS + 499}",
+    f"O:{OTHER},302,7.1,1,302,7.0,1,4,{NANOSECONDS + 400}",
+    f"O:AAPL241108C00999000,302,7.1,1,302,7.0,1,5,{NANOSECONDS}",
+]
+
+
+@pytest.mark.parametrize("shuffled", [False, True])
+@pytest.mark.parametrize("block", [64 << 20, 170])
+def test_massive_prints_get_the_last_quote_strictly_before_them_however_the_quotes_come(
+    tmp_path, monkeypatch, block, shuffled
+):
+    monkeypatch.setattr(files, "_BLOCK", block)
+    found = read_tape(flat_files(tmp_path, PRINTED, QUOTED[::-1] if shuffled else QUOTED))
+    assert found.problems == ()
+    told = found.prints.select("price", "bid", "ask", "bid_size", "ask_size", pl.col("quote_time").to_physical())
+    assert told.rows() == [
+        (4.05, 3.85, 4.05, 7, 11, NANOSECONDS - 1),
+        (1.2, None, None, None, None, None),
+        (4.1, 4.0, 4.15, 8, 12, NANOSECONDS + 499),
+    ]
+
+
+def test_quotes_beside_many_prints_are_those_that_a_join_of_polars_finds(tmp_path):
+    import numpy as np
+
+    rng = np.random.default_rng(3)
+    names = [f"AAPL241108C{strike:08d}" for strike in range(200_000, 206_000, 1_000)]
+    trades = sorted((int(NANOSECONDS + rng.integers(0, 5_000)), str(rng.choice(names))) for _ in range(800))
+    quotes = [(int(NANOSECONDS + rng.integers(0, 5_000)), str(rng.choice(names)), n) for n in range(5_000)]
+    path = flat_files(
+        tmp_path,
+        [f"O:{name},209,0,302,1,{time},1" for time, name in trades],
+        [f"O:{name},1,{number + 2},1,1,{number + 1},1,{number},{time}" for time, name, number in quotes],
+    )
+    found = read_tape(path).prints.select(pl.col("contract").cast(pl.String), pl.col("time").to_physical(), "bid")
+    beside = pl.DataFrame(quotes, schema=["time", "contract", "bid"], orient="row").sort("time", maintain_order=True)
+    joined = found.drop("bid").join_asof(
+        beside, on="time", by="contract", strategy="backward", allow_exact_matches=False, check_sortedness=False
+    )
+    assert found["bid"].to_list() == [None if bid is None else bid + 1 for bid in joined["bid"]]
+
+
+def test_quotes_that_stand_beside_a_tape_come_with_it_into_the_store_and_alone_they_are_refused(tmp_path):
+    path = flat_files(tmp_path / "bucket", PRINTED, QUOTED)
+    report = app.import_chains(tmp_path / "bucket", store=tmp_path / "store")
+    assert report.prints == 3
+    assert report.refused == []
+    assert app.tape("AAPL", store=tmp_path / "store").prints["bid"].to_list() == [3.85, None, 4.0]
+    path.unlink()
+    alone = app.import_chains(tmp_path / "bucket", store=tmp_path / "other")
+    assert ["holds quotes alone" in line for line in alone.refused] == [True]
+
+
+def test_quotes_can_be_named_and_what_is_no_file_of_quotes_is_refused(write):
+    tape = write(f"{MASSIVE}{PRINTED[0]}\n")
+    quotes = write(f"{QUOTES}{QUOTED[0]}\nO:{CALL},302,dear,11,302,3.9,7,1,{NANOSECONDS - 1}\n", "q.csv")
+    assert is_quotes(quotes)
+    found = read_tape(tape, quotes)
+    assert found.prints.select("bid", "ask").rows() == [(3.9, None)]
+    assert codes(found) == {"no_number": 1}
+    with pytest.raises(SourceError, match="no known file of quotes"):
+        read_tape(tape, tape)

@@ -77,3 +77,19 @@ def test_a_vendors_full_tape_is_read_and_its_cancels_and_conditions_are_known(re
         outside=((on > pl.col("ask")) | (on < pl.col("bid"))).sum(),
     ).row(0)
     assert counts == (16, 15, 1)
+
+
+def test_recorded_prints_of_a_file_of_databento_are_read_with_and_without_the_quotes_beside_them(real_data):
+    # As the vendor's own library prints them.
+    trades = read_tape(real_data / "tape" / "opra-aapl-20250220.trades.dbn.zst").prints
+    assert trades["time"].to_physical().to_list() == [
+        1740061800817657088, 1740061801631777024, 1740061801644682240, 1740061801745517312,
+    ]  # fmt: skip
+    told = trades.select("price", "size", pl.col("exchange", "contract").cast(pl.String)).rows()
+    call = "AAPL250221C00250000"
+    assert told == [
+        (0.24, 1, "EMLD", call), (0.2, 2, "XISX", call), (0.19, 1, "XISX", call), (0.19, 4, "MXOP", call),
+    ]  # fmt: skip
+    beside = read_tape(real_data / "tape" / "opra-aapl-20250220.tbbo.dbn.zst")
+    assert beside.prints.select("bid", "ask", "bid_size", "ask_size").row(1) == (0.18, 0.22, 3, 3)
+    assert [problem.code for problem in beside.problems] == ["venue_quotes"]

@@ -92,7 +92,7 @@ def import_chains(
     is no chain, StoreError where the store cannot be written.
     """
     from scanner.sources.files import read_recorded, recorded_files
-    from scanner.sources.tapes.files import is_tape
+    from scanner.sources.tapes.files import is_quotes, is_tape
     from scanner.store import importing
 
     report = empty_report() if report is None else report
@@ -101,17 +101,18 @@ def import_chains(
     handed_in = list(_handed_in((item for item in recorded if not isinstance(item, str | PathLike)), opened.calendar))
     tables = [file for path in paths for file in _files(path) if importing.is_table(file)]
     tapes = [file for path in paths for file in _files(path) if file not in tables and is_tape(file)]
-    chains = [path for path in paths if path not in tables and path not in tapes]
-    progress.reading(len({file for path in chains for file in recorded_files(path)}.difference(tables, tapes)))
+    quotes = [file for path in paths for file in _files(path) if file not in (*tables, *tapes) and is_quotes(file)]
+    others = {*tables, *tapes, *quotes}
+    chains = [path for path in paths if path not in others]
+    progress.reading(len({file for path in chains for file in recorded_files(path)}.difference(others)))
     importing.import_tables(opened, tables, report, clock.right_now())
-    for file in tapes:
-        _import_tape(opened, file, report)
+    _import_tapes(opened, tapes, quotes, report)
 
     def is_stored(source: str, name: str, session: date) -> bool:
         return bool(opened.snapshots.chains(source, session, [name]))
 
     found = read_recorded(*chains, calendar=opened.calendar, now=clock.right_now(), together=True, held=is_stored)
-    read = (item for item in found if item.path not in tables and item.path not in tapes)
+    read = (item for item in found if item.path not in others)
     all_of_them: Iterator[Recorded] = one_after_another(handed_in, read)
     importing.import_chains(
         opened,
@@ -124,16 +125,26 @@ def import_chains(
     return report
 
 
-def _import_tape(store: Store, path: Path, report: ImportReport) -> None:
-    """Keep a recorded tape; one that cannot be read is refused by name."""
+def _import_tapes(store: Store, tapes: Iterable[Path], quotes: Iterable[Path], report: ImportReport) -> None:
+    """Keep recorded tapes, each with the quotes beside it; what cannot be read, or stands alone, is refused by name."""
     from scanner.errors import SourceError
-    from scanner.sources.tapes.files import read_tape
+    from scanner.sources.tapes.files import quotes_beside, read_tape
     from scanner.store.importing import import_tape
 
-    try:
-        import_tape(store, path, read_tape(path), report)
-    except SourceError as error:
-        report.refused.append(str(error))
+    alone = set(quotes)
+    for path in tapes:
+        beside = quotes_beside(path)
+        alone.discard(beside or path)
+        try:
+            import_tape(store, path, read_tape(path, beside), report)
+        except SourceError as error:
+            report.refused.append(str(error))
+            report.refused_files.append(path)
+    for path in sorted(alone):
+        report.refused.append(
+            f"{path}: holds quotes alone; give it with its file of prints, which has its name in a folder `trades` "
+            "where this one has `quotes`, as in trades_v1 and quotes_v1"
+        )
         report.refused_files.append(path)
 
 

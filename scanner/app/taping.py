@@ -28,19 +28,24 @@ def tape(
     settings: Settings | Place | None = None,
     source: str | Sequence[str] | None = None,
     path: Place | None = None,
+    quotes: Place | None = None,
     store: Place | None = None,
 ) -> TapeView:
     """One name's orders of a session, put together out of its prints.
 
-    The tape is a recorded one (``path``: a file), the ``simulated`` source's, or what `scanner import` put into the
+    The tape is a recorded one (``path``: a file, with the quotes of the file ``quotes`` or of the one that a vendor
+    puts beside it), the ``simulated`` source's, or what `scanner import` put into the
     store: that of the newest session, or of ``as_of``'s up to that moment. Narrowed to one ``contract`` (a symbol in
     any dialect) and to orders worth ``min_premium`` dollars. Raises SourceError where there is no tape, UsageError for
     a contract that cannot be read.
     """
+    from pathlib import Path
+
     import polars as pl
 
     from scanner.market.symbology import parse_osi, ticker
     from scanner.outputs.tape import TapeView
+    from scanner.sources.tapes.files import read_tape
     from scanner.tape.prints import Tape
     from scanner.tape.reading import read
 
@@ -51,7 +56,10 @@ def tape(
         wanted = None if contract is None else parse_osi(contract).osi
     except ValueError as error:
         raise UsageError(f"--contract {error}") from error
-    received = _received(name, moment, configured, path, named=source is not None)
+    if path is None:
+        received = _received(name, moment, configured, named=source is not None)
+    else:
+        received = read_tape(Path(path), None if quotes is None else Path(quotes))
     found = received.prints.filter(pl.col("underlying").cast(pl.String) == name)
     if found.is_empty():
         raise SourceError(f"{name}: no print of it {_until(moment)}", "no_tape")
@@ -88,16 +96,10 @@ def _until(moment: datetime | None) -> str:
     return "on this tape" if moment is None else f"up to {moment:%Y-%m-%d %H:%M} UTC"
 
 
-def _received(name: str, moment: datetime | None, settings: Settings, path: Place | None, *, named: bool) -> Tape:
-    """The tape from where it was asked: a file, the simulated market, or the store."""
-    from pathlib import Path
-
+def _received(name: str, moment: datetime | None, settings: Settings, *, named: bool) -> Tape:
+    """The tape from where it was asked: the simulated market, or the store."""
     from scanner.tape.prints import Tape, conform
 
-    if path is not None:
-        from scanner.sources.tapes.files import read_tape
-
-        return read_tape(Path(path))
     if named and settings.source == ("simulated",):
         from scanner.sources.simulated import SimulatedSource
 

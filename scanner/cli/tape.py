@@ -31,6 +31,10 @@ def command(
     path: Annotated[
         Path | None, typer.Option("--path", metavar="FILE", help="A recorded tape, CSV or Parquet.")
     ] = None,
+    quotes: Annotated[
+        Path | None,
+        typer.Option("--quotes", metavar="FILE", help="The quotes of a recorded tape that has none (with --path)."),
+    ] = None,
     as_of: options.AsOf = None,
     format: options.Format = options.OutputFormat.table,
     output: options.Output = None,
@@ -52,6 +56,7 @@ def command(
         settings=config,
         source=source,
         path=path,
+        quotes=quotes,
         store=store,
     )
     if prints:

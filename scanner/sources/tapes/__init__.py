@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from scanner.sources.tapes.base import TapeFormat
+from scanner.sources.tapes.base import QuoteFormat, TapeFormat
 from scanner.sources.tapes.canonical import CanonicalTape
-from scanner.sources.tapes.massive import MassiveTrades
+from scanner.sources.tapes.massive import MassiveQuotes, MassiveTrades
 from scanner.sources.tapes.thetadata import ThetaTradeQuote
 from scanner.sources.tapes.unusual_whales import UnusualWhalesTape
 
 FORMATS: tuple[TapeFormat, ...] = (CanonicalTape(), MassiveTrades(), ThetaTradeQuote(), UnusualWhalesTape())
+QUOTE_FORMATS: tuple[QuoteFormat, ...] = (MassiveQuotes(),)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import polars as pl
 
 from scanner.tape.prints import NANOSECONDS, Problem
@@ -25,6 +28,28 @@ class TapeFormat:
     def prints(self, block: pl.DataFrame) -> tuple[pl.DataFrame, list[Problem]]:
         """The prints in a block of rows, columns in lower case and as text or typed; and what was wrong with them."""
         raise NotImplementedError
+
+
+class QuoteFormat(TapeFormat):
+    """A table of quotes, which go beside the prints of a tape that has none."""
+
+    def quotes(self, block: pl.DataFrame) -> tuple[pl.DataFrame, list[Problem]]:
+        """The quotes in a block of rows, in the columns of :data:`scanner.tape.quotes.QUOTES`."""
+        raise NotImplementedError
+
+
+def as_table(entries: Sequence[Any], names: Sequence[str], problems: list[Problem]) -> pl.DataFrame:
+    """Objects of a vendor's answer as a table of text, one column a name, null where an object lacks it.
+
+    Whole numbers keep all their digits. What is no object is counted and left out.
+    """
+    objects = [entry for entry in entries if isinstance(entry, dict)]
+    if len(objects) < len(entries):
+        problems.append(Problem("no_object", "refused, no object in the answer", len(entries) - len(objects)))
+    return pl.DataFrame(
+        {name: [None if one.get(name) is None else str(one[name]) for one in objects] for name in names},
+        schema=dict.fromkeys(names, pl.String()),
+    )
 
 
 def numbers(block: pl.DataFrame, problems: list[Problem], **columns: pl.DataType) -> pl.DataFrame:

@@ -1,7 +1,7 @@
 """Reading a recorded tape, plain or gzip CSV or Parquet, in blocks of bounded size.
 
 A file that is cut short gives what is whole, and that it was cut is said. Nothing is dropped in silence: prints that
-cannot be taken are counted by reason.
+cannot be taken are counted by reason. A vendor's file of quotes beside its file of prints is read along with it.
 """
 
 from __future__ import annotations
@@ -14,52 +14,108 @@ from pathlib import Path
 import polars as pl
 
 from scanner.errors import SourceError
-from scanner.sources.tapes import FORMATS
-from scanner.sources.tapes.base import TapeFormat
+from scanner.sources.tapes import FORMATS, QUOTE_FORMATS, databento
+from scanner.sources.tapes.base import QuoteFormat, TapeFormat
 from scanner.tape.prints import Problem, Tape, conform, empty
+from scanner.tape.quotes import QuotesBeside
 
 _BLOCK = 64 << 20
+_READ = 1 << 20
 _ROWS = 2_000_000
 _GZIP, _PARQUET = b"\x1f\x8b", b"PAR1"
+_UNREADABLE = (OSError, zlib.error, UnicodeDecodeError, pl.exceptions.PolarsError)
 
 
 def is_tape(path: Path) -> bool:
     """Whether a file is a recorded tape, by its first line or its columns."""
     try:
-        return format_of(path) is not None
-    except (OSError, SourceError, UnicodeDecodeError, pl.exceptions.PolarsError, zlib.error):
+        return databento.is_dbn(path) or format_of(path) is not None
+    except (*_UNREADABLE, SourceError):
+        return False
+
+
+def is_quotes(path: Path) -> bool:
+    """Whether a file holds quotes alone, which go beside a tape's prints."""
+    try:
+        return _quotes_of(path) is not None
+    except (*_UNREADABLE, SourceError):
         return False
 
 
 def format_of(path: Path) -> TapeFormat | None:
-    """The format of a file; None where it is no tape."""
+    """The format of a table of prints; None where it is none."""
+    header = _header(path)
+    return next((known for known in FORMATS if known.recognises(header)), None)
+
+
+def _quotes_of(path: Path) -> QuoteFormat | None:
+    header = _header(path)
+    return next((known for known in QUOTE_FORMATS if known.recognises(header)), None)
+
+
+def _header(path: Path) -> frozenset[str]:
     if _begins(path) == _PARQUET:
         names = list(pl.read_parquet_schema(path))
     else:
         first = next(_unpacked(path, 1 << 16, []), b"").partition(b"\n")[0]
         names = first.decode("utf-8-sig").strip().replace('"', "").split(",")
-    header = frozenset(name.strip().lower() for name in names)
-    return next((known for known in FORMATS if known.recognises(header)), None)
+    return frozenset(name.strip().lower() for name in names)
 
 
-def read_tape(path: Path) -> Tape:
-    """A whole recorded tape. Raises SourceError where the file is none, or cannot be read at all."""
-    parts, problems = [], list[Problem]()
+def read_tape(path: Path, quotes: Path | None = None) -> Tape:
+    """A whole recorded tape. Raises SourceError where the file is none, or cannot be read at all.
+
+    ``quotes`` is a file of quotes to stand beside the prints; None: the one that stands where the vendor puts it, if
+    it is there.
+    """
+    try:
+        tape = databento.read(path) if databento.is_dbn(path) else _of_table(path)
+    except _UNREADABLE as error:
+        raise SourceError(f"{path}: cannot be read: {error}", "unreadable_file") from error
+    beside = quotes or quotes_beside(path)
+    return tape if beside is None or tape.prints.is_empty() else _with_quotes(tape, beside)
+
+
+def quotes_beside(path: Path) -> Path | None:
+    """The file of quotes of a file of prints, as vendors name it; None where there is none."""
+    for given, other in (("trades", "quotes"), ("Trades", "Quotes")):
+        found = Path(str(path.parent).replace(given, other)) / path.name.replace(given, other)
+        if found != path and found.is_file() and is_quotes(found):
+            return found
+    return None
+
+
+def _of_table(path: Path) -> Tape:
     form = format_of(path)
     if form is None:
         raise SourceError(f"{path}: no known tape; `scanner import` says what else it may be", "unknown_format")
-    try:
-        for block in _blocks(path, problems):
-            found, wrong = form.prints(block)
-            tape = conform(found, source=form.source)
-            parts.append(tape.prints)
-            problems += (*wrong, *tape.problems)
-    except (OSError, zlib.error, pl.exceptions.PolarsError) as error:
-        raise SourceError(f"{path}: cannot be read: {error}", "unreadable_file") from error
+    parts, problems = [], list[Problem]()
+    for block in _blocks(path, problems):
+        found, wrong = form.prints(block)
+        tape = conform(found, source=form.source)
+        parts.append(tape.prints)
+        problems += (*wrong, *tape.problems)
     if not parts:
         return Tape(empty(), tuple(added_up(problems)))
     joined = conform(pl.concat(parts), source=form.source) if len(parts) > 1 else Tape(parts[0])
     return Tape(joined.prints, tuple(added_up([*problems, *joined.problems])))
+
+
+def _with_quotes(tape: Tape, path: Path) -> Tape:
+    """The tape with the quotes of a file, read in blocks. Raises SourceError where it is none."""
+    problems = list[Problem]()
+    try:
+        form = _quotes_of(path)
+        if form is None:
+            raise SourceError(f"{path}: no known file of quotes", "unknown_format")
+        beside = QuotesBeside(tape.prints)
+        for block in _blocks(path, problems):
+            quotes, wrong = form.quotes(block)
+            beside.take(quotes)
+            problems += wrong
+    except _UNREADABLE as error:
+        raise SourceError(f"{path}: cannot be read: {error}", "unreadable_file") from error
+    return Tape(beside.prints(), (*tape.problems, *added_up(problems)))
 
 
 def added_up(problems: Iterable[Problem]) -> Iterator[Problem]:
@@ -115,20 +171,24 @@ def _parsed(text: bytes) -> pl.DataFrame:
 
 
 def _unpacked(path: Path, size: int, problems: list[Problem]) -> Iterator[bytes]:
-    """The bytes of a file, unpacked where it is gzip; a packed file that ends too early is told."""
+    """The bytes of a file in pieces of ``size`` at most, unpacked where it is gzip.
+
+    A packed file that ends too early is told.
+    """
     with path.open("rb") as handle:
-        first = handle.read(size)
-        if not first.startswith(_GZIP):
-            while first:
-                yield first
-                first = handle.read(size)
-            return
-        inflate = zlib.decompressobj(wbits=31)
-        while first:
-            yield inflate.decompress(first)
-            while inflate.eof and inflate.unused_data:
-                more, inflate = inflate.unused_data, zlib.decompressobj(wbits=31)
-                yield inflate.decompress(more)
-            first = handle.read(size)
-        if not inflate.eof:
-            problems.append(Problem("cut_short", "the packed file ends in the middle; what comes after is missing", 0))
+        packed = handle.read(len(_GZIP)) == _GZIP
+        handle.seek(0)
+        yield from _inflated(handle, size, problems) if packed else iter(lambda: handle.read(size), b"")
+
+
+def _inflated(handle: io.BufferedReader, size: int, problems: list[Problem]) -> Iterator[bytes]:
+    inflate = zlib.decompressobj(wbits=31)
+    given = handle.read(_READ)
+    while given:
+        if inflate.eof:
+            inflate = zlib.decompressobj(wbits=31)
+        yield inflate.decompress(given, size)
+        given = inflate.unused_data or inflate.unconsumed_tail or handle.read(_READ)
+    yield inflate.flush()
+    if not inflate.eof:
+        problems.append(Problem("cut_short", "the packed file ends in the middle; what comes after is missing", 0))

@@ -1,4 +1,4 @@
-"""Massive's flat files ``us_options_opra/trades_v1``: every print of a day, without quotes.
+"""Massive's flat files: every print of a day (``us_options_opra/trades_v1``), and every quote (``quotes_v1``).
 
 Columns are found by the header, for files of different years have different ones. ``conditions`` holds the vendor's
 numbers, of which the first that is known counts; a print that was cancelled later stays in the file, with a
@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import polars as pl
 
-from scanner.sources.tapes.base import TapeFormat, instants, numbers
+from scanner.market.symbology import parse_osi_column
+from scanner.sources.tapes.base import QuoteFormat, TapeFormat, instants, numbers
 from scanner.tape.conditions import of_massive
 from scanner.tape.prints import Problem
+from scanner.tape.quotes import QUOTES
 
 
 class MassiveTrades(TapeFormat):
@@ -49,4 +51,27 @@ class MassiveTrades(TapeFormat):
             condition.alias("condition"),
             correction.alias("cancelled"),
             sequence.alias("sequence"),
+        ), problems
+
+
+class MassiveQuotes(QuoteFormat):
+    """``ticker, ask_price, ask_size, bid_price, bid_size, sip_timestamp``, and more."""
+
+    name = "massive quotes"
+    source = "massive"
+    marks = frozenset({"ticker", "ask_price", "bid_price", "sip_timestamp"})
+
+    def quotes(self, block: pl.DataFrame) -> tuple[pl.DataFrame, list[Problem]]:
+        """One quote a row, where they stood on all exchanges together."""
+        problems: list[Problem] = []
+        names = {"bid_price": "bid", "ask_price": "ask", "bid_size": "bid_size", "ask_size": "ask_size"}
+        types = {name: pl.Float64() if name.endswith("price") else pl.Int64() for name in names}
+        block = block.select("ticker", "sip_timestamp", *(name for name in names if name in block.columns))
+        block = instants(numbers(block, problems, **types), problems, "sip_timestamp")
+        symbols = block.select("ticker").unique()
+        symbols = symbols.with_columns(parse_osi_column(symbols["ticker"])["contract"])
+        absent = [pl.lit(None, pl.Int32).alias(name) for name in names if name not in block.columns]
+        named = block.join(symbols, on="ticker", how="left", maintain_order="left").with_columns(absent)
+        return named.rename({**names, "sip_timestamp": "quote_time"}).select(
+            pl.col(name).cast(dtype, strict=False) for name, dtype in QUOTES.items()
         ), problems
