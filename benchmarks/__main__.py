@@ -10,6 +10,7 @@ NAMES = {
     "pricing": "implied volatility and greeks against other libraries",
     "market": "pricing two million contracts of a whole market at once",
     "history": "reading, joining and summarising sessions of the whole market",
+    "positioning": "exposures, zero gamma, walls and max pain of two million contracts",
     "rules": "judging the shipped rules over the whole market",
     "scan": "whole scans of a generated market, step by step, beside scripts of pandas and polars",
     "scoring": "scoring two million contracts of a whole market",
@@ -23,7 +24,7 @@ def main(arguments: list[str]) -> int:
     name, rest = (arguments[0], arguments[1:]) if arguments else ("", [])
     if name not in NAMES:
         wanted = f"no benchmark is called {name!r}" if name and not name.startswith("-") else "which benchmark?"
-        listed = "\n".join(f"  {known:<10} {what}" for known, what in NAMES.items())
+        listed = "\n".join(f"  {known:<11} {what}" for known, what in NAMES.items())
         print(f"{wanted}\nusage: python -m benchmarks NAME [arguments]\n{listed}", file=sys.stderr)
         return 0 if name in ("-h", "--help") else 2
     module = f"{__package__}.{name}"

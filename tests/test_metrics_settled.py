@@ -210,6 +210,8 @@ def dealt(minutes: float, *lots: tuple[float, str, int, float], rate: float = 0.
         [
             {
                 "underlying": "ABC",
+                "root": "ABC",
+                "expiry": OPEX + timedelta(minutes=minutes),
                 "spot": 100.0,
                 "forward": forward,
                 "discount": math.exp(-rate * years),

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-import polars as pl
+import math
 
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from scanner.kernels.compile import kernel
+from scanner.kernels.threads import over_groups
 from scanner.market.calendar import Calendar
+from scanner.metrics import pieces
 from scanner.metrics.arithmetic import CALL, GAMMA, PUT, known_sum, ratio
+
+Floats = NDArray[np.float64]
 
 KEY = ("underlying", "root", "expiry")
 
@@ -43,26 +52,41 @@ def measure(contracts: pl.DataFrame, priced: pl.DataFrame, calendar: Calendar) -
 def max_pain(contracts: pl.DataFrame) -> pl.DataFrame:
     """The strike at which an expiry's open interest would pay out least: ``root expiry max_pain``.
 
-    At a settlement S the calls pay sum(OI x max(S - K, 0)) and the puts sum(OI x max(K - S, 0)); both are running sums
-    over the strikes. Null where no open interest is known; the lowest strike wins a tie.
+    At a settlement S the calls pay sum(OI x max(S - K, 0)) and the puts sum(OI x max(K - S, 0)). Null where no open
+    interest is known, or none there; the lowest strike wins a tie.
     """
-    open_interest = pl.col("open_interest")
-    by_strike = (
-        contracts.group_by("root", "expiry", "strike")
-        .agg(call=open_interest.filter(CALL).sum(), put=open_interest.filter(PUT).sum())
-        .sort("root", "expiry", "strike")
-    )
-    group = ("root", "expiry")
-    strike = pl.col("strike")
-    call_payout = strike * pl.col("call").cum_sum().over(group) - (strike * pl.col("call")).cum_sum().over(group)
-    put_above = pl.col("put").sum().over(group) - pl.col("put").cum_sum().over(group)
-    put_value_above = (strike * pl.col("put")).sum().over(group) - (strike * pl.col("put")).cum_sum().over(group)
-    return (
-        by_strike.with_columns(payout=call_payout + put_value_above - strike * put_above)
-        .group_by(group, maintain_order=True)
-        .agg(
-            max_pain=pl.when((pl.col("call").sum() + pl.col("put").sum()) > 0).then(
-                pl.col("strike").get(pl.col("payout").arg_min())
-            )
-        )
-    )
+    chain = pieces.of(contracts)
+    found = np.full(chain.found.height, np.nan)
+    bounds = np.append(chain.found["start"].to_numpy(), chain.rows.height).astype(np.int64)
+    over_groups(least_payouts, bounds, chain.calls(), chain.floats("strike"), chain.floats("open_interest"), found)
+    return chain.found.select("root", "expiry", max_pain=pl.Series(found).fill_nan(None))
+
+
+@kernel
+def least_payouts(
+    first: int, last: int, bounds: NDArray[np.int64], calls: NDArray[np.bool_], strike: Floats, open_interest: Floats,
+    found: Floats,
+) -> None:  # fmt: skip
+    """Fill ``found`` of the expiries ``first`` to ``last``; strikes ascend within each of them.
+
+    From a strike to the next one above, what is paid grows by the calls up to it and falls by the puts from there on.
+    """
+    for expiry in range(first, last):
+        puts, calls_below, least, payout = 0.0, 0.0, 0.0, 0.0
+        for row in range(bounds[expiry], bounds[expiry + 1]):
+            if open_interest[row] > 0.0 and not calls[row]:
+                puts += open_interest[row]
+        anything = puts > 0.0
+        for row in range(bounds[expiry], bounds[expiry + 1]):
+            if row > bounds[expiry]:
+                payout += (strike[row] - strike[row - 1]) * (calls_below - puts)
+            if payout < least or row == bounds[expiry]:
+                least, found[expiry] = payout, strike[row]
+            if open_interest[row] > 0.0:
+                if calls[row]:
+                    calls_below += open_interest[row]
+                    anything = True
+                else:
+                    puts -= open_interest[row]
+        if not anything:
+            found[expiry] = math.nan
