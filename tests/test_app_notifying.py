@@ -16,6 +16,7 @@ from pytest_httpserver import HTTPServer
 from standard import confirm, update
 from werkzeug import Request, Response
 
+from scanner.alerts import routing
 from scanner.app import clock, notifying, opening
 from scanner.app.status import status
 from scanner.config import Settings, StoreSettings
@@ -273,7 +274,62 @@ def test_the_digest_of_the_close_comes_half_an_hour_after_it(tmp_path, witness, 
     assert notifying.deliver(configured) == []
     now.later(minutes=1)
     notifying.deliver(configured)
-    assert witness.titles == ["3 alerts: GOOG"]
+    assert witness.titles == ["Close 4 Sep: 3 notice. GOOG 200 call, 12 Sep: sudden call build-up"]
+
+
+def looked_at(configured: Settings, now, names: str, failed: dict[str, str] | None = None, **changes) -> None:
+    """What a scan that found nothing leaves for the digests, now."""
+    told = scan(now.moment, names=tuple(names.split()), **changes)
+    with opening.open_state(configured) as state, state.write() as ledger:
+        owed = routing.looked_at(told, failed or {}, configured.routes, now.moment, configured.exchange_calendar)
+        ledger.queue(owed)
+
+
+def test_a_digest_of_a_session_in_which_nothing_came_up_says_so_once_and_who_was_left_out(tmp_path, witness, now):
+    configured = settings(tmp_path, witness, digest="close")
+    now.moment = THURSDAY_CLOSE - timedelta(minutes=15)
+    looked_at(configured, now, "GOOG MU", {"AAPL": "AAPL: the source did not answer", "TSLA": "TSLA: no price"})
+    assert notifying.deliver(configured) == []
+    now.later(minutes=35)
+    looked_at(configured, now, "GOOG MU TSLA", {"AAPL": "AAPL: the source did not answer"})
+    now.later(minutes=10)
+    notifying.deliver(configured)
+    looked_at(configured, now, "GOOG MU TSLA AAPL")  # the digest has gone
+    notifying.deliver(configured)
+    assert witness.titles == ["Close 4 Sep: nothing; AAPL left out"]
+    assert "- 3 of 4 names looked at\n- AAPL: the source did not answer" in witness.bodies[0]["message"]
+    now.moment = at(FRIDAY, 20, 20)
+    looked_at(configured, now, "GOOG", session=FRIDAY, simulated=True)
+    now.later(minutes=10)
+    notifying.deliver(configured)
+    assert witness.titles[1:] == ["SIMULATED Close 5 Sep: nothing"]
+
+
+def test_a_digest_tells_of_the_names_that_its_output_follows_and_of_no_moment_of_the_past(tmp_path, witness, now):
+    address = {"url": witness.url, "name": "phone", "digest": "morning", "watchlist": "mine"}
+    configured = Settings(
+        store=StoreSettings(path=tmp_path), watchlists={"mine": ["KO"]}, outputs={"notify": [address]}
+    )
+    looked_at(configured, now, "GOOG KO")
+    now.moment = at(FRIDAY, 14, 15)
+    looked_at(configured, now, "GOOG KO")  # Thursday's chains, looked at again on Friday
+    notifying.deliver(configured)
+    assert witness.titles == ["Morning 5 Sep: nothing"]
+    assert "1 of 1 names looked at" in witness.bodies[0]["message"]
+
+
+def test_each_day_has_a_digest_of_its_own_also_where_they_come_late(tmp_path, witness, now):
+    configured = settings(tmp_path, witness, digest="close")
+    judged(configured, GOOG_235)
+    looked_at(configured, now, "GOOG")
+    now.moment = at(FRIDAY, 20)
+    looked_at(configured, now, "GOOG", session=FRIDAY)
+    now.later(hours=1)
+    notifying.deliver(configured)
+    assert sorted(title.partition(". ")[0] for title in witness.titles) == [
+        "Close 4 Sep: 1 notice",
+        "Close 5 Sep: nothing",
+    ]
 
 
 def test_the_digest_of_the_morning_holds_the_alerts_and_what_the_open_interest_says_of_them(tmp_path, witness, now):
@@ -286,7 +342,7 @@ def test_the_digest_of_the_morning_holds_the_alerts_and_what_the_open_interest_s
     assert notifying.deliver(configured) == []
     now.moment = at(FRIDAY, 14, 15)
     notifying.deliver(configured)
-    assert witness.titles == ["2 alerts: GOOG"]
+    assert witness.titles == ["Morning 5 Sep: 1 opened, 1 notice. GOOG 235 call, 12 Sep: 48,210 / 900 = 54x"]
     told = "OPENED 36,880 of 48,210 (76 %) by the morning's open interest: GOOG 235 call"  # 40,000 less 3,120
     assert told in witness.bodies[0]["message"]
 

@@ -7,13 +7,13 @@ owes nothing twice. Times of day are New York's.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from scanner.alerts.episodes import Event, EventKind
-from scanner.alerts.model import Alert, iso
+from scanner.alerts.model import Alert, ScanMeta, iso
 from scanner.alerts.silence import Silence, silenced
 from scanner.market.calendar import NEW_YORK, Calendar, at_new_york
 from scanner.severity import Severity
@@ -24,6 +24,8 @@ VERDICTS = frozenset({EventKind.confirmed, EventKind.faded, EventKind.gone})
 _AFTER_CLOSE = timedelta(minutes=30)
 _IN_THE_MORNING = timedelta(minutes=45)
 Hours = tuple[time, time]
+# What a digest of a session is owed whatever came up: which names were looked at.
+LOOKED_AT = "looked at"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +60,18 @@ class Route:
         elif self.digest == "close":
             moment = max(now, calendar.session_close(session) + _AFTER_CLOSE)
         elif self.digest == "morning":
-            tells = session if verdict else calendar.next_session(session)
+            tells = self._digest_day(session, calendar, verdict=verdict)
             moment = max(now, calendar.session_open(tells) + _IN_THE_MORNING)
         return self._after_quiet(moment)
+
+    def digest_of(self, session: date, calendar: Calendar, *, verdict: bool = False) -> tuple[str, date] | None:
+        """Which digest of a session tells it - ``close`` or ``morning``, and of which day; None where none does."""
+        if not isinstance(self.digest, str):
+            return None
+        return self.digest, self._digest_day(session, calendar, verdict=verdict)
+
+    def _digest_day(self, session: date, calendar: Calendar, *, verdict: bool) -> date:
+        return session if verdict or self.digest != "morning" else calendar.next_session(session)
 
     def _after_quiet(self, moment: datetime) -> datetime:
         """The moment itself, or the end of the quiet hours that it lies in."""
@@ -78,19 +89,31 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A message that an output is owed: what happened to which alert, and when it is to be sent."""
+    """A message that an output is owed: what happened to which alert, and when it is to be sent.
+
+    One of the kind :data:`LOOKED_AT` is about no alert: it has a digest say of its session which names were looked at,
+    and which (with the reason) were not, also where nothing else is to be told.
+    """
 
     message_id: str
     output: str
     kind: str
-    alert: Alert
+    alert: Alert | None
     created_at: datetime
     due_at: datetime
     gathered: bool
+    digest: tuple[str, date] | None = None
+    names: Mapping[str, str | None] | None = None
+    simulated: bool = False
 
     def document(self) -> dict[str, Any]:
-        """What is kept of it: the event and the alert as it stood."""
-        return {"event": self.kind, "gathered": self.gathered, "alert": self.alert.as_dict()}
+        """What is kept of it: the event and the alert as it stood, or the names; and the digest that it belongs to."""
+        kept: dict[str, Any] = {"event": self.kind, "gathered": self.gathered}
+        if self.digest is not None:
+            kept["digest"] = [self.digest[0], iso(self.digest[1])]
+        if self.alert is not None:
+            return {**kept, "alert": self.alert.as_dict()}
+        return {**kept, "names": dict(self.names or {}), "simulated": self.simulated}
 
 
 def letters(
@@ -113,6 +136,29 @@ def letters(
     ]
 
 
+def looked_at(
+    scan: ScanMeta, left_out: Mapping[str, str], routes: Sequence[Route], now: datetime, calendar: Calendar
+) -> list[Letter]:
+    """What a scan owes to the digests of its session: which names it looked at, and which it ``left_out``, and why.
+
+    A moment of the past owes none.
+    """
+    session = scan.session_date
+    if session != calendar.session_of(now):
+        return []
+    names = {**dict.fromkeys(scan.names), **left_out}
+    found = []
+    for route in routes:
+        digest = route.digest_of(session, calendar)
+        mine = {name: why for name, why in names.items() if route.names is None or name in route.names}
+        if digest is None or not mine:
+            continue
+        parts = [route.name, LOOKED_AT, *map(str, digest), "simulated" if scan.simulated else ""]
+        due = route.due(now, session, calendar)
+        found.append(Letter(_id_of(parts), route.name, LOOKED_AT, None, now, due, True, digest, mine, scan.simulated))
+    return found
+
+
 def _letter(event: Event, route: Route, now: datetime, session: date, calendar: Calendar) -> Letter:
     alert = event.alert
     parts = [route.name, alert.alert_id, event.kind.value]
@@ -120,6 +166,11 @@ def _letter(event: Event, route: Route, now: datetime, session: date, calendar: 
         parts += [alert.severity.value, str(alert.stars)]
     if event.kind in VERDICTS:
         parts.append(str(iso(alert.session_date)))
-    message_id = hashlib.blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
-    due = route.due(now, session, calendar, verdict=event.kind in VERDICTS)
-    return Letter(message_id, route.name, event.kind.value, alert, now, due, route.digest is not None)
+    verdict = event.kind in VERDICTS
+    due = route.due(now, session, calendar, verdict=verdict)
+    digest = route.digest_of(session, calendar, verdict=verdict)
+    return Letter(_id_of(parts), route.name, event.kind.value, alert, now, due, route.digest is not None, digest)
+
+
+def _id_of(parts: Iterable[str]) -> str:
+    return hashlib.blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()

@@ -150,7 +150,11 @@ def _batches(messages: Sequence[Message], *, keyed: bool) -> list[tuple[str, lis
         else:
             fresh.append(message)
     single = [message for message in fresh if not message.gathered]
-    together = [[message for message in fresh if message.gathered]]
+    by_digest: dict[object, list[Message]] = {}
+    for message in fresh:
+        if message.gathered:
+            by_digest.setdefault(message.digest, []).append(message)
+    together = list(by_digest.values())
     missed = [message for message in single if message.missed]
     if len(missed) > _MOST_SINGLE and not keyed:
         together.append(missed)
@@ -176,11 +180,19 @@ def _said(batch: Sequence[Message], now: datetime) -> Text:
     from scanner.alerts.model import Alert
     from scanner.outputs import messages
 
-    events = [(message.kind, Alert.from_dict(message.document["alert"])) for message in batch]
+    told = [message for message in batch if message.alert_id is not None]
+    events = [(message.kind, Alert.from_dict(message.document["alert"])) for message in told]
     late = any(message.missed and now - message.created_at > _LATE for message in batch)
     again = any(message.again for message in batch)
     if len(events) == 1 and not batch[0].gathered:
         return messages.one(*events[0], late=late, again=again)
+    digest = batch[0].digest
+    if digest is not None:
+        names: dict[str, str | None] = {}
+        for message in batch:
+            names |= message.document.get("names", {})
+        simulated = any(message.document.get("simulated") for message in batch)
+        return messages.digest(*digest, events, names, simulated=simulated, late=late, again=again)
     storm = any(message.document.get("storm") for message in batch)
     return messages.several(events, storm=storm, late=late, again=again)
 

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+# Where a name can be lost before it is judged.
+_ON_THE_WAY = frozenset({"source", "quality", "pricing"})
+
 
 def scan(
     symbols: str | Sequence[str] = (),
@@ -106,7 +109,7 @@ def scan_once(
         told = (*problems, *memory.problems, *result.errors, *written)
         result = replace(result, errors=told, notes=(*beside, *result.notes))
         if memory.state is not None:
-            result = _remember_run(memory.state, result)
+            result = _remember_run(memory.state, result, settings)
     return result
 
 
@@ -125,11 +128,21 @@ def _followed(result: ScanResult, setup: Setup) -> ScanResult:
     return replace(result, verdicts=tuple(verdicts))
 
 
-def _remember_run(state: State, result: ScanResult) -> ScanResult:
-    """Store that the scan took place; where that fails, the result says so and stands."""
+def _remember_run(state: State, result: ScanResult, settings: Settings) -> ScanResult:
+    """Store that the scan took place, and what digests are to say of it; where that fails, the result says so."""
+    from scanner.alerts.routing import looked_at
+
+    scan = result.scan
+    left_out = {
+        item.symbol: item.message
+        for item in result.errors
+        if item.symbol and item.stage in _ON_THE_WAY and item.symbol not in scan.names
+    }
+    owed = looked_at(scan, left_out, settings.routes, scan.started_at, settings.exchange_calendar)
     try:
         with state.write() as ledger:
-            ledger.save_run(result.scan, result.errors, result.held_back, result.notes)
+            ledger.save_run(scan, result.errors, result.held_back, result.notes)
+            ledger.queue(owed)
     except StoreError as error:
         return replace(result, errors=(*result.errors, ScanProblem("", "store", "not_stored", str(error))))
     return result

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from scanner import wording
 from scanner.alerts.model import Alert
 from scanner.outputs import sentence
 from scanner.outputs.text import printable
+from scanner.severity import Severity
 
 _LISTED = 12
 _SHORT_ID = 8
@@ -17,6 +20,10 @@ _VERDICTS = {
     "faded": "NOT opened{} by the morning's open interest",
     "gone": "GONE, less than a quarter is still open",
 }
+_SHORT_VERDICTS = {"confirmed": "OPENED", "faded": "NOT opened", "gone": "GONE"}
+_VERDICTS_COUNTED = {"confirmed": "opened", "faded": "not opened", "gone": "gone"}
+# In a title.
+_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +50,78 @@ def several(
     events: Sequence[tuple[str, Alert]], *, storm: bool = False, late: bool = False, again: bool = False
 ) -> Text:
     """Alerts gathered into one message, the strongest first; ``storm`` says that there were too many to send singly."""
-    ranked = sorted(events, key=lambda item: item[1].strength, reverse=True)
+    ranked = _ranked(events)
     simulated = "SIMULATED " if any(alert.simulated for _, alert in ranked) else ""
     count = f"{len(ranked)} {'alert' if len(ranked) == 1 else 'alerts'}"
     names = dict.fromkeys(alert.underlying or "market" for _, alert in ranked)
     why = " held back by the storm limit" if storm else ""
     title = f"{simulated}{count}{why}: {', '.join(list(names)[:_LISTED])}{_remarks(late, again)}"
-    lines = [
-        f"- {alert.severity.value.upper()} {_verdict(event, alert)}{_headline(alert)} ({alert.alert_id[:_SHORT_ID]})"
-        for event, alert in ranked[:_LISTED]
-    ]
+    return Text(printable(title), "\n".join(map(printable, _lines(ranked))))
+
+
+def digest(
+    kind: str,
+    day: date,
+    events: Sequence[tuple[str, Alert]],
+    names: Mapping[str, str | None],
+    *,
+    simulated: bool = False,
+    late: bool = False,
+    again: bool = False,
+) -> Text:
+    """The digest of a close or a morning: what there is to tell, or that it is nothing, and of which names.
+
+    ``names`` are those that scans looked at, with the reason where one was left out. The title says how many alerts of
+    which severity there are, or what became of those before, the strongest of them, and who was left out.
+    """
+    ranked = _ranked(events)
+    left_out = {name: why for name, why in names.items() if why is not None}
+    first = "SIMULATED " if simulated or any(alert.simulated for _, alert in ranked) else ""
+    said = "; ".join([_summary(ranked), *_absent(list(left_out))])
+    title = f"{first}{kind.capitalize()} {wording.day(day, day)}: {said}{_remarks(late, again)}"
+    lines = list(_lines(ranked))
+    if names:
+        lines.append(f"- {len(names) - len(left_out)} of {len(names)} names looked at")
+    lines += [f"- {why}" for why in list(left_out.values())[:_LISTED]]
+    if not ranked:
+        lines.append("- scanner status")
+    return Text(printable(title), "\n".join(map(printable, lines)))
+
+
+def _ranked(events: Sequence[tuple[str, Alert]]) -> list[tuple[str, Alert]]:
+    return sorted(events, key=lambda item: item[1].strength, reverse=True)
+
+
+def _lines(ranked: Sequence[tuple[str, Alert]]) -> Iterator[str]:
+    """A line an alert, as many as a phone shows."""
+    for event, alert in ranked[:_LISTED]:
+        said = f"{_verdict(event, alert)}{_headline(alert)}"
+        yield f"- {alert.severity.value.upper()} {said} ({alert.alert_id[:_SHORT_ID]})"
     if len(ranked) > _LISTED:
-        lines.append(f"- and {len(ranked) - _LISTED} more: scanner alerts")
-    return Text(printable(title), "\n".join(printable(line) for line in lines))
+        yield f"- and {len(ranked) - _LISTED} more: scanner alerts"
+
+
+def _summary(ranked: Sequence[tuple[str, Alert]]) -> str:
+    """``nothing``, ``MU 1,150 call, 14 Aug OPENED 4,668 of 5,399 (86 %)``, ``1 high, 2 notice. MU 980 puts: 110x``."""
+    if not ranked:
+        return "nothing"
+    if len(ranked) == 1 and ranked[0][0] in _SHORT_VERDICTS:
+        event, alert = ranked[0]
+        return f"{sentence.about(alert)} {_SHORT_VERDICTS[event]}{_share(alert)}"
+    became = Counter(_VERDICTS_COUNTED[event] for event, _ in ranked if event in _VERDICTS)
+    told = [alert for event, alert in ranked if event not in _VERDICTS]
+    severities = Counter(alert.severity for alert in told)
+    counts = [f"{count} {outcome}" for outcome, count in became.items()]
+    counts += [f"{severities[each]} {each.value}" for each in reversed(Severity) if severities[each]]
+    strongest = sentence.of((told or [alert for _, alert in ranked])[0])
+    return f"{', '.join(counts)}. {': '.join([strongest.about, *strongest.short[:1]])}"
+
+
+def _absent(names: Sequence[str]) -> Iterator[str]:
+    """``AAPL, MU left out``, where any was."""
+    if names:
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        yield f"{', '.join(names[:_NAMED])}{more} left out"
 
 
 def _headline(alert: Alert) -> str:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from scanner.alerts.routing import Letter
+from scanner.alerts.routing import LOOKED_AT, Letter
 from scanner.alerts.silence import Silence, Subject
+from scanner.severity import Severity
 from scanner.store.state.tables import OutboxRow, SilenceRow
 
 WAITING, SENDING, SENT, GIVEN_UP = "waiting", "sending", "sent", "given up"
@@ -49,6 +50,12 @@ class Message:
         """Whether it waits to be sent together with others."""
         return bool(self.document.get("gathered"))
 
+    @property
+    def digest(self) -> tuple[str, date] | None:
+        """The digest of a day that it is a part of: ``close`` or ``morning``, and which day's."""
+        kept = self.document.get("digest")
+        return None if kept is None else (kept[0], date.fromisoformat(kept[1]))
+
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
@@ -73,10 +80,14 @@ class Outbox:
     def queue(self, letters: Iterable[Letter], most_an_hour: dict[str, int] | None = None) -> None:
         """Keep messages to be sent; one that is there already stays as it is.
 
+        What a digest says of the names that were looked at is of the newest scan of each, as long as it was not tried.
         Of an output's single messages beyond so many an hour the rest is gathered, to be sent when the hour is over.
         """
         for letter in letters:
-            if self._session.get(OutboxRow, letter.message_id) is not None:
+            row = self._session.get(OutboxRow, letter.message_id)
+            if row is not None:
+                if letter.names is not None and row.status == WAITING and row.attempts == 0:
+                    row.document = {**row.document, "names": {**row.document["names"], **letter.names}}
                 continue
             document, due = letter.document(), letter.due_at
             most = (most_an_hour or {}).get(letter.output)
@@ -90,8 +101,8 @@ class Outbox:
                     message_id=letter.message_id,
                     output=letter.output,
                     kind=letter.kind,
-                    alert_id=letter.alert.alert_id,
-                    severity=letter.alert.severity.value,
+                    alert_id=None if letter.alert is None else letter.alert.alert_id,
+                    severity=(Severity.info if letter.alert is None else letter.alert.severity).value,
                     document=document,
                     created_at=letter.created_at,
                     due_at=due,
@@ -128,7 +139,8 @@ class Outbox:
         due = (
             select(OutboxRow)
             .where(OutboxRow.output == output, OutboxRow.status == WAITING, OutboxRow.due_at <= now)
-            .order_by(OutboxRow.created_at, OutboxRow.message_id)
+            # A digest that has more to tell than is taken at once does not say "nothing" in what is left.
+            .order_by((OutboxRow.kind == LOOKED_AT).desc(), OutboxRow.created_at, OutboxRow.message_id)
             .limit(_AT_ONCE)
         )
         taken = []
