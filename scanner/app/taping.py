@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
-from scanner.app import clock, configuring, opening
+from scanner.app import asked_tapes, clock, configuring, opening
 from scanner.errors import SourceError, UsageError
 
 if TYPE_CHECKING:
@@ -29,15 +29,17 @@ def tape(
     source: str | Sequence[str] | None = None,
     path: Place | None = None,
     quotes: Place | None = None,
+    flagged: bool = False,
     store: Place | None = None,
 ) -> TapeView:
     """One name's orders of a session, put together out of its prints.
 
     The tape is a recorded one (``path``: a file, with the quotes of the file ``quotes`` or of the one that a vendor
-    puts beside it), the ``simulated`` source's, or what `scanner import` put into the
-    store: that of the newest session, or of ``as_of``'s up to that moment. Narrowed to one ``contract`` (a symbol in
-    any dialect) and to orders worth ``min_premium`` dollars. Raises SourceError where there is no tape, UsageError for
-    a contract that cannot be read.
+    puts beside it), the ``simulated`` source's, what a live source gives of the contracts that traded most (of one
+    with ``contract``), or what `scanner import` put into the store: that of the newest session, or of ``as_of``'s up to
+    that moment. Narrowed to one ``contract`` (a symbol in any dialect) and to orders worth ``min_premium`` dollars.
+    ``flagged``: the trades alone that the live source itself finds unusual. Raises SourceError where there is no tape,
+    UsageError for a contract that cannot be read, or a source that has no prints.
     """
     from pathlib import Path
 
@@ -56,7 +58,11 @@ def tape(
         wanted = None if contract is None else parse_osi(contract).osi
     except ValueError as error:
         raise UsageError(f"--contract {error}") from error
-    if path is None:
+    if path is None and source is not None and configured.source != ("simulated",):
+        received = asked_tapes.tape(name, wanted, moment, configured, flagged=flagged)
+    elif flagged:
+        raise UsageError("--flagged: the trades that a live source finds unusual; name it with --source")
+    elif path is None:
         received = _received(name, moment, configured, named=source is not None)
     else:
         received = read_tape(Path(path), None if quotes is None else Path(quotes))

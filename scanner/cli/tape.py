@@ -35,6 +35,10 @@ def command(
         Path | None,
         typer.Option("--quotes", metavar="FILE", help="The quotes of a recorded tape that has none (with --path)."),
     ] = None,
+    flagged: Annotated[
+        bool,
+        typer.Option("--flagged", help="Only the trades that the vendor itself finds unusual (with a live --source)."),
+    ] = False,
     as_of: options.AsOf = None,
     format: options.Format = options.OutputFormat.table,
     output: options.Output = None,
@@ -57,6 +61,7 @@ def command(
         source=source,
         path=path,
         quotes=quotes,
+        flagged=flagged,
         store=store,
     )
     if prints:

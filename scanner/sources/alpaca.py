@@ -20,10 +20,13 @@ from scanner.sources.formats.base import Findings
 from scanner.sources.http import Answer, HttpError
 from scanner.sources.live import LiveSource, daily_closes, is_index, open_access
 from scanner.sources.registry import VENDORS
+from scanner.sources.tapes.alpaca import AlpacaTrades, rows
+from scanner.sources.tapes.base import tape_of
+from scanner.tape.prints import Problem, Tape
 
 FEEDS = ("indicative", "opra")
 _CONTRACTS_SITE = "https://paper-api.alpaca.markets"
-_FORMAT = AlpacaJson()
+_FORMAT, _TRADES = AlpacaJson(), AlpacaTrades()
 _MOST_PAGES = 400
 _LONGEST = timedelta(days=4 * 366)
 _OPEN_INTEREST = {"symbol": "symbol", "open_interest": "open_interest", "open_interest_date": "oi_asof"}
@@ -72,17 +75,27 @@ class AlpacaSource(LiveSource):
             snapshots.update(held)
         if not snapshots:
             raise VendorError("alpaca has no options of it; check the spelling", "unknown_symbol")
-        rows = _FORMAT.rows({"snapshots": snapshots}, self.file(ticker), findings)
+        found = _FORMAT.rows({"snapshots": snapshots}, self.file(ticker), findings)
         if feed == "indicative":
             findings.add("the feed is indicative: quotes are altered, trades 15 minutes late", None, 0)
-        rows = self._with_open_interest(rows, ticker, now, findings)
-        return rows.with_columns(underlying=pl.lit(ticker), spot=pl.lit(self._spot(ticker, findings), dtype=pl.Float64))
+        found = self._with_open_interest(found, ticker, now, findings)
+        return found.with_columns(
+            underlying=pl.lit(ticker), spot=pl.lit(self._spot(ticker, findings), dtype=pl.Float64)
+        )
 
     def closes(self, ticker: str, first: date, last: date) -> list[tuple[date, float]]:
         """As :class:`scanner.sources.base.TellsCloses`; bars of past days come from the whole tape on every plan."""
         span = {"timeframe": "1Day", "start": str(first), "end": str(last), "limit": "10000"}
         pages = self._pages(f"/v2/stocks/{ticker}/bars", {**span, "adjustment": "split", "feed": "sip"})
         return [found for page in pages for found in daily_closes(page.get("bars") or [], "t", "c")]
+
+    def prints(self, contract: str, first: datetime, last: datetime) -> Tape:
+        """As :class:`scanner.sources.base.TellsPrints`, without quotes."""
+        problems: list[Problem] = []
+        span = {"start": first.isoformat(), "end": last.isoformat(), "limit": "10000", "sort": "asc"}
+        pages = self._pages("/v1beta1/options/trades", {"symbols": contract, **span})
+        held = (page.get("trades") for page in pages)
+        return tape_of(_TRADES, (rows(trades, problems) for trades in held if isinstance(trades, dict)), problems)
 
     def _pages(self, path: str, query: dict[str, str], site: str | None = None) -> list[dict[str, Any]]:
         """Every page. Raises VendorError where they do not end."""

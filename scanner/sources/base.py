@@ -19,6 +19,8 @@ from scanner.errors import ScanProblem
 if TYPE_CHECKING:
     import polars as pl
 
+    from scanner.tape.prints import Tape
+
 STAGE = "source"
 # Tells the time, UTC.
 Clock = Callable[[], datetime]
@@ -29,6 +31,7 @@ class Gives(StrEnum):
 
     chains = "chains"
     trades = "trades"
+    flagged = "flagged"
     events = "events"
     history = "history"
     closes = "closes"
@@ -124,6 +127,25 @@ class TellsCloses(Protocol):
 
         Raises what :meth:`scanner.sources.live.LiveSource.rows` raises.
         """
+        ...
+
+
+class TellsPrints(Protocol):
+    """A vendor that gives every print of a contract."""
+
+    def prints(self, contract: str, first: datetime, last: datetime) -> Tape:
+        """The prints of one contract (compact OSI) between two moments of one session, as far as there are any.
+
+        Raises what :meth:`scanner.sources.live.LiveSource.rows` raises.
+        """
+        ...
+
+
+class TellsFlagged(Protocol):
+    """A vendor that gives the prints of a name which it finds unusual itself, and no others."""
+
+    def flagged(self, ticker: str, first: datetime, last: datetime) -> Tape:
+        """Those of one underlying between two moments of one session. Raises as :class:`TellsPrints` does."""
         ...
 
 

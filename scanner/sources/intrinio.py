@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -14,9 +15,13 @@ from scanner.sources.formats.base import Findings
 from scanner.sources.formats.intrinio import IntrinioJson
 from scanner.sources.live import LiveSource, is_day, open_access, written
 from scanner.sources.registry import VENDORS
+from scanner.sources.tapes.base import as_table, tape_of
+from scanner.sources.tapes.intrinio import KEYS, IntrinioActivity
+from scanner.tape.prints import Problem, Tape
 
 FEEDS = ("delayed", "realtime")
-_FORMAT = IntrinioJson()
+_FORMAT, _ACTIVITY = IntrinioJson(), IntrinioActivity()
+_MOST_PAGES = 400
 
 
 def open_source(settings: SourceSettings, calendar: Calendar, clock: Clock | None) -> IntrinioSource:
@@ -54,3 +59,29 @@ class IntrinioSource(LiveSource):
         if not entries:
             raise VendorError("intrinio has no options of it; check the spelling", "unknown_symbol")
         return _FORMAT.rows({"chain": entries}, self.file(ticker), findings)
+
+    def flagged(self, ticker: str, first: datetime, last: datetime) -> Tape:
+        """As :class:`scanner.sources.base.TellsFlagged`; the fills of a trade come together as one."""
+        problems: list[Problem] = []
+        pages = self._activity(ticker, new_york_date(first).isoformat(), new_york_date(last).isoformat())
+        tape = tape_of(_ACTIVITY, (as_table(page, KEYS, problems) for page in pages), problems)
+        return Tape(tape.prints.filter(pl.col("time").is_between(first, last)), tape.problems)
+
+    def _activity(self, ticker: str, first: str, last: str) -> Iterator[list[Any]]:
+        """Every page. Raises VendorError where they do not end."""
+        path, seen = f"/options/unusual_activity/{written(ticker)}", set[str]()
+        query = {"source": self.access.options.feed or FEEDS[0], "start_date": first, "end_date": last}
+        following: dict[str, str] = {}
+        while True:
+            document = self.ask_json(path, page_size="1000", **query, **following)
+            trades = document.get("trades") if isinstance(document, dict) else None
+            if not isinstance(trades, list):
+                raise VendorError("its trades are no list", "unreadable")
+            yield trades
+            token = document.get("next_page")
+            if not token:
+                return
+            if not isinstance(token, str) or token in seen or len(seen) >= _MOST_PAGES:
+                raise VendorError("its pages do not end: what is there would be a part of it", "incomplete")
+            seen.add(token)
+            following = {"next_page": token}

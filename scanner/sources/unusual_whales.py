@@ -11,15 +11,18 @@ from typing import Any
 
 import polars as pl
 
-from scanner.market.calendar import Calendar
+from scanner.market.calendar import Calendar, new_york_date
 from scanner.sources.access import VendorError
 from scanner.sources.base import Clock, SourceSettings
 from scanner.sources.formats.base import Findings
 from scanner.sources.formats.unusual_whales import UnusualWhalesJson
 from scanner.sources.live import LiveSource, open_access, written
 from scanner.sources.registry import VENDORS
+from scanner.sources.tapes.base import as_table, tape_of
+from scanner.sources.tapes.unusual_whales import KEYS, UnusualWhalesTape
+from scanner.tape.prints import Problem, Tape
 
-_FORMAT = UnusualWhalesJson()
+_FORMAT, _TAPE = UnusualWhalesJson(), UnusualWhalesTape()
 _PAGE = 500
 _MOST_PAGES = 200
 
@@ -65,3 +68,24 @@ class UnusualWhalesSource(LiveSource):
             raise VendorError("unusualwhales has no options of it; check the spelling", "unknown_symbol")
         rows = _FORMAT.rows({"data": list(contracts.values())}, self.file(ticker), findings)
         return rows.with_columns(underlying=pl.lit(ticker))
+
+    def prints(self, contract: str, first: datetime, last: datetime) -> Tape:
+        """As :class:`scanner.sources.base.TellsPrints`.
+
+        How the answer pages is not documented: the contract's running volume tells what is missing of it.
+        """
+        problems: list[Problem] = []
+        day = new_york_date(first).isoformat()
+        document = self.ask_json(f"/api/option-contract/{contract}/flow", date=day, limit=str(_PAGE))
+        entries = document.get("data") if isinstance(document, dict) else None
+        if not isinstance(entries, list):
+            raise VendorError("its data are no list", "unreadable")
+        table = as_table(entries, KEYS, problems).with_columns(option_chain_id=pl.lit(contract))
+        tape = tape_of(_TAPE, [table], problems)
+        lots, volume = tape.prints["size"].sum(), table["volume"].cast(pl.Int64, strict=False).max()
+        if isinstance(volume, int) and lots < volume:
+            told = Problem(
+                "part_alone", f"{contract}: {lots:,} of the {volume:,} lots that traded; the rest was not given", 0
+            )
+            tape = Tape(tape.prints, (*tape.problems, told))
+        return Tape(tape.prints.filter(pl.col("time").is_between(first, last)), tape.problems)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import polars as pl
 
-from scanner.tape.prints import NANOSECONDS, Problem
+from scanner.tape.prints import NANOSECONDS, Problem, Tape, conform, empty
 
 
 class TapeFormat:
@@ -38,6 +39,31 @@ class QuoteFormat(TapeFormat):
         raise NotImplementedError
 
 
+def tape_of(form: TapeFormat, blocks: Iterable[pl.DataFrame], problems: list[Problem]) -> Tape:
+    """The tape that blocks of rows of a format come to; ``problems`` are those of whoever makes the blocks."""
+    parts = []
+    for block in blocks:
+        found, wrong = form.prints(block)
+        tape = conform(found, source=form.source)
+        parts.append(tape.prints)
+        problems += (*wrong, *tape.problems)
+    if not parts:
+        return Tape(empty(), tuple(added_up(problems)))
+    joined = conform(pl.concat(parts), source=form.source) if len(parts) > 1 else Tape(parts[0])
+    return Tape(joined.prints, tuple(added_up([*problems, *joined.problems])))
+
+
+def added_up(problems: Iterable[Problem]) -> Iterator[Problem]:
+    """Each reason once, with all the prints it concerns and its first example."""
+    found: dict[tuple[str, str], Problem] = {}
+    for problem in problems:
+        key = (problem.code, problem.reason)
+        before = found.get(key)
+        count = problem.prints + (before.prints if before else 0)
+        found[key] = Problem(problem.code, problem.reason, count, before.example if before else problem.example)
+    yield from found.values()
+
+
 def as_table(entries: Sequence[Any], names: Sequence[str], problems: list[Problem]) -> pl.DataFrame:
     """Objects of a vendor's answer as a table of text, one column a name, null where an object lacks it.
 
@@ -50,6 +76,12 @@ def as_table(entries: Sequence[Any], names: Sequence[str], problems: list[Proble
         {name: [None if one.get(name) is None else str(one[name]) for one in objects] for name in names},
         schema=dict.fromkeys(names, pl.String()),
     )
+
+
+def nanoseconds(moment: datetime) -> int:
+    """A moment as whole nanoseconds since 1970."""
+    since = moment - datetime(1970, 1, 1, tzinfo=UTC)
+    return (since.days * 86_400 + since.seconds) * 1_000_000_000 + since.microseconds * 1_000
 
 
 def numbers(block: pl.DataFrame, problems: list[Problem], **columns: pl.DataType) -> pl.DataFrame:

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import io
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
 
 from scanner.errors import SourceError
 from scanner.sources.tapes import FORMATS, QUOTE_FORMATS, databento
-from scanner.sources.tapes.base import QuoteFormat, TapeFormat
-from scanner.tape.prints import Problem, Tape, conform, empty
+from scanner.sources.tapes.base import QuoteFormat, TapeFormat, added_up, tape_of
+from scanner.tape.prints import Problem, Tape
 from scanner.tape.quotes import QuotesBeside
 
 _BLOCK = 64 << 20
@@ -89,16 +89,8 @@ def _of_table(path: Path) -> Tape:
     form = format_of(path)
     if form is None:
         raise SourceError(f"{path}: no known tape; `scanner import` says what else it may be", "unknown_format")
-    parts, problems = [], list[Problem]()
-    for block in _blocks(path, problems):
-        found, wrong = form.prints(block)
-        tape = conform(found, source=form.source)
-        parts.append(tape.prints)
-        problems += (*wrong, *tape.problems)
-    if not parts:
-        return Tape(empty(), tuple(added_up(problems)))
-    joined = conform(pl.concat(parts), source=form.source) if len(parts) > 1 else Tape(parts[0])
-    return Tape(joined.prints, tuple(added_up([*problems, *joined.problems])))
+    problems = list[Problem]()
+    return tape_of(form, _blocks(path, problems), problems)
 
 
 def _with_quotes(tape: Tape, path: Path) -> Tape:
@@ -116,17 +108,6 @@ def _with_quotes(tape: Tape, path: Path) -> Tape:
     except _UNREADABLE as error:
         raise SourceError(f"{path}: cannot be read: {error}", "unreadable_file") from error
     return Tape(beside.prints(), (*tape.problems, *added_up(problems)))
-
-
-def added_up(problems: Iterable[Problem]) -> Iterator[Problem]:
-    """Each reason once, with all the prints it concerns and its first example."""
-    found: dict[tuple[str, str], Problem] = {}
-    for problem in problems:
-        key = (problem.code, problem.reason)
-        before = found.get(key)
-        count = problem.prints + (before.prints if before else 0)
-        found[key] = Problem(problem.code, problem.reason, count, before.example if before else problem.example)
-    yield from found.values()
 
 
 def _begins(path: Path) -> bytes:

@@ -7,13 +7,29 @@ numbers, of which the first that is known counts; a print that was cancelled lat
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import polars as pl
 
 from scanner.market.symbology import parse_osi_column
-from scanner.sources.tapes.base import QuoteFormat, TapeFormat, instants, numbers
+from scanner.sources.tapes.base import QuoteFormat, TapeFormat, as_table, instants, numbers
 from scanner.tape.conditions import of_massive
 from scanner.tape.prints import Problem
 from scanner.tape.quotes import QUOTES
+
+TRADE_KEYS = ("price", "size", "exchange", "conditions", "correction", "sip_timestamp", "sequence_number")
+QUOTE_KEYS = ("bid_price", "bid_size", "ask_price", "ask_size", "sip_timestamp")
+"""What is read of the vendor's answers of trades and of quotes, which are of one contract."""
+
+# The feed of flagged trades is described, and its keys are not: those of the other answers are looked for first.
+_CONTRACTS, _TIMES = ("ticker", "option_ticker", "options_ticker", "contract"), ("sip_timestamp", "timestamp")
+
+
+def flagged_rows(page: Sequence[Any], problems: list[Problem]) -> pl.DataFrame:
+    """A page of flagged trades as rows of trades."""
+    table = as_table(page, (*TRADE_KEYS, *_CONTRACTS, *_TIMES[1:]), problems)
+    return table.with_columns(ticker=pl.coalesce(_CONTRACTS), sip_timestamp=pl.coalesce(_TIMES))
 
 
 class MassiveTrades(TapeFormat):

@@ -13,6 +13,12 @@ from scanner.sources.tapes.base import TapeFormat, instants, numbers
 from scanner.sources.tapes.canonical import named_conditions
 from scanner.tape.prints import Problem
 
+KEYS = (
+    "executed_at", "price", "size", "nbbo_bid", "nbbo_ask", "exchange", "upstream_condition_detail", "underlying_price",
+    "canceled", "volume",
+)  # fmt: skip
+"""What is read of the vendor's answers about a contract's flow."""
+
 _CONDITIONS = ("upstream_condition_detail", "trade_code")
 _AS_THEY_ARE = ("underlying_price", "exchange")
 _TRUE = ["true", "t", "1"]
