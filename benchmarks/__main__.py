@@ -15,6 +15,7 @@ NAMES = {
     "scan": "whole scans of a generated market, step by step, beside scripts of pandas and polars",
     "scoring": "scoring two million contracts of a whole market",
     "tape": "the trade tape: sides held against known customers, orders put together, and speed",
+    "fetching": "the chains of a whole market from a vendor that takes its time, and what a call costs",
     "detection": "finding injected anomalies, and false alarms on quiet sessions",
 }
 

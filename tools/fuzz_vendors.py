@@ -1,11 +1,14 @@
 """Damage what vendors answer at random and look at what their adapters make of it.
 
-python tools/fuzz_vendors.py --bodies 2000 --seed 1 [--vendor NAME ...]
+python tools/fuzz_vendors.py --bodies 2000 --seed 1 [--vendor NAME ...] [--report FILE]
 
 Every answer for one chain is made by the vendor's stub (`tests/vendor_stubs.py`), and one of them is damaged: a value
 replaced by one that no vendor should send, a key or an entry lost, doubled or exchanged, bytes scratched, the end cut
 off. A finding is an exception that escapes or is the program's own fault, more than ten seconds, a chain that breaks
 its contract, and a price, count or volatility that is neither the market's nor missing: a wrong number in silence.
+
+The vendors take turns, a thousand bodies each, so that a run that is broken off has looked at all of them alike; what
+was looked at stands in the report after every turn.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from hashlib import blake2b
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -41,6 +45,8 @@ from scanner.sources.registry import VENDORS
 
 LIVE = tuple(name for name, vendor in VENDORS.items() if vendor.live and vendor.site)
 LONGEST_SECONDS = 10.0
+_TURN = 1000
+_SHOWN = 50
 # What no vendor should send where a number, a name or a time is expected.
 ABSURD: tuple[Any, ...] = (
     -1, -0.01, -1e308, 1e12, 1e308, 10**400, "NaN", "Infinity", "abc", "", " ", "-", "1e999", "--5", "\x1b[31m",
@@ -161,35 +167,61 @@ def fetch(vendor: str, client: _Damaging) -> Fetched:
     return fetched
 
 
-@dataclass(frozen=True)
 class Fuzzed:
-    """What came of some damaged answers: the findings, and how many of the answers differ from each other."""
+    """What came of the damaged answers of a vendor so far; the same numbers and seed are the same answers.
 
-    findings: list[Finding]
-    distinct: int
+    ``distinct`` is how many differ from each other: one that was looked at before would end as it did then, and is not
+    read again. ``slowest`` is the longest that one took, ``seconds`` what all of them took of processor time.
+    """
+
+    def __init__(self, vendor: str, seed: int) -> None:
+        self.vendor, self._seed = vendor, seed
+        self.findings: list[Finding] = []
+        self.count, self.slowest, self.seconds = 0, 0.0, 0.0
+        self._heard: dict[str, Answer] = {}
+        sound = _Damaging(vendor, self._heard)
+        truth = fetch(vendor, sound)
+        assert truth.chain is not None, truth.error
+        self._bodies = sound.bodies
+        self._rows = {row["contract"]: row for row in truth.chain.iter_rows(named=True)}
+        self._seen: dict[bytes, str] = {}
+
+    @property
+    def distinct(self) -> int:
+        """How many were looked at."""
+        return len(self._seen)
+
+    def look(self, numbers: Iterable[int]) -> None:
+        """Look at more of them."""
+        began = time.process_time()
+        for number in numbers:
+            chance = random.Random(f"{self.vendor} {self._seed} {number}")  # noqa: S311 - to be the same again
+            which = chance.randrange(len(self._bodies))
+            body = damaged(self._bodies[which], chance)
+            name = blake2b(b"%d %b" % (which, body), digest_size=16).digest()
+            if name not in self._seen:
+                since = time.perf_counter()
+                self._seen[name] = _look(self.vendor, _Damaging(self.vendor, self._heard, (which, body)), self._rows)
+                self.slowest = max(self.slowest, time.perf_counter() - since)
+            if self._seen[name]:
+                self.findings.append(Finding(self.vendor, number, self._seen[name]))
+            self.count += 1
+        self.seconds += time.process_time() - began
+
+    def told(self) -> str:
+        """All of it in a line."""
+        return (
+            f"{self.vendor}: {self.count:,} damaged answers, {self.distinct:,} of them different, "
+            f"{len(self.findings)} findings, {self.seconds:.0f} s, "
+            f"{self.seconds / max(1, self.distinct) * 1000:.1f} ms each, slowest {self.slowest:.2f} s"
+        )
 
 
 def fuzz(vendor: str, numbers: Iterable[int], seed: int) -> Fuzzed:
-    """Look at damaged answers of a vendor; the same numbers and seed are the same answers.
-
-    One that was looked at before would end as it did then, and is not read again.
-    """
-    heard: dict[str, Answer] = {}
-    sound = _Damaging(vendor, heard)
-    truth = fetch(vendor, sound)
-    assert truth.chain is not None, truth.error
-    rows = {row["contract"]: row for row in truth.chain.iter_rows(named=True)}
-    seen: dict[tuple[int, bytes], str] = {}
-    found = []
-    for number in numbers:
-        chance = random.Random(f"{vendor} {seed} {number}")  # noqa: S311 - to be the same again
-        which = chance.randrange(len(sound.bodies))
-        damage = which, damaged(sound.bodies[which], chance)
-        if damage not in seen:
-            seen[damage] = _look(vendor, _Damaging(vendor, heard, damage), rows)
-        if seen[damage]:
-            found.append(Finding(vendor, number, seen[damage]))
-    return Fuzzed(found, len(seen))
+    """Look at damaged answers of a vendor."""
+    fuzzed = Fuzzed(vendor, seed)
+    fuzzed.look(numbers)
+    return fuzzed
 
 
 def _look(vendor: str, client: _Damaging, truth: Mapping[str, Mapping[str, Any]]) -> str:
@@ -229,19 +261,24 @@ def main() -> int:
     parser.add_argument("--bodies", type=int, default=2000, help="damaged answers of each vendor")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--vendor", action="append", choices=LIVE, help="this one alone; may be repeated")
+    parser.add_argument("--report", type=Path, help="a file that holds what was found so far")
     chosen = parser.parse_args()
-    everything = 0
-    for vendor in chosen.vendor or LIVE:
-        began = time.process_time()
-        fuzzed = fuzz(vendor, range(chosen.bodies), chosen.seed)
-        everything += len(fuzzed.findings)
-        told = f"{chosen.bodies:,} damaged answers, {fuzzed.distinct:,} of them different"
-        seconds = time.process_time() - began
-        sys.stdout.write(f"{vendor}: {told}, {len(fuzzed.findings)} findings, {seconds:.0f} s\n")
-        for one in fuzzed.findings[:20]:
-            sys.stdout.write(f"  {one.number}: {one.what}\n")
-        sys.stdout.flush()
-    return 1 if everything else 0
+    vendors = [Fuzzed(vendor, chosen.seed) for vendor in chosen.vendor or LIVE]
+    for begin in range(0, chosen.bodies, _TURN):
+        for fuzzed in vendors:
+            fuzzed.look(range(begin, min(begin + _TURN, chosen.bodies)))
+            if chosen.report is not None:
+                chosen.report.write_text(_report(vendors), "utf-8")
+    sys.stdout.write(_report(vendors))
+    return 1 if any(fuzzed.findings for fuzzed in vendors) else 0
+
+
+def _report(vendors: list[Fuzzed]) -> str:
+    lines = []
+    for fuzzed in vendors:
+        lines.append(fuzzed.told())
+        lines += [f"  {one.number}: {one.what}" for one in fuzzed.findings[:_SHOWN]]
+    return "".join(f"{line}\n" for line in lines)
 
 
 if __name__ == "__main__":

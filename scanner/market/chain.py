@@ -22,6 +22,10 @@ RIGHT, INSTANT = SCHEMA["right"], SCHEMA["quote_time"]
 SORT_KEY = ("root", "expiry", "strike", "right")
 # So many contracts of one expiry are no stray rows.
 WHOLE_EXPIRY = 10
+_CONFORMED = [
+    pl.col(name).cast(dtype).fill_nan(None) if dtype == pl.Float64 else pl.col(name).cast(dtype)
+    for name, dtype in SCHEMA.items()
+]
 _TOLD_BY_ROOT = ("multiplier", "exercise_style", "settlement", "nonstandard")
 
 
@@ -43,11 +47,9 @@ def conform(frame: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
     if missing:
         raise ChainError(f"columns missing: {', '.join(missing)}")
     try:
-        frame = frame.select(pl.col(name).cast(dtype) for name, dtype in SCHEMA.items())
+        frame = frame.select(_CONFORMED).sort(SORT_KEY)
     except pl.exceptions.PolarsError as error:
         raise ChainError(f"a column has the wrong type: {error}") from error
-    floats = [name for name, dtype in SCHEMA.items() if dtype == pl.Float64]
-    frame = frame.with_columns(pl.col(floats).fill_nan(None)).sort(SORT_KEY)
     problems = _problems(frame, calendar)
     if problems:
         raise ChainError("; ".join(problems))
@@ -75,17 +77,20 @@ def _complete(frame: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
     keys = ["root", "underlying", "expiry"]
     if not set(keys) <= set(frame.columns):
         return frame
-    told = frame.select(keys).drop_nulls().unique()
+    told = frame.lazy().select(keys).drop_nulls().unique().collect()
     info = [symbology.contract_info(root, name, expiry, calendar) for root, name, expiry in told.iter_rows()]
-    known = told.with_columns(
-        pl.Series(f"_{name}", [getattr(item, name) for item in info], dtype=SCHEMA[name]) for name in _TOLD_BY_ROOT
-    )
-    frame = frame.join(known, on=keys, how="left", maintain_order="left")
+    values = {name: [getattr(item, name) for item in info] for name in _TOLD_BY_ROOT}
+    same = all(len(set(each)) == 1 for each in values.values()) and not any(frame[key].null_count() for key in keys)
+    if same:
+        # The rule: all contracts of a stock are alike, and nothing has to be looked up by row.
+        known = {name: pl.lit(each[0], dtype=SCHEMA[name]) for name, each in values.items()}
+    else:
+        table = told.with_columns(pl.Series(f"_{name}", each, dtype=SCHEMA[name]) for name, each in values.items())
+        frame = frame.join(table, on=keys, how="left", maintain_order="left")
+        known = {name: pl.col(f"_{name}") for name in values}
     return frame.with_columns(
-        pl.coalesce(pl.col(name).cast(SCHEMA[name]), f"_{name}").alias(name)
-        if name in frame.columns
-        else pl.col(f"_{name}").alias(name)
-        for name in _TOLD_BY_ROOT
+        (pl.coalesce(pl.col(name).cast(SCHEMA[name]), expression) if name in frame.columns else expression).alias(name)
+        for name, expression in known.items()
     )
 
 
@@ -93,14 +98,15 @@ def _problems(frame: pl.DataFrame, calendar: Calendar) -> list[str]:
     """Everything in which a complete, typed frame still breaks the contract."""
     problems = []
     required = [column.name for column in COLUMNS if not column.can_be_missing]
-    nulls = frame.select(pl.col(required).null_count()).row(0, named=True)
+    nulls = {name: frame[name].null_count() for name in required}
     problems += [f"{count} rows without {name}" for name, count in nulls.items() if count]
     doubled = frame.select("source", "session_date", "contract").is_duplicated()
     if doubled.any():
         problems.append(f"{doubled.sum()} rows share a contract, such as {frame.filter(doubled)['contract'][0]}")
     from_zero = [column.name for column in COLUMNS if column.low == 0]
-    negative = frame.select((pl.col(from_zero) < 0).sum()).row(0, named=True)
-    problems += [f"{count} rows with a negative {name}" for name, count in negative.items() if count]
+    least = {name: frame[name].min() for name in from_zero}
+    negative = [name for name, value in least.items() if value is not None and value < 0]  # type: ignore[operator]
+    problems += [f"{(frame[name] < 0).sum()} rows with a negative {name}" for name in negative]
     beyond = [day for day in frame["session_date"].drop_nulls().unique().sort() if not calendar.is_covered(day)]
     if beyond:
         problems.append(f"labelled {beyond[0]}, outside the exchange's calendar, which knows {FIRST} to {LAST}")

@@ -140,7 +140,10 @@ def without_empty_quotes(rows: pl.DataFrame) -> pl.DataFrame:
 
     A chain in which nothing is quoted keeps its zeros, so that one can tell "all zero" from "not given".
     """
-    if not {"bid", "ask"} <= set(rows.columns) or not rows.select(is_quoted()).item():
+    if not {"bid", "ask"} <= set(rows.columns):
+        return rows
+    least = rows["ask"].min()
+    if (least is not None and least > 0) or not rows.select(is_quoted()).item():  # type: ignore[operator]
         return rows
     bid, ask = pl.col("bid").fill_null(0.0), pl.col("ask").fill_null(0.0)
     return rows.with_columns(

@@ -27,6 +27,7 @@ from scanner import __version__
 from scanner.sources.failures import BELOW, HttpError, failure, quoted, refused, shown
 from scanner.sources.metered import Allowance, MeteredSession, OutOfBytesError, OutOfTimeError, within
 from scanner.sources.pace import Pace
+from scanner.sources.remembering import Answer, Answers
 from scanner.sources.unpacking import is_packed, unpacked
 
 __all__ = ["Answer", "HttpError", "Limits", "PoliteClient"]
@@ -46,15 +47,6 @@ _PORTS = {"http": 80, "https": 443}
 _CHUNK = 64 * 1024
 _BESIDE_THE_BODY = 1024 * 1024
 _NONE: frozenset[int] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One HTTP answer whose body was read whole. Statuses other than 429 and 5xx are left to the caller."""
-
-    status: int
-    body: bytes
-    headers: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,23 +73,6 @@ class Limits:
     at_once: int = 1
 
 
-# What an answer depends on: the address and the headers sent with it.
-_Request = tuple[str, frozenset[tuple[str, str]]]
-
-
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    """An answer, and until when it is given again without asking."""
-
-    until: float
-    answer: Answer
-
-    @property
-    def tag(self) -> str | None:
-        """What tells the server which version we have."""
-        return self.answer.headers.get("ETag") if self.answer.status == 200 else None
-
-
 @dataclass
 class PoliteClient:
     """A client shared by everything in one process; safe to use from several threads.
@@ -116,7 +91,7 @@ class PoliteClient:
         """Open the session and start with an empty memory."""
         self._session = MeteredSession(self.limits.at_once)
         self._session.headers.update({"User-Agent": USER_AGENT, "Accept-Encoding": "gzip, deflate"})
-        self._remembered: dict[_Request, _Kept] = {}
+        self._answers = Answers(self.limits.remember, self.limits.largest_memory)
         self._next_turn: dict[str, float] = {}
         self._hosts: dict[str, threading.Semaphore] = {}
         self._lock = threading.Lock()
@@ -128,17 +103,17 @@ class PoliteClient:
         """
         request = (url, frozenset((name.lower(), value) for name, value in (headers or {}).items()))
         with self._host(url):
-            kept = self._recall(request)
-            if kept is not None and kept.until > self.clock():
-                return kept.answer
+            known, is_new = self._answers.find(request, self.clock())
+            if known is not None and is_new:
+                return known
             asked = dict(headers or {})
-            if kept is not None and kept.tag is not None:
-                asked["If-None-Match"] = kept.tag
+            if known is not None and known.tag is not None:
+                asked["If-None-Match"] = known.tag
             answer = self._fetch(url, asked, final)
-            if answer.status == 304 and kept is not None:
-                answer = kept.answer
+            if answer.status == 304 and known is not None:
+                answer = known
             if answer.status not in _PASSING:
-                self._remember(request, answer)
+                self._answers.keep(request, answer, self.clock())
             return answer
 
     def secret(self, url: str, headers: Mapping[str, str], form: Mapping[str, str] | None = None) -> Answer:
@@ -255,22 +230,6 @@ class PoliteClient:
             pause = turn - now
         if pause > 0:
             self.sleep(pause)
-
-    def _recall(self, request: _Request) -> _Kept | None:
-        """What is known of a request, also past its time where the server can say that it has not changed."""
-        now = self.clock()
-        with self._lock:
-            self._remembered = {
-                key: kept for key, kept in self._remembered.items() if kept.until > now or kept.tag is not None
-            }
-            return self._remembered.get(request)
-
-    def _remember(self, request: _Request, answer: Answer) -> None:
-        with self._lock:
-            self._remembered.pop(request, None)
-            self._remembered[request] = _Kept(self.clock() + self.limits.remember, answer)
-            while sum(len(kept.answer.body) for kept in self._remembered.values()) > self.limits.largest_memory:
-                del self._remembered[next(iter(self._remembered))]
 
 
 def _within_the_host(url: str, location: str) -> str:

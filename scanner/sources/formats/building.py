@@ -36,6 +36,7 @@ _TURNS_OVER, _TURNED_OVER = time(6, 0), time(10, 30)
 _NEXT_SESSION_FROM = time(18, 0)  # index options trade overnight; that belongs to the session ahead
 _NOMINAL_CLOSE = time(16, 0)
 _EXPIRIES_NAMED = 3
+_TIMES_OF_TRADES = ("last_trade_time", "spot_time")
 CLOCK_SKEW = timedelta(minutes=5)
 
 
@@ -197,6 +198,8 @@ def still_to_come(moment: datetime, now: datetime | None) -> bool:
 
 def trades_before_seen(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
     """No trade later than the payload that tells of it: single ones lose their time, but most of them refute it."""
+    if not any(_later(rows, name) for name in _TIMES_OF_TRADES):
+        return rows
     if "last_trade_time" in rows.columns:
         early = (rows["last_trade_time"] > rows["seen_at"] + CLOCK_SKEW).sum()
         if 2 * early > rows["last_trade_time"].count():
@@ -208,8 +211,8 @@ def trades_before_seen(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
 
 def without_later_trades(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
     """Null trade times later than the payload that tells of them."""
-    for name in ("last_trade_time", "spot_time"):
-        if name not in rows.columns:
+    for name in _TIMES_OF_TRADES:
+        if not _later(rows, name):
             continue
         early = (rows[name] > rows["seen_at"] + CLOCK_SKEW).fill_null(value=False)
         if early.any():
@@ -217,6 +220,13 @@ def without_later_trades(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame
             findings.add(f"{name} is later than the file itself; left out", wrong["line"][0], wrong.height)
             rows = rows.with_columns(pl.when(~early).then(name).alias(name))
     return rows
+
+
+def _later(rows: pl.DataFrame, name: str) -> bool:
+    """Whether a time may be later than the payload in some row, by the ends of both columns."""
+    newest = rows[name].max() if name in rows.columns else None
+    oldest = rows["seen_at"].min()
+    return isinstance(newest, datetime) and isinstance(oldest, datetime) and newest > oldest + CLOCK_SKEW
 
 
 def _plausible(rows: pl.DataFrame, session: date, calendar: Calendar, findings: Findings) -> pl.DataFrame:

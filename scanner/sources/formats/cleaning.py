@@ -80,11 +80,12 @@ def _with_underlying(rows: pl.DataFrame) -> pl.DataFrame:
 
 def _from_symbol(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
     """Contracts from symbols, which must agree with the columns beside them."""
-    parsed = symbology.parse_osi_column(rows["symbol"]).select(pl.all().name.prefix("_"))
-    rows = rows.with_columns(parsed.get_columns())
-    rows = _refuse(rows, pl.col("_contract").is_null(), findings, "{} is not a contract symbol", "symbol")
-    for name, differs in _DISAGREEMENTS.items():
-        if name in rows.columns:
+    parsed = symbology.parse_osi_column(rows["symbol"])
+    rows = rows.with_columns(column.alias(f"_{column.name}") for column in parsed)
+    disagree = {name: differs for name, differs in _DISAGREEMENTS.items() if name in rows.columns}
+    if rows.select(pl.any_horizontal(pl.col("_contract").is_null(), *disagree.values()).any()).item():
+        rows = _refuse(rows, pl.col("_contract").is_null(), findings, "{} is not a contract symbol", "symbol")
+        for name, differs in disagree.items():
             reason = f"the symbol {{}} disagrees with the {name} beside it"
             rows = _refuse(rows, differs.fill_null(value=False), findings, reason, "symbol")
     return rows.drop("symbol").with_columns(
@@ -119,7 +120,7 @@ def _identified(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
     if "multiplier" in rows.columns:
         unusual = ~pl.col("multiplier").is_between(*columns.MULTIPLIERS).fill_null(value=True)
         impossible.append((unusual, "multiplier {} is no contract's", "multiplier"))
-    if rows.select(pl.any_horizontal(bad.fill_null(value=True).any() for bad, *_ in impossible)).item():
+    if rows.select(pl.any_horizontal(bad for bad, *_ in impossible).fill_null(value=True).any()).item():
         for bad, reason, example in impossible:
             rows = _refuse(rows, bad, findings, reason, example)
     rows = rows.with_columns(pl.col("strike").round(3))
@@ -141,8 +142,6 @@ def _refuse(
 
 def _without_sentinels(rows: pl.DataFrame) -> pl.DataFrame:
     """Zeros and out-of-range figures that mean "nothing" become null."""
-    above_zero = [name for name in ("last", "spot", "vendor_iv") if name in rows.columns]
-    rows = rows.with_columns(pl.when(pl.col(name) > 0).then(name).alias(name) for name in above_zero)
-    if "vendor_delta" not in rows.columns:
-        return rows
-    return rows.with_columns(vendor_delta=pl.when(pl.col("vendor_delta").abs() <= 1.001).then("vendor_delta"))
+    sound = {name: pl.col(name) > 0 for name in ("last", "spot", "vendor_iv")}
+    sound["vendor_delta"] = pl.col("vendor_delta").abs() <= 1.001
+    return rows.with_columns(pl.when(may).then(name).alias(name) for name, may in sound.items() if name in rows.columns)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,9 +63,9 @@ class _Given:
 
     def without(self, read: pl.Series, bad: pl.Series, what: str) -> pl.Series:
         """``read`` with the bad values null; they are reported, the first as the example."""
-        bad = bad.fill_null(value=False)
         if not bad.any():
             return read
+        bad = bad.fill_null(value=False)
         first = int(bad.arg_max() or 0)
         reason = f"{self.name} {self.shown(first)} is {what}; left out"
         self.findings.add(reason, self.lines[first], int(bad.sum()))
@@ -82,20 +83,20 @@ def numbers(rows: pl.DataFrame, findings: Findings, *names: str) -> pl.DataFrame
     ``names`` are other columns, of prices, to be read instead of the chain's own.
     """
     names = names or tuple(name for name in (*PRICES, *COUNTS, *VENDOR_FIGURES) if name in rows.columns)
-    comma = _has_decimal_commas(rows.select(names))
+    comma = _has_decimal_commas(map(rows.get_column, names))
     return rows.with_columns(
         _number(_Given(name, rows[name], rows["line"], findings), comma=comma).alias(name) for name in names
     )
 
 
-def _has_decimal_commas(rows: pl.DataFrame) -> bool:
+def _has_decimal_commas(rows: Iterable[pl.Series]) -> bool:
     """Whether the numbers of a table are written with a comma before the decimals: some are, and none with a point."""
-    text = rows.select(name for name, dtype in rows.schema.items() if dtype == pl.String)
+    texts = [column for column in rows if column.dtype == pl.String]
 
     def holds(pattern: str) -> bool:
-        return any(text.select(pl.all().str.contains(pattern).any()).row(0))
+        return any(column.str.contains(pattern).any() for column in texts)
 
-    return bool(text.width) and holds(",") and holds(_DECIMAL_COMMA) and not holds(_DECIMAL_POINT)
+    return bool(texts) and holds(",") and holds(_DECIMAL_COMMA) and not holds(_DECIMAL_POINT)
 
 
 def _number(column: _Given, *, comma: bool) -> pl.Series:
@@ -182,6 +183,7 @@ def instants(rows: pl.DataFrame, zone: str, findings: Findings, *names: str) -> 
 
     A Unix time of zero is how vendors write "never".
     """
+    told = []
     for name in names:
         read = times.instants(rows[name], zone)
         strange = _strange(rows[name], read)
@@ -190,8 +192,8 @@ def instants(rows: pl.DataFrame, zone: str, findings: Findings, *names: str) -> 
             read = _Given(name, rows[name], rows["line"], findings).without(
                 read, strange & ~never.fill_null(value=False), times.NOT_UNDERSTOOD
             )
-        rows = rows.with_columns(read.alias(name))
-    return rows
+        told.append(read.alias(name))
+    return rows.with_columns(told)
 
 
 def moments(rows: pl.DataFrame, zone: str, findings: Findings, name: str) -> pl.DataFrame:
@@ -213,6 +215,9 @@ def _refuse(rows: pl.DataFrame, bad: pl.Series, column: _Given, what: str) -> pl
 
 def _strange(given: pl.Series, read: pl.Series) -> pl.Series:
     """Where something is given and nothing was read. A column of lists or the like is strange as a whole."""
+    if read.null_count() == given.null_count():
+        # What is null is read as null, so that these are the same rows; and most columns have none to look for.
+        return pl.Series(np.zeros(len(given), dtype=bool))
     given = given.fill_nan(None) if given.dtype.is_float() else given
     missing = read.is_null() & given.is_not_null()
     if given.dtype != pl.String or not missing.any():

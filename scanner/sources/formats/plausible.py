@@ -52,6 +52,8 @@ def _alive(rows: pl.DataFrame, session: date, calendar: Calendar, findings: Find
     whole = ((pl.len() >= chain.WHOLE_EXPIRY) & traded).over("expiry")
     late = (pl.col("expiry") == calendar.previous_session(session)) & whole
     last = date(session.year + LONGEST_YEARS + 1, 12, 31)
+    if session <= rows["expiry"].min() and rows["expiry"].max() <= last:  # type: ignore[operator]
+        return rows
     for gone, what in (
         ((pl.col("expiry") < session) & ~late, f"expired before the session {session}"),
         (pl.col("expiry") > last, f"expires more than {LONGEST_YEARS} years after the session {session}"),

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import numpy as np
 import polars as pl
 
 from scanner.market import chain
@@ -73,8 +74,10 @@ def instants(column: pl.Series, zone: str) -> pl.Series:
     if column.null_count() == len(column):
         return pl.Series(column.name, [None] * len(column), dtype=chain.INSTANT)
     text = column if column.dtype.is_numeric() else as_text(column)
-    usual = _since_1970(pl.col("given")) if column.dtype.is_numeric() else _written_as_iso(pl.col("given"), zone)
-    read = text.to_frame("given").select(usual).to_series().alias(column.name)
+    if column.dtype.is_numeric():
+        read = _since_1970(column)
+    else:
+        read = text.to_frame("given").select(_written_as_iso(pl.col("given"), zone)).to_series().alias(column.name)
     if read.null_count() > text.null_count():
         odd = read.is_null() & text.is_not_null()
         strange = as_text(text.filter(odd))
@@ -93,14 +96,15 @@ def _written_as_iso(text: pl.Expr, zone: str) -> pl.Expr:
     return pl.coalesce(local, offset.dt.convert_time_zone("UTC"))
 
 
-def _since_1970(number: pl.Expr) -> pl.Expr:
+def _since_1970(numbers: pl.Series) -> pl.Series:
     """Unix time, in the unit that the count of its whole digits tells; null where it is of none."""
-    value = number.cast(pl.Float64)
-    microseconds = pl.coalesce(
-        pl.when(value.is_between(10.0 ** (digits - 1), 10.0**digits, closed="left")).then(value / unit * 1e6)
-        for digits, unit in _EPOCH_UNITS
-    )
-    return microseconds.round().cast(pl.Int64).cast(chain.INSTANT)
+    value = numbers.cast(pl.Float64).to_numpy()
+    microseconds = np.full(len(value), np.nan)
+    for digits, unit in _EPOCH_UNITS:
+        of_unit = (value >= 10.0 ** (digits - 1)) & (value < 10.0**digits)
+        microseconds[of_unit] = np.round(value[of_unit] / unit * 1e6)
+    read = pl.Series(numbers.name, microseconds, nan_to_null=True)
+    return read.cast(pl.Int64).cast(chain.INSTANT)
 
 
 def _in_known_years(read: pl.Series) -> pl.Series:
@@ -147,6 +151,8 @@ def each(column: pl.Series, convert: Callable[[str], object], dtype: pl.DataType
     """A column of text converted once for each distinct value."""
     distinct = column.unique().drop_nulls()
     converted = pl.Series([convert(value) for value in distinct], dtype=dtype)
+    if len(distinct) == 1 and not column.null_count():
+        return converted.new_from_index(0, len(column)).alias(column.name)
     return column.replace_strict(distinct, converted, default=None, return_dtype=dtype)
 
 

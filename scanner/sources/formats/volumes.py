@@ -37,7 +37,7 @@ def of_session(rows: pl.DataFrame, session: date, findings: Findings) -> pl.Data
         day, volume = pl.col("volume_day"), pl.col("volume")
         idle = day.is_null() & volume.is_null() & (day == session).any()
         rows = rows.with_columns(volume=pl.when((day < session) | idle).then(0).when(day == session).then(volume))
-    if "last_trade_time" not in rows.columns:
+    if "last_trade_time" not in rows.columns or int((rows["volume"] == 0).sum()) < _RESET_LEAST:
         return rows
     traded = rows.filter(pl.col("last_trade_time").dt.convert_time_zone(NEW_YORK.key).dt.date() == session)
     none = int((traded["volume"] == 0).sum())
