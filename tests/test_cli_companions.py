@@ -235,6 +235,84 @@ def test_terms_and_a_contact_are_asked_for_before_anything_is_sent(
     assert len(told["nasdaqtrader"].asked) == 1
 
 
+HOSTILE = "[red]Merger[/red] =cmd() <script>alert(1)</script> \x1b[31m said\nto be near"
+RULE = """\
+id: lots
+title: Lots of lots
+status: stable
+scope: contract
+severity: notice
+why: many lots
+when:
+  all:
+    - volume >= 5000
+identity: [contract]
+rank_by: volume
+message: "{contract} traded {volume:,}"
+"""
+
+
+def headlines(name: str, at: datetime, text: str = HOSTILE) -> Response:
+    """Two about the name, one about the market, and one that is none."""
+    stamp, old = (f"{moment:%Y-%m-%dT%H:%M:%SZ}" for moment in (at, NOW - timedelta(hours=2)))
+    if name == "massive":
+        rows: list[Any] = [
+            {"title": text, "published_utc": stamp, "tickers": ["XYZ"], "article_url": "https://example.org"},
+            {"title": "Earlier &amp; calmer", "published_utc": old, "tickers": ["XYZ", "ABC"]},
+            {"title": "Ten stocks", "published_utc": stamp, "tickers": [*"ABCDEFGHI", "XYZ"]},
+            {"title": None, "published_utc": stamp, "tickers": ["XYZ"]},
+        ]
+        return body({"status": "OK", "results": rows})
+    rows = [
+        {"headline": text, "created_at": stamp, "symbols": ["XYZ"], "source": "x"},
+        {"headline": "Earlier &amp; calmer", "created_at": old, "symbols": ["XYZ", "ABC"]},
+        {"headline": "Ten stocks", "created_at": stamp, "symbols": [*"ABCDEFGHI", "XYZ"]},
+        {"headline": "No time", "symbols": ["XYZ"]},
+    ]
+    return body({"news": rows, "next_page_token": "more"})
+
+
+def with_headlines(shell: Shell, chains: HTTPServer, teller: HTTPServer, name: str, at_moment: datetime) -> str:
+    (shell.folder / "lots.yaml").write_text(RULE)
+    vendor_stubs.serve(chains, "cboe")
+    vendor_stubs.serve(teller, name, Behaviour(failing={"/news": headlines(name, at_moment)}))
+    servers = {"cboe": chains.url_for(""), name: teller.url_for("")}
+    return at(servers, news=name) + f"rules: [{shell.folder / 'lots.yaml'}]\n"
+
+
+@pytest.mark.parametrize("name", ["massive", "alpaca"])
+def test_headlines_stand_beside_an_alert_as_before_or_after_the_flow_and_do_no_harm(
+    name: str, shell: Shell, httpserver: HTTPServer
+) -> None:
+    late = NOW + timedelta(minutes=20)
+    with HTTPServer() as teller:
+        config = with_headlines(shell, httpserver, teller, name, late)
+        row = shell.scanned(config)["underlyings"][0]
+        assert (row["headlines"], row["headline"], row["headline_at"]) == (
+            1,
+            "Earlier & calmer",
+            "2026-07-16T16:00:00Z",
+        )
+        # Half an hour later the other one has come.
+        shell.at(NOW + timedelta(minutes=31))
+        second = shell.scanned(config)
+    (identity,) = [alert["alert_id"] for alert in second["alerts"] if alert["rule_id"] == "lots"]
+    shown = shell.run("alerts", config, "show", identity)
+    assert "\x1b[31m" not in shown.out
+    line = " ".join(shown.out.split())
+    assert f"12:00 EDT, before the flow: headline by {name}: Earlier & calmer" in line
+    assert f"after the flow: headline by {name}: [red]Merger[/red] =cmd()" in line
+    assert 'headline 14:20 "[red]Merger[/red] =cmd() <script>' in line
+    assert "[red]Merger[/red] =cmd() <script>alert(1)</script>" in line
+    told = json.loads(shell.run("alerts", config, "show", identity, "--format", "json").out)["news"]
+    assert [(item["when"], item["kind"], item["source"]) for item in told] == [
+        ("before", "headline", name), ("after", "headline", name),
+    ]  # fmt: skip
+    page = shell.folder / "report.html"
+    assert shell.run("report", config, "--output", page).code == 0
+    assert "<script>alert(1)" not in page.read_text()
+
+
 @pytest.mark.parametrize("text", ["", "<html>busy</html>", '<rss version="2.0"><channel>', "<rss/>"])
 def test_a_feed_of_halts_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(VendorError):

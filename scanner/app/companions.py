@@ -38,9 +38,9 @@ _OF_ALL_NAMES = frozenset(
 )
 # Announcements: how far ahead they are asked for, how often those of the next sessions, and of how many.
 _AHEAD, _SOON, _A_DAY, _OF_THE_NEXT = timedelta(days=21), timedelta(hours=4), timedelta(hours=20), 3
-_HALTS_LAST = timedelta(minutes=5)
+_HALTS_LAST, _HEADLINES_LAST = timedelta(minutes=5), timedelta(minutes=15)
 # What each teller of news tells.
-KINDS_OF_NEWS = MappingProxyType({"nasdaqtrader": "halt", "sec": "filing"})
+KINDS_OF_NEWS = MappingProxyType({"nasdaqtrader": "halt", "sec": "filing", "massive": "headline", "alpaca": "headline"})
 
 
 def cache_of(settings: Settings) -> Cache:
@@ -192,8 +192,14 @@ class _Beside:
         for name in self.settings.companions.announcements:
             yield from self._tried("announcements", name, self._announcements)
         for name in self.settings.companions.news:
-            asking = partial(self._filings, symbols) if KINDS_OF_NEWS[name] == "filing" else self._halts
-            yield from self._tried("news", name, asking)
+            yield from self._tried("news", name, self._asking(name, symbols))
+
+    def _asking(self, name: str, symbols: Sequence[str]) -> Callable[[], None]:
+        """How a teller of news is asked about some names."""
+        kind = KINDS_OF_NEWS[name]
+        if kind == "halt":
+            return self._halts
+        return partial(self._filings, symbols) if kind == "filing" else partial(self._headlines, name, symbols)
 
     def _tried(self, kind: str, name: str, ask: Callable[[], None]) -> Iterator[str]:
         from scanner.sources.registry import require_terms
@@ -257,6 +263,20 @@ class _Beside:
         if found:
             self.store.keep_news(_news(found, "sec"))
 
+    def _headlines(self, vendor: str, symbols: Sequence[str]) -> None:
+        from scanner.sources.companions.headlines import Headlines
+
+        calendar, key = self.settings.exchange_calendar, _key("news", vendor)
+        since = calendar.session_close(calendar.previous_session(calendar.session_of(self.now)))
+        asked, found = Headlines(vendor, self.settings.for_sources()), []
+        try:
+            for name in symbols:
+                if self.left() > 0 and not self._is_fresh(key, name, _HEADLINES_LAST):
+                    found += self._noting(key, name, partial(asked.of, name, since))
+        finally:
+            if found:
+                self.store.keep_news(_news(found, vendor))
+
 
 def _announced(told: Sequence[tuple[Any, ...]], now: datetime) -> pl.DataFrame:
     import polars as pl
@@ -313,6 +333,7 @@ def tried(settings: Settings, kind: str, name: str, symbol: str) -> ScannerError
     """Ask a companion for one name, keeping nothing of it; what is wrong, where something is."""
     from scanner.market import symbology
     from scanner.sources.companions.halts import Halts
+    from scanner.sources.companions.headlines import Headlines
     from scanner.sources.companions.nasdaq import Calendars
     from scanner.sources.companions.occ import ClearingHouse
     from scanner.sources.companions.sec import Filings
@@ -329,7 +350,13 @@ def tried(settings: Settings, kind: str, name: str, symbol: str) -> ScannerError
             Calendars(told).of("earnings", session)
             return None
         if kind == "news":
-            Filings(told).of(ticker) if KINDS_OF_NEWS[name] == "filing" else Halts(told).now()
+            since = settings.exchange_calendar.session_close(settings.exchange_calendar.previous_session(session))
+            ask: dict[str, Callable[[], object]] = {
+                "halt": lambda: Halts(told).now(),
+                "filing": lambda: Filings(told).of(ticker),
+                "headline": lambda: Headlines(name, told).of(ticker, since),
+            }
+            ask[KINDS_OF_NEWS[name]]()
             return None
         source = open_source(name, settings.for_sources(), settings.exchange_calendar, clock.right_now)
         cast("TellsCloses", source).closes(ticker, session - timedelta(days=10), session)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, overload
 
-from scanner.app import configuring
+from scanner.app import configuring, opening
 from scanner.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
     from scanner.app.configuring import Place
     from scanner.config import Settings
     from scanner.outputs.held_back import HeldBackList
-    from scanner.outputs.stored import Story
+    from scanner.outputs.stored import Story, Told
     from scanner.store.state import Ledger
+
+log = logging.getLogger(__name__)
 
 
 class Alerts(Sequence["Alert"]):
@@ -116,7 +119,26 @@ def alert(alert_id: str, *, settings: Settings | Place | None = None, store: Pla
         record = levels(ledger.calibration(found.source), before=found.session_date)
         updates, flagged = ledger.updates(found.alert_id), ledger.flagged(alert_id=found.alert_id)
         rows = ledger.followed(found.alert_id)
-        return Story(found, tuple(updates), tuple(flagged), tuple(record), tuple(rows))
+    news = _news(found, configuring.settings(settings, store=store))
+    return Story(found, tuple(updates), tuple(flagged), tuple(record), tuple(rows), news)
+
+
+def _news(alert: Alert, settings: Settings) -> tuple[Told, ...]:
+    """What was told of an alert's name from the close before it to the close of its last session."""
+    from scanner.outputs.stored import Told
+
+    if alert.underlying is None:
+        return ()
+    calendar = settings.exchange_calendar
+    begin = calendar.session_close(calendar.previous_session(calendar.session_of(alert.first_seen)))
+    try:
+        told = opening.open_store(settings, read_only=True).told_of.news(
+            [alert.underlying], begin, calendar.session_close(alert.session_date)
+        )
+    except StoreError as error:
+        log.warning("%s; news are left out", error)
+        return ()
+    return tuple(Told(*row) for row in told.select("at", "kind", "what", "source").iter_rows())
 
 
 @dataclass(frozen=True, slots=True)

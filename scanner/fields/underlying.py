@@ -67,6 +67,9 @@ ROWS: tuple[Field, ...] = (
     _row.integer("filings", Unit.counted, "filings with the SEC since the close before, routine ones left out", missing.NEWS),
     _row.instant("filed_at", "the moment the newest of them was accepted", missing.NO_NEWS, title="filed at"),
     _row.text("filing", "its form, and what a current report is about", missing.NO_NEWS, title="newest filing"),
+    _row.integer("headlines", Unit.counted, "headlines about the name since the close before", missing.NEWS),
+    _row.instant("headline_at", "the moment the newest of them was published", missing.NO_NEWS, title="newest headline at"),
+    _row.text("headline", "the newest of them, as published", missing.NO_NEWS, title="newest headline"),
     _row.integer("earnings_moves", Unit.counted, "past earnings dates whose move is known", missing.EVENTS, title="known moves on earnings"),
     *tape.flows(_row),
 )  # fmt: skip

@@ -52,8 +52,8 @@ class KnownBefore:
     of its session saw. ``closes`` (``underlying session_date close``) are daily closes before the session, on its
     basis, by whoever keeps closes and not chains. ``prints`` is the tape of the chain's session up to its moment, and
     ``largest_orders`` (``orders largest_order``) what contracts traded on the tapes of earlier sessions; None: no tape.
-    ``news`` (``underlying at kind what``) is what happened since the close before, and ``asked`` the kinds of news that
-    somebody is asked for.
+    ``news`` (``underlying at kind what source``) is what happened since the close before, and ``asked`` the kinds of
+    news that somebody is asked for.
     """
 
     panel: Panel

@@ -1,14 +1,18 @@
-"""What happened to a name since the close before: trading halts and filings, as far as somebody is asked for them."""
+"""Trading halts, filings and headlines of a name since the close before, as far as somebody is asked for them."""
 
 from __future__ import annotations
 
 import polars as pl
 
-_KINDS = {"halt": ("halts", "halted_at", "halt_reason"), "filing": ("filings", "filed_at", "filing")}
+_KINDS = {
+    "halt": ("halts", "halted_at", "halt_reason"),
+    "filing": ("filings", "filed_at", "filing"),
+    "headline": ("headlines", "headline_at", "headline"),
+}
 
 
 def measure(told: pl.DataFrame | None, names: pl.Series, asked: frozenset[str]) -> pl.DataFrame:
-    """``underlying halts halted_at halt_reason filings filed_at filing``: how many, the newest one, and what it is.
+    """``underlying halts halted_at halt_reason`` and so on: of each kind how many, the newest one, and what it is.
 
     ``told`` is ``underlying at kind what``, oldest first. A count is null where nobody is ``asked`` for that kind.
     """

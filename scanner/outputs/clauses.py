@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
-from typing import Any
+from typing import Any, cast
 
 from scanner import wording
 from scanner.market.calendar import NEW_YORK
+from scanner.outputs.text import printable
 
 # Changes of volatility, as parts of what it was: below each, what it did when it rose and when it fell.
 _STEPS = (
@@ -25,13 +26,19 @@ FLAT = 0.0005
 _USUAL, _BUSY = 1.0, 2.0
 NOT_RARE, MOVED = 3.0, 0.05
 _EXPIRING = 0.5
+_LONGEST_WORDS = 80
 
 
-def clauses(name: str, context: Mapping[str, Any], session: date, expiry: date | None = None) -> Iterator[str]:
-    """What can be said of a name, the most telling first; ``expiry`` is the last day that the dates matter for."""
+def clauses(
+    name: str, context: Mapping[str, Any], session: date, expiry: date | None = None, seen: datetime | None = None
+) -> Iterator[str]:
+    """What can be said of a name, the most telling first; ``expiry`` is the last day that the dates matter for.
+
+    ``seen`` is when the flow was first seen, which news were before or after.
+    """
     moved = returns(context)
     yield f"{name} {moved}" if moved is not None else f"{name}: return not known"
-    told = (*news(context), volatility(context), back_end(context), put_call(context))
+    told = (*news(context, seen), volatility(context), back_end(context), put_call(context))
     yield from (clause for clause in (*told, earnings(context, session, expiry)) if clause is not None)
 
 
@@ -114,21 +121,34 @@ def put_call_moved(context: Mapping[str, Any]) -> str | None:
     return moved if rare else f"{moved}, in itself not rare"
 
 
-def news(context: Mapping[str, Any]) -> Iterator[str]:
-    """``halted 10:32 (volatility pause)``, ``8-K: results filed 16:05``, by New York's clock."""
-    halted, filed = _clock(context.get("halted_at")), _clock(context.get("filed_at"))
-    if halted is not None:
-        yield f"halted {halted} ({context.get('halt_reason')})"
-    if filed is not None:
-        yield f"{context.get('filing')} filed {filed}"
+def news(context: Mapping[str, Any], seen: datetime | None = None) -> Iterator[str]:
+    """``halted 10:32 (volatility pause), after the flow``, ``8-K: results filed 16:05``, by New York time."""
+    for at, words in (
+        ("halted_at", "halted {clock} ({halt_reason})"),
+        ("filed_at", "{filing} filed {clock}"),
+        ("headline_at", 'headline {clock} "{headline}"'),
+    ):
+        if context.get(at) is not None:
+            moment = _instant(context[at])
+            told = {name: _brief(context.get(name)) for name in ("halt_reason", "filing", "headline")}
+            said = words.format(clock=f"{moment.astimezone(NEW_YORK):%H:%M}", **told)
+            yield said if seen is None else f"{said}, {order(moment, seen)}"
 
 
-def _clock(moment: Any) -> str | None:
-    """A moment, or its ISO 8601 text, as New York's clock shows it."""
-    if moment is None:
-        return None
-    instant = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
-    return f"{instant.astimezone(NEW_YORK):%H:%M}"
+def _brief(text: Any) -> str:
+    """A stranger's words in a clause, which others stand beside."""
+    line = printable(str(text))
+    return line if len(line) <= _LONGEST_WORDS else f"{line[:_LONGEST_WORDS].rstrip()}..."
+
+
+def order(moment: datetime, seen: datetime) -> str:
+    """Whether something came before a flow was first seen, or after."""
+    return "before the flow" if moment <= seen else "after the flow"
+
+
+def _instant(moment: Any) -> datetime:
+    """A moment, or one written as ISO 8601."""
+    return datetime.fromisoformat(moment) if isinstance(moment, str) else cast("datetime", moment)
 
 
 def earnings(context: Mapping[str, Any], session: date, expiry: date | None) -> str | None:

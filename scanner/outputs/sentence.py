@@ -241,7 +241,8 @@ def _odds(alert: Alert) -> Iterator[str]:
 
 def _beside(alert: Alert) -> Iterator[str]:
     if alert.underlying is not None:
-        yield from clauses.clauses(printable(alert.underlying), alert.context, alert.session_date, alert.expiry)
+        name = printable(alert.underlying)
+        yield from clauses.clauses(name, alert.context, alert.session_date, alert.expiry, alert.first_seen)
 
 
 def _doubts(alert: Alert) -> Iterator[str]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from datetime import date
+from datetime import date, datetime
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from scanner.alerts.follow import Followed
 from scanner.alerts.model import Alert, plain
 from scanner.alerts.scoreboard import Line
 from scanner.alerts.silence import Silence
-from scanner.outputs import alert_lines, calibration, following, numbers, sentence, terminal
+from scanner.outputs import alert_lines, calibration, clauses, following, numbers, sentence, terminal
 from scanner.outputs.delimited import csv_document
 from scanner.outputs.document import SCHEMA, to_json
 from scanner.outputs.text import printable
@@ -33,10 +33,21 @@ LISTED = 100
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """One piece of news: a halt, filing or headline, its moment (UTC), in words, and who told it."""
+
+    at: datetime
+    kind: str
+    what: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class Story:
     """One alert, every update it had (oldest first), the contracts behind it by session, and the calibration record.
 
-    ``record`` is that of the sessions before the alert's, ``rows`` the contracts at every close since.
+    ``record`` is that of the sessions before the alert's, ``rows`` the contracts at every close since, ``news`` what
+    was told of the name from the close before to that of the alert's last session, oldest first.
     """
 
     alert: Alert
@@ -44,6 +55,7 @@ class Story:
     flagged: tuple[Flagged, ...]
     record: tuple[Level, ...] = ()
     rows: tuple[Followed, ...] = ()
+    news: tuple[Told, ...] = ()
 
     @property
     def first(self) -> list[Flagged]:
@@ -78,7 +90,7 @@ def print_list(alerts: Sequence[Alert], to: Console, older: int = 0) -> None:
 
 
 def story_text(story: Story) -> str:
-    """One alert as JSON: schema, alert, history, confirmations, calibration."""
+    """One alert as JSON: schema, alert, history, confirmations, calibration, follow, news."""
     return (
         to_json(
             {
@@ -88,6 +100,7 @@ def story_text(story: Story) -> str:
                 "confirmations": [_confirmation(item) for item in story.flagged],
                 "calibration": [plain(asdict(level)) for level in story.own_record],
                 "follow": following.mornings_document(following.mornings(story.first, story.rows)),
+                "news": [_news(story.alert, told) for told in story.news],
             }
         )
         + "\n"
@@ -105,6 +118,12 @@ def _step(update: Update) -> dict[str, Any]:
         "volume": alert.evidence.get("volume"),
         "message": alert.message,
     }
+
+
+def _news(alert: Alert, told: Told) -> dict[str, Any]:
+    """A piece of news; ``when`` is ``before`` or ``after`` the flow was first seen."""
+    when = "before" if told.at <= alert.first_seen else "after"
+    return {**plain(asdict(told)), "when": when}
 
 
 def _confirmation(item: Flagged) -> dict[str, Any]:
@@ -133,6 +152,10 @@ def print_story(story: Story, to: Console) -> None:
     to.print(_facts(alert))
     to.print()
     to.print(_evidence(story.alert))
+    if story.news:
+        to.print()
+        for piece in _news_lines(story):
+            terminal.say(piece, to)
     to.print()
     to.print(_history(story.updates))
     if story.own_record:
@@ -193,6 +216,16 @@ def _evidence(alert: Alert) -> Table:
             told = printable(numbers.title(alert.scope, name))
             table.add_row(Text(told), Text(printable(numbers.with_unit(alert.scope, name, value))))
     return table
+
+
+def _news_lines(story: Story) -> Iterator[Text]:
+    """What was told of the name, each before or after the flow was seen."""
+    seen = terminal.new_york(story.alert.first_seen)
+    yield Text(f"News of {printable(story.alert.underlying or '')}; the flow was first seen {seen}", style="bold")
+    for told in story.news:
+        when = clauses.order(told.at, story.alert.first_seen)
+        said = f"{terminal.new_york(told.at)}, {when}: {told.kind} by {told.source}: {told.what}"
+        yield Text(printable(said))
 
 
 def _history(updates: Sequence[Update]) -> Table:

@@ -29,7 +29,7 @@ TAPES_BEFORE = 20
 class Beside:
     """What others told of a chain's names: ``closes`` before its session, and what was ``announced`` when it came.
 
-    ``news`` are halts and filings since the close before. Each is None where it could not be read.
+    ``news`` are halts, filings and headlines since the close before. Each is None where it could not be read.
     """
 
     closes: pl.DataFrame | None = None

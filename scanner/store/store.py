@@ -157,7 +157,7 @@ class Store:
                 self._act_on_events()
 
     def keep_news(self, told: pl.DataFrame) -> None:
-        """Add halts and filings to those the store keeps."""
+        """Add halts, filings and headlines to those the store keeps."""
         with self.writing():
             self.told_of.keep_news(told)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -13,6 +13,7 @@ from scanner.market.symbology import plain_ticker
 from scanner.store.files import read_told, write_parquet
 
 EVENTS_FILE, NEWS_FILE = "told_events.parquet", "told_news.parquet"
+_HEADLINES_KEPT = timedelta(days=31)
 _INSTANT = pl.Datetime("us", "UTC")
 EVENTS = pl.Schema({**corporate_events.SCHEMA, "source": pl.String(), "known_at": _INSTANT})
 NEWS = pl.Schema(
@@ -65,20 +66,27 @@ class ToldOf:
         return held.filter(pl.col("kind") == "split").select(corporate_events.SCHEMA.names())
 
     def keep_news(self, told: pl.DataFrame) -> None:
-        """Add news; what is known already is not kept twice."""
+        """Add news; what is known already is not kept twice, and headlines for a month.
+
+        Of one moment a name has one halt and one filing, whose words may be mended, and any number of headlines.
+        """
         held = read_told(self._folder / NEWS_FILE, NEWS)
+        headline = pl.col("kind") == "headline"
         table = (
             pl.concat([held, told.cast(NEWS)])
-            .unique(["underlying", "at", "kind"], keep="last")
-            .sort("at", "underlying")
+            .filter(~headline | (pl.col("at") > pl.col("at").max() - _HEADLINES_KEPT))
+            .with_columns(_words=pl.when(headline).then("what"))
+            .unique(["underlying", "at", "kind", "_words"], keep="last")
+            .drop("_words")
+            .sort("at", "underlying", "what")
         )
         if not table.equals(held):
             write_parquet(self._folder / NEWS_FILE, table)
 
     def news(self, names: Sequence[str], after: datetime, moment: datetime) -> pl.DataFrame:
-        """``underlying at kind what`` of some names, spelled as asked for, after one moment and up to another."""
+        """``underlying at kind what source`` of some names, spelled as asked for, after a moment and up to another."""
         held = _of(read_told(self._folder / NEWS_FILE, NEWS), names)
-        return held.filter((pl.col("at") > after) & (pl.col("at") <= moment)).sort("at").drop("source")
+        return held.filter((pl.col("at") > after) & (pl.col("at") <= moment)).sort("at")
 
 
 def _of(frame: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
