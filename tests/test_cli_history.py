@@ -115,3 +115,31 @@ def test_share_classes_are_told_as_one_where_the_user_says_so(month: Path) -> No
         app.history("ABC", "iv30", together="ABCL", store=month)
     with pytest.raises(StoreError, match="no session of ABC and NOPE"):
         app.history("ABC", "call_volume", together="NOPE", store=month)
+
+
+EXPOSURES = (
+    "gex", "delta_exposure", "vanna_exposure", "charm_exposure", "call_wall", "put_wall", "max_pain", "notional_oi",
+    "gamma_expiring_share_next", "expected_move_pct",
+)  # fmt: skip
+
+
+def test_where_open_interest_sat_is_kept_of_every_session_as_it_was_told_then(month: Path) -> None:
+    for field in EXPOSURES:
+        told = app.history("ABC", field, store=month).frame
+        assert told["value"].null_count() == 0, field
+        for session in (told["session_date"][3], told["session_date"][-1]):
+            then = app.chain("ABC", as_of=session, store=month).frames["underlying"][field][0]
+            assert told.filter(session_date=session)["value"].item() == pytest.approx(then), field
+    one, both = (app.history("ABC", "gex", together=other, store=month).frame["value"] for other in ((), "ABCL"))
+    assert both.to_list() == pytest.approx([2 * value for value in one])
+
+
+def test_the_slope_of_the_term_structure_is_kept(tmp_path: Path) -> None:
+    """Expiries exactly 30 and 90 days after the close: the difference of their volatilities at the money."""
+    day = date(2026, 5, 6)
+    store = open_store(tmp_path / "store")
+    store.snapshots.write(built_chain(day, expiries=(date(2026, 6, 5), date(2026, 8, 4))), "first")
+    store.catch_up()
+    kept = app.history("ABC", "term_slope", store=tmp_path / "store").frame["value"].item()
+    near, far = app.chain("ABC", as_of=day, store=tmp_path / "store").frames["expiry"].sort("expiry")["atm_iv"]
+    assert kept == pytest.approx(far - near, rel=1e-9)

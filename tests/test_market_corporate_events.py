@@ -39,13 +39,15 @@ def test_every_kind_of_event_is_read_sorted_by_name_and_date(tmp_path: Path) -> 
     ("line", "said"),
     [
         ("AAPL,2026-07-30,earning,,", "kind 'earning' is no kind of event: did you mean earnings?"),
-        ("AAPL,2026-07-30,=launch,,", "kind '=launch' is not earnings, dividend, split or a word such as launch"),
+        ("AAPL,2026-07-30,=launch,,", "kind '=launch' is not earnings, dividend, split, market_value or a word"),
         ("AAPL,30/07/2026,earnings,,", "date '30/07/2026' is not a date"),
         ("AAPL,2026-07-30,earnings,,noon", "when 'noon' is neither before_open nor after_close"),
         ("AAPL,2026-07-30,split,seven,", "value 'seven' of a split is not a ratio such as 7:1"),
         ("AAPL,2026-07-30,split,7:0,", "value '7:0' of a split"),
         ("AAPL,2026-07-30,split,nan,", "value 'nan' of a split"),
         ("AAPL,2026-07-30,split,,", "value '' of a split"),
+        ("AAPL,2026-07-30,market value,3e12,", "kind 'market value' is no kind of event: did you mean market_value?"),
+        ("AAPL,2026-07-30,market_value,3 trillion,", "value '3 trillion' of a market_value is not dollars"),
         ("AAPL,2026-07-30,dividend,-1,", "value '-1' of a dividend is not dollars"),
         (",2026-07-30,earnings,,", "no underlying"),
         ("=1+1,2026-07-30,earnings,,", "underlying '=1+1' is not a symbol"),
@@ -91,3 +93,13 @@ def test_events_are_those_of_a_name_in_every_spelling(tmp_path: Path) -> None:
     assert spelled is not None
     assert set(spelled["underlying"]) == {"AAPL", "XYZ", "KO", "BRK-B", "SPX"}
     assert corporate_events.spelled_as(None, ["KO"]) is None
+
+
+def test_the_newest_market_value_up_to_a_session_counts(tmp_path: Path) -> None:
+    lines = (
+        "AAPL,2026-07-01,market_value,3e12,\nAAPL,2026-07-20,market_value,3.2e12,\nKO,2026-08-01,market_value,3e11,\n"
+    )
+    events = corporate_events.read(write(tmp_path, GOOD + lines)).frame
+    assert corporate_events.market_values(events, date(2026, 7, 19)).rows() == [("AAPL", 3e12)]
+    assert dict(corporate_events.market_values(events, date(2026, 8, 1)).rows()) == {"AAPL": 3.2e12, "KO": 3e11}
+    assert corporate_events.market_values(None, date(2026, 8, 1)).is_empty()

@@ -160,9 +160,40 @@ def test_dealer_gamma_flips_midway_between_a_call_and_a_put_of_equal_weight():
     assert flip == pytest.approx(229.55, abs=0.05)
 
 
+def placed(names, **columns):
+    """Names with what positioning and a table of market values tell of them: nothing, or these."""
+    unknown = dict.fromkeys(("notional_oi", "notional_expiring", "market_value"))
+    told = {
+        name: pl.Series(values or [None] * names.height, dtype=pl.Float64)
+        for name, values in (unknown | columns).items()
+    }
+    return names.with_columns(**told)
+
+
+def test_notional_adds_up_by_group_and_is_held_against_the_market_values_that_are_known():
+    frame = contracts(
+        *SMALL,
+        {"underlying": "SPY", "root": "SPY", "strike": 500.0, "volume": 1000, "open_interest": 5},
+        {"underlying": "XYZ", "root": "XYZ", "strike": 50.0, "volume": 10, "open_interest": 5},
+    )
+    names = placed(
+        underlying.totals(frame).sort("underlying"),
+        notional_oi=[4e9, 9e9, 1e9], notional_expiring=[1e9, 2e9, None], market_value=[2e12, None, None],
+    )  # fmt: skip
+    past = pl.DataFrame(
+        schema={"session_date": pl.Date, "underlying": pl.String, "call_volume": pl.Int64, "put_volume": pl.Int64}
+    )
+    rows = {row["segment"]: row for row in market.measure(names, past, calendar).iter_rows(named=True)}
+    told = {
+        name: (row["notional_oi"], row["notional_expiring"], row["notional_value_share"]) for name, row in rows.items()
+    }
+    # GOOG and XYZ are single names, of which the value of one is known: 4 of 2,000 billion.
+    assert told == {"all": (14e9, 3e9, 0.002), "index": (9e9, 2e9, None), "single": (5e9, 1e9, 0.002)}
+
+
 def test_the_market_is_split_into_index_products_and_single_names():
     frame = contracts(*SMALL, {"underlying": "SPY", "root": "SPY", "strike": 500.0, "volume": 1000, "open_interest": 5})
-    names = underlying.totals(frame)
+    names = placed(underlying.totals(frame))
     past = pl.DataFrame(
         schema={"session_date": pl.Date, "underlying": pl.String, "call_volume": pl.Int64, "put_volume": pl.Int64}
     )
@@ -177,7 +208,7 @@ def test_the_market_is_split_into_index_products_and_single_names():
 
 
 def test_the_market_compares_only_with_sessions_that_saw_every_name():
-    names = underlying.totals(contracts(*SMALL))
+    names = placed(underlying.totals(contracts(*SMALL)))
     past = pl.DataFrame(
         {
             "session_date": [date(2025, 8, 29), date(2025, 9, 2), date(2025, 9, 2)],

@@ -1,9 +1,10 @@
-"""Events that chains do not carry: earnings, dividends and splits, from a CSV of the user's.
+"""Events that chains do not carry: earnings, dividends, splits and market values, from a CSV of the user's.
 
 ``events.csv`` has the columns ``underlying,date,kind,value,when``. ``date`` is the day of the announcement, the
-ex-dividend date, or the first session on the new basis of a split. ``value`` is the dividend in dollars or the split's
-ratio (``7``, ``7:1``, ``1:10``); ``when`` is ``before_open``, ``after_close`` or empty. ``kind`` may be any other word
-for a day on which something is told - ``deliveries``, ``launch`` - which then has no value.
+ex-dividend date, the first session on the new basis of a split, or the day of a market value. ``value`` is the dividend
+or the market value in dollars, or the split's ratio (``7``, ``7:1``, ``1:10``); ``when`` is ``before_open``,
+``after_close`` or empty. ``kind`` may be any other word for a day on which something is told - ``deliveries``,
+``launch`` - which then has no value.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ from scanner.market import symbology
 from scanner.market.symbology import plain_ticker, ticker
 
 # What the program acts upon; what is spelled nearly like one of them is not taken for news of another kind.
-KINDS = ("earnings", "dividend", "split")
+KINDS = ("earnings", "dividend", "split", "market_value")
+# Kinds that are no news: what they do to a price is known beforehand.
+NO_NEWS = ("dividend", "split", "market_value")
 _KIND = re.compile(r"[a-z][a-z0-9 _-]{2,39}")
 WHENS = ("before_open", "after_close")
 COLUMNS = ("underlying", "date", "kind", "value", "when")
@@ -114,8 +117,8 @@ def _row(cells: dict[str, str]) -> Row:
 
 
 def _value(kind: str, text: str) -> float | None:
-    """Dollars of a dividend, shares for one of a split, nothing else. Raises ValueError where it makes no sense."""
-    if kind not in ("dividend", "split") or (kind == "dividend" and not text):
+    """Dollars of a dividend or a company, shares for one of a split, nothing else. Raises ValueError for nonsense."""
+    if kind not in NO_NEWS or (kind == "dividend" and not text):
         return None
     try:
         parts = [float(part) for part in text.split(":")]
@@ -147,3 +150,11 @@ def dividends(frame: pl.DataFrame | None) -> pl.DataFrame | None:
         return None
     known = frame.filter((pl.col("kind") == "dividend") & pl.col("value").is_not_null())
     return None if known.is_empty() else known.select("underlying", ex_date="date", amount="value")
+
+
+def market_values(frame: pl.DataFrame | None, session: date) -> pl.DataFrame:
+    """``underlying market_value`` (dollars): of each name the newest that a table of events tells up to a session."""
+    known = (empty() if frame is None else frame).filter(
+        (pl.col("kind") == "market_value") & (pl.col("date") <= session) & pl.col("value").is_not_null()
+    )
+    return known.sort("date").group_by("underlying", maintain_order=True).agg(market_value=pl.col("value").last())

@@ -16,11 +16,10 @@ import polars as pl
 
 from scanner.history.past import previous
 from scanner.market.calendar import Calendar
+from scanner.market.corporate_events import NO_NEWS
 
 # A normal variable's mean absolute value, in standard deviations.
 MEAN_ABSOLUTE = math.sqrt(2 / math.pi)
-# Kinds that are no news: what they do to a price is known beforehand.
-_KNOWN_BEFOREHAND = ("dividend", "split")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +52,7 @@ def coming(events: pl.DataFrame, session: date, *, closed: bool = True) -> pl.Da
 
     ``events`` is of one name. At the close (``closed``) what was told before that session's open is over.
     """
-    news = events.filter(~pl.col("kind").is_in(_KNOWN_BEFOREHAND))
+    news = events.filter(~pl.col("kind").is_in(NO_NEWS))
     still = pl.col("date") > session
     today = (pl.col("date") == session) & pl.col("when").eq_missing("after_close")
     if not closed:
@@ -160,7 +159,7 @@ def realised(events: pl.DataFrame, closes: pl.DataFrame, session: date, calendar
     after the close: to the next one; on a day without a session: over it. Where nobody says when, it is not judged.
     """
     known = dict(closes.drop_nulls("close").select("session_date", "close").iter_rows())
-    news = events.filter(~pl.col("kind").is_in(_KNOWN_BEFOREHAND) & (pl.col("date") <= session))
+    news = events.filter(~pl.col("kind").is_in(NO_NEWS) & (pl.col("date") <= session))
     found = []
     for day, kind, when in news.sort("date", descending=True).select("date", "kind", "when").iter_rows():
         before, after = around(day, when, calendar)

@@ -38,15 +38,26 @@ def measure(contracts: pl.DataFrame, priced: pl.DataFrame, calendar: Calendar) -
         .join(max_pain(standard), on=["root", "expiry"], how="left", maintain_order="left")
         .join(priced.drop("underlying"), on=["root", "expiry"], how="left", maintain_order="left")
     )
-    monthly = [calendar.is_monthly_expiry(day, name) for name, day in expiries.select("underlying", "expiry").rows()]
     return expiries.with_columns(
-        is_monthly=pl.Series(monthly, dtype=pl.Boolean),
+        is_monthly=_monthly(expiries, calendar),
         put_call_volume=ratio("put_volume", "call_volume"),
         put_call_oi=ratio("put_oi", "call_oi"),
         volume_share=ratio(pl.col("volume"), pl.col("volume").sum().over("underlying")),
         oi_share=ratio(pl.col("open_interest"), pl.col("open_interest").sum().over("underlying")),
         gamma_share=ratio(pl.col("_gamma"), pl.col("_gamma").sum().over("underlying")),
     ).drop("_gamma")
+
+
+def dated(contracts: pl.DataFrame, priced: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
+    """The expiries of standard contracts with no more than positioning asks of them, from what pricing gave."""
+    pains = max_pain(contracts)
+    expiries = priced.join(pains, on=["root", "expiry"], how="inner", maintain_order="left")
+    return expiries.with_columns(is_monthly=_monthly(expiries, calendar))
+
+
+def _monthly(expiries: pl.DataFrame, calendar: Calendar) -> pl.Series:
+    flags = [calendar.is_monthly_expiry(day, name) for name, day in expiries.select("underlying", "expiry").rows()]
+    return pl.Series(flags, dtype=pl.Boolean)
 
 
 def max_pain(contracts: pl.DataFrame) -> pl.DataFrame:

@@ -2,12 +2,11 @@
 
 Who holds which side cannot be seen in a chain, so that every sum follows a convention, and is no better than it. Gamma
 and delta are those of the chain; vanna and charm those of Black and Scholes at each contract's volatility, forward and
-discount (Haug, The Complete Guide to Option Pricing Formulas, 2nd ed., 2.4 and 2.8).
+discount.
 """
 
 from __future__ import annotations
 
-import math
 from datetime import date
 from enum import StrEnum
 
@@ -17,9 +16,10 @@ from numpy.typing import NDArray
 
 from scanner.market.calendar import Calendar
 from scanner.metrics.arithmetic import CALL, GAMMA, HEDGE, PUT, known_sum, ratio
+from scanner.metrics.gamma_sums import DAYS, ONE_PERCENT, ONE_POINT
 from scanner.metrics.positioning import unsettled
+from scanner.metrics.second_greeks import vannas_and_charms
 
-_ONE_PERCENT, _ONE_POINT, _DAYS = 0.01, 0.01, 365.0
 KINDS = ("gamma", "delta", "vanna", "charm")
 
 
@@ -48,10 +48,10 @@ def live(contracts: pl.DataFrame, expiries: pl.DataFrame, calendar: Calendar, co
     lots = pl.col("open_interest") * pl.col("multiplier") * pl.when(CALL).then(side).otherwise(-1.0)
     vanna, charm = vanna_and_charm(held)
     return held.with_columns(vanna.alias("_vanna"), charm.alias("_charm")).with_columns(
-        gamma_exposure=pl.col("gamma") * lots * HEDGE**2 * _ONE_PERCENT,
+        gamma_exposure=pl.col("gamma") * lots * HEDGE**2 * ONE_PERCENT,
         delta_exposure=pl.col("delta") * lots * HEDGE,
-        vanna_exposure=pl.col("_vanna") * lots * HEDGE * _ONE_POINT,
-        charm_exposure=pl.col("_charm") * lots * HEDGE / _DAYS,
+        vanna_exposure=pl.col("_vanna") * lots * HEDGE * ONE_POINT,
+        charm_exposure=pl.col("_charm") * lots * HEDGE / DAYS,
     )
 
 
@@ -114,23 +114,12 @@ def _counts() -> list[pl.Expr]:
 def vanna_and_charm(contracts: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
     """Change of delta per 1.00 of volatility, and per year that passes; null where an input is missing.
 
-    ``contracts`` has ``right strike spot forward discount years iv``.
+    ``contracts`` has ``underlying right strike spot forward discount years iv``.
     """
-    names = ("spot", "forward", "strike", "discount", "years", "iv")
-    spot, forward, strike, discount, years, volatility = (_floats(contracts[name]) for name in names)
-    put = (contracts["right"].cast(pl.String) == "P").to_numpy()
-    with np.errstate(all="ignore"):
-        deviation = volatility * np.sqrt(years)
-        d1 = np.log(forward / strike) / deviation + 0.5 * deviation
-        d2 = d1 - deviation
-        held = forward * discount / spot
-        density = np.exp(-0.5 * d1 * d1) / np.sqrt(2.0 * np.pi)
-        paid = -np.log(held) / years
-        drift = np.log(forward / spot) / years
-        chance = _normal(np.where(put, -d1, d1))
-        vanna = -held * density * d2 / volatility
-        decay = held * density * (2.0 * drift * years - d2 * deviation) / (2.0 * years * deviation)
-        charm = np.where(put, -1.0, 1.0) * paid * held * chance - decay
+    calls = (contracts["right"].cast(pl.String) == "C").to_numpy()
+    hedge = contracts.select(HEDGE).to_series()
+    columns = [hedge, *(contracts[name] for name in ("forward", "strike", "discount", "years", "iv"))]
+    vanna, charm = vannas_and_charms(calls, *map(_floats, columns))
     return _series(vanna), _series(charm)
 
 
@@ -208,10 +197,6 @@ def _until_worthless(rows: list[tuple[float, str, float | None, float | None]]) 
         nothing = 0
         found.append((strike, mid))
     return found
-
-
-def _normal(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.array([0.5 * math.erfc(-value / math.sqrt(2.0)) for value in values])
 
 
 def _floats(column: pl.Series) -> NDArray[np.float64]:

@@ -9,15 +9,21 @@ from numpy.typing import NDArray
 
 from scanner.kernels.compile import kernel
 from scanner.kernels.vector_math import bits_of
+from scanner.metrics.second_greeks import vanna_and_charm
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-_ONE_PERCENT = 0.01
-# The columns of the sums. Dollar gamma, calls for and puts against; gamma x open interest of all, of calls, of what
-# goes with the next monthly expiry, with the very next one, and of that the calls; dollars open, and with the monthly.
-SUMS = ("gex", "gamma", "calls", "monthly", "next", "next_calls", "notional_oi", "notional_expiring")
-_GEX, _ALL, _CALLS, _MONTHLY, _NEXT, _NEXT_CALLS, _NOTIONAL, _NOTIONAL_MONTHLY = range(len(SUMS))
+# A move of the price, a point of volatility, and days in a year: what exposures are told for.
+ONE_PERCENT, ONE_POINT, DAYS = 0.01, 0.01, 365.0
+# The columns of the sums. Dollars of gamma, delta, vanna and charm, calls for and puts against; gamma x open interest
+# of all, of calls, of what goes with the next monthly expiry, with the very next one, and of that the calls; dollars
+# open, and with the monthly.
+EXPOSURES = ("gex", "delta_exposure", "vanna_exposure", "charm_exposure")
+SUMS = (*EXPOSURES, "gamma", "calls", "monthly", "next", "next_calls", "notional_oi", "notional_expiring")
+_GEX, _DELTA, _VANNA, _CHARM, _ALL, _CALLS, _MONTHLY, _NEXT, _NEXT_CALLS, _NOTIONAL, _NOTIONAL_MONTHLY = range(
+    len(SUMS)
+)
 # An odd number with its bits well spread (Fibonacci hashing), and where the best of them are.
 _SPREAD, _HIGH_BITS = np.uint64(0x9E3779B97F4A7C15), np.uint64(32)
 
@@ -53,7 +59,8 @@ def _wall(strikes: Floats, weights: Floats) -> float:
 def sum_names(
     first: int, last: int, rows: NDArray[np.int64], offsets: NDArray[np.int64], segments: NDArray[np.int64],
     is_next: Flags, is_monthly: Flags, on_future: Flags, calls: Flags, strike: Floats, spot: Floats, forward: Floats,
-    gamma: Floats, open_interest: Floats, lots: Floats, sums: Floats, walls: Floats,
+    discount: Floats, years: Floats, volatility: Floats, gamma: Floats, delta: Floats, open_interest: Floats,
+    lots: Floats, sums: Floats, walls: Floats,
 ) -> None:  # fmt: skip
     """Fill ``sums`` (columns ``SUMS``) and ``walls`` (calls, puts) of the names ``first`` to ``last``.
 
@@ -70,10 +77,18 @@ def sum_names(
         for segment in range(offsets[name], offsets[name + 1]):
             for row in range(segments[segment, 0], segments[segment, 1]):
                 hedge = forward[row] if on_future[name] else spot[row]
-                dollars = gamma[row] * lots[row] * hedge**2 * _ONE_PERCENT
+                dollars = gamma[row] * lots[row] * hedge**2 * ONE_PERCENT
                 weight = gamma[row] * open_interest[row] * (forward[row] ** 2 if on_future[name] else 1.0)
                 notional = lots[row] * spot[row]
-                _add(total, _GEX, dollars if calls[row] else -dollars)
+                side = 1.0 if calls[row] else -1.0
+                _add(total, _GEX, side * dollars)
+                _add(total, _DELTA, side * delta[row] * lots[row] * hedge)
+                if lots[row] > 0.0:
+                    vanna, charm = vanna_and_charm(
+                        calls[row], hedge, forward[row], strike[row], discount[row], years[row], volatility[row]
+                    )
+                    _add(total, _VANNA, side * vanna * lots[row] * hedge * ONE_POINT)
+                    _add(total, _CHARM, side * charm * lots[row] * hedge / DAYS)
                 _add(total, _ALL, weight)
                 _add(total, _NOTIONAL, notional)
                 if is_monthly[segment]:

@@ -23,6 +23,7 @@ _SUMMED = (
     "near_volume",
     "zero_dte_volume",
 )
+_NOTIONALS = ("notional_oi", "notional_expiring")
 
 
 def measure(underlyings: pl.DataFrame, past: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
@@ -43,7 +44,13 @@ def measure(underlyings: pl.DataFrame, past: pl.DataFrame, calendar: Calendar) -
 
 
 def _segment(segment: str, members: pl.DataFrame, past: pl.DataFrame) -> pl.DataFrame:
-    today = members.select(known_sum(pl.col(name)).alias(name) for name in _SUMMED).with_columns(_ratios())
+    of_value = known_sum(pl.col("notional_oi").filter(pl.col("market_value").is_not_null()))
+    today = members.select(
+        *(known_sum(pl.col(name)).alias(name) for name in (*_SUMMED, *_NOTIONALS)),
+        notional_value_share=ratio(
+            of_value, known_sum(pl.col("market_value").filter(pl.col("notional_oi").is_not_null()))
+        ),
+    ).with_columns(_ratios())
     names = members.filter(pl.col("volume").is_not_null())["underlying"]
     complete = (
         past.filter(pl.col("underlying").is_in(names.implode()))
@@ -68,6 +75,7 @@ def _segment(segment: str, members: pl.DataFrame, past: pl.DataFrame) -> pl.Data
         zero_dte_share=ratio(pl.col("zero_dte_volume").fill_null(0), "volume"),
         volume_ratio_5=ratio(pl.col("volume"), pl.lit(means[5], dtype=pl.Float64)),
         volume_ratio_20=ratio(pl.col("volume"), pl.lit(means[20], dtype=pl.Float64)),
+        **{name: pl.col(name) for name in (*_NOTIONALS, "notional_value_share")},
     )
 
 

@@ -28,6 +28,7 @@ from scanner.metrics import (
     expiry,
     ladder,
     market,
+    market_value,
     news,
     returns,
     strike,
@@ -110,6 +111,7 @@ def measure(priced: PricedChain, known: KnownBefore, now: datetime, fit: Fit = a
     underlyings = beside(
         underlyings,
         "underlying",
+        market_value.measure(events, underlyings, today),
         activity.iv30_change_surprise(underlyings, panel),
         tape.flows(contracts, ("underlying",)),
     )

@@ -13,7 +13,8 @@ from types import MappingProxyType
 import numpy as np
 import polars as pl
 
-from scanner.fields.model import Field, Rows, Unit
+from scanner import fields
+from scanner.fields.model import Field, OnSplit, Rows, Unit
 from scanner.metrics.arithmetic import ratio
 
 _YEAR, _RANK_LEAST, _TRADING_DAYS = 252, 60, 252
@@ -99,13 +100,14 @@ def _percentile(values: pl.Series) -> pl.Series:
 def can_be_added(field: Field) -> bool:
     """Whether a figure of several share classes together is anything: a sum, or a ratio of sums."""
     of_sums = field.name in _RATIOS
-    return of_sums or field.unit is Unit.contracts or (field.unit is Unit.dollars and field.on_split == "none")
+    return of_sums or field.unit is Unit.contracts or (field.unit is Unit.dollars and field.on_split is OnSplit.none)
 
 
 def together(rows: pl.DataFrame, name: str) -> pl.DataFrame:
     """Remembered rows of several share classes as one row a session: sums, null where one of them is not known."""
     count = rows["underlying"].n_unique()
-    names = {part for pair in _RATIOS.values() for part in pair} | {"back_volume"}
+    kept = fields.of("underlying").values()
+    names = {field.name for field in kept if field.remembered and can_be_added(field) and field.name not in _RATIOS}
     summed = rows.group_by("session_date").agg(
         pl.when(pl.col(part).count() == count).then(pl.col(part).sum()).alias(part) for part in sorted(names)
     )

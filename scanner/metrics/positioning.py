@@ -21,6 +21,9 @@ from scanner.metrics.zero_gamma import zero_gammas
 
 Floats = NDArray[np.float64]
 
+# What the sums are made of, in the kernel's order.
+_SUMMED = ("strike", "spot", "forward", "discount", "years", "iv", "gamma", "delta", "open_interest")
+
 
 def measure(contracts: pl.DataFrame, expiries: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
     """One row an underlying, with everything in this module; null where there is no gamma or no open interest.
@@ -111,7 +114,7 @@ class _Book:
         sums, walls = np.full((names, len(SUMS)), np.nan), np.full((names, 2), np.nan)
         flags = [self._pieces[name].to_numpy() for name in ("is_next", "is_next_monthly")]
         on_future = self._names.is_in(list(products.VOLATILITY_INDICES)).to_numpy()
-        columns = [chain.floats(name) for name in ("strike", "spot", "forward", "gamma", "open_interest")]
+        columns = [chain.floats(name) for name in _SUMMED]
         over_groups(
             sum_names, self._rows, self._offsets, self._segments, *flags, on_future, self._calls, *columns,
             self._lots, sums, walls,

@@ -15,11 +15,11 @@ import polars as pl
 from scanner import fields
 from scanner.market.calendar import Calendar
 from scanner.market.chain import INSTANT
-from scanner.metrics import contract, underlying
+from scanner.metrics import contract, expiry, positioning, underlying
 from scanner.pricing import PricedChain
 
 # Every derived number that is stored carries this; numbers of another version are computed again, never mixed.
-CALCULATION_VERSION = "2"
+CALCULATION_VERSION = "3"
 # A session whose last quotes are older than this before its close has no closing volume.
 CLOSE_TOLERANCE = timedelta(minutes=5)
 CONTRACT_ROWS = fields.remembered("contract")
@@ -31,8 +31,8 @@ class Summary:
     """What is kept of one session.
 
     ``contracts`` has the columns of ``CONTRACT_ROWS``. ``underlyings`` has ``underlying session_date simulated spot
-    oi_asof quote_time verdicts final`` and the sums, ratios and volatilities of the underlying scope; ``final`` tells
-    whether the close was seen.
+    oi_asof quote_time verdicts final`` and the sums, ratios, volatilities and positioning of the underlying scope;
+    ``final`` tells whether the close was seen.
     """
 
     contracts: pl.DataFrame
@@ -56,8 +56,13 @@ def of_session(priced: PricedChain, verdicts: pl.DataFrame, calendar: Calendar) 
     if len(final) < rows.height:
         contracts = contracts.with_columns(volume=pl.when(pl.col("underlying").is_in(final.implode())).then("volume"))
     contracts = contracts.with_columns(premium=contract.premium())
-    totals = underlying.totals(contracts.filter(~pl.col("nonstandard"))).drop("session_date", "spot")
-    for more in (_gathered(verdicts), totals, priced.underlyings, underlying.parity_spot(priced.expiries)):
+    standard = contracts.filter(~pl.col("nonstandard"))
+    totals = underlying.totals(standard).drop("session_date", "spot")
+    gathered = [_gathered(verdicts), totals, priced.underlyings, underlying.parity_spot(priced.expiries)]
+    if "gamma" in standard.columns:
+        ahead = expiry.dated(standard, priced.expiries, calendar)
+        gathered.append(positioning.measure(standard, ahead, calendar))
+    for more in gathered:
         rows = rows.join(more, on="underlying", how="left", maintain_order="left")
     rows = rows.with_columns(pl.col("verdicts").fill_null(pl.lit([], dtype=pl.List(VERDICT))))
     return Summary(contracts.select(CONTRACT_ROWS.names()), rows)

@@ -27,7 +27,7 @@ Side = Literal["mid", "bid", "ask"]
 Values = Floats | pl.Series
 
 _SIDES: tuple[Side, ...] = ("mid", "bid", "ask")
-_THIRTY_DAYS = 30 / 365
+_THIRTY_DAYS, _NINETY_DAYS = 30 / 365, 90 / 365
 
 
 # What few ask for, and of few contracts.
@@ -118,8 +118,8 @@ def price_chain(
     ``iv_source`` is "own", "twin" (an in-the-money contract that took the volatility of the other right) or "vendor".
     ``expiries``: ``underlying root expiry dte years forward discount discount_source forward_source parity_residual
     atm_iv skew_25d expected_move_pct term_slope``; ``discount_source`` is "curve", or "chain" where the curve is
-    too old and European calls and puts tell the discount. ``underlyings``: ``underlying iv30 skew_25d``. Units as in
-    the field dictionary.
+    too old and European calls and puts tell the discount. ``underlyings``: ``underlying iv30 skew_25d
+    term_slope``. Units as in the field dictionary.
 
     Raises PricingError for an unknown side.
     """
@@ -223,17 +223,19 @@ def _term_slope(expiries: pl.DataFrame) -> pl.Series:
 
 
 def _underlying_frame(arrays: ChainArrays, smiles: smile.Smiles) -> pl.DataFrame:
-    """One row an underlying: its volatility and skew at thirty days."""
+    """One row an underlying: its volatility and skew at thirty days, and how much further away it is higher."""
     order, offsets = arrays.known.underlying_order, arrays.known.underlying_offsets
     at_thirty = {
         name: smile.at_maturity(offsets, arrays.known.years[order], values[order], _THIRTY_DAYS)
         for name, values in (("atm", smiles.atm), ("put", smiles.put_25), ("call", smiles.call_25))
     }
+    at_ninety = smile.at_maturity(offsets, arrays.known.years[order], smiles.atm[order], _NINETY_DAYS)
     return pl.DataFrame(
         [
             arrays.expiries["underlying"].gather(order[offsets[:-1]]),
             _column("iv30", at_thirty["atm"]),
             _column("skew_25d", at_thirty["put"] - at_thirty["call"]),
+            _column("term_slope", at_ninety - at_thirty["atm"]),
         ]
     )
 
