@@ -41,6 +41,7 @@ from scanner.ruleset.expressions import (
     Text,
     Truth,
 )
+from scanner.ruleset.judge import judge
 
 # ruff: noqa: E501 - a condition reads best on one line
 SHAPES = (
@@ -259,7 +260,7 @@ def main(argv: Sequence[str]) -> None:
         loading, loaded = best_of(3, lambda: ruleset.load([many]))
         rules = ruleset.load([some]).rules
     frames = market(options.contracts)
-    ours, judgement = best_of(5, lambda: ruleset.judge(rules, frames))
+    ours, judgement = best_of(5, lambda: judge(rules, frames))
     pandas = Pandas(frames)
     theirs, flagged = best_of(3, lambda: pandas.flagged(rules))
     same = judgement.findings.height == sum(map(len, flagged)) and set(judgement.findings["contract"]) == {

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, cast
 
 import polars as pl
 
-from scanner import activity, quality, ruleset
-from scanner.activity import record
+from scanner import activity, quality
+from scanner.activity import counting, record
 from scanner.activity.looks import look_at
 from scanner.activity.ranking.today import unranked
 from scanner.activity.scoring import without_baseline
@@ -36,6 +36,7 @@ from scanner.outputs.result import ScanResult
 from scanner.pricing import Pricing
 from scanner.pricing.chain import COSTLY, Side
 from scanner.ruleset.asked import contracts_asked
+from scanner.ruleset.judge import judge as judge_rules
 from scanner.sources.receiving import Request, newest_quotes, receive_as_of
 from scanner.steps import step
 from scanner.store.recall import Memory
@@ -43,7 +44,8 @@ from scanner.store.recall import Memory
 if TYPE_CHECKING:
     from scanner.alerts.routing import Route
     from scanner.config import AlertSettings
-    from scanner.ruleset import Judgement, Rule
+    from scanner.ruleset import Rule
+    from scanner.ruleset.judge import Judgement
     from scanner.sources.base import Source
     from scanner.store.state import State
     from scanner.store.store import Store
@@ -218,7 +220,7 @@ def judge_together(
         reasons = pl.concat([reasons for _, _, reasons in found])
         taped = any(known.prints is not None for _, known in parts)
         asked = rules if taped else [rule for rule in rules if not _needs_a_tape(rule)]
-        judgement = ruleset.judge(asked, frames, reasons)
+        judgement = judge_rules(asked, frames, reasons)
         return Judged(measured, frames, judgement, tuple(verdicts for _, verdicts, _ in found))
 
 
@@ -320,9 +322,9 @@ def _remember(state: State | None, measured: Measured, session: date) -> list[Sc
     if measured.elapsed >= 1.0 and measured.model.kind == "own":
         over = closed(measured.priced.contracts, panel.calendar)
         alone = {scope: _of_names(frame, over) for scope, frame in measured.alone.items()}
-        kept += record.of_session(alone, source, session, CALCULATION_VERSION)
-        kept += record.of_list(_of_names(measured.frames["contract"], over), source, session, CALCULATION_VERSION)
-        kept += record.held_out(measured.model.realised, source, session, CALCULATION_VERSION)
+        kept += counting.of_session(alone, source, session, CALCULATION_VERSION)
+        kept += counting.of_list(_of_names(measured.frames["contract"], over), source, session, CALCULATION_VERSION)
+        kept += counting.held_out(measured.model.realised, source, session, CALCULATION_VERSION)
     try:
         with state.write() as ledger:
             ledger.save_looks(look_at(measured.alone["contract"]))

@@ -14,7 +14,8 @@ from standard import calendar, open_store
 
 from scanner import pipeline, ruleset, shipped
 from scanner.activity import record
-from scanner.activity.record import MAIN, Calibration, levels, of_session
+from scanner.activity.counting import of_session
+from scanner.activity.record import MAIN, Calibration, levels
 from scanner.app import preparing
 from scanner.config import Settings
 from scanner.outputs import calibration, document

@@ -24,10 +24,11 @@ from alert_samples import (
 )
 from standard import calendar, confirm, update
 
-from scanner.alerts.confirmation import Published, judge, scoreboard
+from scanner.alerts.confirmation import Published, judge
 from scanner.alerts.episodes import EventKind
 from scanner.alerts.flagged import Flagged
 from scanner.alerts.model import Confirmation
+from scanner.alerts.verdict import scoreboard
 from scanner.store.state import State
 
 WEDNESDAY = date(2025, 9, 3)

@@ -9,10 +9,12 @@ import polars as pl
 import pytest
 from standard import calendar
 
+from scanner.alerts.board import Told
 from scanner.alerts.closes import Closes
 from scanner.alerts.flagged import Flagged
-from scanner.alerts.follow import followed, outcomes, state_of
-from scanner.alerts.scoreboard import Told, board, table
+from scanner.alerts.follow import followed, outcomes
+from scanner.alerts.outcome import state_of
+from scanner.alerts.scoreboard import board, table
 from scanner.outputs.following import mornings
 
 # Wednesday to the Wednesday after; the Monday is Labor Day.
@@ -140,7 +142,7 @@ def test_a_position_is_called_by_what_is_left_of_it(share, expired, state):
 
 def outcome(alert_id: str, day: date, opened: bool, move: float):
     figures = {"confirmed": opened, "state": "held", "share": 1.0, "contract": move, "stock": 0.01}
-    from scanner.alerts.follow import Outcome
+    from scanner.alerts.outcome import Outcome
 
     return Outcome(alert_id, day, 1, figures, (figures | {"confirmed": False},))
 

@@ -18,7 +18,7 @@ from werkzeug import Request, Response
 
 from scanner.alerts import routing
 from scanner.app import clock, notifying, opening
-from scanner.app.status import status
+from scanner.app.heartbeat import status
 from scanner.config import Settings, StoreSettings
 from scanner.errors import StoreError
 from scanner.store.state import Ledger

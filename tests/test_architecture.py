@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 import subprocess
 import sys
@@ -233,33 +234,62 @@ def test_every_csv_for_people_is_written_in_one_place():
     assert found == {"outputs/delimited.py", "store/store.py", "store/models.py"}
 
 
-def test_asking_for_help_loads_no_heavy_library():
-    """Every command pays for what the first screen loads."""
-    code = (
-        "import sys; from scanner.cli import main; sys.argv = ['scanner', '--help']\n"
-        "try: main.main()\n"
-        "except SystemExit: print(*sys.modules, sep='\\n')"
-    )
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    loaded = set(ran.stdout.splitlines())
-    assert "scanner.cli.scan" in loaded
-    assert loaded & HEAVY == set()
+def loaded_by(code: str, *arguments: str) -> set[str]:
+    """The modules that a new process has loaded when some code has run."""
+    told = f"import sys\ntry:\n    {code}\nfinally:\n    print('--', *sys.modules, sep='\\n')"
+    ran = subprocess.run([sys.executable, "-c", told, *arguments], capture_output=True, text=True, check=False)
+    assert "--" in ran.stdout, ran.stderr
+    return set(ran.stdout.partition("--\n")[2].splitlines())
+
+
+RUN = "from scanner.cli import main; sys.argv[0] = 'scanner'; main.main()"
+FRAMES = {"numba", "numpy", "pandas", "polars", "pyarrow", "scipy"}
+# What each command does without, and a module that shows that it ran.
+LIGHT = {
+    "--help": (HEAVY, "scanner.cli.scan"),
+    "alerts": (FRAMES, "scanner.outputs.stored"),
+    "watchlist": (FRAMES | {"rich"}, "scanner.outputs.exports.comma_separated"),
+    "rules list": (FRAMES | {"sqlalchemy"}, "scanner.ruleset.load"),
+    "status": (FRAMES, "scanner.outputs.status"),
+}
+
+
+@pytest.mark.parametrize("command", LIGHT)
+def test_a_command_that_only_tells_loads_no_heavy_library_that_it_does_without(command, tmp_path):
+    """Every command pays for what its first screen loads."""
+    from scanner.store.state import State
+
+    State.open(tmp_path).close()
+    place = ["--store", str(tmp_path)] if command in ("alerts", "watchlist", "status") else []
+    heavy, ran = LIGHT[command]
+    loaded = loaded_by(RUN, *command.split(), *place)
+    assert ran in loaded
+    assert loaded & heavy == set()
 
 
 def test_importing_the_application_loads_no_heavy_library_and_a_scan_never_loads_pandas():
     """A face that only lists commands, or a notebook's first line, must not wait; pandas comes for who asks for it."""
-    code = (
-        "import sys; from scanner import app; print(*sys.modules, sep='\\n'); print('--'); "
-        "app.scan(['KO'], source='simulated', store=sys.argv[1]); print(*sys.modules, sep='\\n')"
-    )
+    first = loaded_by("from scanner import app")
+    assert "scanner.app" in first
+    assert "scanner.app.scanning" not in first
+    assert first & HEAVY == set()
     with TemporaryDirectory() as folder:
-        command = [sys.executable, "-c", code, folder]
-        ran = subprocess.run(command, capture_output=True, text=True, check=True, cwd=folder)
-    first, _, then = ran.stdout.partition("--")
-    assert "scanner.app.scanning" in first.split()
-    assert set(first.split()) & HEAVY == set()
-    assert "polars" in then.split()
-    assert "pandas" not in then.split()
+        then = loaded_by("from scanner import app; app.scan(['KO'], source='simulated', store=sys.argv[1])", folder)
+    assert "polars" in then
+    assert "pandas" not in then
+
+
+def test_every_name_of_the_application_comes_from_where_the_type_checker_takes_it():
+    """And none is that of a module beside it, which would take its place once it is loaded."""
+    from scanner import app
+
+    path = PACKAGE / "app" / "__init__.py"
+    checked = {name: home for home, name in (found.rsplit(".", 1) for _, found in imports(path) if "scanner" in found)}
+    assert set(checked) == set(app.__all__)
+    for name, home in checked.items():
+        assert getattr(app, name) is getattr(importlib.import_module(home), name)
+    assert not {module.stem for module in modules("app")} & set(app.__all__)
+    assert set(app.__all__) <= set(dir(app))
 
 
 def test_the_calendar_is_handed_down_and_lies_nowhere_else():

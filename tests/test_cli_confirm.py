@@ -12,7 +12,7 @@ from built_chains import built_chain
 from standard import update
 
 from scanner import ruleset, shipped
-from scanner.alerts.confirmation import scoreboard
+from scanner.alerts.verdict import scoreboard
 from scanner.app import clock, configuring, confirming, following, opening, scanning
 from scanner.config import Settings
 from scanner.sources.base import Fetched, Vendor

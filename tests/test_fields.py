@@ -17,6 +17,7 @@ from standard import calendar
 from scanner import fields, pipeline, ruleset
 from scanner.alerts import drafts
 from scanner.fields import FIELDS, SCOPES, Field, Kind, OnSplit, Rows, Unit
+from scanner.fields.columns import remembered
 from scanner.history import panel
 from scanner.history.known_before import KnownBefore
 from scanner.history.panel import Panel
@@ -91,9 +92,9 @@ def test_a_chain_has_the_columns_that_every_stored_snapshot_has() -> None:
 
 def test_what_is_kept_of_a_contract_is_what_every_stored_session_holds() -> None:
     kept = "underlying root contract expiry strike right volume open_interest iv delta mid"
-    assert list(fields.remembered("contract")) == kept.split()
-    assert set(panel.FIELDS) < set(fields.remembered("contract"))
-    assert fields.remembered("market") == pl.Schema()
+    assert list(remembered("contract")) == kept.split()
+    assert set(panel.FIELDS) < set(remembered("contract"))
+    assert remembered("market") == pl.Schema()
 
 
 def test_only_what_a_chain_brings_can_be_switched_off() -> None:

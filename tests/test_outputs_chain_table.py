@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 
 from scanner import fields
+from scanner.fields.columns import schema
 from scanner.outputs import chain_table
 from scanner.outputs.terminal import console
 
@@ -67,7 +68,7 @@ def test_csv_holds_every_documented_column_one_line_a_contract():
 
 
 def test_csv_and_json_hold_every_field_of_a_contract_and_nothing_else():
-    nothing = pl.DataFrame(schema=fields.schema("contract") | {"helper": pl.Float64})
+    nothing = pl.DataFrame(schema=schema("contract") | {"helper": pl.Float64})
     assert chain_table.to_csv(nothing).strip().split(",") == list(fields.of("contract"))
     (row,) = json.loads(chain_table.to_json_document(pl.concat([nothing, chain().head(1)], how="diagonal_relaxed")))
     assert list(row) == list(fields.of("contract"))

@@ -12,8 +12,8 @@ import pytest
 from alert_samples import GOOG_235, NVDA_130, alert, put_call_alert, scan
 
 from scanner.activity.record import MAIN, Level
-from scanner.alerts.confirmation import RuleScore
 from scanner.alerts.model import HeldBack, NotJudged
+from scanner.alerts.verdict import RuleScore
 from scanner.errors import ScanProblem
 from scanner.outputs.charts import alerts as charts
 from scanner.outputs.charts.alerts import Around

@@ -14,6 +14,7 @@ from standard import calendar, measure, open_store
 from scanner import activity, fields, pipeline, ruleset, shipped
 from scanner.app import preparing
 from scanner.config import Settings
+from scanner.fields.columns import remembered, schema
 from scanner.history.known_before import KnownBefore
 from scanner.history.panel import Panel
 from scanner.metrics import summary
@@ -72,7 +73,7 @@ def test_every_frame_of_a_chain_has_the_very_columns_of_the_field_dictionary(sto
     panel = store.history.panel("test", ["ABC"], DAYS[15], 60)
     found = measure(built_chain(DAYS[15], **MEASURED[kind]), KnownBefore(panel), calendar.session_close(DAYS[15]))
     assert {scope: dict(frame.schema) for scope, frame in found.frames.items()} == {
-        scope: dict(fields.schema(scope)) for scope in fields.SCOPES
+        scope: dict(schema(scope)) for scope in fields.SCOPES
     }
     assert {scope: frame.columns for scope, frame in found.frames.items()} == {
         scope: list(fields.of(scope)) for scope in fields.SCOPES
@@ -89,8 +90,8 @@ def test_every_key_of_the_underlyings_is_a_field_of_the_dictionary(store, tmp_pa
 def test_what_is_kept_of_a_session_is_what_the_field_dictionary_remembers(store):
     keep(store, DAYS[:1])
     kept = store.summaries.underlyings("test", DAYS[0])
-    assert set(kept.columns) == {*UNDERLYING_ROWS, *fields.remembered("underlying")}
-    expected = {name: dtype for name, dtype in fields.remembered("underlying").items() if name not in UNDERLYING_ROWS}
+    assert set(kept.columns) == {*UNDERLYING_ROWS, *remembered("underlying")}
+    expected = {name: dtype for name, dtype in remembered("underlying").items() if name not in UNDERLYING_ROWS}
     assert {name: kept.schema[name] for name in expected} == expected
 
 

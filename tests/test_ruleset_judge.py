@@ -11,6 +11,9 @@ import pytest
 
 from scanner import fields, ruleset
 from scanner.fields import SCOPES
+from scanner.fields.columns import dtype
+from scanner.ruleset.judge import Judgement
+from scanner.ruleset.judge import judge as judge_rules
 
 RULE = """
 id: {id}
@@ -37,12 +40,12 @@ def judge(tmp_path: Path) -> Any:
         scope: str = "contract",
         message: str = "{underlying}",
         more: str = "",
-    ) -> ruleset.Judgement:
+    ) -> Judgement:
         text = RULE.format(id="a-rule", scope=scope, when=when, message=message, more=more)
         (tmp_path / "a-rule.yaml").write_text(text)
         loaded = ruleset.load([tmp_path])
         assert loaded.problems == ()
-        return ruleset.judge(loaded.rules, frames, reasons)
+        return judge_rules(loaded.rules, frames, reasons)
 
     return run
 
@@ -216,13 +219,13 @@ def test_shipped_rules_judge_frames_that_hold_nothing_but_keys(rows: int) -> Non
     frames = {
         scope: pl.DataFrame(
             {
-                name: pl.Series([None] * rows, dtype=fields.of(scope)[name].dtype)
+                name: pl.Series([None] * rows, dtype=dtype(fields.of(scope)[name]))
                 for name in dict.fromkeys([*SCOPES[scope].keys, *(("underlying",) if scope != "market" else ())])
             }
         )
         for scope in SCOPES
     }
-    judged = ruleset.judge(SHIPPED, frames)
+    judged = judge_rules(SHIPPED, frames)
     assert judged.findings.is_empty()
     assert judged.not_judged["count"].sum() == rows * len(SHIPPED)
 

@@ -13,6 +13,7 @@ import yaml
 
 from scanner import ruleset
 from scanner.ruleset import lint
+from scanner.ruleset.reasons import REASONS
 from scanner.ruleset.sarif import to_sarif
 from scanner.ruleset.smells import SMELLS, find_smells
 
@@ -282,7 +283,7 @@ def test_the_shipped_pack_has_neither_errors_nor_warnings() -> None:
 
 def test_sarif_points_at_the_line() -> None:
     found = find_smells(rule("volume >= 0"))
-    document = json.loads(json.dumps(to_sarif(found, lint.REASONS, "1.0")))
+    document = json.loads(json.dumps(to_sarif(found, REASONS, "1.0")))
     (run,) = document["runs"]
     (result,) = run["results"]
     assert (document["version"], result["ruleId"], result["level"]) == ("2.1.0", "threshold-out-of-range", "warning")

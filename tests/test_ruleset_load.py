@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from scanner import ruleset, shipped
 from scanner.document import DocumentError, parse
 from scanner.ruleset.cases import read_cases
+from scanner.ruleset.judge import judge
 from scanner.ruleset.problems import Reporter
 
 GOOD = """\
@@ -177,7 +178,7 @@ overrides:
             "iv": [0.5] * 4,
         }
     )
-    findings = ruleset.judge(loaded.rules, {"contract": frame}).findings
+    findings = judge(loaded.rules, {"contract": frame}).findings
     assert sorted(zip(findings["contract"], findings["severity"], strict=True)) == [("b", "critical"), ("c", "high")]
 
 
@@ -189,7 +190,7 @@ def test_overrides_name_underlyings_in_any_spelling(tmp_path: Path, listed: str)
     frame = pl.DataFrame(
         {"underlying": ["BRK.B", "SPX", "GOOG"], "contract": ["a", "b", "c"], "volume": [900] * 3, "iv": [0.5] * 3}
     )
-    findings = ruleset.judge(loaded.rules, {"contract": frame}).findings
+    findings = judge(loaded.rules, {"contract": frame}).findings
     told = sorted(zip(findings["contract"], findings["severity"], strict=True))
     assert told == [("a", "critical"), ("b", "critical"), ("c", "high")]
 
@@ -203,7 +204,7 @@ def test_a_condition_names_an_underlying_in_any_spelling(tmp_path: Path, when: s
     assert loaded.problems == ()
     names, roots = ["BRK.B", "SPX"], ["BRKB", "SPXW"]
     frame = pl.DataFrame({"underlying": names, "root": roots, "contract": ["a", "b"], "volume": [900, 900]})
-    assert ruleset.judge(loaded.rules, {"contract": frame}).findings["contract"].to_list() == ["a"]
+    assert judge(loaded.rules, {"contract": frame}).findings["contract"].to_list() == ["a"]
 
 
 def test_a_rule_of_the_market_takes_no_override_for_some_underlyings(tmp_path: Path) -> None:
@@ -249,7 +250,7 @@ def test_a_filter_excludes_until_its_last_day_and_counts_what_it_left_out(
             "iv": [0.5, 0.5],
         }
     )
-    judged = ruleset.judge(loaded.rules, {"contract": frame})
+    judged = judge(loaded.rules, {"contract": frame})
     assert sorted(judged.findings["underlying"]) == flagged
     assert judged.filtered["count"].sum() == 2 - len(flagged)
 

@@ -434,7 +434,7 @@ def test_the_reason_of_an_io_error_is_the_systems(tmp_path, monkeypatch, number,
 
 def test_what_became_of_alerts_is_read_back_as_written(state):
     from scanner.alerts import scoreboard
-    from scanner.alerts.follow import Followed, Outcome
+    from scanner.alerts.outcome import Followed, Outcome
     from scanner.store.state.following import Until
 
     update(findings(finding()), [SampleRule()], state, scan(), frames(), budget=9)
@@ -449,5 +449,5 @@ def test_what_became_of_alerts_is_read_back_as_written(state):
     with state.read() as ledger:
         assert ledger.followed(alert.alert_id) == rows
         assert ledger.last_followed() == {alert.alert_id: Until(THURSDAY, is_told=True)}
-        assert ledger.outcomes().sort("horizon").equals(scoreboard.table(found))
+        assert scoreboard.read(ledger.outcomes()).sort("horizon").equals(scoreboard.table(found))
         assert [item.rule_id for item in ledger.told()] == ["call-buildup"]

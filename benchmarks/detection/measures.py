@@ -99,7 +99,7 @@ def false_alarms(scored: list[pl.DataFrame], column: str, random: np.random.Gene
         part.select(
             session=pl.col("session_date"),
             name=pl.col("underlying"),
-            tier=_band(pl.col("volume_expected"), TIER_EDGES.tolist()),
+            tier=_band(pl.col("volume_expected"), list(TIER_EDGES)),
             days=_band(pl.col("dte"), list(DAYS_EDGES)),
             surprise=pl.col(column),
         )

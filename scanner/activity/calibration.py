@@ -12,10 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from scanner.activity.tiers import EXPIRING_EDGES, MONTH_EDGES, TIER_EDGES, WEEK_EDGES
+from scanner.activity import tiers as named
 from scanner.kernels.compile import kernel
 from scanner.kernels.vector_math import scalar
 
+TIER_EDGES, MONTH_EDGES = np.array(named.TIER_EDGES), np.array(named.MONTH_EDGES)
+WEEK_EDGES, EXPIRING_EDGES = np.array(named.WEEK_EDGES), np.array(named.EXPIRING_EDGES)
 _MONTH = len(TIER_EDGES) + 1
 _WEEK = _MONTH + len(MONTH_EDGES) + 1
 _EXPIRING = _WEEK + len(WEEK_EDGES) + 1

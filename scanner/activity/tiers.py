@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-TIER_EDGES = np.array([0.15, 0.5, 2.0, 8.0, 32.0, 128.0, 1024.0])
-MONTH_EDGES = np.array([0.5, 8.0, 128.0, 1024.0])
-WEEK_EDGES = np.array([2.0, 32.0, 256.0, 2048.0])
-EXPIRING_EDGES = np.array([2.0, 64.0])
+TIER_EDGES = (0.15, 0.5, 2.0, 8.0, 32.0, 128.0, 1024.0)
+MONTH_EDGES = (0.5, 8.0, 128.0, 1024.0)
+WEEK_EDGES = (2.0, 32.0, 256.0, 2048.0)
+EXPIRING_EDGES = (2.0, 64.0)

@@ -8,10 +8,13 @@ to be.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from scanner import wording
 from scanner.alerts.model import Kind
-from scanner.alerts.surroundings import Row
+
+if TYPE_CHECKING:
+    from scanner.alerts.surroundings import Row
 
 LEG_LOTS, LEG_TOLERANCE = 100, 0.005
 _BOTH_RIGHTS = 0.97

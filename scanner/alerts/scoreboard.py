@@ -14,14 +14,15 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from scanner.alerts.follow import HORIZONS, Outcome
+from scanner.alerts.board import FEWEST, Figure, Line, Told, Written
+from scanner.alerts.outcome import HORIZONS, Outcome
 
 _DRAWS = 100
 # Between the least and the largest value, the steps to which an interval of a median is told.
 _STEPS = 101
 _SEED = 20_260_821
 _FIGURES = pl.Struct({"confirmed": pl.Boolean, "state": pl.String, "stock": pl.Float64, "contract": pl.Float64})
-# One row an alert, flagged session and horizon; figures as of :class:`~scanner.alerts.follow.Outcome`.
+# One row an alert, flagged session and horizon; figures as of :class:`~scanner.alerts.outcome.Outcome`.
 SCHEMA: dict[str, Any] = {
     "alert_id": pl.String,
     "session_date": pl.Date,
@@ -31,45 +32,20 @@ SCHEMA: dict[str, Any] = {
 }
 # Of what opened, whether it is still there; one that expired, or of which nothing is told, is counted in neither.
 _HELD = pl.when(pl.col("confirmed") & ~pl.col("state").is_in(["expired", "not told"])).then(pl.col("state") == "held")
-# Of fewer, only how many there were is said.
-FEWEST = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What the board has to know of an alert: what it is counted under, beside what became of it."""
-
-    alert_id: str
-    rule_id: str
-    stars: int | None
-    underlying: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """A share or a median: ``value`` with its ``low`` and ``high`` (90 %), of ``count``; None below twenty."""
-
-    count: int
-    value: float | None = None
-    low: float | None = None
-    high: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One measure of one group: of the alerts, and of the contracts like theirs."""
-
-    group: str
-    key: str
-    measure: str
-    alerts: Figure
-    matched: Figure
 
 
 def table(outcomes: Iterable[Outcome]) -> pl.DataFrame:
     """Outcomes as the scoreboard reads them, one row each."""
     rows = [(item.alert_id, item.session_date, item.horizon, item.figures, list(item.matched)) for item in outcomes]
     return pl.DataFrame(rows, schema=SCHEMA, orient="row")
+
+
+def read(written: Sequence[Written]) -> pl.DataFrame:
+    """The same from what the state keeps."""
+    # Tens of thousands of small documents: read column by column, not one by one.
+    texts = {**SCHEMA, "figures": pl.String, "matched": pl.String}
+    frame = pl.DataFrame(written, schema=texts, orient="row")
+    return frame.with_columns(pl.col(name).str.json_decode(SCHEMA[name]) for name in ("figures", "matched"))
 
 
 def board(alerts: Sequence[Told], outcomes: pl.DataFrame, *, brief: bool = False) -> list[Line]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scanner.alerts.kinds import probably
 from scanner.alerts.model import Kind, plain
-from scanner.alerts.surroundings import Row
 from scanner.fields import FAMILIES
+
+if TYPE_CHECKING:
+    from scanner.alerts.surroundings import Row
 
 BUILD_UP = FAMILIES[2]
 NAMED = 5

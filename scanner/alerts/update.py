@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 
 import polars as pl
 
+from scanner.alerts.behind import flagged_contracts
 from scanner.alerts.drafts import drafts
 from scanner.alerts.episodes import Draft, Episode, Event, Sighting, advance, hold, is_over
-from scanner.alerts.flagged import flagged_contracts
 from scanner.alerts.identity import Key
 from scanner.alerts.keeping import Keeper
 from scanner.alerts.model import Alert, HeldBack, NotJudged, ScanMeta

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from scanner.app import opening
-from scanner.app.moves import closes_of, past_events
+from scanner.app.event_moves import closes_of, past_events
 from scanner.errors import StoreError, UsageError
 
 if TYPE_CHECKING:

@@ -24,10 +24,10 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from scanner.app import clock, configuring, notifying, opening
+from scanner.app.heartbeat import LOCK, Reporter
 from scanner.app.jobs import Loaded, Worker
 from scanner.app.notifying import Sender
 from scanner.app.schedule import Schedule
-from scanner.app.status import LOCK, Reporter
 from scanner.app.triggers import trigger_for
 from scanner.app.watching import Watched, files_of
 from scanner.errors import ScannerError, StoreError, UsageError

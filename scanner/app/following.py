@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     import polars as pl
 
     from scanner.alerts.closes import Closes
-    from scanner.alerts.confirmation import Verdict
     from scanner.alerts.flagged import Flagged
-    from scanner.alerts.follow import Followed
     from scanner.alerts.model import ScanMeta
+    from scanner.alerts.outcome import Followed
     from scanner.alerts.routing import Route
+    from scanner.alerts.verdict import Verdict
     from scanner.app.configuring import Place
     from scanner.config import Settings
     from scanner.market.calendar import Calendar

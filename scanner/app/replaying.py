@@ -11,8 +11,8 @@ from scanner.app import configuring, opening
 from scanner.errors import ScanProblem, StoreError, UsageError
 
 if TYPE_CHECKING:
-    from scanner.alerts.confirmation import Verdict
     from scanner.alerts.model import Alert
+    from scanner.alerts.verdict import Verdict
     from scanner.app.configuring import Place
     from scanner.app.stored import Scoreboard
     from scanner.config import Settings
@@ -141,8 +141,8 @@ def _with(result: ScanResult, verdicts: Sequence[Verdict]) -> ScanResult:
 
 
 def _became(state: State) -> Became:
-    from scanner.alerts import confirmation
-    from scanner.alerts.scoreboard import board
+    from scanner.alerts import verdict
+    from scanner.alerts.scoreboard import board, read
     from scanner.app.stored import Scoreboard
     from scanner.outputs.stored import Story
 
@@ -158,7 +158,7 @@ def _became(state: State) -> Became:
             )
             for alert in strongest
         ]
-        scores = Scoreboard(confirmation.scoreboard(ledger.decided()), board(ledger.told(), ledger.outcomes()))
+        scores = Scoreboard(verdict.scoreboard(ledger.decided()), board(ledger.told(), read(ledger.outcomes())))
     return Became(tuple(alerts), tuple(stories), scores)
 
 

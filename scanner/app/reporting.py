@@ -139,8 +139,8 @@ def of_sessions(
     ``symbols`` narrows it to some names.
     """
     from scanner.activity import record
-    from scanner.alerts import confirmation
-    from scanner.alerts.scoreboard import board
+    from scanner.alerts import verdict
+    from scanner.alerts.scoreboard import board, read
     from scanner.outputs.report import Report
 
     with state.read() as ledger:
@@ -157,8 +157,8 @@ def of_sessions(
         ]
         title = f"Unusual options activity, {last}" if first == last else f"Unusual options activity, {first} to {last}"
         levels = record.levels(ledger.calibration())
-        outcomes = board(ledger.told(), ledger.outcomes(), brief=True)
-        return Report(title, pages, levels, confirmation.scoreboard(ledger.decided()), outcomes)
+        outcomes = board(ledger.told(), read(ledger.outcomes()), brief=True)
+        return Report(title, pages, levels, verdict.scoreboard(ledger.decided()), outcomes)
 
 
 def _newest_session(state: State) -> date:

@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from scanner.app import clock
-from scanner.app.status import is_stale
+from scanner.app.heartbeat import is_stale
 from scanner.errors import UsageError
 
 log = logging.getLogger(__name__)

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     import polars as pl
 
     from scanner.activity.record import Level
-    from scanner.alerts.confirmation import RuleScore
+    from scanner.alerts.board import Line
     from scanner.alerts.model import Alert
-    from scanner.alerts.scoreboard import Line
+    from scanner.alerts.verdict import RuleScore
     from scanner.app.configuring import Place
     from scanner.config import Settings
     from scanner.outputs.held_back import HeldBackList
@@ -159,15 +159,13 @@ def scoreboard(
     What the store's sessions tell of them by now is looked up first. Shares and moves are decimals, None where nothing
     was decided or too little to tell. Raises StoreError where nothing is stored.
     """
-    from scanner.alerts import confirmation
-    from scanner.alerts.scoreboard import board
+    from scanner.alerts.scoreboard import board, read
+    from scanner.alerts.verdict import scoreboard as scores
     from scanner.app import following
 
     following.refresh(settings, store)
     with _ledger(settings, store) as ledger:
-        return Scoreboard(
-            confirmation.scoreboard(ledger.decided()), board(ledger.told(), ledger.outcomes(), brief=brief)
-        )
+        return Scoreboard(scores(ledger.decided()), board(ledger.told(), read(ledger.outcomes()), brief=brief))
 
 
 def watchlist(

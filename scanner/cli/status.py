@@ -17,7 +17,7 @@ def command(
     """What `scanner run` does on this store: since when, its last and next runs, and what ails. Exit 3: none runs."""
     from scanner import app
     from scanner.app import clock
-    from scanner.app.status import is_stale
+    from scanner.app.heartbeat import is_stale
     from scanner.errors import UsageError
     from scanner.outputs import document, files, status, terminal
 

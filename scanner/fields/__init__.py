@@ -16,8 +16,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 
-import polars as pl
-
 from scanner.fields import contract, expiry, ladder, market, strike, underlying
 from scanner.fields.contract import FAMILIES
 from scanner.fields.model import Field, Kind, OnSplit, Rows, Unit
@@ -34,8 +32,6 @@ __all__ = [
     "Scope",
     "Unit",
     "of",
-    "remembered",
-    "schema",
 ]
 
 FIELDS: tuple[Field, ...] = (
@@ -52,13 +48,3 @@ FIELDS: tuple[Field, ...] = (
 def of(scope: str) -> Mapping[str, Field]:
     """The fields of a scope by name, in the order of the dictionary. KeyError for a scope that does not exist."""
     return {field.name: field for field in FIELDS if field.scope == SCOPES[scope].name}
-
-
-def schema(scope: str) -> pl.Schema:
-    """The columns of a scope's metric frame, with their exact dtypes."""
-    return pl.Schema({name: field.column_dtype for name, field in of(scope).items()})
-
-
-def remembered(scope: str) -> pl.Schema:
-    """The columns that are kept of a session for later ones, with their exact dtypes."""
-    return pl.Schema({name: field.column_dtype for name, field in of(scope).items() if field.remembered})

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-import polars as pl
-
 from scanner import wording
 
 
@@ -21,16 +19,6 @@ class Kind(StrEnum):
     flag = "flag"
     date = "date"
     instant = "instant"
-
-
-_DTYPES: dict[Kind, pl.DataType] = {
-    Kind.number: pl.Float64(),
-    Kind.integer: pl.Int64(),
-    Kind.text: pl.String(),
-    Kind.flag: pl.Boolean(),
-    Kind.date: pl.Date(),
-    Kind.instant: pl.Datetime("us", "UTC"),
-}
 
 
 class Unit(StrEnum):
@@ -135,18 +123,6 @@ class Field:
         if self.on_split is OnSplit.price:
             return wording.price(value)
         return wording.signed_money(value) if self.low < 0 else wording.money(value)
-
-    @property
-    def dtype(self) -> pl.DataType:
-        """The polars dtype in which rules see it: enums are strings, all integers 64 bits wide."""
-        return _DTYPES[self.kind]
-
-    @property
-    def column_dtype(self) -> pl.DataType:
-        """The exact polars dtype of its column in chains, metric frames and the store."""
-        if not self.compact:
-            return self.dtype
-        return pl.Enum(self.choices) if self.kind is Kind.text else pl.Int32()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,15 +17,13 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from scanner import fields
+from scanner.fields.columns import remembered
 from scanner.history.contract_ids import ContractIndex
 from scanner.market.calendar import Calendar
 
 FIELDS = ("volume", "open_interest", "iv", "delta", "mid")
 # What tells the contracts apart: all that is remembered of them but their figures.
-CONTRACT_SCHEMA = pl.Schema(
-    {name: dtype for name, dtype in fields.remembered("contract").items() if name not in FIELDS}
-)
+CONTRACT_SCHEMA = pl.Schema({name: dtype for name, dtype in remembered("contract").items() if name not in FIELDS})
 UNDERLYING_SCHEMA = pl.Schema({"session_date": pl.Date, "underlying": pl.String})
 
 Matrix = npt.NDArray[np.float32]

@@ -11,13 +11,14 @@ import polars as pl
 from scanner import fields
 from scanner.errors import ChainError
 from scanner.fields import Field
+from scanner.fields.columns import column_dtype
 from scanner.market import symbology
 from scanner.market.calendar import FIRST, LAST, Calendar
 
 COLUMNS: tuple[Field, ...] = tuple(field for field in fields.of("contract").values() if field.from_chain)
 """What a source gives of every contract, as the field dictionary has it; null where it may be missing."""
 
-SCHEMA = pl.Schema({column.name: column.column_dtype for column in COLUMNS})
+SCHEMA = pl.Schema({column.name: column_dtype(column) for column in COLUMNS})
 RIGHT, INSTANT = SCHEMA["right"], SCHEMA["quote_time"]
 SORT_KEY = ("root", "expiry", "strike", "right")
 # So many contracts of one expiry are no stray rows.
@@ -71,7 +72,7 @@ def in_order(frame: pl.DataFrame) -> bool:
 def _complete(frame: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
     """Add what may be left out: nullable columns, the OSI symbol, and what root, underlying and expiry tell."""
     absent = [column for column in COLUMNS if column.can_be_missing and column.name not in frame.columns]
-    frame = frame.with_columns(pl.lit(None, dtype=column.column_dtype).alias(column.name) for column in absent)
+    frame = frame.with_columns(pl.lit(None, dtype=column_dtype(column)).alias(column.name) for column in absent)
     if "contract" not in frame.columns and {"root", "expiry", "strike", "right"} <= set(frame.columns):
         frame = frame.with_columns(contract=symbology.format_osi_column())
     keys = ["root", "underlying", "expiry"]

@@ -12,7 +12,7 @@ from datetime import timedelta
 
 import polars as pl
 
-from scanner import fields
+from scanner.fields.columns import remembered
 from scanner.market.calendar import Calendar
 from scanner.market.chain import INSTANT
 from scanner.metrics import contract, expiry, positioning, underlying
@@ -22,7 +22,7 @@ from scanner.pricing import PricedChain
 CALCULATION_VERSION = "3"
 # A session whose last quotes are older than this before its close has no closing volume.
 CLOSE_TOLERANCE = timedelta(minutes=5)
-CONTRACT_ROWS = fields.remembered("contract")
+CONTRACT_ROWS = remembered("contract")
 VERDICT = pl.Struct({"check": pl.String, "switches_off": pl.String, "reason": pl.String, "detail": pl.String})
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from scanner.fields import Rows, tape
+from scanner.fields.columns import column_dtype
 from scanner.metrics.arithmetic import CALL, PUT, known_sum
 from scanner.tape.measure import contracts as measured_contracts
 from scanner.tape.prints import Tape
@@ -38,7 +39,7 @@ def beside(contracts: pl.DataFrame, prints: pl.DataFrame | None, before: pl.Data
     not trade on one have none of each.
     """
     if prints is None or prints.is_empty():
-        nothing = [pl.lit(None, field.column_dtype).alias(name) for name, field in _FIELDS.items()]
+        nothing = [pl.lit(None, column_dtype(field)).alias(name) for name, field in _FIELDS.items()]
         return contracts.with_columns(*nothing, pl.lit(None, pl.Float64).alias(_NET))
     reference = None if before is None or before.is_empty() else Reference.of(before)
     found = measured_contracts(read(Tape(prints)), reference)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import polars as pl
 
-from scanner import fields
+from scanner.fields import columns
 from scanner.history import past as past_sessions
 from scanner.market import products
 from scanner.metrics import positioning, returns
@@ -25,7 +25,7 @@ _MEANS = {5: 4, 20: 15}
 
 def remembered(past: pl.DataFrame) -> pl.DataFrame:
     """The panel's ``underlying_sessions`` with every field that is remembered, null where it was not kept."""
-    kept = fields.remembered("underlying").items()
+    kept = columns.remembered("underlying").items()
     return past.with_columns(pl.lit(None, dtype).alias(name) for name, dtype in kept if name not in past.columns)
 
 

@@ -12,7 +12,7 @@ from scanner.outputs.result import ScanResult
 if TYPE_CHECKING:
     import polars as pl
 
-    from scanner.alerts.confirmation import Verdict
+    from scanner.alerts.verdict import Verdict
 
 SCHEMA = 1
 

@@ -10,10 +10,10 @@ from typing import Any, Protocol
 from rich.console import Console
 from rich.table import Table
 
+from scanner.alerts.board import FEWEST, Figure, Line
 from scanner.alerts.flagged import Flagged
-from scanner.alerts.follow import FEE_A_SHARE, OPENED_SHARE, Followed, state_of
 from scanner.alerts.model import Alert, plain
-from scanner.alerts.scoreboard import FEWEST, Figure, Line
+from scanner.alerts.outcome import FEE_A_SHARE, OPENED_SHARE, Followed, state_of
 from scanner.outputs import sentence, terminal
 from scanner.outputs.delimited import csv_document
 from scanner.outputs.text import printable

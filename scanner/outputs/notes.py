@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from scanner.activity.record import Level
     from scanner.metrics.measure import Measured
-    from scanner.ruleset import Judgement
+    from scanner.ruleset.judge import Judgement
 # Of how many names it is said before the rest is counted.
 _NAMED = 5
 

@@ -16,9 +16,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from scanner import wording
 from scanner.activity.record import MAIN, Level, tier_words
-from scanner.alerts.confirmation import RuleScore
+from scanner.alerts.board import Line
 from scanner.alerts.model import Alert, NotJudged, plain
-from scanner.alerts.scoreboard import Line
+from scanner.alerts.verdict import RuleScore
 from scanner.outputs import calibration, following, held_back, numbers, sentence, terminal
 from scanner.outputs.charts import alerts as alert_charts
 from scanner.outputs.charts import names as name_charts

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
 from scanner.activity.record import Level
-from scanner.alerts.confirmation import Verdict
 from scanner.alerts.model import Alert, HeldBack, NotJudged, ScanMeta, Status
+from scanner.alerts.verdict import Verdict
 from scanner.errors import ScanProblem
 from scanner.severity import Severity
 

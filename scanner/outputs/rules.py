@@ -11,7 +11,7 @@ from scanner import __version__
 from scanner.alerts.model import plain
 from scanner.outputs import terminal
 from scanner.outputs.delimited import csv_document
-from scanner.ruleset import lint
+from scanner.ruleset.reasons import REASONS
 from scanner.ruleset.sarif import to_sarif
 
 if TYPE_CHECKING:
@@ -72,8 +72,8 @@ def print_check(rules: int, problems: Sequence[Problem], measured: Sequence[Sele
             share = "" if item.share is None else f"{item.share:.3%}"
             table.add_row(item.rule_id, f"{item.rows:,}", f"{item.fired:,}", f"{item.not_judged:,}", share)
         to.print(table)
-    for code in sorted({problem.code for problem in problems} & set(lint.REASONS)):
-        to.print(f"{code}: {lint.REASONS[code][1]}", style="dim")
+    for code in sorted({problem.code for problem in problems} & set(REASONS)):
+        to.print(f"{code}: {REASONS[code][1]}", style="dim")
     counts = {level: sum(problem.level == level for problem in problems) for level in ("error", "warning", "note")}
     said = ", ".join(terminal.counted(count, level) for level, count in counts.items())
     to.print(f"{terminal.counted(rules, 'rule')}: {said}")
@@ -82,7 +82,7 @@ def print_check(rules: int, problems: Sequence[Problem], measured: Sequence[Sele
 def check_text(problems: Sequence[Problem], measured: Sequence[Selectivity], form: str) -> str:
     """What a check found as ``json``, or as ``sarif`` for editors and CI systems."""
     if form == "sarif":
-        return json.dumps(to_sarif(problems, lint.REASONS, __version__), indent=2) + "\n"
+        return json.dumps(to_sarif(problems, REASONS, __version__), indent=2) + "\n"
     return dumps(check_document(problems, measured))
 
 

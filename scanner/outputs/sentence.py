@@ -11,8 +11,8 @@ from datetime import date
 from typing import Any
 
 from scanner import wording
-from scanner.alerts.confirmation import Verdict
 from scanner.alerts.model import Alert, Confirmation, Kind
+from scanner.alerts.verdict import Verdict
 from scanner.market import symbology
 from scanner.outputs import clauses, numbers
 from scanner.outputs.text import printable

@@ -13,12 +13,12 @@ from rich.table import Table
 from rich.text import Text
 
 from scanner.activity.record import Level
-from scanner.alerts.confirmation import RuleScore
+from scanner.alerts.board import Line
 from scanner.alerts.flagged import Flagged
-from scanner.alerts.follow import Followed
 from scanner.alerts.model import Alert, plain
-from scanner.alerts.scoreboard import Line
+from scanner.alerts.outcome import Followed
 from scanner.alerts.silence import Silence
+from scanner.alerts.verdict import RuleScore
 from scanner.outputs import alert_lines, calibration, clauses, following, numbers, sentence, terminal
 from scanner.outputs.delimited import csv_document
 from scanner.outputs.document import SCHEMA, to_json

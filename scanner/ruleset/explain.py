@@ -30,8 +30,8 @@ from scanner.ruleset.expressions import (
     atoms,
     references,
 )
-from scanner.ruleset.model import Rule
-from scanner.ruleset.rows import HISTORY, select_rows
+from scanner.ruleset.model import HISTORY, Rule
+from scanner.ruleset.rows import select_rows
 
 _SIGNS = {"==": "is", "!=": "is not", "<": "is less than", "<=": "is at most", ">": "is more than", ">=": "is at least"}
 _FUNCTIONS = {"abs": "the size of", "log10": "log10 of", "min": "the smallest of", "max": "the largest of"}

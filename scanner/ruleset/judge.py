@@ -19,8 +19,8 @@ from scanner.ruleset import compile as compiled
 from scanner.ruleset import gates
 from scanner.ruleset.blame import NO_RESULT, missing_fields
 from scanner.ruleset.describe import describe, find_drivers, gather, wanted
-from scanner.ruleset.model import Rule
-from scanner.ruleset.rows import HISTORY, Rows, available, select_rows
+from scanner.ruleset.model import HISTORY, Rule
+from scanner.ruleset.rows import Rows, available, select_rows
 
 NOT_JUDGED = pl.Schema(
     {"rule_id": pl.String(), "underlying": pl.String(), "reasons": pl.List(pl.String()), "count": pl.Int64()}

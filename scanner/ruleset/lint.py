@@ -15,32 +15,13 @@ import polars as pl
 from scanner.ruleset.cases import read_cases, tests_beside
 from scanner.ruleset.judge import judge
 from scanner.ruleset.model import Loaded, Rule
-from scanner.ruleset.problems import START, Level, Problem, Reporter
-from scanner.ruleset.smells import SMELLS, find_smells
+from scanner.ruleset.problems import START, Problem, Reporter
+from scanner.ruleset.reasons import REASONS
+from scanner.ruleset.smells import find_smells
 
 TOO_OFTEN = 0.01
 _ALIKE = 0.9
 _FEW = 5
-
-REASONS: Mapping[str, tuple[Level, str]] = {
-    **{smell.code: (smell.level, smell.reason) for smell in SMELLS},
-    "no-tests": ("warning", "A rule without tests can be broken by anybody without anyone seeing it."),
-    "no-quiet-case": (
-        "warning",
-        "A rule is proved as much by what it must not flag; a case that expects silence is missing.",
-    ),
-    "no-firing-case": ("warning", "No case makes the rule fire, so nothing shows that it can."),
-    "fires-too-often": (
-        "warning",
-        "A rule that flags more than 1 % of a market in which nothing is planted says nothing.",
-    ),
-    "field-not-available": (
-        "note",
-        "A field that is null in every row of the sample market may leave the rule `not judged` for ever.",
-    ),
-    "same-rows": ("note", "Two rules that flag the same rows are one rule told twice."),
-}
-"""Every code of the lint, with its level and the reason for it."""
 
 
 @dataclass(frozen=True, slots=True)

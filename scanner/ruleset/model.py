@@ -9,13 +9,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal, get_args
 
+from scanner import fields
 from scanner.market.symbology import plain_ticker
 from scanner.ruleset.expressions import Comparison, Condition, FieldReference, Node, Number, both, references
 from scanner.ruleset.message import Message
 from scanner.ruleset.problems import START, Place, Problem
-from scanner.ruleset.rows import HISTORY
 from scanner.severity import Severity
 
+HISTORY = FieldReference(fields.of("underlying")["history_sessions"], "underlying")
+"""Good past sessions of an underlying, which ``needs: {history_sessions: N}`` is compared with."""
 Status = Literal["stable", "experimental", "deprecated"]
 DRIVER_FACTS: Mapping[str, Literal["max", "min"]] = {
     "combined_surprise": "max",

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 from scanner import fields
 from scanner.fields import SCOPES, Field
-from scanner.ruleset.lint import REASONS
 from scanner.ruleset.model import Rule
+from scanner.ruleset.reasons import REASONS
 
 _FIELDS_INTRODUCTION = """\
 # Fields

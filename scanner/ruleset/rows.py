@@ -9,10 +9,8 @@ import polars as pl
 
 from scanner import fields
 from scanner.fields import SCOPES, Field, Kind
+from scanner.fields.columns import dtype as dtype_of
 from scanner.ruleset.expressions import FieldReference
-
-HISTORY = FieldReference(fields.of("underlying")["history_sessions"], "underlying")
-"""Good past sessions of an underlying, which ``needs: {history_sessions: N}`` is compared with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +45,7 @@ def select_rows(
     return Rows(
         chosen.with_columns(
             *(_normal(name, field, chosen.schema[name]) for name, field in typed.items()),
-            *(pl.lit(None, item.field.dtype).alias(item.column) for item in wanted if item.column in absent),
+            *(pl.lit(None, dtype_of(item.field)).alias(item.column) for item in wanted if item.column in absent),
         ),
         absent,
     )
@@ -97,8 +95,8 @@ def _normal(name: str, field: Field, dtype: pl.DataType) -> pl.Expr:
     column = pl.col(name)
     if field.numeric and dtype.is_float():
         return column.fill_nan(None)
-    if (field.numeric and dtype.is_integer()) or dtype == field.dtype:
+    if (field.numeric and dtype.is_integer()) or dtype == dtype_of(field):
         return column
     if field.kind is Kind.text and dtype in (pl.Enum, pl.Categorical):
         return column.cast(pl.String)
-    return column.cast(field.dtype, strict=False)
+    return column.cast(dtype_of(field), strict=False)

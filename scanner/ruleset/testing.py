@@ -17,13 +17,14 @@ import polars as pl
 
 from scanner import fields
 from scanner.fields import SCOPES
+from scanner.fields.columns import dtype as dtype_of
 from scanner.ruleset import compile as compiled
 from scanner.ruleset.cases import Case, Cells, read_cases, tests_beside
 from scanner.ruleset.expressions import atoms
 from scanner.ruleset.judge import Judgement, judge
-from scanner.ruleset.model import Rule
+from scanner.ruleset.model import HISTORY, Rule
 from scanner.ruleset.problems import Problem, Reporter
-from scanner.ruleset.rows import HISTORY, select_rows
+from scanner.ruleset.rows import select_rows
 from scanner.ruleset.series import Series
 
 _FIRST_SESSION = datetime.date(2025, 8, 1)
@@ -87,7 +88,7 @@ def _frame(scope: str, tables: Sequence[Cells], session: int) -> pl.DataFrame:
         tables = [{**cells, "session_date": day} for cells in tables]
     nothing = Series((None,))
     columns = {name: [cells.get(name, nothing).at(session) for cells in tables] for name in names}
-    return pl.DataFrame({name: pl.Series(name, columns[name], dtype=known[name].dtype) for name in names})
+    return pl.DataFrame({name: pl.Series(name, columns[name], dtype=dtype_of(known[name])) for name in names})
 
 
 def _stale(case: Case, session: int) -> pl.DataFrame:

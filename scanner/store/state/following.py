@@ -6,12 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
-import polars as pl
 from sqlalchemy import String, cast, delete, func, insert, select
 from sqlalchemy.orm import Session
 
-from scanner.alerts.follow import Followed, Outcome
-from scanner.alerts.scoreboard import SCHEMA, Told
+from scanner.alerts.board import Told, Written
+from scanner.alerts.outcome import Followed, Outcome
 from scanner.store.state.tables import AlertRow, FollowedRow, OutcomeRow
 
 
@@ -72,8 +71,8 @@ class Following:
         )
         return {alert_id: Until(session, untold == 0) for alert_id, session, untold in rows}
 
-    def outcomes(self) -> pl.DataFrame:
-        """What became of every alert, oldest session first, as the scoreboard reads it."""
+    def outcomes(self) -> list[Written]:
+        """What became of every alert, oldest session first, as :func:`scanner.alerts.scoreboard.read` takes it."""
         columns = (
             OutcomeRow.alert_id,
             OutcomeRow.session_date,
@@ -82,10 +81,7 @@ class Following:
             cast(OutcomeRow.matched, String),
         )
         rows = self._session.execute(select(*columns).order_by(OutcomeRow.session_date, OutcomeRow.alert_id))
-        # Tens of thousands of small documents: read column by column, not one by one.
-        texts = {**SCHEMA, "figures": pl.String, "matched": pl.String}
-        frame = pl.DataFrame([tuple(row) for row in rows], schema=texts, orient="row")
-        return frame.with_columns(pl.col(name).str.json_decode(SCHEMA[name]) for name in ("figures", "matched"))
+        return [Written(*row) for row in rows]
 
     def told(self) -> list[Told]:
         """Every alert there is, as the scoreboard counts them."""

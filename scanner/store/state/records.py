@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-import polars as pl
 from sqlalchemy import Table, and_, bindparam, delete, insert, select
 from sqlalchemy.orm import Session
 
 from scanner.activity.record import Calibration
 from scanner.history.known_before import Look
 from scanner.store.state.tables import CalibrationRow, JobRow, JobRunRow, LookRow
+
+if TYPE_CHECKING:
+    import polars as pl
 
 _LOOK = ("source", "underlying", "session_date", "quote_time")
 

@@ -1,0 +1,50 @@
+"""Which contracts of a scan each alert rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import polars as pl
+
+from scanner.alerts.episodes import Event
+from scanner.alerts.flagged import Flagged
+from scanner.alerts.model import Alert, ScanMeta, Status
+
+
+def flagged_contracts(events: Iterable[Event], contracts: pl.DataFrame | None, scan: ScanMeta) -> Iterator[Flagged]:
+    """The contracts that each alert of a scan rests on.
+
+    Of a contract itself; of a strike both rights; of a ladder its strikes; of wider scopes the drivers. ``contracts``
+    is the contract frame of the scan (contract, root, expiry, strike, right, volume, open_interest, oi_asof).
+    """
+    if contracts is None:
+        return
+    for event in events:
+        if event.alert.status is Status.closed:
+            continue
+        alert = event.alert
+        for row in contracts.filter(_behind(alert)).iter_rows(named=True):
+            yield Flagged(
+                alert_id=alert.alert_id,
+                session_date=scan.session_date,
+                contract=row["contract"],
+                rule_id=alert.rule_id,
+                underlying=row["underlying"],
+                simulated=alert.simulated,
+                expiry=row["expiry"],
+                flagged_at=scan.as_of,
+                volume=row["volume"],
+                open_interest=row["open_interest"],
+                oi_asof=row["oi_asof"],
+            )
+
+
+def _behind(alert: Alert) -> pl.Expr:
+    if alert.contract is not None:
+        return pl.col("contract") == alert.contract
+    if alert.scope in ("strike", "ladder"):
+        of_expiry = (pl.col("underlying") == alert.underlying) & (pl.col("expiry") == alert.expiry)
+        first, last = (alert.evidence.get(name, alert.strike) for name in ("first_strike", "last_strike"))
+        between = of_expiry & pl.col("strike").is_between(first, last)
+        return between if alert.right is None else between & (pl.col("right").cast(pl.String) == alert.right)
+    return pl.col("contract").is_in(list(alert.drivers))
