@@ -6,7 +6,7 @@ All of it is optional. What fails is a note on the scan, and costs it nothing el
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -332,37 +332,63 @@ def _ago(minutes: float) -> str:
 def tried(settings: Settings, kind: str, name: str, symbol: str) -> ScannerError | None:
     """Ask a companion for one name, keeping nothing of it; what is wrong, where something is."""
     from scanner.market import symbology
-    from scanner.sources.companions.halts import Halts
-    from scanner.sources.companions.headlines import Headlines
-    from scanner.sources.companions.nasdaq import Calendars
-    from scanner.sources.companions.occ import ClearingHouse
-    from scanner.sources.companions.sec import Filings
-    from scanner.sources.registry import open_source, require_terms
+    from scanner.sources.registry import require_terms
 
-    ticker, session = symbology.ticker(symbol), settings.exchange_calendar.session_of(clock.right_now())
+    session = settings.exchange_calendar.session_of(clock.right_now())
     try:
         require_terms(name, settings.accept_terms)
-        told = settings.for_sources()
-        if kind == "open_interest":
-            ClearingHouse(told).body(ticker)
-            return None
-        if kind == "announcements":
-            Calendars(told).of("earnings", session)
-            return None
-        if kind == "news":
-            since = settings.exchange_calendar.session_close(settings.exchange_calendar.previous_session(session))
-            ask: dict[str, Callable[[], object]] = {
-                "halt": lambda: Halts(told).now(),
-                "filing": lambda: Filings(told).of(ticker),
-                "headline": lambda: Headlines(name, told).of(ticker, since),
-            }
-            ask[KINDS_OF_NEWS[name]]()
-            return None
-        source = open_source(name, settings.for_sources(), settings.exchange_calendar, clock.right_now)
-        cast("TellsCloses", source).closes(ticker, session - timedelta(days=10), session)
+        _TELLERS[kind](settings, name, symbology.ticker(symbol), session)
     except ScannerError as error:
         return error
     return None
+
+
+def _tell_closes(settings: Settings, name: str, ticker: str, session: date) -> None:
+    from scanner.sources.registry import open_source
+
+    source = open_source(name, settings.for_sources(), settings.exchange_calendar, clock.right_now)
+    cast("TellsCloses", source).closes(ticker, session - timedelta(days=10), session)
+
+
+def _tell_open_interest(settings: Settings, name: str, ticker: str, session: date) -> None:
+    from scanner.sources.companions.occ import ClearingHouse
+
+    del name, session
+    ClearingHouse(settings.for_sources()).body(ticker)
+
+
+def _tell_announcements(settings: Settings, name: str, ticker: str, session: date) -> None:
+    from scanner.sources.companions.nasdaq import Calendars
+
+    del name, ticker
+    Calendars(settings.for_sources()).of("earnings", session)
+
+
+def _tell_news(settings: Settings, name: str, ticker: str, session: date) -> None:
+    from scanner.sources.companions.halts import Halts
+    from scanner.sources.companions.headlines import Headlines
+    from scanner.sources.companions.sec import Filings
+
+    told, calendar = settings.for_sources(), settings.exchange_calendar
+    ask: dict[str, Callable[[], object]] = {
+        "halt": lambda: Halts(told).now(),
+        "filing": lambda: Filings(told).of(ticker),
+        "headline": lambda: Headlines(name, told).of(
+            ticker, calendar.session_close(calendar.previous_session(session))
+        ),
+    }
+    ask[KINDS_OF_NEWS[name]]()
+
+
+# Of each kind of what stands beside chains, how a vendor is asked for a little of it.
+_TELLERS: Mapping[str, Callable[[Settings, str, str, date], None]] = MappingProxyType(
+    {
+        "closes": _tell_closes,
+        "open_interest": _tell_open_interest,
+        "announcements": _tell_announcements,
+        "news": _tell_news,
+    }
+)
 
 
 def _key(kind: str, name: str) -> str:

@@ -132,7 +132,7 @@ def _store(configured: Settings) -> Check:
         return Check("store", "", Verdict.wrong, f"{path} cannot be written", "mend its permissions, or name another")
     sessions = max((one.sessions for one in info.sources), default=0)
     megabytes = (info.snapshot_bytes + info.summary_bytes) / 1e6
-    said = f"{path}: {sessions:,} sessions, {megabytes:,.1f} MB"
+    said = f"{path}: {sessions:,} session{'' if sessions == 1 else 's'}, {megabytes:,.1f} MB"
     if info.set_aside:
         do = "`scanner store verify` says which; what was derived is made anew"
         return Check("store", "", Verdict.doubtful, f"{said}; {info.set_aside} damaged files were set aside", do)

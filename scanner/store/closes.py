@@ -10,17 +10,17 @@ import polars as pl
 
 from scanner.market import closes
 from scanner.market.symbology import plain_ticker
-from scanner.store.files import read_told, write_parquet
+from scanner.store.files import ToldTable
 
 FILE_NAME = "closes.parquet"
 
 
 class KeptCloses:
-    """The table of closes of a store. What is read stays in memory until the file changes."""
+    """The table of closes of a store."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._read: tuple[tuple[int, int], pl.DataFrame] | None = None
+        self._told = ToldTable(path, closes.SCHEMA)
 
     @property
     def table(self) -> pl.DataFrame:
@@ -28,14 +28,7 @@ class KeptCloses:
 
         Raises StoreError where the file is damaged.
         """
-        try:
-            found = self.path.stat()
-        except FileNotFoundError:
-            return closes.empty()
-        stamp = found.st_mtime_ns, found.st_size
-        if self._read is None or self._read[0] != stamp:
-            self._read = stamp, read_told(self.path, closes.SCHEMA)
-        return self._read[1]
+        return self._told.table
 
     def keep(self, told: pl.DataFrame, events: pl.DataFrame | None = None) -> None:
         """Add closes; of two for one name and session the new one counts. Needs the store's lock.
@@ -47,7 +40,7 @@ class KeptCloses:
         fresh = closes.undivided(told, events)
         again = self.table.join(fresh.select("underlying", "source").unique(), on=["underlying", "source"], how="anti")
         merged = pl.concat([again, fresh]).unique(closes.KEY, keep="last", maintain_order=True).sort(closes.KEY)
-        write_parquet(self.path, merged)
+        self._told.write(merged)
 
     def before(self, session: date, names: Sequence[str], events: pl.DataFrame | None = None) -> pl.DataFrame:
         """``underlying session_date close`` of some names before a session, on its basis."""

@@ -70,19 +70,35 @@ def write_parquet(path: Path, frame: pl.DataFrame, **options: Any) -> None:
     write_atomically(path, lambda handle: handle.write(built.getbuffer()))
 
 
-def read_told(path: Path, schema: pl.Schema) -> pl.DataFrame:
-    """A table of what others told, which they can be asked for again; empty where it is not there.
+class ToldTable:
+    """A table of what others told, which they can be asked for again. It is read once, until its file is another."""
 
-    Raises StoreError where it cannot be read or is damaged.
-    """
-    import polars as pl
+    def __init__(self, path: Path, schema: pl.Schema) -> None:
+        self._path, self._schema = path, schema
+        self._read: tuple[tuple[int, int, int], pl.DataFrame] | None = None
 
-    if not path.exists():
-        return pl.DataFrame(schema=schema)
-    try:
-        return pl.read_parquet(io.BytesIO(path.read_bytes())).select(schema.names()).cast(schema)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise StoreError(f"{path}: cannot be read ({error}); move it away and it is asked for anew") from error
+    @property
+    def table(self) -> pl.DataFrame:
+        """All of it; empty where nothing is kept. Raises StoreError where the file cannot be read or is damaged."""
+        import polars as pl
+
+        try:
+            found = self._path.stat()
+        except FileNotFoundError:
+            return pl.DataFrame(schema=self._schema)
+        stamp = found.st_ino, found.st_mtime_ns, found.st_size
+        if self._read is None or self._read[0] != stamp:
+            try:
+                told = pl.read_parquet(io.BytesIO(self._path.read_bytes()))
+                self._read = stamp, told.select(self._schema.names()).cast(self._schema)
+            except (OSError, pl.exceptions.PolarsError) as error:
+                message = f"{self._path}: cannot be read ({error}); move it away and it is asked for anew"
+                raise StoreError(message) from error
+        return self._read[1]
+
+    def write(self, table: pl.DataFrame) -> None:
+        """Put a table in its place. Raises StoreError as :func:`write_atomically` does."""
+        write_parquet(self._path, table)
 
 
 def unwritable(path: Path, error: OSError) -> StoreError:

@@ -10,7 +10,7 @@ import polars as pl
 
 from scanner.market import corporate_events
 from scanner.market.symbology import plain_ticker
-from scanner.store.files import read_told, write_parquet
+from scanner.store.files import ToldTable
 
 EVENTS_FILE, NEWS_FILE = "told_events.parquet", "told_news.parquet"
 _HEADLINES_KEPT = timedelta(days=31)
@@ -31,14 +31,15 @@ class ToldOf:
     """Two tables of a store: events by the day they are on, and news by the moment it came. Writing needs its lock."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._events = ToldTable(folder / EVENTS_FILE, EVENTS)
+        self._news = ToldTable(folder / NEWS_FILE, NEWS)
 
     def keep_events(self, told: pl.DataFrame, covered: Iterable[tuple[str, date]], source: str) -> None:
         """Put what a source told of some kinds and days in the place of what it told of them before.
 
         What it tells again has been known since it told it first.
         """
-        held = read_told(self._folder / EVENTS_FILE, EVENTS)
+        held = self._events.table
         days = pl.DataFrame(list(covered), schema={"kind": pl.String, "date": pl.Date}, orient="row")
         of_days = held.filter(pl.col("source") == source).join(days, on=["kind", "date"], how="semi")
         others = held.join(of_days, on=["source", "kind", "date"], how="anti")
@@ -49,20 +50,20 @@ class ToldOf:
         )
         table = pl.concat([others, fresh.select(EVENTS.names()).cast(EVENTS)]).sort("underlying", "date", "kind")
         if not table.equals(held):
-            write_parquet(self._folder / EVENTS_FILE, table)
+            self._events.write(table)
 
     def events(self, names: Sequence[str], session: date, moment: datetime) -> pl.DataFrame:
         """The events of some names, spelled as asked for, that were known at a moment of a session.
 
         What lay ahead was known if it had been told by then; what is past has happened, whoever told of it when.
         """
-        held = _of(read_told(self._folder / EVENTS_FILE, EVENTS), names)
+        held = _of(self._events.table, names)
         known = (pl.col("known_at") <= moment) | (pl.col("date") < session)
         return held.filter(known).select(corporate_events.SCHEMA.names())
 
     def splits(self) -> pl.DataFrame:
         """The splits among all events, which act from their day on."""
-        held = read_told(self._folder / EVENTS_FILE, EVENTS)
+        held = self._events.table
         return held.filter(pl.col("kind") == "split").select(corporate_events.SCHEMA.names())
 
     def keep_news(self, told: pl.DataFrame) -> None:
@@ -70,7 +71,7 @@ class ToldOf:
 
         Of one moment a name has one halt and one filing, whose words may be mended, and any number of headlines.
         """
-        held = read_told(self._folder / NEWS_FILE, NEWS)
+        held = self._news.table
         headline = pl.col("kind") == "headline"
         table = (
             pl.concat([held, told.cast(NEWS)])
@@ -81,11 +82,11 @@ class ToldOf:
             .sort("at", "underlying", "what")
         )
         if not table.equals(held):
-            write_parquet(self._folder / NEWS_FILE, table)
+            self._news.write(table)
 
     def news(self, names: Sequence[str], after: datetime, moment: datetime) -> pl.DataFrame:
         """``underlying at kind what source`` of some names, spelled as asked for, after a moment and up to another."""
-        held = _of(read_told(self._folder / NEWS_FILE, NEWS), names)
+        held = _of(self._news.table, names)
         return held.filter((pl.col("at") > after) & (pl.col("at") <= moment)).sort("at")
 
 
