@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import betabinom, nbinom, norm
 
 from scanner.activity import combination, geometry, wider
-from scanner.activity.calibration import TIERS, calibrate, tier_of
+from scanner.activity.calibration import TIERS, apart, calibrate, tier_of
 from scanner.activity.geometry import CELLS, cell_of, fill_spot, groups_of
 from scanner.activity.history import build_up
 from scanner.activity.parts import whole_names
@@ -96,7 +96,20 @@ def test_expiring_contracts_and_those_of_the_last_week_have_tiers_of_their_own()
     mean = np.full(3, 50.0)
     tiers = tier_of(mean, np.array([0, 5, 30]))
     assert len(set(tiers.tolist())) == 3
-    assert tier_of(np.array([1e6]), np.array([0]))[0] == TIERS - 1
+    assert tier_of(np.array([1e6]), np.array([1]))[0] == TIERS - 1
+
+
+def test_contracts_that_expire_tomorrow_have_tiers_of_their_own() -> None:
+    tiers = [set(tier_of(np.array([1.0, 50.0, 1e6]), np.full(3, days)).tolist()) for days in (0, 1, 2)]
+    assert all(first.isdisjoint(second) for first, second in zip(tiers, tiers[1:], strict=False))
+    assert tiers[2] == set(tier_of(np.array([1.0, 50.0, 1e6]), np.full(3, 7)).tolist())
+
+
+def test_what_a_name_shows_in_sessions_that_share_most_of_a_window_is_one_witness() -> None:
+    sessions, names = np.repeat(np.arange(10), 3), np.tile(np.arange(3), 10)
+    cluster = sessions * 3 + names
+    assert [len(np.unique(apart(cluster, 3, window))) for window in (1, 3, 5)] == [30, 12, 6]
+    assert (apart(cluster, 3, 5) % 3 == names).all()
 
 
 def test_a_build_up_leaves_out_a_block_and_keeps_a_drip() -> None:

@@ -162,6 +162,8 @@ def test_a_calibrated_rule_is_explained_with_its_record_and_a_fixed_threshold_wi
         (13, "in the last week, below 2 expected"),
         (17, "in the last week, 2048 and more expected"),
         (20, "on the last day, 64 and more expected"),
+        (21, "on the day before the last, below 2 expected"),
+        (25, "on the day before the last, 2048 and more expected"),
     ],
 )
 def test_a_tier_is_told_by_what_is_expected_of_its_contracts(tier, words):

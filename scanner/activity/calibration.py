@@ -21,7 +21,8 @@ WEEK_EDGES, EXPIRING_EDGES = np.array(named.WEEK_EDGES), np.array(named.EXPIRING
 _MONTH = len(TIER_EDGES) + 1
 _WEEK = _MONTH + len(MONTH_EDGES) + 1
 _EXPIRING = _WEEK + len(WEEK_EDGES) + 1
-TIERS = _EXPIRING + len(EXPIRING_EDGES) + 1
+_EVE = _EXPIRING + len(EXPIRING_EDGES) + 1
+TIERS = _EVE + len(WEEK_EDGES) + 1
 KNOTS = 28
 _PART = 7
 _LEVELS = np.array(
@@ -40,9 +41,11 @@ _USUAL_SHAPE, _USUAL_WEIGHT = 0.1, 300.0
 
 @kernel
 def tier_at(mean: float, days: int) -> int:  # pragma: no cover - compiled
-    """Activity tier by expected volume; those in their last month, last week or on their last day have their own."""
+    """Activity tier by expected volume; those in their last month, week or day and the day before have their own."""
     if days <= 0:
         return _EXPIRING + _above(EXPIRING_EDGES, mean)
+    if days == 1:
+        return _EVE + _above(WEEK_EDGES, mean)
     if days <= 7:
         return _WEEK + _above(WEEK_EDGES, mean)
     return _MONTH + _above(MONTH_EDGES, mean) if days <= 30 else _above(TIER_EDGES, mean)
@@ -149,13 +152,22 @@ class Calibration:
         return np.asarray(_apply(self.raw[None], self.calibrated[None], raw, tier))
 
 
+def apart(cluster: NDArray[np.int64], names: int, window: int) -> NDArray[np.int64]:
+    """Witnesses of what looks back over so many sessions: those that share most of them are one.
+
+    ``cluster`` is session * ``names`` + name.
+    """
+    return np.asarray(cluster // names // window * names + cluster % names)
+
+
 def calibrate(
     raw: NDArray[np.float64], tier: NDArray[np.int64], cluster: NDArray[np.int64], tiers: int = TIERS
 ) -> Calibration:
     """Learn the map from raw surprises of held-out contract-days (those without volume included, as 0).
 
-    ``cluster`` numbers the session and underlying of every row: the contracts of one name on one day are no independent
-    witnesses. A tier with fewer than 400 rows uses the map of all tiers together.
+    ``cluster`` numbers the session and underlying of every row, or, where a surprise looks back over several sessions,
+    so many sessions and the underlying: what one name shows on one day, or in days that share most of what they show,
+    are no independent witnesses. A tier with fewer than 400 rows uses the map of all tiers together.
     """
     pooled_tail = _tail(raw, cluster, shape=_USUAL_SHAPE, weight=_USUAL_WEIGHT)
     everything = _knots(raw, pooled_tail)

@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from scanner.activity import features, prior
-from scanner.activity.calibration import Calibration, calibrate, of_names, own_frequencies, tier_of
+from scanner.activity.calibration import Calibration, apart, calibrate, of_names, own_frequencies, tier_of
 from scanner.activity.combination import bounded, combine
 from scanner.activity.geometry import Places
 from scanner.activity.history import Layout, States, design_of
@@ -155,17 +155,17 @@ def rehearsed(
     windows, surprises = {}, np.empty((len(features.WINDOWS), len(tier)))
     for number, window in enumerate(features.WINDOWS):
         raw = np.concatenate(held.raw[window])
-        calibration = calibrate(raw, tier, cluster)
+        calibration = calibrate(raw, tier, apart(cluster, names, window))
         surprises[number] = calibration.apply(raw, tier)
         windows[window] = WindowModel(*_mean_of([fits[window] for fits in fitted]), calibration)
     today = np.concatenate(held.today)
     together = combine(surprises, today)
-    combination = calibrate(together, tier, cluster)
+    combination = calibrate(together, tier, apart(cluster, names, max(features.WINDOWS)))
     combined = bounded(combination.apply(together, tier), surprises, today)
     for number, stated in enumerate((*surprises, combined)):
         own[number] = own_frequencies(stated, cluster, names)
         stated[:] = of_names(stated, name, own[number])
-    ladder, strike = _neighbour_calibrations(layout.places, held, combined, surprises[0])
+    ladder, strike = _neighbour_calibrations(layout.places, held, combined, surprises[0], names)
     ordered = sorted(held.scored(surprises, combined), key=lambda part: part.session)
     sessions = [Rehearsed.of(layout, part) for part in ordered]
     opening = fit_opening((part.traded, part.risen) for part in sessions)
@@ -247,7 +247,7 @@ def _hold_out(
 
 
 def _neighbour_calibrations(
-    places: Places, held: _HeldOut, combined: NDArray[np.float64], single: NDArray[np.float64]
+    places: Places, held: _HeldOut, combined: NDArray[np.float64], single: NDArray[np.float64], names: int
 ) -> tuple[Calibration, Calibration]:
     """How often runs of strikes, and strikes of both rights, look like this in the held-out sessions."""
     runs, strikes, of_strikes, begin = [], [], [], 0
@@ -261,7 +261,7 @@ def _neighbour_calibrations(
     ladder, strike = np.concatenate(runs), np.concatenate(strikes)
     maturity = maturity_of(np.concatenate(held.days))
     return (
-        calibrate(ladder, maturity, np.concatenate(held.cluster), MATURITIES),
+        calibrate(ladder, maturity, apart(np.concatenate(held.cluster), names, max(features.WINDOWS)), MATURITIES),
         calibrate(strike, np.zeros(len(strike), np.int64), np.concatenate(of_strikes), tiers=1),
     )
 

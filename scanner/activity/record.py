@@ -68,6 +68,7 @@ def tier_words(tier: int) -> str:
         ("in the last month, ", MONTH_EDGES),
         ("in the last week, ", WEEK_EDGES),
         ("on the last day, ", EXPIRING_EDGES),
+        ("on the day before the last, ", WEEK_EDGES),
     )
     for where, edges in families:
         if tier <= len(edges):

@@ -1,4 +1,4 @@
-"""The expected volumes between activity tiers, by how long a contract has to go (a month, a week, a day)."""
+"""The expected volumes between activity tiers, by how long a contract has to go (a month, a week, none)."""
 
 from __future__ import annotations
 
