@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -71,3 +72,26 @@ def test_a_repeated_a_holiday_and_a_half_empty_chain_raise_nothing_and_a_busy_da
         assert (rows[name]["decoyed"], rows[name]["refused"]) == (0.0, 1.0)
     assert rows["market-wide busy day"]["refused"] == 0.0
     assert rows["market-wide busy day"]["decoyed"] <= rows["market-wide busy day"]["ordinary"] + 1
+
+
+def test_a_kept_store_is_taken_again_as_it_is(tmp_path: Path) -> None:
+    folder, kept = tmp_path / "chains", tmp_path / "kept"
+    folder.mkdir()
+    recorded().filter(pl.col("session_date") < DAYS[3]).write_parquet(folder / "AAA.parquet")
+    settings = configuring.built_in()
+    rules, _ = opening.usable_rules(settings, strict=True)
+
+    def held() -> tuple[list[date], dict[Path, int]]:
+        with product.imported(folder, rules, settings, kept=kept) as told:
+            return told.sessions, {path: path.stat().st_mtime_ns for path in kept.rglob("*.parquet")}
+
+    first, again = held(), held()
+    assert first[0] == DAYS[:3]
+    assert first[1]
+    assert again == first
+
+
+def test_what_a_rule_could_not_judge_is_counted(told: Product, planted: list[Told]) -> None:
+    unjudged = planted[0].unjudged
+    assert unjudged["implied-move-above-past"] == 1  # of one name no earnings date is known
+    assert unjudged.keys() < {rule.id for rule in told.rules}

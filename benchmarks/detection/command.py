@@ -1,7 +1,7 @@
 """What a user is told, beside every published rule at the same budget of alerts, and how often it is nothing.
 
     python -m benchmarks detection [--quick] [--data DIR] [--intraday DIR] [--daily DIR] [--symbols A,B] [--sessions N]
-        [--rounds N] [--seed N] [--parts] [--json]
+        [--rounds N] [--decoys N] [--store DIR] [--seed N] [--parts] [--json]
 
 Imports recorded chains and replays them: the alerts of the product's own path at the shipped configuration, each
 counted for the contracts that it names. Beside them stand the score's inner list and the published rules, walked
@@ -10,7 +10,8 @@ rarity came; the recall of planted blocks, drips, ladders and new-strike opening
 where the others were lost; how many real openings were named; the share of alerts that the next morning's open interest
 confirms; false alarms of the chances, by name, by time of day, and of names on the built-in prior; decoys; and, with
 ``--parts``, what each part of the score gives. Deterministic from the seed. ``--quick`` judges six sessions, to see
-that everything still works; its figures say nothing.
+that everything still works; its figures say nothing. ``--store`` keeps what was imported and fitted for the next run,
+which takes a model again only where the chains and the code that fits are the same.
 """
 
 from __future__ import annotations
@@ -39,8 +40,6 @@ from scanner.app import configuring, opening
 LEAST_HISTORY = 12
 PLANTED = 8
 QUICK = 6
-# Every so many sessions are changed into decoys.
-DECOYED = 2
 PRODUCT = "what is told"
 SURPRISES = ("combined_surprise", "volume_surprise", "volume_surprise_3", "volume_surprise_5")
 STATED = (0.05, 0.2, 1.0, 5.0, 20.0)
@@ -60,7 +59,7 @@ def main(arguments: list[str]) -> int:
     judged = _judged_sessions(recording, QUICK if options.quick else options.sessions)
     settings = configuring.built_in()
     rules, _ = opening.usable_rules(settings, strict=True)
-    with product.imported(options.data, rules, settings, tuple(recording.underlyings)) as told:
+    with product.imported(options.data, rules, settings, tuple(recording.underlyings), options.store) as told:
         fitted = {session: told.model(recording.sessions[session]) for session in judged}
         models = {session: model for session, model in fitted.items() if model.kind == "own"}
         if not models:
@@ -91,6 +90,8 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--rounds", type=int, default=1, help="rounds of injections in each kind of place, 32 a session"
     )
+    parser.add_argument("--decoys", type=int, default=2, help="every so many sessions are changed into decoys")
+    parser.add_argument("--store", type=Path, help="a folder that keeps chains and models for the next run")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--quick", action="store_true", help="six sessions only")
     parser.add_argument("--parts", action="store_true", help="what each part of the score gives, too")
@@ -143,7 +144,7 @@ def run(
         tables[f"where planted events stood, {where}, budget {walk.BUDGETS[1]}"] = [
             {"where": name, "events": count} for name, count in where_lost.most_common()
         ]
-        tables[f"each rule, {where}"] = _by_rule(recording, natural, seen, planted)
+        tables[f"each rule, {where}"] = _by_rule(recording, told, natural, seen, planted)
         tables[f"recall, {where}"] = recall.to_dicts()
     alarms = [
         measures.false_alarms(list(clean.values()), column, random).with_columns(score=pl.lit(column))
@@ -153,7 +154,7 @@ def run(
         "real openings named": openings.named(lists, openings.real_openings(recording, list(models))).to_dicts(),
         "confirmed next morning": measures.confirmation(recording, lists, random).to_dicts(),
         "false alarms": pl.concat(alarms).to_dicts(),
-        "decoys": decoys.judge_decoys(recording, told, list(models)[::DECOYED], random).to_dicts(),
+        "decoys": decoys.judge_decoys(recording, told, list(models)[:: options.decoys], random).to_dicts(),
     }
 
 
@@ -190,35 +191,42 @@ def _where_lost(
 
 
 def _by_rule(
-    recording: Recording, natural: list[product.Told], seen: list[product.Told], planted: list[injections.Injection]
+    recording: Recording,
+    told: product.Product,
+    natural: list[product.Told],
+    seen: list[product.Told],
+    planted: list[injections.Injection],
 ) -> list[dict[str, object]]:
     """What each rule finds and tells in a session, and the share of planted events of each kind that it finds.
 
-    ``day`` is the session of a drip in which it is found first, counted from 1.
+    ``not judged`` are rows a session for which a value was missing; ``day`` is the session of a drip in which it is
+    found first, counted from 1.
     """
-    day_of = {told.session: told for told in seen}
+    day_of = {day.session: day for day in seen}
     found: dict[str, dict[str, list[int]]] = {}
     count = Counter(item.kind for item in planted)
     for item in planted:
         contracts = {recording.contracts["contract"][int(row)] for row in item.rows}
         first: dict[str, int] = {}
         for day in range(item.lots.shape[1]):
-            told = day_of.get(recording.sessions[item.session + day])
-            for rule_id in () if told is None else _finding(told, contracts):
+            then = day_of.get(recording.sessions[item.session + day])
+            for rule_id in () if then is None else _finding(then, contracts):
                 first.setdefault(rule_id, day + 1)
         for rule_id, day in first.items():
             found.setdefault(rule_id, {}).setdefault(item.kind, []).append(day)
-    findings = Counter(alert.rule_id for told in natural for alert in (*told.alerts, *_held(told)))
-    alerts = Counter(alert.rule_id for told in natural for alert in told.alerts if alert.status is Status.new)
+    findings = Counter(alert.rule_id for day in natural for alert in (*day.alerts, *_held(day)))
+    alerts = Counter(alert.rule_id for day in natural for alert in day.alerts if alert.status is Status.new)
+    unjudged = sum((Counter(day.unjudged) for day in natural), Counter())
     return [
         {
             "rule": rule_id,
             "findings": findings[rule_id] / len(natural),
             "told": alerts[rule_id] / len(natural),
+            "not judged": unjudged[rule_id] / len(natural),
             **{kind: len(found.get(rule_id, {}).get(kind, ())) / max(count[kind], 1) for kind in injections.KINDS},
             "day": float(np.mean(found.get(rule_id, {}).get("drip", [np.nan]))),
         }
-        for rule_id in sorted(findings.keys() | found.keys())
+        for rule_id in sorted({rule.id for rule in told.rules} | findings.keys() | found.keys())
     ]
 
 

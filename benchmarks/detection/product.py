@@ -41,13 +41,17 @@ _COMMON, _OFTEN = 1.0, 0.01
 
 @dataclass(frozen=True)
 class Told:
-    """What one session told: its alerts in the order of their places, the newest included, and what was held back."""
+    """What one session told: its alerts in the order of their places, the newest included, and what was held back.
+
+    ``unjudged`` counts the rows that each rule could not judge, by its id.
+    """
 
     session: date
     alerts: tuple[Alert, ...]
     held_back: tuple[HeldBack, ...]
     ranked: pl.DataFrame
     verdicts: pl.DataFrame
+    unjudged: Mapping[str, int]
 
     @property
     def refused(self) -> bool:
@@ -134,6 +138,7 @@ class Product:
             result.held_back_items,
             judged.frames["contract"],
             judged.verdicts[0],
+            dict(judged.judgement.not_judged.group_by("rule_id").agg(pl.col("count").sum()).iter_rows()),
         )
 
 
@@ -220,11 +225,19 @@ def lost(told: Told, contracts: Sequence[str], budget: int) -> str:
 
 @contextmanager
 def imported(
-    folder: Path, rules: Sequence[Rule], settings: Settings, symbols: tuple[str, ...] | None = None
+    folder: Path,
+    rules: Sequence[Rule],
+    settings: Settings,
+    symbols: tuple[str, ...] | None = None,
+    kept: Path | None = None,
 ) -> Iterator[Product]:
-    """Recorded chains of a folder in a store that is gone afterwards."""
+    """Recorded chains of a folder in a store: a ``kept`` one, or one that is gone afterwards.
+
+    What is kept saves importing and fitting again; a model in it is named by its panel and the code that fits, so that
+    none is taken for another's.
+    """
     calendar = settings.exchange_calendar
     with TemporaryDirectory(prefix="scanner-benchmark-") as place:
-        store = Store.open(Path(place), calendar=calendar, pricing=preparing.pricing(settings))
+        store = Store.open(kept or Path(place), calendar=calendar, pricing=preparing.pricing(settings))
         import_chains(store, read_recorded(folder, calendar=calendar), ImportReport())
         yield Product(store, rules, settings, symbols=symbols)
