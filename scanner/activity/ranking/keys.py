@@ -157,11 +157,11 @@ def keys(
     beyond = sizes.decades(np.maximum(volume - day.mean, 0.0), cell)
     times = np.log10((volume + _SMOOTHING) / (day.mean + _SMOOTHING))
     ladder = _WORTH_OF_A_RUN * np.clip(np.minimum(day.run, np.nan_to_num(surprise)) - _RUN, 0.0, _LONGEST_RUN)
-    one = surprise + 0.5 * (beyond - 1.2 * day.busy) + times + ladder + opens - 2.0 * day.busy
+    one = surprise + 0.5 * (beyond - 1.2 * day.busy) + times + ladder + 1.5 * opens - 2.0 * day.busy
     share = np.log10(volume / np.maximum(day.side, volume))
     alone = 0.25 * np.nan_to_num(surprise) - 0.3 * np.minimum(day.beside, 3.0)
-    new = np.log10(volume + 1.0) + 0.25 * share + alone + 0.5 * opens - day.busy
-    week = listing.week[day.at] + 0.5 * sizes.decades(np.nan_to_num(day.gained), cell) + 0.6 * opens - day.busy
+    new = np.log10(volume + 1.0) + 0.25 * share + alone + 0.8 * opens - day.busy
+    week = listing.week[day.at] + 0.5 * sizes.decades(np.nan_to_num(day.gained), cell) + 1.2 * opens - day.busy
     fresh = (listing.open_interest[day.at] == 0) & ~(np.nan_to_num(day.past) > 0).any(axis=1)
     return np.stack(
         [
