@@ -101,14 +101,15 @@ def test_one_session_is_ranked_by_its_chance_and_its_quotient_and_pulled_down_by
     assert busy[ONE_SESSION] == pytest.approx(quiet[ONE_SESSION] - 2.6)
 
 
-def test_a_volume_ranks_as_many_decades_higher_as_its_odds_of_opening_do() -> None:
+def test_the_odds_of_opening_count_half_as_much_again_as_the_chance_of_one_session() -> None:
     """Odds of 7 to 3 and of 7 to 13 are log10(13 / 3) apart; beyond one and a half decades nothing is added."""
     chain = listing()
     day = day_of(chain, [0.0] * 20, [0.0] * 20)
-    typical, likely, sure = (keys_of(chain, day, chance)[ONE_SESSION] for chance in (0.35, 0.7, 0.9999))
-    assert likely - typical == pytest.approx(np.log10(13 / 3))
-    assert sure - typical == pytest.approx(1.5)
-    assert keys_of(chain, day, float("nan"))[ONE_SESSION] == typical
+    typical, likely, sure = (keys_of(chain, day, chance) for chance in (0.35, 0.7, 0.9999))
+    assert (likely - typical)[ONE_SESSION] == pytest.approx(1.5 * np.log10(13 / 3))
+    assert (sure - typical)[ONE_SESSION] == pytest.approx(1.5 * 1.5)
+    assert (likely - typical)[NEW_STRIKE] == pytest.approx(0.8 * np.log10(13 / 3))
+    assert keys_of(chain, day, float("nan"))[ONE_SESSION] == typical[ONE_SESSION]
 
 
 def test_a_ladder_of_three_strikes_in_a_row_is_worth_more_than_one_strike_beside_a_rare_one() -> None:
