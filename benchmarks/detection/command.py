@@ -1,7 +1,7 @@
 """What a user is told, beside every published rule at the same budget of alerts, and how often it is nothing.
 
     python -m benchmarks detection [--quick] [--data DIR] [--intraday DIR] [--daily DIR] [--symbols A,B] [--sessions N]
-        [--rounds N] [--decoys N] [--store DIR] [--seed N] [--parts] [--json]
+        [--rounds N] [--decoys N] [--only PART] [--store DIR] [--seed N] [--parts] [--json]
 
 Imports recorded chains and replays them: the alerts of the product's own path at the shipped configuration, each
 counted for the contracts that it names. Beside them stand the score's inner list and the published rules, walked
@@ -11,7 +11,8 @@ where the others were lost; how many real openings were named; the share of aler
 confirms; false alarms of the chances, by name, by time of day, and of names on the built-in prior; decoys; and, with
 ``--parts``, what each part of the score gives. Deterministic from the seed. ``--quick`` judges six sessions, to see
 that everything still works; its figures say nothing. ``--store`` keeps what was imported and fitted for the next run,
-which takes a model again only where the chains and the code that fits are the same.
+which takes a model again only where the chains and the code that fits are the same; ``--only`` prints a part: what is
+``told``, ``decoys``, by ``time`` of day, or of names on the ``prior``.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ SURPRISES = ("combined_surprise", "volume_surprise", "volume_surprise_3", "volum
 STATED = (0.05, 0.2, 1.0, 5.0, 20.0)
 # So many that planted events do not crowd each other out: the list is judged at the budgets of walk.BUDGETS.
 ROOM = 150
+PARTS = ("told", "decoys", "time", "prior")
 
 
 def main(arguments: list[str]) -> int:
@@ -65,11 +67,15 @@ def main(arguments: list[str]) -> int:
         if not models:
             print(f"{options.data}: no session has {LEAST_HISTORY} trusted sessions before it", file=sys.stderr)
             return 2
-        result = run(recording, models, told, options)
-    if options.intraday.is_dir() and not options.quick:
+        result: dict[str, object] = run(recording, models, told, options) if "told" in options.only else {}
+        if "decoys" in options.only:
+            changed, random = list(models)[:: options.decoys], np.random.default_rng(options.seed)
+            result["decoys"] = decoys.judge_decoys(recording, told, changed, random).to_dicts()
+    if "time" in options.only and options.intraday.is_dir() and not options.quick:
         result["false alarms by time of day"] = by_time_of_day(options.intraday).to_dicts()
-    folders = sorted(folder for folder in options.daily.iterdir() if folder.is_dir()) if options.daily.is_dir() else []
-    result["false alarms of the built-in prior"] = on_the_prior.by_name([] if options.quick else folders).to_dicts()
+    if "prior" in options.only and options.daily.is_dir() and not options.quick:
+        folders = sorted(folder for folder in options.daily.iterdir() if folder.is_dir())
+        result["false alarms of the built-in prior"] = on_the_prior.by_name(folders).to_dicts()
     result["about"] = _about(recording, models, options) | {"seconds": round(time.perf_counter() - started, 1)}
     print(json.dumps(result, indent=1, default=str) if options.json else _text(result))
     return 0
@@ -91,12 +97,15 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         "--rounds", type=int, default=1, help="rounds of injections in each kind of place, 32 a session"
     )
     parser.add_argument("--decoys", type=int, default=2, help="every so many sessions are changed into decoys")
+    parser.add_argument("--only", choices=PARTS, action="append", help="a part of the tables; may be repeated")
     parser.add_argument("--store", type=Path, help="a folder that keeps chains and models for the next run")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--quick", action="store_true", help="six sessions only")
     parser.add_argument("--parts", action="store_true", help="what each part of the score gives, too")
     parser.add_argument("--json", action="store_true")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    options.only = options.only or list(PARTS)
+    return options
 
 
 def _judged_sessions(recording: Recording, count: int) -> range:
@@ -154,7 +163,6 @@ def run(
         "real openings named": openings.named(lists, openings.real_openings(recording, list(models))).to_dicts(),
         "confirmed next morning": measures.confirmation(recording, lists, random).to_dicts(),
         "false alarms": pl.concat(alarms).to_dicts(),
-        "decoys": decoys.judge_decoys(recording, told, list(models)[:: options.decoys], random).to_dicts(),
     }
 
 
