@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -101,7 +103,7 @@ def test_expiring_contracts_and_those_of_the_last_week_have_tiers_of_their_own()
 
 def test_contracts_that_expire_tomorrow_have_tiers_of_their_own() -> None:
     tiers = [set(tier_of(np.array([1.0, 50.0, 1e6]), np.full(3, days)).tolist()) for days in (0, 1, 2)]
-    assert all(first.isdisjoint(second) for first, second in zip(tiers, tiers[1:], strict=False))
+    assert all(first.isdisjoint(second) for first, second in pairwise(tiers))
     assert tiers[2] == set(tier_of(np.array([1.0, 50.0, 1e6]), np.full(3, 7)).tolist())
 
 
