@@ -10,6 +10,8 @@ from scanner.alerts.episodes import Event
 from scanner.alerts.flagged import Flagged
 from scanner.alerts.model import Alert, ScanMeta, Status
 
+_NEEDED = ("contract", "underlying", "expiry", "strike", "right", "volume", "open_interest", "oi_asof")
+
 
 def flagged_contracts(events: Iterable[Event], contracts: pl.DataFrame | None, scan: ScanMeta) -> Iterator[Flagged]:
     """The contracts that each alert of a scan rests on.
@@ -19,11 +21,13 @@ def flagged_contracts(events: Iterable[Event], contracts: pl.DataFrame | None, s
     """
     if contracts is None:
         return
-    for event in events:
-        if event.alert.status is Status.closed:
-            continue
-        alert = event.alert
-        for row in contracts.filter(_behind(alert)).iter_rows(named=True):
+    alerts = [event.alert for event in events if event.alert.status is not Status.closed]
+    named = {alert.underlying for alert in alerts}
+    rows = contracts.select(_NEEDED)
+    if None not in named:
+        rows = rows.filter(pl.col("underlying").is_in(sorted(name for name in named if name is not None)))
+    for alert in alerts:
+        for row in rows.filter(_behind(alert)).iter_rows(named=True):
             yield Flagged(
                 alert_id=alert.alert_id,
                 session_date=scan.session_date,

@@ -36,27 +36,36 @@ _LEAST_LEG = 1.0
 _ABOUT, _MOST_BY_CHANCE = 0.1, 0.25
 
 
+# What a story is made of; of eighty columns no others become Python's.
+_PARTS = (
+    "underlying", "root", "contract", "expiry", "strike", "right", "volume", "volume_5", "volume_usual_5",
+    "volume_expected", "open_interest", "premium", "premium_surprise", "combined_surprise", "once_in_sessions", "family",
+    "story", "opening_chance", "roll_suspect", "mid", "last", "otm_pct", "dte", "days_to_earnings", "days_to_ex_date",
+)  # fmt: skip
+
+
 class Stories:
     """The stories of a scan that some finding touches; empty where the scan's contracts were not ranked."""
 
     def __init__(self, findings: pl.DataFrame, frames: Frames) -> None:
-        self._stories: dict[int, Story] = {}
+        self._members: dict[int, list[Row]] = {}
+        self._made: dict[int, Story] = {}
         self._places: dict[tuple[Any, Any], list[tuple[float, str, str, int]]] = {}
         contracts = frames.get("contract")
         narrow = findings.filter(pl.col("scope").is_in(NARROW))
         if contracts is None or "story" not in contracts.columns or narrow.is_empty():
             return
+        contracts = contracts.select(name for name in _PARTS if name in contracts.columns)
         touched = narrow.select("root", "expiry").unique()
-        near = contracts.filter(pl.col("story").is_not_null()).join(touched, on=["root", "expiry"], how="semi")
-        told = contracts.filter(pl.col("story").is_in(near["story"].unique().implode()))
+        in_stories = contracts.filter(pl.col("story").is_not_null())
+        near = in_stories.join(touched, on=["root", "expiry"], how="semi")
+        told = in_stories.filter(pl.col("story").is_in(near["story"].unique().implode()))
         rarest = told.sort("once_in_sessions", "combined_surprise", descending=True, nulls_last=True)
-        legs = _Legs(contracts, rarest["underlying"].unique())
-        for (number,), rows in rarest.partition_by("story", as_dict=True, maintain_order=True).items():
-            members = list(rows.iter_rows(named=True))
-            self._stories[number] = Story.of(f"{members[0]['root']} {number}", members, legs.beside(members))
-            for row in members:
-                place = self._places.setdefault((row["root"], row["expiry"]), [])
-                place.append((row["strike"], row["right"], row["contract"], number))
+        self._legs = _Legs(contracts, rarest["underlying"].unique())
+        for row in rarest.iter_rows(named=True):
+            self._members.setdefault(row["story"], []).append(row)
+            place = self._places.setdefault((row["root"], row["expiry"]), [])
+            place.append((row["strike"], row["right"], row["contract"], row["story"]))
 
     def of(self, finding: Row, looked: Row) -> Story | None:
         """The story that a finding is about; of a wider one the rarest in it. None where it is about none."""
@@ -64,13 +73,20 @@ class Stories:
             return None
         first, last = (looked.get(name, finding["strike"]) for name in ("first_strike", "last_strike"))
         found = [
-            self._stories[number]
+            self._story(number)
             for strike, right, contract, number in self._places.get((finding["root"], finding["expiry"]), ())
             if (finding["contract"] is None or contract == finding["contract"])
             and (finding["right"] is None or right == finding["right"])
             and (first is None or last is None or first <= strike <= last)
         ]
         return max(found, key=lambda story: story.once_in_sessions or 0.0, default=None)
+
+    def _story(self, number: int) -> Story:
+        """A story, made when a finding is first about it."""
+        if number not in self._made:
+            members = self._members[number]
+            self._made[number] = Story.of(f"{members[0]['root']} {number}", members, self._legs.beside(members))
+        return self._made[number]
 
 
 class _Legs:

@@ -254,11 +254,8 @@ class Ledger(Records, Outbox, Following):
             }
             for item in not_judged
         ]
-        # An insert of no rows would be an insert of one row of defaults.
-        if held:
-            self._session.execute(insert(HeldBackRow), held)
-        if unknown:
-            self._session.execute(insert(NotJudgedRow), unknown)
+        self._insert(HeldBackRow, held)
+        self._insert(NotJudgedRow, unknown)
 
     def held_back(self, run: str) -> list[dict[str, Any]]:
         """What a run held back: rule_id, identity, underlying, severity, score, reason, message, document (None: of a
@@ -278,10 +275,15 @@ class Ledger(Records, Outbox, Following):
 
     def flag(self, flagged: Iterable[Flagged]) -> None:
         """Remember the contracts behind alerts; what has been decided about one already stays as it is."""
-        for item in flagged:
-            row = self._session.get(FlaggedRow, (item.alert_id, item.session_date, item.contract))
-            if row is None or row.outcome == Confirmation.pending:
-                self._session.merge(FlaggedRow(**values_of(item)))
+        rows = {(item.alert_id, item.session_date, item.contract): values_of(item) for item in flagged}
+        names = ("alert_id", "session_date", "contract")
+        key = [getattr(FlaggedRow, name) for name in names]
+        decided = select(*key).where(
+            FlaggedRow.alert_id.in_({alert_id for alert_id, _, _ in rows}), FlaggedRow.outcome != Confirmation.pending
+        )
+        for known in self._session.execute(decided):
+            rows.pop(tuple(known), None)
+        self._replace(FlaggedRow, names, list(rows.values()))
 
     def decide(self, flagged: Iterable[Flagged]) -> None:
         """Store what became of flagged contracts."""

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Table, and_, bindparam, delete, insert, select
+from sqlalchemy import and_, bindparam, delete, insert, select
 from sqlalchemy.orm import Session
 
 from scanner.activity.record import Calibration
 from scanner.history.known_before import Look
 from scanner.store.state.tables import CalibrationRow, JobRow, JobRunRow, LookRow
+from scanner.store.state.tables import Table as RowTable
 
 if TYPE_CHECKING:
     import polars as pl
@@ -76,15 +77,26 @@ class Records:
 
     def save_looks(self, looks: Iterable[Look]) -> None:
         """Remember scans for the later ones of their session."""
-        rows = [values_of(look) for look in looks]
+        key = ("source", "session_date", "underlying", "quote_time")
+        self._replace(LookRow, key, [values_of(look) for look in looks])
+
+    def _replace(self, table: type[RowTable], key: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
+        """Store rows in the place of those of the same key; what the session holds in memory is not looked at."""
         if not rows:
             return
-        table = cast("Table", LookRow.__table__)
-        key = list(table.primary_key.columns)
-        same = and_(*(column == bindparam(f"_{column.name}") for column in key))
-        keys = [{f"_{column.name}": row[column.name] for column in key} for row in rows]
+        same = and_(*(getattr(table, name) == bindparam(f"_{name}") for name in key))
+        keys = [{f"_{name}": row[name] for name in key} for row in rows]
         self._session.connection().execute(delete(table).where(same), keys)
-        self._session.execute(insert(LookRow), rows)
+        self._insert(table, rows)
+
+    def _insert(self, table: type[RowTable], rows: Sequence[Mapping[str, Any]]) -> None:
+        """Store new rows, as plain statements: there may be thousands, and nobody changes them by hand.
+
+        An insert of no rows would be an insert of one row of defaults.
+        """
+        if rows:
+            self._session.flush()
+            self._session.connection().execute(insert(table), list(rows))
 
     def save_calibration(self, records: Iterable[Calibration]) -> None:
         """Store how often nominal chances were really met; of two scans of a session, what the one of more rows saw."""
