@@ -17,6 +17,7 @@ from scanner.activity.scoring import GOOD_SESSIONS
 from scanner.activity.totals import BACK_END_DAYS, EXPIRY_KEY
 from scanner.history import past as past_sessions
 from scanner.history.panel import Panel
+from scanner.kernels.groups import Groups
 
 _HALF_LIFE = 0.5 ** (1 / 6)
 _DEGREES_OF_FREEDOM = 4.0
@@ -32,13 +33,16 @@ def underlying_surprises(model: VolumeModel, contracts: pl.DataFrame, panel: Pan
 
     ``back_end_surprise`` is that of everything beyond 14 days. Null for a name with fewer than ten good sessions.
     """
-    today = contracts.group_by("underlying", maintain_order=True).agg(
-        pl.col("volume").sum().cast(pl.Float64).alias("total"),
-        pl.col("volume_usual").sum().alias("usual"),
-        pl.col("volume").filter(pl.col("dte") > BACK_END_DAYS).sum().cast(pl.Float64).alias("back"),
-        pl.col("volume_usual").filter(pl.col("dte") > BACK_END_DAYS).sum().alias("back_usual"),
-        pl.col("volume").filter(pl.col("right") == "P").sum().cast(pl.Float64).alias("puts"),
-        pl.col("volume").is_not_null().any().alias("known"),
+    names = Groups.of(contracts, ("underlying",))
+    volume, usual = contracts["volume"].cast(pl.Float64), contracts["volume_usual"]
+    later, put = _flags(contracts, pl.col("dte") > BACK_END_DAYS), _flags(contracts, pl.col("right") == "P")
+    today = names.keys.with_columns(
+        _sum(names, "total", volume),
+        _sum(names, "usual", usual),
+        _sum(names, "back", volume, later),
+        _sum(names, "back_usual", usual, later),
+        _sum(names, "puts", volume, put),
+        known=names.any(volume.is_not_null().to_numpy()),
     )
     rows = panel.underlying_rows(today["underlying"])
     whole, back, puts = model.name_totals
@@ -58,23 +62,23 @@ def strike_surprises(model: VolumeModel, contracts: pl.DataFrame) -> pl.DataFram
 
     Null where neither right has a surprise. Two underlyings may list the same root: each has strikes of its own.
     """
-    key = ["underlying", "root", "expiry", "strike"]
-    strikes = contracts.group_by(key, maintain_order=True).agg(known=pl.col("volume_surprise").is_not_null().any())
-    numbered = strikes.select(key).with_row_index("number")
-    number = contracts.select(key).join(numbered, on=key, how="left", maintain_order="left")["number"].to_numpy()
-    raw = both_rights(contracts["volume_surprise"].fill_null(0.0).to_numpy(), number)
+    strikes = Groups.of(contracts, ("underlying", "root", "expiry", "strike"))
+    volume_surprise = contracts["volume_surprise"]
+    raw = both_rights(volume_surprise.fill_null(0.0).to_numpy(), strikes.numbers())
     surprise = model.learned.strike.apply(raw, np.zeros(len(raw), np.int64))
-    judged = strikes["known"].to_numpy()
-    return strikes.select(key).with_columns(_nullable("volume_surprise", surprise, judged))
+    judged = strikes.any(volume_surprise.is_not_null().to_numpy())
+    return strikes.keys.with_columns(_nullable("volume_surprise", surprise, judged))
 
 
 def expiry_surprises(model: VolumeModel, contracts: pl.DataFrame, panel: Panel) -> pl.DataFrame:
     """``underlying root expiry volume_surprise`` of a scored chain; null as for the underlying."""
     key = list(EXPIRY_KEY)
-    today = contracts.group_by(key, maintain_order=True).agg(
-        pl.col("volume").sum().cast(pl.Float64).alias("total"),
-        pl.col("volume_usual").sum().alias("usual"),
-        pl.col("volume").is_not_null().any().alias("known"),
+    expiries = Groups.of(contracts, key)
+    volume = contracts["volume"].cast(pl.Float64)
+    today = expiries.keys.with_columns(
+        _sum(expiries, "total", volume),
+        _sum(expiries, "usual", contracts["volume_usual"]),
+        known=expiries.any(volume.is_not_null().to_numpy()),
     )
     past, totals = model.expiry_totals
     at = today.join(past, on=key, how="left", maintain_order="left")["entity"].fill_null(-1).to_numpy()
@@ -82,6 +86,15 @@ def expiry_surprises(model: VolumeModel, contracts: pl.DataFrame, panel: Panel) 
     judged = today["known"].to_numpy() & (_at(model.good_sessions, name, 0) >= GOOD_SESSIONS)
     surprise = total_surprise(*totals, today["total"].to_numpy(), today["usual"].to_numpy(), at)
     return today.select(key).with_columns(_nullable("volume_surprise", surprise, judged))
+
+
+def _flags(frame: pl.DataFrame, flag: pl.Expr) -> NDArray[np.bool_]:
+    return frame.select(flag.fill_null(value=False)).to_series().to_numpy()
+
+
+def _sum(groups: Groups, name: str, values: pl.Series, where: NDArray[np.bool_] | None = None) -> pl.Series:
+    """A sum by group, 0 where nothing is known."""
+    return groups.known_sums(values, where).fill_null(0.0).alias(name)
 
 
 def _at(values: NDArray[np.generic], index: NDArray[np.integer], missing: float) -> NDArray[np.float64]:

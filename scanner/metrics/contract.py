@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from scanner.history import past
+from scanner.history.same_session import gathered, rows_in
 from scanner.metrics.arithmetic import ratio
 
 if TYPE_CHECKING:
@@ -54,12 +55,11 @@ def _interval(contracts: pl.DataFrame, earlier: pl.DataFrame | None) -> pl.Serie
     """Contracts traded since the earlier snapshot; a contract listed since then started from nothing."""
     if earlier is None or earlier.is_empty():
         return pl.Series("volume_interval", [None] * contracts.height, dtype=pl.Int64)
-    joined = contracts.select("underlying", "contract", "volume").join(
-        earlier.select("contract", before="volume"), on="contract", how="left", maintain_order="left"
-    )
+    rows = rows_in(earlier, contracts)
+    before = gathered(earlier["volume"], rows).set(pl.Series(rows < 0), 0)
     seen = pl.col("underlying").is_in(earlier["underlying"].unique().implode())
-    before = pl.when(pl.col("contract").is_in(earlier["contract"].implode())).then("before").otherwise(0)
-    return joined.select(volume_interval=pl.when(seen).then(pl.col("volume") - before))["volume_interval"]
+    since = contracts.select(pl.when(seen).then(pl.col("volume") - before))
+    return since.to_series().alias("volume_interval")
 
 
 def _gather(matrix: NDArray[np.float32], rows: NDArray[np.int32], column: int) -> NDArray[np.float64]:

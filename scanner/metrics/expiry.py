@@ -9,31 +9,37 @@ import polars as pl
 from numpy.typing import NDArray
 
 from scanner.kernels.compile import kernel
+from scanner.kernels.groups import Groups
 from scanner.kernels.threads import over_groups
 from scanner.market.calendar import Calendar
 from scanner.metrics import pieces
-from scanner.metrics.arithmetic import CALL, GAMMA, PUT, known_sum, ratio
+from scanner.metrics.arithmetic import CALL, GAMMA, ratio
 
 Floats = NDArray[np.float64]
 
 KEY = ("underlying", "root", "expiry")
+_NEEDED = (
+    *(*KEY, "strike", "right", "nonstandard", "volume", "open_interest", "multiplier"),
+    *("spot", "forward", "gamma"),
+)
 
 
 def measure(contracts: pl.DataFrame, priced: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
     """One row an expiry. ``priced`` is the pricing stage's frame of expiries (forward, ATM volatility, skew)."""
-    standard = contracts.filter(~pl.col("nonstandard"))
-    volume, open_interest = pl.col("volume"), pl.col("open_interest")
+    standard = contracts.select(_NEEDED).filter(~pl.col("nonstandard"))
+    groups = Groups.of(standard, KEY)
+    volume, open_interest = standard["volume"], standard["open_interest"]
+    calls = standard.select(CALL).to_series().to_numpy()
     expiries = (
-        standard.group_by(KEY, maintain_order=True)
-        .agg(
-            call_volume=known_sum(volume.filter(CALL)),
-            put_volume=known_sum(volume.filter(PUT)),
-            call_oi=known_sum(open_interest.filter(CALL)),
-            put_oi=known_sum(open_interest.filter(PUT)),
-            notional_oi=known_sum(open_interest * pl.col("multiplier") * pl.col("spot")),
-            volume=known_sum(volume),
-            open_interest=known_sum(open_interest),
-            _gamma=known_sum(GAMMA * open_interest),
+        groups.keys.with_columns(
+            groups.known_sums(volume, calls).alias("call_volume"),
+            groups.known_sums(volume, ~calls).alias("put_volume"),
+            groups.known_sums(open_interest, calls).alias("call_oi"),
+            groups.known_sums(open_interest, ~calls).alias("put_oi"),
+            groups.known_sums(open_interest * standard["multiplier"] * standard["spot"]).alias("notional_oi"),
+            groups.known_sums(volume).alias("volume"),
+            groups.known_sums(open_interest).alias("open_interest"),
+            groups.known_sums(standard.select(GAMMA * pl.col("open_interest")).to_series()).alias("_gamma"),
         )
         .join(max_pain(standard), on=["root", "expiry"], how="left", maintain_order="left")
         .join(priced.drop("underlying"), on=["root", "expiry"], how="left", maintain_order="left")

@@ -8,8 +8,13 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from scanner.fields import Rows, tape
+<<<<<<< HEAD
 from scanner.fields.columns import column_dtype
 from scanner.metrics.arithmetic import CALL, PUT, known_sum
+=======
+from scanner.kernels.groups import Groups
+from scanner.metrics.arithmetic import CALL
+>>>>>>> 78ff447 (Add up expiries, strikes and names as ranges of rows, and place a chain on the snapshot before it once)
 from scanner.tape.measure import contracts as measured_contracts
 from scanner.tape.prints import Tape
 from scanner.tape.rarity import Reference
@@ -61,12 +66,14 @@ def beside(contracts: pl.DataFrame, prints: pl.DataFrame | None, before: pl.Data
 
 def flows(contracts: pl.DataFrame, key: tuple[str, ...]) -> pl.DataFrame:
     """``net_call_premium net_put_premium net_delta`` by a key; null where no contract has a tape."""
-    standard = contracts.filter(~pl.col("nonstandard"))
-    net = pl.col("net_premium")
-    return standard.group_by(key, maintain_order=True).agg(
-        net_call_premium=known_sum(net.filter(CALL)),
-        net_put_premium=known_sum(net.filter(PUT)),
-        net_delta=known_sum(pl.col(_NET) * pl.col("delta") * pl.col("multiplier")),
+    needed = (*key, "right", "nonstandard", "net_premium", _NET, "delta", "multiplier")
+    standard = contracts.select(needed).filter(~pl.col("nonstandard"))
+    groups = Groups.of(standard, key)
+    net, calls = standard["net_premium"], standard.select(CALL).to_series().to_numpy()
+    return groups.keys.with_columns(
+        groups.known_sums(net, calls).alias("net_call_premium"),
+        groups.known_sums(net, ~calls).alias("net_put_premium"),
+        groups.known_sums(standard[_NET] * standard["delta"] * standard["multiplier"]).alias("net_delta"),
     )
 
 

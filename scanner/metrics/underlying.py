@@ -9,14 +9,20 @@ import polars as pl
 
 from scanner.fields import columns
 from scanner.history import past as past_sessions
+from scanner.kernels.groups import Groups
 from scanner.market import products
 from scanner.metrics import positioning, returns
-from scanner.metrics.arithmetic import CALL, PUT, known_sum, ratio
+from scanner.metrics.arithmetic import CALL, ratio
 
 if TYPE_CHECKING:
     from scanner.history.panel import Panel
 
 NEAR_DAYS = 14
+# What is looked at of a contract: of eighty columns no others are copied.
+_NEEDED = (
+    *("underlying", "root", "expiry", "strike", "right", "nonstandard", "multiplier", "settlement", "session_date"),
+    *("quote_time", "spot", "volume", "open_interest", "dte", "years", "forward", "discount", "premium", "iv", "gamma"),
+)
 _RANK_SESSIONS = 252
 _RANK_LEAST = 60  # a rank among fewer sessions says little about a year
 # Good sessions that a mean over the last 5 and 20 needs: one gap, or five, do not silence it.
@@ -43,7 +49,7 @@ def measure(
     Changes are against the exchange's session before this one and null without it. No chain tells what was traded of
     the stock, so that ``option_stock_volume_ratio`` is null.
     """
-    standard = contracts.filter(~pl.col("nonstandard"))
+    standard = contracts.select(_NEEDED).filter(~pl.col("nonstandard"))
     placed = positioning.measure(standard, expiries, panel.calendar)
     today = (
         totals(standard)
@@ -58,22 +64,26 @@ def measure(
 
 def totals(contracts: pl.DataFrame) -> pl.DataFrame:
     """Sums and ratios of one session: what is kept of it for later sessions to compare with."""
-    volume, open_interest, premium = pl.col("volume"), pl.col("open_interest"), pl.col("premium")
+    names = Groups.of(contracts, ("underlying",))
+    volume, open_interest, premium = (contracts[name] for name in ("volume", "open_interest", "premium"))
+    calls, near, zero = (
+        contracts.select(flags.fill_null(value=False)).to_series().to_numpy()
+        for flags in (CALL, pl.col("dte") <= NEAR_DAYS, pl.col("dte") == 0)
+    )
+    of_names = contracts.select("underlying", "session_date", "spot").group_by("underlying", maintain_order=True)
     return (
-        contracts.group_by("underlying", maintain_order=True)
-        .agg(
-            pl.col("session_date").first(),
-            pl.col("spot").drop_nulls().first(),
-            call_volume=known_sum(volume.filter(CALL)),
-            put_volume=known_sum(volume.filter(PUT)),
-            call_oi=known_sum(open_interest.filter(CALL)),
-            put_oi=known_sum(open_interest.filter(PUT)),
-            call_premium=known_sum(premium.filter(CALL)),
-            put_premium=known_sum(premium.filter(PUT)),
-            volume=known_sum(volume),
-            near_volume=known_sum(volume.filter(pl.col("dte") <= NEAR_DAYS)),
-            back_volume=known_sum(volume.filter(pl.col("dte") > NEAR_DAYS)),
-            zero_dte_volume=known_sum(volume.filter(pl.col("dte") == 0)),
+        of_names.agg(pl.col("session_date").first(), pl.col("spot").drop_nulls().first())
+        .with_columns(
+            names.known_sums(volume, calls).alias("call_volume"),
+            names.known_sums(volume, ~calls).alias("put_volume"),
+            names.known_sums(open_interest, calls).alias("call_oi"),
+            names.known_sums(open_interest, ~calls).alias("put_oi"),
+            names.known_sums(premium, calls).alias("call_premium"),
+            names.known_sums(premium, ~calls).alias("put_premium"),
+            names.known_sums(volume).alias("volume"),
+            names.known_sums(volume, near).alias("near_volume"),
+            names.known_sums(volume, ~near).alias("back_volume"),
+            names.known_sums(volume, zero).alias("zero_dte_volume"),
         )
         .with_columns(
             put_call_volume=ratio("put_volume", "call_volume"),
@@ -97,18 +107,14 @@ def parity_spot(expiries: pl.DataFrame) -> pl.DataFrame:
 
 def _top_strike(contracts: pl.DataFrame) -> pl.DataFrame:
     """The strike (all expiries, both rights) with the most volume, and its share; null where nothing traded."""
-    strikes = contracts.group_by("underlying", "strike").agg(volume=pl.col("volume").sum()).sort("underlying", "strike")
+    rows = contracts.select("underlying", "strike", "volume").filter(pl.col("volume") > 0)
+    strikes = rows.group_by("underlying", "strike").agg(pl.col("volume").sum()).sort("underlying", "strike")
     top = strikes.group_by("underlying", maintain_order=True).agg(
         top_strike=pl.col("strike").get(pl.col("volume").arg_max()),
         most=pl.col("volume").max(),
         all=pl.col("volume").sum(),
     )
-    traded = pl.col("all") > 0
-    return top.select(
-        "underlying",
-        top_strike=pl.when(traded).then("top_strike"),
-        top_strike_share=pl.when(traded).then(pl.col("most") / pl.col("all")),
-    )
+    return top.select("underlying", "top_strike", top_strike_share=pl.col("most") / pl.col("all"))
 
 
 def _against_history(today: pl.DataFrame, panel: Panel, told: pl.DataFrame | None, session: date) -> pl.DataFrame:

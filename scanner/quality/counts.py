@@ -13,6 +13,7 @@ import numpy.typing as npt
 import polars as pl
 
 from scanner.history.panel import Panel
+from scanner.history.same_session import gathered, rows_in
 from scanner.market.calendar import NEW_YORK
 
 # How many past sessions a chain is compared with. Past that, a feed that changed its shape for good is the new normal.
@@ -94,7 +95,8 @@ def _implied_spots(chain: pl.DataFrame) -> list[pl.DataFrame]:
     """
     key = ("underlying", "root", "expiry", "strike")
     days = (pl.col("expiry") - pl.col("session_date")).dt.total_days()
-    usable = chain.filter(
+    needed = (*key, "right", "session_date", "bid", "ask", "nonstandard", "exercise_style")
+    usable = chain.select(needed).filter(
         _TWO_SIDED,
         ~pl.col("nonstandard"),
         pl.col("bid") <= pl.col("ask"),
@@ -184,11 +186,13 @@ def _against_snapshot(chain: pl.DataFrame, previous: pl.DataFrame | None) -> pl.
     """How far cumulative volume fell since the snapshot before in the same session."""
     if previous is None or previous.is_empty():
         return pl.DataFrame(schema={"underlying": pl.String, "fell": pl.Int64, "fell_rows": pl.UInt32})
-    before = previous.select("contract", "session_date", before=session_volume())
+    rows = rows_in(previous, chain)
+    before = gathered(previous.select(session_volume()).to_series(), rows)
+    same = pl.col("session_date") == gathered(previous["session_date"], rows)
     fall = (pl.col("before") - pl.col("volume")).clip(0)
     return (
-        chain.select("underlying", "contract", "session_date", "volume")
-        .join(before, on=["contract", "session_date"])
+        chain.select("underlying", "volume", before=before, same=same)
+        .filter("same")
         .group_by("underlying")
         .agg(
             fell=fall.sum(),

@@ -23,10 +23,13 @@ def surprise_of(
     ``name`` beyond them has no past.
     """
     result = np.full(len(premium), np.nan)
-    for number in np.unique(name):
+    # In the order of the names, so that each looks at rows of its own alone.
+    order = np.argsort(name, kind="stable")
+    numbers, firsts = np.unique(name[order], return_index=True)
+    for number, rows in zip(numbers, np.split(order, firsts[1:]), strict=True):
         past = money[number] if number < len(money) else np.empty(0)
         past = np.sort(past[np.isfinite(past)])[::-1]
-        mine = (name == number) & np.isfinite(premium)
+        mine = rows[np.isfinite(premium[rows])]
         if len(past) >= LEAST_SESSIONS:
             result[mine] = _decades(premium[mine], past)
     return result
