@@ -60,53 +60,75 @@ _TERMS = 18
 _H, _OWN, _THROUGH_V, _THROUGH_X = range(4)
 
 
+def _inverses(nodes: Floats) -> Floats:
+    """For each run of six nodes what its Lagrange weights are divided by, upside down; shape (runs, 6)."""
+    runs = np.lib.stride_tricks.sliding_window_view(nodes, _POINTS)
+    apart = runs[:, :, None] - runs[:, None, :] + np.eye(_POINTS)
+    return np.ascontiguousarray(1.0 / apart.prod(axis=2))
+
+
+_OF_LOG_A, _OF_MOVED = _inverses(LOG_A), _inverses(_MOVED)
+
+
 @scalar
-def _lagrange(at: float, nodes: Floats, weights: Floats, slopes: Floats) -> None:
-    """Weights of the interpolation through some nodes, and their derivatives."""
+def _weights(at: float, nodes: Floats, inverses: Floats, weights: Floats) -> None:
+    """Weights of the interpolation through six nodes: products over the others, from the left and from the right."""
+    before, after = 1.0, 1.0
     for i in range(_POINTS):
-        weight, slope = 1.0, 0.0
+        weights[i] = before * inverses[i]
+        before *= at - nodes[i]
+    for i in range(_POINTS - 1, -1, -1):
+        weights[i] *= after
+        after *= at - nodes[i]
+
+
+@scalar
+def _slopes(at: float, nodes: Floats, inverses: Floats, slopes: Floats) -> None:
+    """Derivatives of those weights."""
+    for i in range(_POINTS):
+        slope = 0.0
         for j in range(_POINTS):
             if j == i:
                 continue
             others = 1.0
             for k in range(_POINTS):
                 if k not in (i, j):
-                    others *= (at - nodes[k]) / (nodes[i] - nodes[k])
-            slope += others / (nodes[i] - nodes[j])
-            weight *= (at - nodes[j]) / (nodes[i] - nodes[j])
-        weights[i], slopes[i] = weight, slope
+                    others *= at - nodes[k]
+            slope += others
+        slopes[i] = slope * inverses[i]
 
 
 @scalar
 def _look_up(terms: Floats, series: Floats, whole: bool) -> None:
     """The four series of every contract, or the first alone."""
     weights, slopes = np.empty((2, _POINTS)), np.empty((2, _POINTS))
-    mixed = np.empty((2, COEFFICIENTS))
+    mixed, found = np.empty((2, COEFFICIENTS)), np.empty((3, COEFFICIENTS))
     for row in range(terms.shape[1]):
         rate, paid, vol = max(terms[_R, row], LEAST_RATE), terms[_Q, row], terms[_V, row]
         log_a = min(max(math.log(2.0 * rate / (vol * vol)), LOG_A[0]), LOG_A[-1])
         first = min(max(int((log_a - LOG_A[0]) / _STEP_LOG_A) - 2, 0), LOG_A.size - _POINTS)
-        _lagrange(log_a, LOG_A[first:], weights[0], slopes[0])
+        _weights(log_a, LOG_A[first:], _OF_LOG_A[first], weights[0])
         ratio = min(max(paid / rate, 0.0), _LARGEST_RATIO)
         moved = ratio - 1.0 if ratio <= 1.0 else 1.0 - 1.0 / ratio
         lowest = 0 if moved <= 0.0 else _MIDDLE
         wing = (1.0 + math.copysign(math.sqrt(abs(moved)), moved)) * _MIDDLE
         start = min(max(int(wing) - 2, lowest), lowest + _MIDDLE + 1 - _POINTS)
-        _lagrange(moved, _MOVED[start:], weights[1], slopes[1])
+        _weights(moved, _MOVED[start:], _OF_MOVED[start], weights[1])
+        found[:] = 0.0
         if not whole:
-            series[_H, :, row] = 0.0
             for i in range(_POINTS):
-                mixed[0, :] = 0.0
                 for j in range(_POINTS):
+                    weight = weights[0, i] * weights[1, j]
                     for k in range(COEFFICIENTS):
-                        mixed[0, k] += weights[1, j] * _TABLE[first + i, start + j, k]
-                for k in range(COEFFICIENTS):
-                    series[_H, k, row] += weights[0, i] * mixed[0, k]
+                        found[0, k] += weight * _TABLE[first + i, start + j, k]
+            for k in range(COEFFICIENTS):
+                series[_H, k, row] = found[0, k]
             continue
+        _slopes(log_a, LOG_A[first:], _OF_LOG_A[first], slopes[0])
+        _slopes(moved, _MOVED[start:], _OF_MOVED[start], slopes[1])
         by_ratio = 1.0 if ratio <= 1.0 else 1.0 / (ratio * ratio)
         put = terms[_SIDE, row] < 0.0
         by_x = -paid / (rate * rate) if put else 1.0 / rate
-        series[:, :, row] = 0.0
         for i in range(_POINTS):
             mixed[:] = 0.0
             for j in range(_POINTS):
@@ -114,14 +136,17 @@ def _look_up(terms: Floats, series: Floats, whole: bool) -> None:
                     mixed[0, k] += weights[1, j] * _TABLE[first + i, start + j, k]
                     mixed[1, k] += slopes[1, j] * _TABLE[first + i, start + j, k]
             for k in range(COEFFICIENTS):
-                series[_H, k, row] += weights[0, i] * mixed[0, k]
-                series[_THROUGH_V, k, row] += -2.0 / vol * slopes[0, i] * mixed[0, k]
+                found[0, k] += weights[0, i] * mixed[0, k]
+                found[1, k] += -2.0 / vol * slopes[0, i] * mixed[0, k]
                 by_a = slopes[0, i] * mixed[0, k] / rate if put else 0.0
-                series[_THROUGH_X, k, row] += by_a + weights[0, i] * mixed[1, k] * by_ratio * by_x
+                found[2, k] += by_a + weights[0, i] * mixed[1, k] * by_ratio * by_x
+        for k in range(COEFFICIENTS):
+            series[_H, k, row] = found[0, k]
+            series[_THROUGH_V, k, row], series[_THROUGH_X, k, row] = found[1, k], found[2, k]
         # Coefficients of the derivative, by their recurrence.
-        for k in range(COEFFICIENTS - 2, -1, -1):
+        for k in range(COEFFICIENTS - 1, -1, -1):
             after = series[_OWN, k + 2, row] if k + 2 < COEFFICIENTS else 0.0
-            series[_OWN, k, row] = after + 2.0 * (k + 1) * series[_H, k + 1, row]
+            series[_OWN, k, row] = after + 2.0 * (k + 1) * found[0, k + 1] if k + 1 < COEFFICIENTS else 0.0
         series[_OWN, 0, row] *= 0.5
 
 
@@ -291,9 +316,26 @@ def _block(contracts: Contracts, volatility: Floats, price: Floats, greeks: Gree
 def greek_rows(contracts: Contracts, volatility: Floats, price: Floats, greeks: Greeks, whole: bool) -> None:
     """Value and greeks of any number of contracts, into ``price`` and ``greeks``; NaN where an input is missing.
 
-    Vega and rho, which cost more than the others together, are NaN unless the ``whole`` of them is asked for.
+    Vega and rho, which cost more than the others together, are NaN unless the ``whole`` of them is asked for. A third
+    of a market's contracts have no volatility: blocks are made of those that have one.
     """
-    for first in range(0, volatility.shape[0], _BLOCK):
-        last = min(first + _BLOCK, volatility.shape[0])
-        some = part_of_greeks(greeks, first, last)
-        _block(part(contracts, first, last), volatility[first:last], price[first:last], some, whole)
+    sign, spot, strike, years, rate, dividend_yield = contracts
+    side, one, rows = np.empty(_BLOCK, np.int8), np.empty((12, _BLOCK)), np.empty(_BLOCK, np.int64)
+    found = Greeks(one[7], one[8], one[9], one[10], one[11])
+    count = 0
+    for row in range(volatility.shape[0]):
+        price[row] = greeks.delta[row] = greeks.gamma[row] = math.nan
+        greeks.vega[row] = greeks.theta[row] = greeks.rho[row] = math.nan
+        if not math.isnan(volatility[row]):
+            side[count], one[0, count], one[1, count], one[2, count] = sign[row], spot[row], strike[row], years[row]
+            one[3, count], one[4, count], one[5, count] = rate[row], dividend_yield[row], volatility[row]
+            rows[count] = row
+            count += 1
+        if count == _BLOCK or (count > 0 and row + 1 == volatility.shape[0]):
+            some = part(Contracts(side, one[0], one[1], one[2], one[3], one[4]), 0, count)
+            _block(some, one[5, :count], one[6, :count], part_of_greeks(found, 0, count), whole)
+            for i in range(count):
+                at = rows[i]
+                price[at], greeks.delta[at], greeks.gamma[at] = one[6, i], found.delta[i], found.gamma[i]
+                greeks.vega[at], greeks.theta[at], greeks.rho[at] = found.vega[i], found.theta[i], found.rho[i]
+            count = 0
