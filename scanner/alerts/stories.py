@@ -39,8 +39,9 @@ _ABOUT, _MOST_BY_CHANCE = 0.1, 0.25
 # What a story is made of; of eighty columns no others become Python's.
 _PARTS = (
     "underlying", "root", "contract", "expiry", "strike", "right", "volume", "volume_5", "volume_usual_5",
-    "volume_expected", "open_interest", "premium", "premium_surprise", "combined_surprise", "once_in_sessions", "family",
-    "story", "opening_chance", "roll_suspect", "mid", "last", "otm_pct", "dte", "days_to_earnings", "days_to_ex_date",
+    "volume_expected", "open_interest", "premium", "premium_surprise", "combined_surprise", "once_in_sessions",
+    "family", "story", "opening_chance", "roll_suspect", "mid", "last", "otm_pct", "dte", "days_to_earnings",
+    "days_to_ex_date",
 )  # fmt: skip
 
 

@@ -8,13 +8,9 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from scanner.fields import Rows, tape
-<<<<<<< HEAD
 from scanner.fields.columns import column_dtype
-from scanner.metrics.arithmetic import CALL, PUT, known_sum
-=======
 from scanner.kernels.groups import Groups
 from scanner.metrics.arithmetic import CALL
->>>>>>> 78ff447 (Add up expiries, strikes and names as ranges of rows, and place a chain on the snapshot before it once)
 from scanner.tape.measure import contracts as measured_contracts
 from scanner.tape.prints import Tape
 from scanner.tape.rarity import Reference

@@ -21,7 +21,8 @@ NEAR_DAYS = 14
 # What is looked at of a contract: of eighty columns no others are copied.
 _NEEDED = (
     *("underlying", "root", "expiry", "strike", "right", "nonstandard", "multiplier", "settlement", "session_date"),
-    *("quote_time", "spot", "volume", "open_interest", "dte", "years", "forward", "discount", "premium", "iv", "gamma"),
+    *("quote_time", "spot", "volume", "open_interest", "dte", "years", "forward", "discount", "premium", "iv"),
+    *("gamma", "delta"),
 )
 _RANK_SESSIONS = 252
 _RANK_LEAST = 60  # a rank among fewer sessions says little about a year

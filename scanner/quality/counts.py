@@ -96,12 +96,16 @@ def _implied_spots(chain: pl.DataFrame) -> list[pl.DataFrame]:
     key = ("underlying", "root", "expiry", "strike")
     days = (pl.col("expiry") - pl.col("session_date")).dt.total_days()
     needed = (*key, "right", "session_date", "bid", "ask", "nonstandard", "exercise_style")
-    usable = chain.select(needed).filter(
-        _TWO_SIDED,
-        ~pl.col("nonstandard"),
-        pl.col("bid") <= pl.col("ask"),
-        days.is_between(0, _LONGEST_DAYS_FOR_CARRY),
-    ).with_columns(mid=(pl.col("bid") + pl.col("ask")) / 2, width=(pl.col("ask") - pl.col("bid")) / 2, days=days)
+    usable = (
+        chain.select(needed)
+        .filter(
+            _TWO_SIDED,
+            ~pl.col("nonstandard"),
+            pl.col("bid") <= pl.col("ask"),
+            days.is_between(0, _LONGEST_DAYS_FOR_CARRY),
+        )
+        .with_columns(mid=(pl.col("bid") + pl.col("ask")) / 2, width=(pl.col("ask") - pl.col("bid")) / 2, days=days)
+    )
     calls, puts = (usable.filter(pl.col("right") == right) for right in ("C", "P"))
     difference = pl.col("mid") - pl.col("mid_put")
     pairs = calls.join(puts.select(*key, "mid", "width"), on=key, suffix="_put").select(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import delete, func, insert, null, or_, select, update
+from sqlalchemy import delete, func, null, or_, select, update
 
 from scanner.alerts.episodes import Episode, Event, Sighting
 from scanner.alerts.flagged import Decided, Flagged

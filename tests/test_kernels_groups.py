@@ -1,0 +1,63 @@
+"""Sums over rows that share a key agree with those that polars finds by looking keys up."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scanner.kernels.groups import Groups
+
+KEY = ("root", "strike")
+
+
+def rows_of(data: st.DataObject, ordered: bool) -> pl.DataFrame:
+    count = data.draw(st.integers(0, 30))
+    drawn = {
+        "root": data.draw(st.lists(st.sampled_from("ABC"), min_size=count, max_size=count)),
+        "strike": data.draw(st.lists(st.sampled_from([1.0, 2.0, 3.5]), min_size=count, max_size=count)),
+        "volume": data.draw(st.lists(st.none() | st.integers(0, 9), min_size=count, max_size=count)),
+        "call": data.draw(st.lists(st.booleans(), min_size=count, max_size=count)),
+    }
+    schema = {"root": pl.String, "strike": pl.Float64, "volume": pl.Int64, "call": pl.Boolean}
+    frame = pl.DataFrame(drawn, schema=schema)
+    return frame.sort(KEY, maintain_order=True) if ordered else frame
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+@given(data=st.data())
+def test_sums_are_those_of_a_look_up_by_key(ordered: bool, data: st.DataObject) -> None:
+    frame = rows_of(data, ordered)
+    known = pl.col("volume").filter("call").drop_nulls()
+    expected = frame.group_by(KEY, maintain_order=True).agg(
+        calls=pl.when(known.len() > 0).then(known.sum()), any_call=pl.col("call").any()
+    )
+    groups = Groups.of(frame, KEY)
+    calls = frame["call"].to_numpy()
+    summed = groups.keys.with_columns(groups.known_sums(frame["volume"], calls).alias("calls"))
+    assert summed.equals(expected.drop("any_call"))
+    assert groups.any(calls).tolist() == expected["any_call"].to_list()
+
+
+@given(data=st.data())
+def test_every_row_is_in_the_group_of_its_key(data: st.DataObject) -> None:
+    frame = rows_of(data, ordered=False)
+    groups = Groups.of(frame, KEY)
+    assert groups.keys[groups.numbers()].equals(frame.select(KEY))
+
+
+def test_keys_that_stand_together_are_not_put_in_another_order() -> None:
+    frame = pl.DataFrame({"root": ["B", "B", "A"], "strike": [1.0, 2.0, 1.0], "volume": [1, 2, 4]})
+    groups = Groups.of(frame, KEY)
+    assert groups.order is None
+    assert groups.keys["root"].to_list() == ["B", "B", "A"]
+    assert Groups.of(frame, ("root",)).known_sums(frame["volume"]).to_list() == [3, 4]
+
+
+def test_an_unknown_number_is_no_zero() -> None:
+    frame = pl.DataFrame({"root": ["A", "A", "B"], "value": [None, None, 0.0]})
+    groups = Groups.of(frame, ("root",))
+    assert groups.known_sums(frame["value"]).to_list() == [None, 0.0]
+    assert groups.known_sums(frame["value"], np.array([True, True, False])).to_list() == [None, None]
