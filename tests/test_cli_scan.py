@@ -213,7 +213,10 @@ def test_a_store_that_cannot_be_used_costs_only_the_store(scanner, tmp_path):
     ("words", "said"),
     [
         (("scan", "--source", "nonesuch"), "--source: there is no source 'nonesuch' in this version; there are: cboe"),
-        (("scan", "GOOG", "--source", "trader"), "there is no source 'trader' in this version; there are: cboe"),
+        (
+            ("scan", "GOOG", "--source", "trader"),
+            "there is no source 'trader' in this version; did you mean `tradier`? there are: cboe",
+        ),
         (("scan", "--as-of", "yesterday"), "--as-of 'yesterday'"),
         (("scan", "--watchlist", "nope"), "there is no such watchlist"),
         (("chain", "GOOG", "--right", "X", "--path", "x.csv"), "expected C or P"),
@@ -329,7 +332,9 @@ def test_a_closure_that_the_configuration_names_is_no_session(scanner, tmp_path)
 def test_a_typo_in_the_name_of_accepted_terms_is_said_to_be_one(scanner):
     ran = scanner("scan", "GOOG", "--source", "cboe", "--accept-terms", "cbo")
     assert ran.code == 2
-    assert ran.err.startswith("scanner: --accept-terms: there is no source 'cbo' in this version; there are: ")
+    assert ran.err.startswith(
+        "scanner: --accept-terms: there is no source 'cbo' in this version; did you mean `cboe`? there are: "
+    )
 
 
 def test_a_store_that_can_only_be_read_still_lends_its_history(scanner, tmp_path):

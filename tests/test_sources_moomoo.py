@@ -6,74 +6,25 @@ import json
 import socket
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pandas as pd
+import polars as pl
 import pytest
-import vendor_stubs
 from commands import Commands, Ran
+from opend_stub import OpenD, client, event, package
 from standard import calendar
 from test_sources_contract import expected
-from vendor_stubs import MARKET, NOW, QUOTED, SPOT, Option
+from vendor_stubs import MARKET, NOW, QUOTED, SESSION, SPOT, TRADED
 
 from scanner.app import clock
-from scanner.market.calendar import NEW_YORK
 from scanner.sources import moomoo
-
-_LATELY = NOW - timedelta(days=3)
-
-
-def code_of(one: Option) -> str:
-    """As OpenD writes it: the strike in thousandths without zeros before it."""
-    return f"US.{one.root}{one.symbol[-15:-8]}{int(one.symbol[-8:])}"
-
-
-def written(moment: datetime) -> str:
-    return moment.astimezone(NEW_YORK).strftime("%Y-%m-%d %H:%M:%S")
-
-
-def quote(one: Option) -> dict[str, Any]:
-    return {
-        "code": code_of(one), "update_time": written(QUOTED if one.today else _LATELY), "bid_price": one.bid,
-        "ask_price": one.ask, "bid_vol": one.bid_size, "ask_vol": one.ask_size, "last_price": one.last or 0.0,
-        "volume": one.volume if one.today or not one.traded else 999, "option_open_interest": one.open_interest,
-        "option_implied_volatility": (one.iv or 0) * 100, "option_delta": "N/A" if one.delta is None else one.delta,
-        "option_contract_size": 100, "option_valid": True, "stock_owner": "US.XYZ",
-    }  # fmt: skip
-
-
-@dataclass
-class OpenD:
-    """The package's quote context; ``refusing`` answers a method with a sentence in place of a table."""
-
-    refusing: dict[str, str] = field(default_factory=dict)
-    asked: list[tuple[str, Any]] = field(default_factory=list)
-    spans: list[tuple[str, str]] = field(default_factory=list)
-    leaving_out: int = 0
-
-    def answer(self, method: str, about: Any, rows: list[dict[str, Any]]) -> tuple[int, Any]:
-        self.asked.append((method, about))
-        if method in self.refusing:
-            return -1, self.refusing[method]
-        return 0, pd.DataFrame(rows)
-
-    def get_option_expiration_date(self, code: str) -> tuple[int, Any]:
-        days = MARKET.expiries if code == "US.XYZ" else []
-        return self.answer("expiries", code, [{"strike_time": str(day), "expiration_cycle": "WEEK"} for day in days])
-
-    def get_option_chain(self, code: str, *, start: str, end: str) -> tuple[int, Any]:
-        self.spans.append((start, end))
-        listed = [one for one in MARKET.options if start <= str(one.expiry) <= end]
-        return self.answer("chain", code, [{"code": code_of(one), "stock_owner": code} for one in listed])
-
-    def get_market_snapshot(self, code_list: list[str]) -> tuple[int, Any]:
-        stock = {"code": "US.XYZ", "last_price": SPOT, "update_time": written(QUOTED), "option_valid": False}
-        rows = [stock, *(quote(one) for one in MARKET.options[self.leaving_out :])]
-        return self.answer("snapshot", code_list, [row for row in rows if row["code"] in code_list])
+from scanner.sources.access import VendorError
+from scanner.sources.http import HttpError
+from scanner.sources.opend import OpenDClient
+from scanner.sources.tapes.moomoo import contract_of
 
 
 class Shell:
@@ -99,24 +50,13 @@ def listening() -> Iterator[int]:
 @pytest.fixture
 def shell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, listening: int) -> Shell:
     opend = OpenD()
-    opened: list[tuple[str, int]] = []
-
-    def context(*, host: str, port: int) -> OpenD:
-        opened.append((host, port))
-        return opend
-
-    package = SimpleNamespace(
-        OpenQuoteContext=context, SysConfig=SimpleNamespace(set_all_thread_daemon=lambda daemon: None)
-    )
-    monkeypatch.setitem(sys.modules, "moomoo", package)
+    monkeypatch.setitem(sys.modules, "moomoo", package(opend))
     monkeypatch.setattr(clock, "right_now", lambda: NOW)
     return Shell(Commands(monkeypatch, capsys), tmp_path, opend, listening)
 
 
 def test_the_same_chain_comes_out_as_from_any_vendor(shell: Shell) -> None:
-    source = moomoo.MoomooSource(
-        moomoo.Access(moomoo.VENDORS["moomoo"], moomoo.PoliteClient()), calendar, opend=shell.opend
-    )
+    source = moomoo.MoomooSource(moomoo.Access(moomoo.VENDORS["moomoo"], client(shell.opend)), calendar)
     (fetched,) = source.chains(["XYZ"], NOW)
     assert fetched.error is None, fetched.error
     assert fetched.chain is not None
@@ -178,10 +118,70 @@ def test_an_opend_that_does_not_run_is_said_to_be_so_at_once(shell: Shell) -> No
     assert "start OpenD" in " ".join(ran.out.split())
 
 
-def test_what_the_package_answers_cannot_be_recorded(shell: Shell) -> None:
-    ran = shell("scan", "XYZ", "--record", shell.folder / "bodies")
-    assert ran.code == 2
-    assert "--record" in ran.err
+def test_what_the_package_answers_is_recorded_and_replayed_without_it(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bodies = shell.folder / "bodies"
+    ran = shell("scan", "XYZ", "--record", bodies, "--format", "json")
+    assert ran.code == 0, ran.out + ran.err
+    assert len(list(bodies.glob("*.body"))) == 3
+    for name in ("moomoo", "futu"):
+        monkeypatch.setitem(sys.modules, name, None)
+    again = shell("scan", "--source", "files", "--path", bodies, "--format", "json")
+    assert again.code == 0, again.out + again.err
+    assert json.loads(again.out)["underlyings"][0]["spot"] == SPOT
+    assert json.loads(again.out)["scan"]["contracts"] == json.loads(ran.out)["scan"]["contracts"] == 8
+
+
+def source_of(opend: OpenD) -> moomoo.MoomooSource:
+    return moomoo.MoomooSource(moomoo.Access(moomoo.VENDORS["moomoo"], client(opend)), calendar)
+
+
+_DAY = (TRADED - timedelta(hours=6), TRADED + timedelta(hours=6))
+
+
+def test_flagged_prints_come_from_every_page_with_the_quotes_beside_them() -> None:
+    opend = OpenD()
+    tape = source_of(opend).flagged("XYZ", *_DAY)
+    rows = tape.prints.sort("time", descending=True).to_dicts()
+    assert [row["size"] for row in rows] == [100, 101, 102, 103, 104]
+    assert {row["contract"] for row in rows} == {"XYZ260724C00100000"}
+    assert [row["condition"] for row in rows] == [None, "isoi", None, "isoi", None]
+    assert (rows[0]["time"], rows[0]["price"], rows[0]["bid"], rows[0]["ask"]) == (TRADED, 1.95, 1.9, 2.0)
+    assert [method for method, _ in opend.asked] == ["events"] * 3
+    assert opend.asked[0][1] == ["US.XYZ"]
+
+
+def test_flagged_prints_outside_the_span_and_of_several_legs_are_not_what_they_are_not() -> None:
+    opend = OpenD(events=[event(0), event(1, strategy_type="MULTI_LEG"), event(60 * 7)], page=9)
+    rows = source_of(opend).flagged("XYZ", *_DAY).prints.to_dicts()
+    assert [(row["size"], row["condition"]) for row in rows] == [(101, None), (100, None)]
+
+
+@pytest.mark.parametrize(("stated", "repeated"), [(9, False), (None, True)])
+def test_a_part_of_the_flagged_prints_is_none_of_them(
+    stated: int | None, repeated: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opend = OpenD(stated=stated)
+    if repeated:
+        given = opend.get_option_event
+        monkeypatch.setattr(opend, "get_option_event", lambda market, **named: given(market, **{**named, "page": None}))
+    with pytest.raises(VendorError, match=r"5 of 9 events|do not end"):
+        source_of(opend).flagged("XYZ", *_DAY)
+
+
+def test_a_package_without_events_is_said_to_be_old() -> None:
+    opend = OpenD()
+    old = OpenDClient(SimpleNamespace(), opend, None, None, lambda seconds: None)
+    source = moomoo.MoomooSource(moomoo.Access(moomoo.VENDORS["moomoo"], old), calendar)
+    with pytest.raises(HttpError, match="a newer one does"):
+        source.flagged("XYZ", *_DAY)
+
+
+def test_flagged_prints_are_shown_from_the_command_line(shell: Shell) -> None:
+    ran = shell("tape", "XYZ", "--source", "moomoo", "--flagged")
+    assert ran.code == 0, ran.out + ran.err
+    assert "only what the vendor finds unusual" in " ".join((ran.out + ran.err).split())
 
 
 @pytest.mark.parametrize(
@@ -196,11 +196,23 @@ def test_what_the_package_answers_cannot_be_recorded(shell: Shell) -> None:
 )
 def test_codes_are_contracts(code: str, symbol: str) -> None:
     assert moomoo._symbol(code) == symbol
+    written = pl.DataFrame({"code": [code]}).select(contract_of(pl.col("code"))).item()
+    assert written == symbol
 
 
 def test_spans_hold_every_expiry_and_thirty_days_at_most() -> None:
-    days = [vendor_stubs.SESSION + timedelta(days=days) for days in (0, 29, 30, 31, 200, 500)]
+    days = [SESSION + timedelta(days=days) for days in (0, 29, 30, 31, 200, 500)]
     spans = list(moomoo._spans(days))
     assert all((last - first).days <= 29 for first, last in spans)
     assert all(any(first <= day <= last for first, last in spans) for day in days)
     assert len(spans) == 4
+
+
+@pytest.mark.parametrize("day", ["9999999999", "2026-02-30", "2026-7-24", "20260724--", "", None, 20260724, ["x"]])
+def test_an_expiry_that_is_no_date_is_an_error_and_no_fault(day: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    opend = OpenD()
+    listed = pd.DataFrame([{"strike_time": "2026-07-24"}, {"strike_time": day}])
+    monkeypatch.setattr(opend, "get_option_expiration_date", lambda code: (0, listed))
+    (fetched,) = source_of(opend).chains(["XYZ"], NOW)
+    assert fetched.error is not None
+    assert fetched.error.code == "unreadable"

@@ -9,6 +9,7 @@ money-market and mutual funds are no names to watch; what cannot be told is repo
 from __future__ import annotations
 
 import csv
+import difflib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -69,8 +70,10 @@ def named(text: str, folder: Path = Path()) -> Universe:
         return read(path.read_text("utf-8", "replace"))
     except OSError as error:
         there = ", ".join(f"@{built_in}" for built_in in BUILT_IN)
+        near = difflib.get_close_matches(name, BUILT_IN, n=1)
+        hint = f"; did you mean @{near[0]}?" if near else ""
         said = error.strerror or error
-        raise UsageError(f"{path}: cannot be read ({said}); name a file of symbols, or one of {there}") from error
+        raise UsageError(f"{path}: cannot be read ({said}){hint}; name a file of symbols, or one of {there}") from error
     except (ValueError, RuntimeError, csv.Error) as error:
         raise UsageError(f"{path}: {error}; expected a list, or a table with a heading `Symbol`") from error
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 import threading
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -27,7 +28,7 @@ from scanner.market import chain, products, symbology
 from scanner.market.calendar import Calendar, new_york_date
 from scanner.market.symbology import plain_ticker
 from scanner.sources.access import Access, VendorError, credential, parsed, refusal, require_safe
-from scanner.sources.base import Clock, Fetched, Rate, SourceSettings, Vendor, VendorOptions, failed
+from scanner.sources.base import Answering, Clock, Fetched, Rate, SourceSettings, Vendor, VendorOptions, failed
 from scanner.sources.formats import building
 from scanner.sources.formats.base import File, Findings, UnreadableError
 from scanner.sources.formats.cleaning import clean
@@ -55,6 +56,7 @@ _IN_A_ROW = 5
 _READING = 1
 # Times since 1970 beyond the first are no seconds, beyond the second nothing at all.
 _LAST_SECOND, _LAST_MILLISECOND = 1e10, 1e13
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 # Stands for a credential where nothing is asked.
 _NO_SECRET = "no credential in a replay"  # noqa: S105
 
@@ -310,9 +312,13 @@ def is_ticker(ticker: str) -> bool:
 
 def is_day(text: object) -> bool:
     """Whether a vendor's word is a date that may stand in an address, such as ``2026-12-18``."""
-    if not isinstance(text, str) or len(text) != len("2026-12-18"):
+    if not isinstance(text, str) or not _DAY.fullmatch(text):
         return False
-    return text.isascii() and text.replace("-", "").isdigit()
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def is_index(ticker: str) -> bool:
@@ -328,10 +334,15 @@ def written(ticker: str, *, index: str = "{}", share_class: str = ".") -> str:
 
 
 def open_access(
-    vendor: Vendor, settings: SourceSettings, clock: Clock | None, **limits: Any
+    vendor: Vendor,
+    settings: SourceSettings,
+    clock: Clock | None,
+    client_of: Callable[[Pace], Answering] | None = None,
+    **limits: Any,
 ) -> tuple[Access, Pace | None, int]:
     """The way to a vendor by the user's settings, with its pace and how many symbols may be under way.
 
+    ``client_of`` makes what asks a vendor that is none on the network; ``limits`` are those of the client for others.
     Raises MissingKeyError and UsageError, SourceError where a file cannot be written.
     """
     options = settings.vendor_options(vendor.name)
@@ -342,7 +353,7 @@ def open_access(
     secrets = credential(vendor)
     at_once = options.at_once or vendor.at_once
     pace = _pace(vendor.name, rate_of(vendor, options), settings.pace_file)
-    client = PoliteClient(Limits(at_once=at_once, **limits), pace=pace)
+    client = PoliteClient(Limits(at_once=at_once, **limits), pace=pace) if client_of is None else client_of(pace)
     if settings.record_to is None or clock is None:
         return Access(vendor, client, options, secrets), pace, at_once + _READING
     recorder = RecordingClient(client, settings.record_to, vendor.name, options, secrets.values(), clock)

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import re
 import socket
-import threading
+import time
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from importlib import import_module
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urlsplit
 
 import polars as pl
@@ -25,10 +25,13 @@ from scanner.sources.access import Access, VendorError
 from scanner.sources.base import Clock, Rate, SourceSettings
 from scanner.sources.formats import columns, json_objects
 from scanner.sources.formats.base import Findings
-from scanner.sources.http import PoliteClient
 from scanner.sources.live import LiveSource, is_day, is_index, open_access
+from scanner.sources.opend import OpenD, OpenDClient
 from scanner.sources.pace import Pace
 from scanner.sources.registry import VENDORS
+from scanner.sources.tapes.base import as_table, tape_of
+from scanner.sources.tapes.moomoo import KEYS, MoomooEvents
+from scanner.tape.prints import Problem, Tape
 
 _PACKAGES = ("moomoo", "futu")
 _PORT = 11111
@@ -37,7 +40,9 @@ _SPAN = timedelta(days=29)
 _QUOTES_A_CALL = 400
 # OpenD takes fewer questions for lists of contracts than for quotes.
 _LISTS = Rate(10, 30.0)
-_CONNECT_SECONDS, _LONGEST_WAIT = 3.0, 60.0
+_CONNECT_SECONDS = 3.0
+_MOST_PAGES = 400
+_EVENTS = MoomooEvents()
 _OURS = {
     "symbol": "symbol",
     "bid_price": "bid",
@@ -52,7 +57,7 @@ _OURS = {
     "option_contract_size": "multiplier",
     "update_time": "updated",
 }
-_MISSING = frozenset({"N/A", "", None})
+_MISSING = frozenset({"N/A", ""})
 # What OpenD says when it does not answer, by the words in it.
 _REFUSALS = (
     (("frequen", "too many"), "rate_limited", "asks for fewer calls"),
@@ -63,36 +68,23 @@ _REFUSALS = (
 )
 
 
-class OpenD(Protocol):
-    """What is asked of the package's ``OpenQuoteContext``; each answers with a status, 0 for success, and a table."""
-
-    def get_option_expiration_date(self, code: str) -> tuple[int, Any]:
-        """The expiries of an underlying: ``strike_time``."""
-        ...
-
-    def get_option_chain(self, code: str, *, start: str, end: str) -> tuple[int, Any]:
-        """The contracts of a span of expiries: ``code``."""
-        ...
-
-    def get_market_snapshot(self, code_list: list[str]) -> tuple[int, Any]:
-        """Quotes of at most four hundred codes."""
-        ...
-
-
 def open_source(settings: SourceSettings, calendar: Calendar, clock: Clock | None) -> MoomooSource:
     """The source, connected to OpenD. Raises UsageError without the package, SourceError where OpenD does not run."""
-    if settings.record_to is not None:
-        raise UsageError("--record: moomoo is asked through the vendor's package, whose answers cannot be recorded")
-    access, pace, workers = open_access(VENDORS["moomoo"], settings, clock)
-    lists = Pace("moomoo lists", _LISTS, settings.pace_file)
-    return MoomooSource(access, calendar, pace, workers, opend=_connected(access.site), lists=lists)
+    lists = None if settings.replay is not None else Pace("moomoo lists", _LISTS, settings.pace_file)
+    address = settings.vendor_options("moomoo").url or VENDORS["moomoo"].site
+
+    def client(quotes: Pace) -> OpenDClient:
+        package = _package()
+        return OpenDClient(package, _connected(package, address), quotes, lists, time.sleep)
+
+    access, pace, workers = open_access(VENDORS["moomoo"], settings, clock, client)
+    return MoomooSource(access, calendar, pace, workers)
 
 
-def _connected(site: str) -> OpenD:
+def _connected(package: Any, site: str) -> OpenD:
     """A connection to OpenD at ``http://HOST:PORT``."""
     parts = urlsplit(site)
     host, port = parts.hostname or "127.0.0.1", parts.port or _PORT
-    package = _package()
     try:
         # The package itself waits for OpenD for ever.
         socket.create_connection((host, port), timeout=_CONNECT_SECONDS).close()
@@ -122,20 +114,9 @@ def _package() -> Any:
 class MoomooSource(LiveSource):
     """Chains of stocks and ETFs; class shares are written with a dot."""
 
-    def __init__(
-        self,
-        access: Access,
-        calendar: Calendar,
-        pace: Pace | None = None,
-        workers: int = 1,
-        *,
-        opend: OpenD,
-        lists: Pace | None = None,
-    ) -> None:
+    def __init__(self, access: Access, calendar: Calendar, pace: Pace | None = None, workers: int = 1) -> None:
         super().__init__(access, calendar, pace, workers)
-        self._opend, self._lists = opend, lists
         self._listed: dict[str, tuple[date, list[str]]] = {}
-        self._asking = threading.Lock()
 
     def rows(self, ticker: str, now: datetime, findings: Findings) -> pl.DataFrame:
         """Every contract that is listed, quoted in parts, and the price of the underlying beside the first of them."""
@@ -145,7 +126,7 @@ class MoomooSource(LiveSource):
         quotes: dict[str, dict[str, Any]] = {}
         codes = self._contracts(underlying, new_york_date(now))
         for part in _parts([underlying, *codes], _QUOTES_A_CALL):
-            for row in self._asked(self.pace, "get_market_snapshot", part):
+            for row in self._asked("get_market_snapshot", codes=",".join(part)):
                 quotes[str(row.get("code"))] = row
         missing = [code for code in codes if code not in quotes]
         if missing:
@@ -171,41 +152,69 @@ class MoomooSource(LiveSource):
         held = self._listed.get(underlying)
         if held is not None and held[0] == today:
             return held[1]
-        found = [
-            str(row.get("strike_time"))[:10] for row in self._asked(self.pace, "get_option_expiration_date", underlying)
-        ]
+        found = [str(row.get("strike_time"))[:10] for row in self._asked("get_option_expiration_date", code=underlying)]
         if not found:
             raise VendorError("moomoo has no options of it; check the spelling", "unknown_symbol")
         if not all(map(is_day, found)):
             raise VendorError("its list of expiries is none of dates", "unreadable")
         codes: dict[str, None] = {}
         for first, last in _spans(sorted({date.fromisoformat(day) for day in found})):
-            listed = self._asked(self._lists, "get_option_chain", underlying, start=str(first), end=str(last))
+            listed = self._asked("get_option_chain", code=underlying, start=str(first), end=str(last))
             codes |= dict.fromkeys(str(row.get("code")) for row in listed)
         if not codes:
             raise VendorError("moomoo lists expiries of it and no option", "empty_chain")
         self._listed[underlying] = today, list(codes)
         return self._listed[underlying][1]
 
-    def _asked(self, pace: Pace | None, method: str, *words: Any, **named: str) -> list[dict[str, Any]]:
-        """The rows of an answer, once it is our turn. Raises VendorError in OpenD's own words."""
-        with self._asking:
-            if pace is not None:
-                wait = pace.turn(_LONGEST_WAIT)
-                client = self.access.client
-                if wait > 0 and isinstance(client, PoliteClient):
-                    client.sleep(wait)
-            answer = getattr(self._opend, method)(*words, **named)
-        # Packages of different age return more beside the status and the table.
-        if not isinstance(answer, tuple) or len(answer) < 2:
+    def flagged(self, ticker: str, first: datetime, last: datetime) -> Tape:
+        """As :class:`scanner.sources.base.TellsFlagged`; small prints never appear."""
+        problems: list[Problem] = []
+        pages = self._events(ticker, first, last)
+        tape = tape_of(_EVENTS, (as_table(page, KEYS, problems) for page in pages), problems)
+        return Tape(tape.prints.filter(pl.col("time").is_between(first, last)), tape.problems)
+
+    def _events(self, ticker: str, first: datetime, last: datetime) -> Iterator[list[dict[str, Any]]]:
+        """Every page. Raises VendorError where they do not end, or end before all that is said to be there."""
+        market = "US_INDEX" if is_index(ticker) else "US_SECURITY"
+        named = {"market": market, "owner": f"US.{'.' if is_index(ticker) else ''}{ticker}"}
+        span = {"first": f"{first.timestamp():.0f}", "last": f"{last.timestamp():.0f}"}
+        page: dict[str, str] = {}
+        seen, count = set[str](), 0
+        while True:
+            document = self._document("get_option_event", **named, **span, **page)
+            rows = _rows(document)
+            count += len(rows)
+            yield rows
+            following = document.get("next_page")
+            if not following:
+                break
+            if not isinstance(following, str) or following in seen or len(seen) >= _MOST_PAGES:
+                raise VendorError("its pages do not end: what is there would be a part of it", "incomplete")
+            seen.add(following)
+            page = {"page": following}
+        stated = document.get("all_count")
+        if isinstance(stated, int) and count < stated:
+            raise VendorError(f"it gives {count:,} of {stated:,} events", "incomplete")
+
+    def _asked(self, method: str, **named: str) -> list[dict[str, Any]]:
+        """The rows of an answer. Raises VendorError in OpenD's own words."""
+        return _rows(self._document(method, **named))
+
+    def _document(self, method: str, **named: str) -> dict[str, Any]:
+        document = self.ask_json(f"/{method}", **named)
+        if not isinstance(document, dict):
             raise VendorError("the package's answer is none of a status and a table", "unreadable")
-        if answer[0] != 0:
-            raise _refused(str(answer[1]))
-        try:
-            records = answer[1].to_dict("records")
-        except AttributeError as error:
-            raise VendorError("the package's answer is no table", "unreadable") from error
-        return [dict(record) for record in records]
+        if document.get("status") != 0:
+            raise _refused(str(document.get("said")))
+        return document
+
+
+def _rows(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rows of an answer. Raises VendorError where they are no table."""
+    rows = document.get("rows")
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise VendorError("the package's answer is no table", "unreadable")
+    return rows
 
 
 def _refused(said: str) -> VendorError:
@@ -225,7 +234,7 @@ def _symbol(code: str) -> str:
 
 def _told(row: dict[str, Any]) -> dict[str, Any]:
     """A row without what stands for nothing."""
-    return {name: None if value in _MISSING or value != value else value for name, value in row.items()}  # noqa: PLR0124
+    return {name: None if isinstance(value, str) and value in _MISSING else value for name, value in row.items()}
 
 
 def _spans(days: Sequence[date]) -> Iterator[tuple[date, date]]:

@@ -18,9 +18,9 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from scanner.errors import SourceError
-from scanner.sources.base import Clock, VendorOptions
+from scanner.sources.base import Answering, Clock, VendorOptions
 from scanner.sources.failures import HttpError
-from scanner.sources.http import Answer, PoliteClient
+from scanner.sources.http import Answer
 
 INDEX = "requests.jsonl"
 HIDDEN = "[hidden]"
@@ -45,7 +45,7 @@ class RecordingClient:
 
     def __init__(
         self,
-        client: PoliteClient,
+        client: Answering,
         folder: Path,
         vendor: str,
         options: VendorOptions,
@@ -73,7 +73,7 @@ class RecordingClient:
             "vendor": self._vendor, "at": self._clock().isoformat(), "request": hide(_place(url), self._secrets)
         }  # fmt: skip
         try:
-            answer = self._client.get(url, headers, final=final)
+            answer: Answer = self._client.get(url, headers, final=final)
         except HttpError as error:
             self._write({**entry, "code": error.code, "message": hide(str(error), self._secrets)})
             raise
@@ -83,7 +83,8 @@ class RecordingClient:
 
     def secret(self, url: str, headers: Mapping[str, str], form: Mapping[str, str] | None = None) -> Answer:
         """As :meth:`scanner.sources.http.PoliteClient.secret`; nothing of it is kept."""
-        return self._client.secret(url, headers, form)
+        answer: Answer = self._client.secret(url, headers, form)
+        return answer
 
     def _write(self, entry: dict[str, Any], body: bytes | None = None) -> None:
         with self._lock:

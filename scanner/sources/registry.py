@@ -133,6 +133,7 @@ _ROWS = (
         "a broker's OpenD on this machine, through its own package (extra `moomoo`)",
         "scanner.sources.moomoo",
         live=True,
+        gives=frozenset({Gives.chains, Gives.flagged}),
         rate=Rate(60, 30.0),
         calls_a_chain=24,
         price="the account's right to option quotes",
@@ -240,8 +241,8 @@ def vendor_of(name: str) -> Vendor:
         return VENDORS[name]
     near = difflib.get_close_matches(name, VENDORS, n=1)
     there = "; ".join(f"{vendor.name} ({vendor.says})" for vendor in VENDORS.values())
-    hint = f"; did you mean `{near[0]}`?" if near else ""
-    raise UsageError(f"there is no source {name!r} in this version; there are: {there}{hint}")
+    hint = f"; did you mean `{near[0]}`?" if near else ";"
+    raise UsageError(f"there is no source {name!r} in this version{hint} there are: {there}")
 
 
 def companion_of(kind: Gives, name: str) -> Vendor:
