@@ -86,6 +86,7 @@ def test_what_opened_is_followed_morning_by_morning():
         (DAYS[5], None, "not told"),
     ]
     assert [item.share for item in found[:4]] == pytest.approx([1.0, 0.98, 0.4, 0.1])
+    assert (found[0].spot_move, found[0].price_move) == (None, None)  # there is nothing to have moved from
     assert found[2].spot_move == pytest.approx(103 / 101 - 1)
     assert found[2].price == pytest.approx(5.1)
 

@@ -78,8 +78,8 @@ def month(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 DERIVED = (
-    "spot_change", "spot_change_5", "previous_close", "put_call_volume_prev", "put_call_volume_change",
-    "volume_ratio_5", "volume_ratio_20", "call_volume_ratio_20", "hv_20",
+    "spot_change", "spot_change_5", "spot_change_week", "previous_close", "put_call_volume_prev",
+    "put_call_volume_change", "volume_ratio_5", "volume_ratio_20", "call_volume_ratio_20", "hv_20",
 )  # fmt: skip
 
 

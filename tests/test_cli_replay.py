@@ -146,6 +146,14 @@ def test_people_are_told_the_verdict_and_what_became_of_all(surging: Commands) -
     assert "held, 100%" in became
 
 
+def test_where_no_later_session_is_stored_nothing_is_said_to_have_become_of_alerts(surging: Commands) -> None:
+    shown = surging("replay", "--from", DAYS[2], "--to", DAYS[2]).out
+    assert "What became of it is not known yet: no later session of these names is stored." in " ".join(shown.split())
+    assert "+0%" not in shown
+    both = surging("replay", "--from", DAYS[1], "--to", DAYS[2]).out
+    assert "no later session" in both[both.index("What became of 2 of 2:") :]
+
+
 def test_a_backtest_keeps_score_of_what_a_replay_tells(surging: Commands) -> None:
     board = json.loads(surging("backtest", "--from", DAYS[1], "--to", DAYS[2], "--format", "json").out)
     (score,) = board["scoreboard"]

@@ -160,6 +160,18 @@ def test_imported_closes_tell_returns_and_moves_of_a_name_that_was_never_scanned
     assert row["hv_20"] == pytest.approx(returns.std() * 252**0.5)
 
 
+def test_a_week_is_seven_days_also_where_a_holiday_makes_it_four_sessions(told: Told) -> None:
+    """7 September 2026 is Labor Day: seven days before the 11th is the Friday before, five sessions the Thursday."""
+    lines = "".join(
+        f"{day},{100 + number}\n" for number, day in enumerate(calendar.sessions_before(date(2026, 9, 11), 6))
+    )
+    written(told.folder, "ABC.csv", f"Date,Close\n{lines}")
+    told.run("import", told.folder / "ABC.csv")
+    row = told.scanned(date(2026, 9, 11), 100.0)
+    assert row["spot_change_5"] == pytest.approx(100 / 101 - 1)
+    assert row["spot_change_week"] == pytest.approx(100 / 102 - 1)
+
+
 def test_without_closes_there_are_no_returns(told: Told) -> None:
     row = told.scanned(date(2026, 7, 31), 100.0)
     wanted = ("previous_close", "spot_change", "spot_change_5", "spot_change_ytd", "hv_20", "earnings_last_move_pct")

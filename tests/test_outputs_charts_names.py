@@ -35,7 +35,7 @@ def name(**changes) -> Name:
     values = {
         "underlying": {
             "underlying": "ABC", "session_date": DAY, "spot": 100.0, "gamma_flip": 97.0, "put_call_volume": 0.7,
-            "iv30": 0.30,
+            "iv30": 0.30, "skew_25d": -0.01, "gex": 5e6,
         },
         "contracts": contracts,
         "expiries": pl.DataFrame(
@@ -51,7 +51,8 @@ def name(**changes) -> Name:
             }
         ),
         "past": pl.DataFrame(
-            {"session_date": [date(2025, 9, 3), date(2025, 9, 4)], "put_call_volume": [0.5, 0.6], "iv30": [0.28, None]}
+            {"session_date": [date(2025, 9, 3), date(2025, 9, 4)], "put_call_volume": [0.5, 0.6], "iv30": [0.28, None],
+             "skew_25d": [0.02, 0.03], "gex": [-1e6, 2e6]}
         ),
     }  # fmt: skip
     return Name(**(values | changes))
@@ -98,19 +99,35 @@ def test_a_session_that_is_not_known_is_a_gap_and_a_dash():
     assert ("first", "volatility, 30 days, 2 sessions") in figure.legend
 
 
+def test_a_figure_below_nothing_is_drawn_below_nothing():
+    figure = charts.over_time(name(), "skew_25d")
+    assert figure.rows == [("5 Sep", "-1.0 points"), ("4 Sep", "+3.0 points"), ("3 Sep", "+2.0 points")]
+    ((first, second, third),) = places(str(figure.svg), "first")
+    # From +2 up to +3 is a quarter of the way from +3 down to -1.
+    assert (first[1] - second[1]) * 4 == pytest.approx(third[1] - second[1], abs=0.5)
+    assert [row[1] for row in charts.over_time(name(), "gex").rows] == ["+$5.0 M", "+$2.0 M", "-$1.0 M"]
+
+
 def test_smiles_and_term_structure_carry_their_numbers():
     assert ("12 Sep", "90", "-10.0 %", "40.0 %") in charts.smiles(name()).rows
     assert charts.term_structure(name()).rows == [("12 Sep", "7", "30.0 %"), ("17 Oct", "42", "31.0 %")]
 
 
 def test_what_is_not_known_of_a_name_is_not_drawn():
-    underlying = {**name().underlying, "spot": None, "put_call_volume": None, "iv30": None}
+    underlying = {
+        **name().underlying,
+        "spot": None,
+        "put_call_volume": None,
+        "iv30": None,
+        "skew_25d": None,
+        "gex": None,
+    }
     bare = name(
         underlying=underlying, contracts=name().contracts.clear(), expiries=name().expiries.clear(),
         strikes=name().strikes.clear(), past=name().past.clear(),
     )  # fmt: skip
     assert charts.of(bare) == []
-    assert len(charts.of(name())) == 6
+    assert len(charts.of(name())) == 8
 
 
 def test_ticks_are_round_and_within():

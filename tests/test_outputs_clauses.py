@@ -38,6 +38,7 @@ def test_what_a_volatility_did_is_named_by_its_change_as_a_part_of_what_it_was(
     ("context", "words"),
     [
         ({"spot_change": 0.0511, "spot_change_5": 0.0004}, "TSLA +5.1 %, week flat"),
+        ({"spot_change": 0.005, "spot_change_5": 0.071, "spot_change_week": 0.09}, "TSLA +0.5 %, week +9.0 %"),
         ({"spot_change": -0.0006}, "TSLA -0.1 %"),
         ({}, "TSLA: return not known"),
     ],
@@ -115,3 +116,17 @@ def test_the_year_is_told_beside_the_week() -> None:
     assert clauses.returns({"spot_change": 0.01, "spot_change_5": 0.02, "spot_change_ytd": 0.253}) == (
         "+1.0 %, week +2.0 %, year +25.3 %"
     )
+
+
+def test_what_built_up_over_sessions_stands_beside_what_the_name_did_in_the_week() -> None:
+    context = {
+        "spot_change": 0.005, "spot_change_week": 0.09, "iv30": 0.278, "iv30_change": 0.0, "iv30_change_week": 0.007,
+        "back_end_surprise": 0.4, "back_volume_ratio_20": 0.8,
+    }  # fmt: skip
+    one_session = list(clauses.clauses("GOOG", {**context, "story": {"sessions": 1}}, SESSION))
+    assert one_session[:2] == ["GOOG +0.5 %, week +9.0 %", "volatility did not move (27.8 %, 0.0)"]
+    several = {**context, "story": {"sessions": 5}}
+    assert list(clauses.clauses("GOOG", several, SESSION)) == [
+        "GOOG's week: +9.0 %", "volatility hardly lifted (27.8 %, +0.7)", "back end quiet",
+    ]  # fmt: skip
+    assert list(clauses.short(several)) == ["week +9.0 %", "vol hardly lifted", "back end quiet"]

@@ -131,7 +131,18 @@ def test_beyond_seven_names_the_less_rare_are_named_alone():
     week = Week(FRIDAY, [FRIDAY], [], names, None, simulated=False)
     (watch,) = (part for part in column(week, Language.english).sections if part.heading == "Options watch")
     assert [text[:2] for text in watch.paragraphs[:-1]] == [f"N{number}" for number in range(7)]
-    assert watch.paragraphs[-1] == "Less rare: N7, N8."
+    assert watch.paragraphs[-1] == "Weaker: N7, N8."
+
+
+def test_the_strongest_alert_comes_first_as_in_the_list_of_alerts():
+    high, notice = (2, True, 40.0, 80.0), (1, True, 900.0, 95.0)
+    names = [
+        replace(GOOG, name=name, episode=replace(BUILD_UP, strength=strength, once_in_sessions=strength[2]))
+        for name, strength in (("CLX", notice), ("GOOG", high))
+    ]
+    week = Week(FRIDAY, [FRIDAY], [], names, None, simulated=False)
+    (watch,) = (part for part in column(week, Language.english).sections if part.heading == "Options watch")
+    assert [text.split(",")[0] for text in watch.paragraphs] == ["GOOG", "CLX"]
 
 
 def test_a_quiet_week_is_said_to_be_quiet():

@@ -188,6 +188,7 @@ def _episode(panel: Panel, told: Sequence[Alert], last: date) -> Episode | None:
         once_in_sessions=alert.once_in_sessions,
         opened=opened,
         rises=rises,
+        strength=alert.strength,
     )
 
 

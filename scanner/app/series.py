@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 # What follows from what is remembered; see scanner.metrics.over_time.
 DERIVED = (
-    "previous_close", "spot_change", "spot_change_5", "put_call_volume_prev", "put_call_volume_change", "iv30_change",
-    "skew_change", "volume_ratio_5", "volume_ratio_20", "call_volume_ratio_20", "back_volume_ratio_20", "hv_20",
-    "iv_hv_ratio", "iv_sessions", "iv_rank_252", "iv_percentile_252", "zero_dte_percentile_252",
-    "notional_percentile_252",
+    "previous_close", "spot_change", "spot_change_5", "spot_change_week", "put_call_volume_prev",
+    "put_call_volume_change", "iv30_change", "iv30_change_week", "skew_change", "volume_ratio_5", "volume_ratio_20",
+    "call_volume_ratio_20", "back_volume_ratio_20", "hv_20", "iv_hv_ratio", "iv_sessions", "iv_rank_252",
+    "iv_percentile_252", "zero_dte_percentile_252", "notional_percentile_252",
 )  # fmt: skip
 
 

@@ -53,11 +53,14 @@ def with_derived(sessions: pl.DataFrame) -> pl.DataFrame:
     returns = (spot / spot.shift(1)).log()
     before = iv30.shift(1)
     low, high = (getattr(before, f"rolling_{end}")(_YEAR, min_samples=_RANK_LEAST) for end in ("min", "max"))
+    week = _week_before(sessions)
     notional = (pl.col("call_oi") + pl.col("put_oi")) * spot
     made = sessions.with_columns(
         previous_close=spot.shift(1),
         spot_change=spot / spot.shift(1) - 1,
         spot_change_5=spot / spot.shift(5) - 1,
+        spot_change_week=spot / week["close"] - 1,
+        iv30_change_week=iv30 - week["iv30"],
         put_call_volume_prev=put_call.shift(1),
         put_call_volume_change=put_call - put_call.shift(1),
         iv30_change=iv30 - before,
@@ -78,6 +81,13 @@ def with_derived(sessions: pl.DataFrame) -> pl.DataFrame:
         zero_dte_percentile_252=_percentile(made["zero_dte_share"]),
         notional_percentile_252=_percentile(made["_notional"]),
     ).drop("_notional")
+
+
+def _week_before(sessions: pl.DataFrame) -> pl.DataFrame:
+    """``close iv30`` of seven days before each session, or of the session before that day where it was none."""
+    before = sessions.select("session_date", "close", "iv30")
+    at = sessions.select(_at=pl.col("session_date") - pl.duration(days=7))
+    return at.join_asof(before, left_on="_at", right_on="session_date", strategy="backward")
 
 
 def _against(name: str, count: int) -> pl.Expr:

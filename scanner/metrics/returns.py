@@ -6,14 +6,14 @@ are known of a session, the close counts. Everything is on the basis of the sess
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 import polars as pl
 
 from scanner.market.calendar import Calendar
 
-_WEEK = 5
+_FIVE = 5
 _RETURNS = 20
 _RETURNS_LEAST = 15
 _TRADING_DAYS = 252
@@ -38,17 +38,18 @@ def closes(kept: pl.DataFrame, told: pl.DataFrame | None, *, or_implied: bool = 
 
 
 def past(closes: pl.DataFrame, today: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
-    """``underlying previous_close _close_5 _close_ytd``: the closes that today's price is held against.
+    """``underlying previous_close _close_5 _close_week _close_ytd``: the closes that today's price is held against.
 
     ``today`` has ``underlying session_date``. They are of the very sessions: what lies before a gap is no close of
     yesterday.
     """
     rows = []
     for name, session in today.select("underlying", "session_date").iter_rows():
-        before = calendar.sessions_before(session, _WEEK)
+        before = calendar.sessions_before(session, _FIVE)
         new_year = calendar.sessions_before(date(session.year, 1, 1), 1)
-        rows.append((name, before[-1:], before[:1] if len(before) == _WEEK else [], new_year))
-    columns = ("previous_close", "_close_5", "_close_ytd")
+        five = before[:1] if len(before) == _FIVE else []
+        rows.append((name, before[-1:], five, [week_before(session, calendar)], new_year))
+    columns = ("previous_close", "_close_5", "_close_week", "_close_ytd")
     asked = pl.DataFrame(
         [(name, *(days[0] if days else None for days in wanted)) for name, *wanted in rows],
         schema={"underlying": pl.String, **dict.fromkeys(columns, pl.Date)},
@@ -61,6 +62,11 @@ def past(closes: pl.DataFrame, today: pl.DataFrame, calendar: Calendar) -> pl.Da
         asked = asked.join(found, on=["underlying", column], how="left", maintain_order="left")
         asked = asked.drop(column).rename({"_found": column})
     return asked
+
+
+def week_before(session: date, calendar: Calendar) -> date:
+    """The session that a week's change is counted from: seven days earlier, or the one before where that was none."""
+    return calendar.session_on_or_before(session - timedelta(days=7))
 
 
 def volatility(closes: pl.DataFrame, session: date, calendar: Calendar) -> pl.DataFrame:

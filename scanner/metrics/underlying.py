@@ -128,8 +128,13 @@ def _against_history(today: pl.DataFrame, panel: Panel, told: pl.DataFrame | Non
         _iv30="iv30",
         _skew="skew_25d",
     )
+    weeks = [returns.week_before(day, panel.calendar) for day in today["session_date"]]
+    week_before = today.select("underlying", session_date=pl.Series(weeks, dtype=pl.Date)).join(
+        past.select("underlying", "session_date", _iv30_week="iv30"), on=["underlying", "session_date"], how="left"
+    )
     joined = (
         today.join(before, on="underlying", how="left", maintain_order="left")
+        .join(week_before.drop("session_date"), on="underlying", how="left", maintain_order="left")
         .join(returns.past(closes, today, panel.calendar), on="underlying", how="left", maintain_order="left")
         .join(_history(today, past), on="underlying", how="left", maintain_order="left")
         .join(returns.volatility(prices, session, panel.calendar), on="underlying", how="left", maintain_order="left")
@@ -139,15 +144,28 @@ def _against_history(today: pl.DataFrame, panel: Panel, told: pl.DataFrame | Non
         put_call_volume_change=pl.col("put_call_volume") - pl.col("put_call_volume_prev"),
         spot_change=pl.col("spot") / pl.col("previous_close") - 1,
         spot_change_5=pl.col("spot") / pl.col("_close_5") - 1,
+        spot_change_week=pl.col("spot") / pl.col("_close_week") - 1,
         spot_change_ytd=pl.col("spot") / pl.col("_close_ytd") - 1,
         iv30_change=pl.col("iv30") - pl.col("_iv30"),
+        iv30_change_week=pl.col("iv30") - pl.col("_iv30_week"),
         skew_change=pl.col("skew_25d") - pl.col("_skew"),
         volume_ratio_5=ratio("volume", "_mean_5"),
         volume_ratio_20=ratio("volume", "_mean_20"),
         call_volume_ratio_20=ratio("call_volume", "_call_mean_20"),
         back_volume_ratio_20=ratio("back_volume", "_back_mean_20"),
         iv_hv_ratio=ratio("iv30", "hv_20"),
-    ).drop("_close_5", "_close_ytd", "_iv30", "_skew", "_mean_5", "_mean_20", "_back_mean_20", "_call_mean_20")
+    ).drop(
+        "_close_5",
+        "_close_week",
+        "_close_ytd",
+        "_iv30",
+        "_iv30_week",
+        "_skew",
+        "_mean_5",
+        "_mean_20",
+        "_back_mean_20",
+        "_call_mean_20",
+    )
 
 
 def _history(today: pl.DataFrame, past: pl.DataFrame) -> pl.DataFrame:

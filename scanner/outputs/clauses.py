@@ -36,22 +36,30 @@ def clauses(
 
     ``seen`` is when the flow was first seen, which news were before or after.
     """
-    moved = returns(context)
-    yield f"{name} {moved}" if moved is not None else f"{name}: return not known"
-    told = (*news(context, seen), volatility(context), back_end(context), put_call(context))
+    if _is_of_a_week(context):
+        # What took days to build up stands beside what the name did in them.
+        yield f"{name}'s week: {_move(cast('float', week(context)))}"
+        moves = volatility({**context, "iv30_change": context["iv30_change_week"], "iv30_change_surprise": None})
+    else:
+        moved = returns(context)
+        yield f"{name} {moved}" if moved is not None else f"{name}: return not known"
+        moves = volatility(context)
+    told = (*news(context, seen), moves, back_end(context), put_call(context))
     yield from (clause for clause in (*told, earnings(context, session, expiry)) if clause is not None)
 
 
 def short(context: Mapping[str, Any]) -> Iterator[str]:
     """The same in few words, for a line that has no room: ``week -0.5 %``, ``vol fell``, ``back end quiet``."""
-    day, week = context.get("spot_change"), context.get("spot_change_5")
-    if week is not None:
-        yield f"week {_move(week)}"
+    day, moved = context.get("spot_change"), week(context)
+    if moved is not None:
+        yield f"week {_move(moved)}"
     elif day is not None:
         yield f"day {_move(day)}"
-    level, change = context.get("iv30"), context.get("iv30_change")
+    of_week = _is_of_a_week(context)
+    level, change = context.get("iv30"), context.get("iv30_change_week" if of_week else "iv30_change")
+    surprise = None if of_week else context.get("iv30_change_surprise")
     if level is not None and change is not None and level > change:
-        yield f"vol {lift(change, level - change, context.get('iv30_change_surprise'))}"
+        yield f"vol {lift(change, level - change, surprise)}"
     end = back_end(context)
     if end is not None:
         yield end
@@ -61,10 +69,22 @@ def returns(context: Mapping[str, Any]) -> str | None:
     """``-0.8 %, week -0.5 %, year +12.3 %``."""
     day = context.get("spot_change")
     parts = [] if day is None else [_move(day)]
-    for word, name in (("week", "spot_change_5"), ("year", "spot_change_ytd")):
-        if context.get(name) is not None:
-            parts.append(f"{word} {_move(context[name])}")
+    for word, change in (("week", week(context)), ("year", context.get("spot_change_ytd"))):
+        if change is not None:
+            parts.append(f"{word} {_move(change)}")
     return ", ".join(parts) or None
+
+
+def week(context: Mapping[str, Any]) -> float | None:
+    """The return of seven days; of five sessions where no more is known, as alerts told before there was the other."""
+    moved = context.get("spot_change_week")
+    return context.get("spot_change_5") if moved is None else moved
+
+
+def _is_of_a_week(context: Mapping[str, Any]) -> bool:
+    """Whether what is told built up over several sessions, and what the name did in the week is known."""
+    sessions = context.get("story", {}).get("sessions", 1)
+    return sessions > 1 and week(context) is not None and context.get("iv30_change_week") is not None
 
 
 def _move(change: float) -> str:

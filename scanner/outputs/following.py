@@ -25,7 +25,7 @@ _MOST_ROWS = 8
 class Morning:
     """What was there at one close, told the next morning: all contracts of an alert together, prices of the main one.
 
-    ``share`` is of what the flagged session opened; moves are decimals since the flagged close.
+    ``share`` is of what the flagged session opened; moves are decimals since the flagged close, None at that close.
     """
 
     session_date: date
@@ -76,6 +76,7 @@ def mornings(flagged: Sequence[Flagged], rows: Sequence[Followed]) -> list[Morni
         own = there.get(main.contract)
         price, was = _price(own), _price(base)
         spot, stood = (None if item is None else item.spot for item in (own, base))
+        later = day > session
         counts = [item.open_interest for item in there.values()]
         found.append(
             Morning(
@@ -83,10 +84,10 @@ def mornings(flagged: Sequence[Flagged], rows: Sequence[Followed]) -> list[Morni
                 None if None in counts or not counts else sum(count for count in counts if count is not None),
                 share,
                 price,
-                price / was - 1.0 if price is not None and was else None,
+                price / was - 1.0 if later and price is not None and was else None,
                 None if own is None else own.iv,
                 spot,
-                spot / stood - 1.0 if spot is not None and stood else None,
+                spot / stood - 1.0 if later and spot is not None and stood else None,
                 state_of(share, main.expiry is not None and day >= main.expiry),
             )
         )
@@ -140,6 +141,11 @@ def print_became(stories: Sequence[Followable], count: int, to: Console) -> None
     if not stories:
         return
     to.print()
+    if not any(row.session_date > flagged.session_date for story in stories for flagged in story.first[:1]
+               for row in story.rows):  # fmt: skip
+        words = "What became of it" if count == 1 else f"What became of the {count:,}"
+        terminal.say(f"{words} is not known yet: no later session of these names is stored.", to)
+        return
     to.print(f"What became of {'the strongest ' if count > len(stories) else ''}{len(stories)} of {count:,}:")
     table = terminal.plain_table("Flagged", "What", "Opened", "Now", "Price", "Stock")
     for story in stories:
@@ -157,6 +163,8 @@ def _became(story: Followable) -> list[str]:
     what = [f"{day.day} {day:%b}", printable(sentence.about(story.alert))]
     if not found:
         return [*what, "-", "not told", "-", "-"]
+    if len(found) == 1:
+        return [*what, "-", "no later session", "-", "-"]
     newest, volume = found[-1], sum(item.volume or 0 for item in story.first)
     opened = _opened(story.first, found[0])
     share = "-" if opened is None else f"{opened:,} of {volume:,}"

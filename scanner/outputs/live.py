@@ -13,7 +13,7 @@ from textual.widgets import DataTable, Input, Static
 
 from scanner.alerts.model import Alert, Status
 from scanner.market.calendar import NEW_YORK
-from scanner.outputs import alert_lines, sentence
+from scanner.outputs import alert_lines, clauses, sentence
 from scanner.outputs.screen import Screen
 from scanner.outputs.text import printable
 
@@ -53,7 +53,7 @@ def name_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
         printable(str(row["underlying"])),
         _number(row.get("spot"), ",.2f"),
         _percent(row.get("spot_change")),
-        _percent(row.get("spot_change_5")),
+        _percent(clauses.week(row)),
         _number(_times(row.get("iv30"), 100), ".1f", "%"),
         _number(_times(row.get("iv30_change"), 100), "+.1f"),
         _number(row.get("put_call_volume"), ".2f"),

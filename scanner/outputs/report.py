@@ -44,7 +44,7 @@ POSITIONING = (
 )  # fmt: skip
 # What is said of a name beside its charts.
 FACTS = (
-    "spot", "spot_change", "spot_change_5", "spot_change_ytd", "call_volume", "put_volume", "volume_ratio_20",
+    "spot", "spot_change", "spot_change_week", "spot_change_ytd", "call_volume", "put_volume", "volume_ratio_20",
     "put_call_volume", "put_call_volume_prev", "near_dated_share", "zero_dte_share", "iv30", "iv30_change",
     "iv_rank_252", "iv_percentile_252", "hv_20", "iv_hv_ratio", "skew_25d", "gex", "gamma_flip", "call_wall",
     "put_wall", "max_pain", "gamma_expiring_share_next", "positive_gamma_expiring_share_next", "notional_oi",
@@ -90,8 +90,8 @@ def render(report: Report) -> str:
         language="en" if report.column is None else report.column.language.value,
         column=report.column,
         pages=[_page(page) for page in report.pages],
-        levels=[_level(level) for level in report.levels if level.channel == MAIN],
-        others=[_level(level) for level in report.levels if level.channel != MAIN],
+        levels=[_level(level) for level in report.levels if level.channel == MAIN and level.realised > 0],
+        every_level=[_level(level) for level in report.levels],
         scores=[_score(score) for score in report.scores],
         outcomes=following.board_rows(report.outcomes),
     )

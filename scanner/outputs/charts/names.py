@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 
 from scanner import fields, wording
+from scanner.fields.model import OnSplit, Unit
 from scanner.outputs.charts.drawing import Figure, Plot, labelled, short, thinned
 
 _SMILES, _LEAST_POINTS, _MOST_POINTS = 3, 5, 30
@@ -45,8 +46,8 @@ class Name:
 def of(name: Name) -> list[Figure]:
     """The charts of a name, as far as there is something to draw."""
     made = (
-        smiles(name), term_structure(name), over_time(name, "put_call_volume"), over_time(name, "iv30"), gamma(name),
-        cone(name),
+        smiles(name), term_structure(name), over_time(name, "put_call_volume"), over_time(name, "iv30"),
+        over_time(name, "skew_25d"), gamma(name), over_time(name, "gex"), cone(name),
     )  # fmt: skip
     return [figure for figure in made if figure is not None]
 
@@ -117,8 +118,8 @@ def over_time(name: Name, field: str) -> Figure | None:
         return None
     room = (max(values) - min(values)) * 0.1 or 0.01
     title = f"{told.title[:1].upper()}{told.title[1:]} by session"
-    plot = Plot(title, (0, len(points) - 1), (max(min(values) - room, 0.0), max(values) + room))
-    plot.scale(told.say)
+    plot = Plot(title, (0, len(points) - 1), (max(min(values) - room, told.low), max(values) + room))
+    plot.scale(_scale(told))
     plot.line("first", [(place, value) for place, (_, value) in enumerate(points)])
     if points[-1][1] is not None:
         plot.dot("flagged dot", len(points) - 1, points[-1][1], told.say(points[-1][1]))
@@ -126,6 +127,13 @@ def over_time(name: Name, field: str) -> Figure | None:
     rows = [(wording.day(day, name.session), told.say(value)) for day, value in reversed(points)]
     legend = [("first", f"{told.title}, {len(values):,} sessions"), ("flagged", "this session")]
     return Figure(title, plot.svg(), legend, ("Session", f"{told.title[:1].upper()}{told.title[1:]}"), rows)
+
+
+def _scale(told: fields.Field) -> Callable[[float], str]:
+    """How a figure is said beside a line across a chart, where there is little room."""
+    if told.unit is Unit.dollars and told.on_split is OnSplit.none:
+        return short
+    return (lambda value: f"{value:.1%}") if told.unit is Unit.volatility else told.say
 
 
 def gamma(name: Name) -> Figure | None:

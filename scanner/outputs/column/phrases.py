@@ -292,9 +292,9 @@ class Phrases:
         )
 
     def more(self, names: Sequence[str]) -> str:
-        """Of which other names something less rare was told."""
+        """Of which other names something weaker was told."""
         said = self._either(", ", "、").join(self.name(name) for name in names)
-        return self.mark() + self._either(f"Less rare: {said}.", f"另有异动但较常见：{said}。")
+        return self.mark() + self._either(f"Weaker: {said}.", f"另有较弱异动：{said}。")
 
     def quiet(self) -> str:
         """Said where nothing was told of any name."""

@@ -18,7 +18,8 @@ class Episode:
     """The strongest thing that was told of a name in the week.
 
     ``traded`` beside what is ``usual`` in so many ``sessions``; ``opened`` tells whether open interest rose by half of
-    it the next morning (None: not told yet), ``rises`` how many mornings in a row it rose up to the newest.
+    it the next morning (None: not told yet), ``rises`` how many mornings in a row it rose up to the newest;
+    ``strength`` is what sorts alerts for people.
     """
 
     session: date
@@ -31,6 +32,12 @@ class Episode:
     once_in_sessions: float | None
     opened: bool | None
     rises: int
+    strength: tuple[float, ...] = ()
+
+    @property
+    def order(self) -> tuple[float, ...]:
+        """What sorts the names of a week: how strong it is, then how rare."""
+        return *self.strength, self.once_in_sessions or 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,9 +78,9 @@ def _returns(week: Week, said: Phrases) -> list[str]:
 
 
 def _watch(week: Week, said: Phrases) -> list[str]:
-    """The names of which something was told, the rarest first; beyond seven they are named alone."""
+    """The names of which something was told, the strongest first, as alerts are; beyond seven they are named alone."""
     told = [item for item in week.names if item.episode is not None]
-    told.sort(key=lambda item: -(0.0 if item.episode is None else item.episode.once_in_sessions or 0.0))
+    told.sort(key=lambda item: () if item.episode is None else item.episode.order, reverse=True)
     lines = [line for item in told[:_MOST_WATCHED] if (line := said.watch(item)) is not None]
     others = [item.name for item in told[_MOST_WATCHED:]]
     return [*lines, *([said.more(others)] if others else [])] or [said.quiet()]
