@@ -43,7 +43,7 @@ class CboeSource(LiveSource):
             answer = self.ask(_CHAIN.format(name), final=_REFUSED)
             if answer.status in _REFUSED:
                 continue
-            document = parsed(answer)
+            document = _FORMAT.quickly(answer.body) or parsed(answer)
             if not _FORMAT.recognises(document):
                 raise UnreadableError("JSON, but not a chain (no data.options)")
             rows = _FORMAT.rows(document, self.file(ticker), findings)

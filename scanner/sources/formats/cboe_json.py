@@ -15,6 +15,7 @@ from scanner.market import chain
 from scanner.market.calendar import NEW_YORK, Calendar
 from scanner.sources.formats import columns, json_objects
 from scanner.sources.formats.base import FIFTEEN_MINUTES, File, Findings, JsonFormat, UnreadableError
+from scanner.sources.formats.typed import Decoder
 
 COLUMNS = {
     "option": "symbol",
@@ -31,6 +32,12 @@ COLUMNS = {
 }
 
 _PRICES = ("current_price", "close")
+_TEXTS = ("option", "last_trade_time")
+_DECODER = Decoder(
+    {name: str if name in _TEXTS else float for name in COLUMNS},
+    of_body=("timestamp", "symbol"),
+    of_data=("symbol", "last_trade_time", *_PRICES),
+)
 
 
 class CboeJson(JsonFormat):
@@ -43,6 +50,10 @@ class CboeJson(JsonFormat):
     def recognises(self, document: Any) -> bool:
         """A payload with a list of options."""
         return isinstance(document, dict) and isinstance(document.get("data"), dict) and "options" in document["data"]
+
+    def quickly(self, content: bytes) -> Any:
+        """The document of a body in which every value is of its kind, for :meth:`rows`; None where it is not so."""
+        return _DECODER.document(content)
 
     def rows(self, document: Any, file: File, findings: Findings) -> pl.DataFrame:
         """One row an option, with the underlying's price at the moment of the quotes."""

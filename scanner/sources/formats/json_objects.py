@@ -12,17 +12,23 @@ import polars as pl
 
 from scanner.sources.formats import columns, times
 from scanner.sources.formats.base import Findings, UnreadableError
+from scanner.sources.formats.typed import Entries
 
 # Some seven times what the largest chain has.
 _MOST_ENTRIES = 200_000
 
 
 def rows_of(entries: Any, names: dict[str, str], findings: Findings) -> pl.DataFrame:
-    """A list of JSON objects as columns; values of mixed types become text, for the cleaning to judge one by one."""
-    if not isinstance(entries, list):
+    """A list of JSON objects as columns; values of mixed types become text, for the cleaning to judge one by one.
+
+    Of :class:`Entries`, whose types are sure, columns are made as they are.
+    """
+    if not isinstance(entries, list | Entries):
         raise UnreadableError(f"expected a list of options, found {type(entries).__name__}")
     if len(entries) > _MOST_ENTRIES:
         raise UnreadableError(f"{len(entries):,} options, where no chain has more than {_MOST_ENTRIES:,}")
+    if isinstance(entries, Entries):
+        return entries.table(names)
     for line, entry in enumerate(entries, 1):
         if not isinstance(entry, dict):
             findings.add(f"expected an option, found {type(entry).__name__}; row refused", line)

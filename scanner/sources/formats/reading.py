@@ -172,9 +172,9 @@ def _shown(lines: list[bytes]) -> tuple[str, ...]:
 
 def parse_json(content: bytes) -> Any:
     """A JSON body's content. Raises UnreadableError with the line where it stops making sense."""
-    values = content.count(b",") + content.count(b"[") + content.count(b"{")
-    if values > MOST_JSON_VALUES:
-        raise UnreadableError(f"JSON of {values:,} values, where a chain has no more than {MOST_JSON_VALUES:,}")
+    if holds_too_much(content):
+        values = f"JSON of {_values(content):,} values"
+        raise UnreadableError(f"{values}, where a chain has no more than {MOST_JSON_VALUES:,}")
     try:
         return json.loads(content, parse_constant=lambda _: None)
     except json.JSONDecodeError as error:
@@ -186,6 +186,15 @@ def parse_json(content: bytes) -> Any:
         raise UnreadableError("JSON, but nested more deeply than any chain") from error
     except (UnicodeDecodeError, ValueError) as error:
         raise UnreadableError(f"not JSON: {type(error).__name__}") from error
+
+
+def holds_too_much(content: bytes) -> bool:
+    """Whether a JSON body holds more values than any chain."""
+    return _values(content) > MOST_JSON_VALUES
+
+
+def _values(content: bytes) -> int:
+    return content.count(b",") + content.count(b"[") + content.count(b"{")
 
 
 def text_blocks(
