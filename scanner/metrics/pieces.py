@@ -8,6 +8,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from scanner.kernels.groups import Groups
+
 _KEY = ("underlying", "root", "expiry")
 
 
@@ -39,22 +41,13 @@ class Pieces:
 
 def of(contracts: pl.DataFrame) -> Pieces:
     """The pieces of a chain with ``underlying root expiry strike right``; one that is in order is not sorted again."""
-    found = _found(contracts)
-    if found["root", "expiry"].is_duplicated().any() or not _ascending(contracts, found["start"].to_numpy()):
+    groups = Groups.of(contracts, _KEY)
+    apart = groups.order is not None or groups.keys["root", "expiry"].is_duplicated().any()
+    if apart or not _ascending(contracts, groups.starts[:-1]):
         contracts = contracts.sort(*_KEY, "strike", maintain_order=True)
-        found = _found(contracts)
-    return Pieces(contracts, found)
-
-
-def _found(contracts: pl.DataFrame) -> pl.DataFrame:
-    fresh = np.ones(contracts.height, np.bool_)
-    if contracts.height:
-        differs = pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift(1)) for name in _KEY)
-        fresh[1:] = contracts.select(differs.slice(1)).to_series().to_numpy()
-    starts = np.flatnonzero(fresh)
-    stops = np.append(starts, contracts.height)[1:]
-    keys = contracts.select(pl.col(_KEY).gather(starts))
-    return keys.with_columns(start=pl.Series(starts), stop=pl.Series(stops))
+        groups = Groups.of(contracts, _KEY)
+    starts, stops = (pl.Series(values) for values in (groups.starts[:-1], groups.starts[1:]))
+    return Pieces(contracts, groups.keys.with_columns(start=starts, stop=stops))
 
 
 def _ascending(contracts: pl.DataFrame, starts: NDArray[np.int64]) -> bool:
