@@ -191,6 +191,8 @@ class Process:
     driven: Driven | None = None
 
     def anew(self, at: datetime) -> Driven:
+        # What a patch replaced is kept for the day it is taken back, and with it all of the process before.
+        self.patch.undo()
         rules, _ = opening.usable_rules(self.settings, strict=False)
         worker = jobs.Worker(jobs.Loaded(self.settings, [Market()], rules), lambda result, least: None)
         self.patch.setattr(clock, "right_now", lambda: at)
