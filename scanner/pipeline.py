@@ -298,7 +298,14 @@ def conclude(judged: Judged, setup: Setup, meta: ScanMeta) -> ScanResult:
         notes=(*told, *notes.of_calibration(known)),
         calibration=tuple(known),
         silenced=updated.silenced,
+        rarest=_rarest(contracts),
     )
+
+
+def _rarest(contracts: pl.DataFrame) -> dict[str, float | None]:
+    """In how many sessions as much as the rarest of each name comes once on the list."""
+    found = contracts.group_by("underlying").agg(pl.col("once_in_sessions").max())
+    return dict(found.sort("underlying").iter_rows())
 
 
 def _calibration(state: State | None, source: str, session: date) -> list[record.Level]:

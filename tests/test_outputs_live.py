@@ -17,7 +17,7 @@ pytest.importorskip("textual")
 from textual.pilot import Pilot
 from textual.widgets import DataTable, Static
 
-from scanner.outputs.live import LiveView, name_cells, state_line
+from scanner.outputs.live import LiveView, name_cells, name_columns, state_line
 
 NOW = datetime(2025, 9, 4, 20, 21, tzinfo=UTC)
 STATUS = {
@@ -25,10 +25,16 @@ STATUS = {
     "next": [{"job": "confirm", "due": "2025-09-05T13:30:00+00:00"}],
     "sources": {"cboe": {"ok": True}},
     "outputs": {"phone": {"ok": False}},
+    "runs": {
+        "confirm": {"ended": "2025-09-04T20:00:00+00:00", "symbols_scanned": None, "symbols_requested": None},
+        "close": {"ended": "2025-09-04T20:20:00+00:00", "symbols_scanned": 3, "symbols_requested": 4},
+        "intraday": {"ended": "2025-09-04T19:45:00+00:00", "symbols_scanned": 4, "symbols_requested": 4},
+    },
 }
 NAMES = [
     {"underlying": "GOOG", "spot": 232.3, "spot_change": -0.008, "spot_change_5": 0.061, "iv30": 0.636,
-     "iv30_change": -0.028, "put_call_volume": 0.41, "put_call_volume_prev": None, "back_end_surprise": 0.2},
+     "iv30_change": -0.028, "put_call_volume": 0.41, "put_call_volume_prev": None, "back_end_surprise": 0.2,
+     "rarest": 94.7},
 ]  # fmt: skip
 CLOSED = alert(alert_id="closed0000000000", contract="GOOG250912C00240000", status=Status.closed)
 
@@ -55,12 +61,33 @@ def drive(script: Callable[[LiveView, Pilot], Awaitable[None]], silence=lambda a
 
 def test_a_screen_tells_the_state_in_a_line():
     line = state_line(screen(frozenset({"0123456789abcdef"})))
-    assert line == "16:21 ET  cboe ok  phone ailing  told 2  muted 1  next Fri 09:30 confirm"
+    assert line == "16:21 ET  3 of 4  cboe ok  phone ailing  told 2  muted 1  next Fri 09:30 confirm"
 
 
 def test_a_name_shows_its_gauges_and_what_is_missing_as_a_dash():
-    assert name_cells(NAMES[0]) == ("GOOG", "232.30", "-0.8%", "+6.1%", "63.6%", "-2.8", "0.41", "(-)", "ordinary")
-    assert name_cells({"underlying": "X"})[1:] == ("-", "-", "-", "-", "-", "-", "(-)", "-")
+    assert name_cells(NAMES[0]) == ("GOOG", "232.30", "-0.8%", "+6.1%", "63.6%", "-2.8", "0.41", "(-)",
+                                    "ordinary", "once in 95")  # fmt: skip
+    assert name_cells({"underlying": "X"})[1:] == ("-", "-", "-", "-", "-", "-", "(-)", "-", "-")
+    assert name_cells({"underlying": "X", "back_end_surprise": 0.2, "back_volume_ratio_20": 0.9})[-2] == "quiet"
+
+
+@pytest.mark.parametrize(
+    ("in_sessions", "said"),
+    [(0.0, "nothing"), (0.1, "10 a session"), (1.0, "once a session"), (5.2, "once in 5"), (400.0, "under 1 a year")],
+)
+def test_a_name_shows_how_seldom_as_much_as_its_rarest_comes_told_or_not(in_sessions, said):
+    assert name_cells({"underlying": "X", "rarest": in_sessions})[-1] == said
+
+
+def test_the_widest_names_fit_eighty_columns_and_every_figure_stands_below_its_head():
+    wide = {"underlying": "GOOGL", "spot": 12_345.67, "spot_change": -0.1234, "spot_change_5": -0.1234, "iv30": 1.236,
+            "iv30_change": -0.128, "put_call_volume": 10.41, "put_call_volume_prev": 10.41, "back_end_surprise": 1.2,
+            "rarest": 400.0}  # fmt: skip
+    lines = ["".join(row) for row in name_columns([*NAMES, wide])]
+    assert {len(line) for line in lines} == {len(lines[0])}
+    assert len(lines[0]) <= 80
+    assert lines[0].index("RAREST") == lines[1].index("once in 95")
+    assert lines[0].index("PRICE") + len("PRICE") == lines[1].index("232.30") + len("232.30")
 
 
 def test_the_feed_shows_what_stands_and_all_on_request():

@@ -44,7 +44,8 @@ class Living:
     def _shown(self, result: ScanResult, least: Severity) -> None:
         del least
         if result.underlyings is not None:
-            fresh = {row["underlying"]: row for row in result.underlyings.iter_rows(named=True)}
+            rows = result.underlyings.iter_rows(named=True)
+            fresh = {row["underlying"]: {**row, "rarest": result.rarest.get(row["underlying"])} for row in rows}
             known = {row["underlying"]: row for row in self._names}
             self._names = list((known | fresh).values())
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -11,6 +11,7 @@ from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import DataTable, Input, Static
 
+from scanner import wording
 from scanner.alerts.model import Alert, Status
 from scanner.market.calendar import NEW_YORK
 from scanner.outputs import alert_lines, clauses, sentence
@@ -20,23 +21,31 @@ from scanner.outputs.text import printable
 _EVERY = 2.0
 # From so many columns on the story stands beside the feed, in a column of its own.
 _WIDE, _STORY = 140, 57
-# Quiet, ordinary and so on, as sentences say it: by the surprise of what lies beyond a fortnight.
-_BACK_END = ((1.0, "ordinary"), (2.0, "busier"))
+_COLUMNS = ("NAME", "PRICE", "DAY", "WEEK", "VOL", "CHG", "P/C", "(WAS)", "BACK END", "RAREST")
+# Columns of text; the others are figures, that stand at the right.
+_WORDS = frozenset({"NAME", "BACK END", "RAREST"})
 
 
 def state_line(screen: Screen) -> str:
-    """``16:21 ET  cboe ok  told 3  ongoing 3  next Mon 09:30 confirm``."""
+    """``16:21 ET  3 of 3  cboe ok  told 3  ongoing 3  next Mon 09:30 confirm``."""
     parts = [f"{screen.now.astimezone(NEW_YORK):%H:%M} ET"]
     if any(alert.simulated for alert in screen.alerts):
         parts.insert(0, "SIMULATED")
     running, following = screen.status.get("running"), screen.status.get("next") or []
     if running is not None:
         parts.append(f"{running['job']} is running")
+    scans = [run for run in (screen.status.get("runs") or {}).values() if run.get("symbols_requested") is not None]
+    if scans:
+        newest = max(scans, key=lambda run: run["ended"])
+        parts.append(f"{newest['symbols_scanned']} of {newest['symbols_requested']}")
     for kind in ("sources", "outputs"):
         health = screen.status.get(kind) or {}
         parts += [f"{name} {'ok' if told['ok'] else 'ailing'}" for name, told in health.items()]
     told = [alert for alert in screen.alerts if alert.status is not Status.closed]
     parts.append(f"told {len(told)}")
+    ongoing = sum(alert.status is Status.ongoing for alert in told)
+    if ongoing:
+        parts.append(f"ongoing {ongoing}")
     if screen.silenced:
         parts.append(f"muted {len(screen.silenced)}")
     if following:
@@ -48,7 +57,7 @@ def state_line(screen: Screen) -> str:
 
 
 def name_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
-    """One name's gauges: price, day, week, volatility and its change, put/call and what it was, the back end."""
+    """One name's gauges, as ``_COLUMNS`` names them; ``(WAS)`` is the put/call of the session before."""
     return (
         printable(str(row["underlying"])),
         _number(row.get("spot"), ",.2f"),
@@ -58,14 +67,29 @@ def name_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
         _number(_times(row.get("iv30_change"), 100), "+.1f"),
         _number(row.get("put_call_volume"), ".2f"),
         f"({_number(row.get('put_call_volume_prev'), '.2f')})",
-        _back_end(row.get("back_end_surprise")),
+        (clauses.back_end(row) or "-").removeprefix("back end "),
+        _rarest(row.get("rarest")),
     )
 
 
-def _back_end(surprise: float | None) -> str:
-    if surprise is None:
+def _rarest(in_sessions: float | None) -> str:
+    """How seldom as much as the rarest of a name comes on the list: ``once in 95``, ``10 a session``."""
+    if in_sessions is None:
         return "-"
-    return next((word for limit, word in _BACK_END if surprise < limit), "busy too")
+    return wording.often(in_sessions).replace("rarer than", "under") if in_sessions > 0 else "nothing"
+
+
+def name_columns(names: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
+    """The table of the names, its head first: every column as wide as its widest cell and a blank, no wider."""
+    table = [_COLUMNS, *map(name_cells, names)]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    return [
+        tuple(
+            f"{cell:{'<' if title in _WORDS else '>'}{width}}" + ("" if title is _COLUMNS[-1] else " ")
+            for cell, width, title in zip(row, widths, _COLUMNS, strict=True)
+        )
+        for row in table
+    ]
 
 
 def _number(value: float | None, form: str, unit: str = "") -> str:
@@ -127,7 +151,7 @@ class LiveView(App[None]):
     def compose(self) -> ComposeResult:
         """The five parts, from top to bottom."""
         yield Static(id="state")
-        names: DataTable[str] = DataTable(id="names", cursor_type="none", show_cursor=False)
+        names: DataTable[str] = DataTable(id="names", cursor_type="none", show_cursor=False, cell_padding=0)
         names.can_focus = False
         yield names
         yield DataTable(id="feed", cursor_type="row", show_header=False)
@@ -137,9 +161,6 @@ class LiveView(App[None]):
 
     def on_mount(self) -> None:
         """Fill the screen, and look again every other second."""
-        self.query_one("#names", DataTable).add_columns(
-            "NAME", "PRICE", "DAY", "WEEK", "VOL", "CHG", "P/C", "(WAS)", "BACK END"
-        )
         self.query_one("#feed", DataTable).add_columns("alert")
         self.query_one("#feed", DataTable).focus()
         self.set_interval(_EVERY, self.look)
@@ -160,9 +181,10 @@ class LiveView(App[None]):
         state = state_line(screen) + (f"  | {self._said}" if self._said else "")
         self.query_one("#state", Static).update(Text(state))
         names = self.query_one("#names", DataTable)
-        names.clear()
-        for row in screen.names:
-            names.add_row(*name_cells(row))
+        names.clear(columns=True)
+        head, *rows = name_columns(screen.names)
+        names.add_columns(*head)
+        names.add_rows(rows)
         feed = self.query_one("#feed", DataTable)
         chosen = self._chosen()
         self._shown = [alert for alert in screen.alerts if self._wants(alert, screen.silenced)]

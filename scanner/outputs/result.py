@@ -26,6 +26,8 @@ class ScanResult:
     counts the findings that did not become alerts, by reason, and ``held_back_items`` are those; ``notes`` are
     sentences for people; ``verdicts`` are what was decided of earlier alerts, whose open interest is told now;
     ``silenced`` are the ids of the alerts that somebody has acknowledged or muted;
+    ``rarest`` is, by name, in how many sessions as much as its rarest activity comes once on the list, told or not (0
+    where nothing is rare, None where it cannot be ranked);
     ``calibration`` says how often chances were stated, and how often they came, in the sessions before.
     """
 
@@ -41,6 +43,7 @@ class ScanResult:
     verdicts: tuple[Verdict, ...] = ()
     calibration: tuple[Level, ...] = ()
     silenced: frozenset[str] = frozenset()
+    rarest: Mapping[str, float | None] = field(default_factory=dict)
 
     @property
     def frame(self) -> pl.DataFrame:

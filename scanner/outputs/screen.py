@@ -14,7 +14,8 @@ from scanner.alerts.model import Alert
 class Screen:
     """What there is to see at a moment.
 
-    ``status`` is what the schedule says of itself, ``names`` the newest underlying rows, ``silenced`` the ids of those
+    ``status`` is what the schedule says of itself, ``names`` the newest underlying rows, each with its
+    ``rarest`` activity as :class:`~scanner.outputs.result.ScanResult` tells it, ``silenced`` the ids of those
     ``alerts`` that somebody acknowledged or muted.
     """
 
