@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -33,10 +34,11 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.schema import CreateTable
 from standard import update
 
+from scanner.activity.record import Calibration
 from scanner.alerts.model import NotJudged
 from scanner.errors import ScanProblem, StoreDamagedError, StoreError, StoreLockedError
 from scanner.severity import Severity
-from scanner.store.state import Calibration, Job, State, database, is_whole, set_aside
+from scanner.store.state import Job, State, database, is_whole, set_aside
 from scanner.store.state.tables import Table
 
 
@@ -52,6 +54,7 @@ def file_state(tmp_path: Path) -> Iterator[State]:
         yield opened
 
 
+LATER = date(2025, 9, 12)
 # So rare, with so rare money, that an alert may be high.
 RARE = {
     "once_in_sessions": 60.0, "family": "one session", "combined_surprise": 7.2, "premium_surprise": 2.0, "story": 1,
@@ -435,7 +438,6 @@ def test_the_reason_of_an_io_error_is_the_systems(tmp_path, monkeypatch, number,
 def test_what_became_of_alerts_is_read_back_as_written(state):
     from scanner.alerts import scoreboard
     from scanner.alerts.outcome import Followed, Outcome
-    from scanner.store.state.following import Until
 
     update(findings(finding()), [SampleRule()], state, scan(), frames(), budget=9)
     with state.write() as ledger:
@@ -448,6 +450,37 @@ def test_what_became_of_alerts_is_read_back_as_written(state):
             ledger.save_outcomes(alert.alert_id, THURSDAY, found)
     with state.read() as ledger:
         assert ledger.followed(alert.alert_id) == rows
-        assert ledger.last_followed() == {alert.alert_id: Until(THURSDAY, is_told=True)}
         assert scoreboard.read(ledger.outcomes()).sort("horizon").equals(scoreboard.table(found))
         assert [item.rule_id for item in ledger.told()] == ["call-buildup"]
+
+
+@pytest.mark.parametrize(
+    ("expiry", "open_interest", "closed", "newest", "more"),
+    [
+        (LATER, 3120, THURSDAY, THURSDAY, False),  # as far as there is anything
+        (LATER, 3120, FRIDAY, FRIDAY, True),  # another close
+        (LATER, 3120, THURSDAY, FRIDAY, False),  # a morning that has nothing to add
+        (LATER, None, THURSDAY, FRIDAY, True),  # the morning that tells Thursday's open interest
+        (THURSDAY, None, FRIDAY, FRIDAY, False),  # expired
+        (None, 3120, FRIDAY, FRIDAY, True),  # nobody knows when
+        (LATER, 3120, None, None, False),  # an empty store
+    ],
+)
+def test_an_alert_is_followed_on_as_long_as_sessions_may_tell_more_of_it(
+    state, expiry, open_interest, closed, newest, more
+):
+    from scanner.alerts.outcome import Followed
+
+    update(findings(finding()), [SampleRule()], state, scan(), frames(), budget=9)
+    with state.write() as ledger:
+        (alert,) = ledger.alerts()
+        (flagged,) = ledger.flagged()
+        ledger.decide([replace(flagged, expiry=expiry)])
+        assert ledger.unfinished(closed, newest) == ({alert.alert_id} if closed else set())  # nothing known yet
+        ledger.save_followed(
+            alert.alert_id,
+            [Followed(alert.alert_id, GOOG_235, THURSDAY, open_interest, 2.45, 2.55, None, 0.312, 232.3)],
+        )
+        assert ledger.unfinished(closed, newest) == ({alert.alert_id} if more else set())
+        assert ledger.flagged(among={alert.alert_id, "another"}) == ledger.flagged()
+        assert ledger.flagged(among=()) == []

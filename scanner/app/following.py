@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from scanner.config import Settings
     from scanner.market.calendar import Calendar
     from scanner.store.state import State
-    from scanner.store.state.following import Until
     from scanner.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -54,16 +53,16 @@ def bring_up_to_date(
     if not reach:
         return 0
     with state.read() as ledger:
-        flagged, expiries = ledger.flagged(), ledger.last_expiries()
-        until = ledger.last_followed()
+        unfinished = {source: ledger.unfinished(each.closed, each.newest) for source, each in reach.items()}
+        wanted = set().union(*unfinished.values())
+        flagged = ledger.flagged(among=wanted if alert_ids is None else wanted & alert_ids)
     by_alert: dict[str, list[Flagged]] = {}
     for item in flagged:
-        if alert_ids is None or item.alert_id in alert_ids:
-            by_alert.setdefault(item.alert_id, []).append(item)
+        by_alert.setdefault(item.alert_id, []).append(item)
     by_name: dict[tuple[str, str], list[list[Flagged]]] = {}
-    for items in by_alert.values():
-        source, alert_id = _source_of(store, items[0], reach), items[0].alert_id
-        if source is not None and _has_more(expiries[alert_id], until.get(alert_id), reach[source]):
+    for alert_id, items in by_alert.items():
+        source = _source_of(store, items[0], reach)
+        if source is not None and alert_id in unfinished[source]:
             by_name.setdefault((source, items[0].underlying or ""), []).append(items)
     count = 0
     for (source, name), alerts in by_name.items():
@@ -193,17 +192,6 @@ def _reach(sessions: Iterable[date], calendar: Calendar, now: datetime) -> _Reac
     return _Reach(closed[-1] if closed else None, stored[-1] if stored else None)
 
 
-def _has_more(last: date | None, followed: Until | None, reach: _Reach) -> bool:
-    """Whether the store may tell more of an alert, whose ``last`` contract expires then, than when it was followed."""
-    if followed is None:
-        return reach.closed is not None
-    if last is not None and followed.session >= last:
-        return False
-    another_close = reach.closed is not None and followed.session < reach.closed
-    a_morning = not followed.is_told and reach.newest is not None and followed.session < reach.newest
-    return another_close or a_morning
-
-
 def closes_of(store: Store, source: str, name: str, first: date, now: datetime) -> Closes | None:
     """One name's closes from a session on, as far as there are any and the store holds chains; None where of none."""
     from scanner.alerts.closes import Closes
@@ -264,12 +252,11 @@ def _may_tell_more(settings: Settings) -> bool:
     """Whether the store has a session that some alert was not followed through yet. Raises StoreError."""
     from scanner.store.snapshots import Snapshots
 
-    with opening.open_state(settings, read_only=True) as state, state.read() as ledger:
-        expiries, until = ledger.last_expiries(), ledger.last_followed()
     snapshots = Snapshots(settings.store.path / "snapshots")
     days = [day for source in snapshots.sources() for day in snapshots.sessions(source)]
     reach = _reach(days, settings.exchange_calendar, clock.right_now())
-    return any(_has_more(last, until.get(alert_id), reach) for alert_id, last in expiries.items())
+    with opening.open_state(settings, read_only=True) as state, state.read() as ledger:
+        return bool(ledger.unfinished(reach.closed, reach.newest))
 
 
 def refresh(settings: Settings | Place | None, store: Place | None, alert_ids: frozenset[str] | None = None) -> None:

@@ -24,7 +24,6 @@ from scanner.market import chain as chain_module
 from scanner.market import parts
 from scanner.market.symbology import one_spelling, plain_ticker, written_alike
 from scanner.store.files import folder_name, from_folder_name, write_parquet
-from scanner.store.fingerprints import KEY, agrees, described, fingerprint, is_earlier, together
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +83,8 @@ class Snapshots:
 
         Raises StoreError where a file cannot be written, or where the scan has already stored that session.
         """
+        from scanner.store.fingerprints import described
+
         parts = chain.partition_by("source", "session_date")
         return [self._write_scan(part, described(part), scan_id) for part in parts]
 
@@ -100,6 +101,8 @@ class Snapshots:
 
         The file has that name, and what tells its content, behind it. Raises StoreError where it cannot be written.
         """
+        from scanner.store.fingerprints import together
+
         fresh, told = self._unheld(chain)
         if fresh.is_empty():
             return fresh
@@ -125,6 +128,8 @@ class Snapshots:
 
     def _unheld(self, chain: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
         """The chains of a frame of one source and session that are not stored yet, and their description."""
+        from scanner.store.fingerprints import KEY, described
+
         told = described(chain)
         missing = self._is_missing(chain, told)
         if missing.all():
@@ -134,6 +139,8 @@ class Snapshots:
 
     def _is_missing(self, chain: pl.DataFrame, told: pl.DataFrame) -> pl.Series:
         """Which of the chains described, all of one source and session, are not stored yet."""
+        from scanner.store.fingerprints import KEY
+
         stored: dict[tuple[str, datetime], list[StoredChain]] = {}
         for item in self.chains(*chain.select("source", "session_date").row(0)):
             stored.setdefault((plain_ticker(item.underlying), item.quote_time), []).append(item)
@@ -146,6 +153,8 @@ class Snapshots:
 
     def _holds_otherwise(self, chain: pl.DataFrame, moment: list[StoredChain]) -> bool:
         """Whether one chain is stored with the digest of an earlier version, or in parts that end at its moment."""
+        from scanner.store.fingerprints import agrees, fingerprint, is_earlier
+
         if any(is_earlier(item.fingerprint) and agrees(chain, item.fingerprint) for item in moment):
             return True
         source, session, quoted = moment[0].source, moment[0].session_date, moment[0].quote_time
@@ -340,6 +349,8 @@ def _is_chain(underlying: str, quoted: datetime) -> pl.Expr:
 
 def _footer(chain: pl.DataFrame, told: pl.DataFrame) -> dict[str, Any]:
     """What a footer says of a frame: one entry for each underlying and quote time."""
+    from scanner.store.fingerprints import together
+
     source, session = chain.select("source", "session_date").row(0)
     return {
         "source": source,

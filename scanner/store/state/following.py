@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import String, cast, delete, func, insert, select
+from sqlalchemy import String, and_, case, cast, delete, exists, false, func, insert, null, or_, select
 from sqlalchemy.orm import Session
 
 from scanner.alerts.board import Told, Written
 from scanner.alerts.outcome import Followed, Outcome
-from scanner.store.state.tables import AlertRow, FollowedRow, OutcomeRow
-
-
-@dataclass(frozen=True, slots=True)
-class Until:
-    """The session up to whose close an alert is followed, and whether the open interest of that close is told."""
-
-    session: date
-    is_told: bool
+from scanner.store.state.tables import AlertRow, FlaggedRow, FollowedRow, OutcomeRow
 
 
 class Following:
@@ -59,17 +50,32 @@ class Following:
         names = Followed.__dataclass_fields__
         return [Followed(**{name: getattr(row, name) for name in names}) for row in rows]
 
-    def last_followed(self) -> dict[str, Until]:
-        """Up to which session each alert is followed."""
-        newest = select(FollowedRow.alert_id, func.max(FollowedRow.session_date).label("session"))
-        last = newest.group_by(FollowedRow.alert_id).subquery()
-        untold = func.count(FollowedRow.contract) - func.count(FollowedRow.open_interest)
-        rows = self._session.execute(
-            select(last.c.alert_id, last.c.session, untold)
-            .join(FollowedRow, (FollowedRow.alert_id == last.c.alert_id) & (FollowedRow.session_date == last.c.session))
-            .group_by(last.c.alert_id, last.c.session)
+    def unfinished(self, closed: date | None, newest: date | None) -> set[str]:
+        """The alerts that may be followed on by sessions of which ``closed`` is the last that has, ``newest`` of all.
+
+        Those that nothing is known of yet; and those with a contract that lives on, or whose expiry is not known, where
+        another session has closed, or may tell the open interest of the close that was followed last.
+        """
+        if newest is None:
+            return set()
+        follows = select(FollowedRow.alert_id, func.max(FollowedRow.session_date).label("session"))
+        until = follows.group_by(FollowedRow.alert_id).subquery()
+        unknown = func.count() - func.count(FlaggedRow.expiry)
+        ends = select(
+            FlaggedRow.alert_id, case((unknown > 0, null()), else_=func.max(FlaggedRow.expiry)).label("expiry")
         )
-        return {alert_id: Until(session, untold == 0) for alert_id, session, untold in rows}
+        last = ends.group_by(FlaggedRow.alert_id).subquery()
+        untold = exists().where(
+            FollowedRow.alert_id == until.c.alert_id,
+            FollowedRow.session_date == until.c.session,
+            FollowedRow.open_interest.is_(None),
+        )
+        another = false() if closed is None else until.c.session < closed
+        lives = or_(last.c.expiry.is_(None), until.c.session < last.c.expiry)
+        on = and_(lives, or_(another, and_(until.c.session < newest, untold)))
+        wanted = on if closed is None else or_(until.c.session.is_(None), on)
+        query = select(last.c.alert_id).outerjoin(until, until.c.alert_id == last.c.alert_id).where(wanted)
+        return set(self._session.scalars(query))
 
     def outcomes(self) -> list[Written]:
         """What became of every alert, oldest session first, as :func:`scanner.alerts.scoreboard.read` takes it."""

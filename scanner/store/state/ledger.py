@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -32,6 +32,9 @@ from scanner.store.state.tables import (
     RunRow,
     SightingRow,
 )
+
+# A statement takes so many parameters and no more.
+_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,9 +294,14 @@ class Ledger(Records, Outbox, Following):
             self._session.merge(FlaggedRow(**values_of(item)))
 
     def flagged(
-        self, *, outcome: str | None = None, alert_id: str | None = None, before: date | None = None
+        self,
+        *,
+        outcome: str | None = None,
+        alert_id: str | None = None,
+        among: Collection[str] | None = None,
+        before: date | None = None,
     ) -> list[Flagged]:
-        """The contracts behind alerts, oldest session first, filtered by outcome, alert, or session before a date."""
+        """The contracts behind alerts, oldest session first, by outcome, alert(s), or session before a date."""
         names = Flagged.__dataclass_fields__
         # Plain columns: there may be tens of thousands, and nobody changes them by hand.
         query = select(*(getattr(FlaggedRow, name) for name in names)).order_by(
@@ -305,19 +313,19 @@ class Ledger(Records, Outbox, Following):
             query = query.where(FlaggedRow.alert_id == alert_id)
         if before is not None:
             query = query.where(FlaggedRow.session_date < before)
-        return [Flagged(*row) for row in self._session.execute(query)]
+        if among is None:
+            return [Flagged(*row) for row in self._session.execute(query)]
+        wanted, found = sorted(among), []
+        for begin in range(0, len(wanted), _AT_ONCE):
+            some = query.where(FlaggedRow.alert_id.in_(wanted[begin : begin + _AT_ONCE]))
+            found += [Flagged(*row) for row in self._session.execute(some)]
+        return sorted(found, key=lambda item: (item.session_date, item.alert_id, item.contract))
 
     def decided(self) -> list[Decided]:
         """What was decided of every alert in each session it was flagged in, or that nothing was."""
         columns = [getattr(FlaggedRow, name) for name in Decided._fields]
         query = select(*columns).distinct().order_by(FlaggedRow.session_date, FlaggedRow.alert_id)
         return [Decided(*row) for row in self._session.execute(query)]
-
-    def last_expiries(self) -> dict[str, date | None]:
-        """When the last contract of each alert expires; None where one has no expiry that is known."""
-        untold = func.count() - func.count(FlaggedRow.expiry)
-        query = select(FlaggedRow.alert_id, func.max(FlaggedRow.expiry), untold).group_by(FlaggedRow.alert_id)
-        return {alert_id: None if missing else last for alert_id, last, missing in self._session.execute(query)}
 
     def confirm(self, alert: Alert, seen_at: datetime, event: str) -> None:
         """Store what the open interest said about an alert, as one more update of it."""
