@@ -27,7 +27,7 @@ from scanner.errors import ScanProblem, StoreError
 from scanner.history.known_before import KnownBefore, Looks
 from scanner.market import corporate_events
 from scanner.market.calendar import Calendar
-from scanner.metrics import early, tape
+from scanner.metrics import dark_pool, early, tape
 from scanner.metrics.measure import Fit, Measured, measure, with_costly
 from scanner.metrics.summary import CALCULATION_VERSION, closed
 from scanner.metrics.together import frames_of
@@ -163,6 +163,8 @@ def know(chain: pl.DataFrame, setup: Setup) -> tuple[Memory, KnownBefore]:
         if told.announced is not None and told.announced.height:
             events = corporate_events.merged([told.announced, events])
         known = KnownBefore(memory.panel, memory.earlier, events, looked, told.closes, *taped)
+        prints, before = memory.stock_prints()
+        known = replace(known, stock_prints=prints, stock_before=before)
         return memory, replace(known, news=told.news, asked=setup.news_asked)
 
 
@@ -218,8 +220,7 @@ def judge_together(
     with step("judge"):
         frames = frames_of(measured)
         reasons = pl.concat([reasons for _, _, reasons in found])
-        taped = any(known.prints is not None for _, known in parts)
-        asked = rules if taped else [rule for rule in rules if not _needs_a_tape(rule)]
+        asked = [rule for rule in rules if _can_be_asked(rule, [known for _, known in parts])]
         judgement = judge_rules(asked, frames, reasons)
         return Judged(measured, frames, judgement, tuple(verdicts for _, verdicts, _ in found))
 
@@ -245,14 +246,17 @@ def _measured(
         unranked(measured.model, chain["underlying"].unique()),
         without_baseline(contracts),
         tape.without(contracts),
+        dark_pool.without(measured.frames["underlying"]),
         early.reasons(list(measured.early), cast("date", chain["session_date"].max())),
     )
     return measured, verdicts, pl.concat([reasons, *why])
 
 
-def _needs_a_tape(rule: Rule) -> bool:
-    """Whether a rule looks at what only the trade tape tells; where no name has one, it is not asked."""
-    return any(use.field.name in tape.NAMES for use in rule.fields)
+def _can_be_asked(rule: Rule, known: Sequence[KnownBefore]) -> bool:
+    """Whether there is what a rule looks at: fields of the trade tape, or of stock prints, where any name has some."""
+    looked = {use.field.name for use in rule.fields}
+    taped = any(one.prints is not None for one in known) or not looked & tape.NAMES
+    return taped and (any(one.stock_prints is not None for one in known) or not looked & dark_pool.NAMES)
 
 
 def conclude(judged: Judged, setup: Setup, meta: ScanMeta) -> ScanResult:

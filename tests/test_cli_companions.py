@@ -17,7 +17,7 @@ from commands import Commands, Ran
 from pytest_httpserver import HTTPServer
 from standard import calendar
 from vendor_stubs import KEY, NOW, Behaviour, body
-from werkzeug import Response
+from werkzeug import Request, Response
 
 from scanner.app import clock
 from scanner.sources.access import VendorError
@@ -405,3 +405,36 @@ def test_of_which_close_an_answer_is_is_told_by_the_clock_or_not_at_all(
 ) -> None:
     moment = datetime(2026, 7, 16, tzinfo=UTC) + timedelta(hours=hour, minutes=minute)
     assert occ.of_close(moment, calendar) == close
+
+
+def test_prints_off_the_exchanges_are_asked_for_page_by_page_and_stand_beside_the_name(
+    shell: Shell, httpserver: HTTPServer
+) -> None:
+    opened = datetime(2026, 7, 16, 13, 30, tzinfo=UTC)
+    rows = [
+        {"executed_at": f"{opened + timedelta(seconds=20 * number):%Y-%m-%dT%H:%M:%SZ}", "price": "100.25", "size": 200,
+         "market_center": "L", "sale_cond_codes": None, "ext_hour_sold_codes": None, "tracking_id": number,
+         "canceled": False}
+        for number in range(-5, 700)
+    ]  # fmt: skip
+    rows[400] |= {"size": 60_000}
+    rows[401] |= {"size": 90_000, "sale_cond_codes": "average_price_trade"}
+    rows[402] |= {"size": 80_000, "canceled": True}
+
+    def prints(request: Request) -> Response:
+        before = request.args.get("older_than", "9")
+        found = [row for row in reversed(rows) if str(row["executed_at"]) < before]
+        return body({"data": found[: int(request.args["limit"])]})
+
+    vendor_stubs.serve(httpserver, "cboe")
+    with HTTPServer() as whale:
+        asked = vendor_stubs.serve(whale, "unusualwhales", Behaviour(failing={"/darkpool/XYZ": prints})).asked
+        servers = {"cboe": httpserver.url_for(""), "unusualwhales": whale.url_for("")}
+        row = shell.scanned(at(servers, dark_pool="unusualwhales"))["underlyings"][0]
+        # Quotes of 13:45 in New York: what was reported after them is not known to them.
+        assert row["dark_pool_volume"] == 200 * 697 + 60_000 + 90_000
+        assert (row["dark_pool_largest"], row["dark_pool_share"], row["dark_pool_surprise"]) == (60_000, None, None)
+        assert len(asked) == 2
+        shell.at(NOW + timedelta(minutes=2))
+        shell.scanned(at(servers, dark_pool="unusualwhales"))
+        assert len(asked) == 2

@@ -36,7 +36,8 @@ OF_NAME = (
     "spot_change", "spot_change_5", "spot_change_week", "spot_change_ytd", "iv30", "iv30_change", "iv30_change_week",
     "iv30_change_surprise", "put_call_volume", "put_call_volume_prev", "put_call_surprise", "back_end_surprise",
     "back_volume_ratio_20", "volume_ratio_20", "zero_dte_share", "next_earnings", "days_to_earnings", "halted_at",
-    "halt_reason", "filed_at", "filing", "headline_at", "headline",
+    "halt_reason", "filed_at", "filing", "headline_at", "headline", "dark_pool_volume", "dark_pool_share",
+    "dark_pool_largest", "dark_pool_surprise",
 )  # fmt: skip
 _OF_CONTRACT = ("days_to_ex_date", "strike_volume_share", "volume_share")
 # ``high`` asks for as many stars, and for money that comes in fewer than one session of ten.

@@ -38,6 +38,7 @@ _OF_ALL_NAMES = frozenset(
 )
 # Announcements: how far ahead they are asked for, how often those of the next sessions, and of how many.
 _AHEAD, _SOON, _A_DAY, _OF_THE_NEXT = timedelta(days=21), timedelta(hours=4), timedelta(hours=20), 3
+_DARK_POOL_LASTS, _REPORTED_LATE = timedelta(minutes=4), timedelta(minutes=15)
 _HALTS_LAST, _HEADLINES_LAST = timedelta(minutes=5), timedelta(minutes=15)
 # What each teller of news tells.
 KINDS_OF_NEWS = MappingProxyType({"nasdaqtrader": "halt", "sec": "filing", "massive": "headline", "alpaca": "headline"})
@@ -76,7 +77,7 @@ def keep(settings: Settings, symbols: Sequence[str], store: Store, now: datetime
     What does not fit a minute is left to the next scan.
     """
     told = settings.companions
-    if store.read_only or not (told.closes or told.announcements or told.news):
+    if store.read_only or not (told.closes or told.announcements or told.news or told.dark_pool):
         return ()
     try:
         cache = cache_of(settings)
@@ -193,6 +194,24 @@ class _Beside:
             yield from self._tried("announcements", name, self._announcements)
         for name in self.settings.companions.news:
             yield from self._tried("news", name, self._asking(name, symbols))
+        for name in self.settings.companions.dark_pool:
+            yield from self._tried("dark_pool", name, partial(self._dark_pool, name, symbols))
+
+    def _dark_pool(self, vendor: str, symbols: Sequence[str]) -> None:
+        from scanner.sources.companions.dark_pool import DarkPool
+
+        calendar, key = self.settings.exchange_calendar, _key("dark_pool", vendor)
+        asked = DarkPool(self.settings.for_sources())
+        for name in symbols:
+            if self.left() > 0 and not self._is_fresh(key, name, _DARK_POOL_LASTS):
+                # Prints are reported up to a while late: those since a little before the last answer are asked again.
+                before, opened = self.cache.get(key, name), calendar.session_open(calendar.session_of(self.now))
+                since = opened if before is None or before.problem else max(opened, before.asked_at - _REPORTED_LATE)
+                tape = self._noting(key, name, partial(asked.of, name, since))
+                with self.store.writing():
+                    self.store.stock_prints.keep(tape.prints)
+                for problem in tape.problems:
+                    log.info("%s: %s", vendor, problem)
 
     def _asking(self, name: str, symbols: Sequence[str]) -> Callable[[], None]:
         """How a teller of news is asked about some names."""
@@ -380,6 +399,13 @@ def _tell_news(settings: Settings, name: str, ticker: str, session: date) -> Non
     ask[KINDS_OF_NEWS[name]]()
 
 
+def _tell_dark_pool(settings: Settings, name: str, ticker: str, session: date) -> None:
+    from scanner.sources.companions.dark_pool import DarkPool
+
+    del name, session
+    DarkPool(settings.for_sources()).of(ticker, clock.right_now() - _DARK_POOL_LASTS)
+
+
 # Of each kind of what stands beside chains, how a vendor is asked for a little of it.
 _TELLERS: Mapping[str, Callable[[Settings, str, str, date], None]] = MappingProxyType(
     {
@@ -387,6 +413,7 @@ _TELLERS: Mapping[str, Callable[[Settings, str, str, date], None]] = MappingProx
         "open_interest": _tell_open_interest,
         "announcements": _tell_announcements,
         "news": _tell_news,
+        "dark_pool": _tell_dark_pool,
     }
 )
 

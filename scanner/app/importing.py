@@ -92,7 +92,7 @@ def import_chains(
     is no chain, StoreError where the store cannot be written.
     """
     from scanner.sources.files import read_recorded, recorded_files
-    from scanner.sources.tapes.files import is_quotes, is_tape
+    from scanner.sources.tapes.files import is_quotes, is_stock_prints, is_tape
     from scanner.store import importing
 
     report = empty_report() if report is None else report
@@ -102,11 +102,13 @@ def import_chains(
     tables = [file for path in paths for file in _files(path) if importing.is_table(file)]
     tapes = [file for path in paths for file in _files(path) if file not in tables and is_tape(file)]
     quotes = [file for path in paths for file in _files(path) if file not in (*tables, *tapes) and is_quotes(file)]
-    others = {*tables, *tapes, *quotes}
+    stocks = [file for path in paths for file in _files(path) if file not in tables and is_stock_prints(file)]
+    others = {*tables, *tapes, *quotes, *stocks}
     chains = [path for path in paths if path not in others]
     progress.reading(len({file for path in chains for file in recorded_files(path)}.difference(others)))
     importing.import_tables(opened, tables, report, clock.right_now())
     _import_tapes(opened, tapes, quotes, report)
+    _import_stock_prints(opened, stocks, report)
 
     def is_stored(source: str, name: str, session: date) -> bool:
         return bool(opened.snapshots.chains(source, session, [name]))
@@ -146,6 +148,20 @@ def _import_tapes(store: Store, tapes: Iterable[Path], quotes: Iterable[Path], r
             "where this one has `quotes`, as in trades_v1 and quotes_v1"
         )
         report.refused_files.append(path)
+
+
+def _import_stock_prints(store: Store, paths: Iterable[Path], report: ImportReport) -> None:
+    """Keep tables of stock prints; one that cannot be read is refused by name."""
+    from scanner.errors import SourceError
+    from scanner.sources.tapes.files import read_stock_prints
+    from scanner.store.importing import import_stock_prints
+
+    for path in paths:
+        try:
+            import_stock_prints(store, path, read_stock_prints(path), report)
+        except SourceError as error:
+            report.refused.append(str(error))
+            report.refused_files.append(path)
 
 
 def empty_report() -> ImportReport:

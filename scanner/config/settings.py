@@ -194,6 +194,7 @@ class CompanionSettings(_Section):
     open_interest: Annotated[tuple[str, ...], BeforeValidator(_listed), companions_of(Gives.open_interest)] = ()
     announcements: Annotated[tuple[str, ...], BeforeValidator(_listed), companions_of(Gives.announcements)] = ()
     news: Annotated[tuple[str, ...], BeforeValidator(_listed), companions_of(Gives.news)] = ()
+    dark_pool: Annotated[tuple[str, ...], BeforeValidator(_listed), companions_of(Gives.dark_pool)] = ()
 
 
 class Settings(_Section):

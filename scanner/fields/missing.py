@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 TAPE = "no tape of the session"
+STOCK = "no stock prints of the session"
 HISTORY = "fewer good sessions than it needs"
 QUOTE = "no two-sided quote"
 VOLATILITY = "no implied volatility; iv_reason says why"

@@ -47,3 +47,13 @@ def flows(row: Rows) -> tuple[Field, ...]:
         row.dollars("net_put_premium", "net_premium of the puts", missing.TAPE, low=-math.inf, title="net money in puts"),
         row.number("net_delta", Unit.shares, "delta that customers are expected to have bought, less what they sold", "no tape of the session, or no volatility", title="net delta"),
     )  # fmt: skip
+
+
+def dark_pool(row: Rows) -> tuple[Field, ...]:
+    """What stock prints off the exchanges say of a name."""
+    return (
+        row.integer("dark_pool_volume", Unit.shares, "shares that traded off the exchanges, so far; wholesalers are among them", missing.STOCK, title="shares off the exchanges"),
+        row.share("dark_pool_share", "shares off the exchanges, of all", "no stock prints of the session, or none on exchanges among them", title="share off the exchanges"),
+        row.integer("dark_pool_largest", Unit.shares, "shares of the largest single print off the exchanges, at a price of its moment", "no stock prints of the session, or none of them regular", title="largest print off the exchanges"),
+        row.surprise("dark_pool_surprise", "of a largest print as many times the name's usual one", "no stock prints of the session, fewer than 5 earlier sessions of the name's, or than 20 of all names", title="chance of the largest print off the exchanges"),
+    )  # fmt: skip

@@ -80,4 +80,5 @@ ROWS: tuple[Field, ...] = (
     _row.text("headline", "the newest of them, as published", missing.NO_NEWS, title="newest headline"),
     _row.integer("earnings_moves", Unit.counted, "past earnings dates whose move is known", missing.EVENTS, title="known moves on earnings"),
     *tape.flows(_row),
+    *tape.dark_pool(_row),
 )  # fmt: skip

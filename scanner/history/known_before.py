@@ -53,7 +53,8 @@ class KnownBefore:
     basis, by whoever keeps closes and not chains. ``prints`` is the tape of the chain's session up to its moment, and
     ``largest_orders`` (``orders largest_order``) what contracts traded on the tapes of earlier sessions; None: no tape.
     ``news`` (``underlying at kind what source``) is what happened since the close before, and ``asked`` the kinds of
-    news that somebody is asked for.
+    news that somebody is asked for. ``stock_prints`` are those of the session up to its moment, ``stock_before`` what
+    earlier sessions are compared by (:mod:`scanner.tape.off_exchange`); None: there are none.
     """
 
     panel: Panel
@@ -65,3 +66,5 @@ class KnownBefore:
     largest_orders: pl.DataFrame | None = None
     news: pl.DataFrame | None = None
     asked: frozenset[str] = frozenset()
+    stock_prints: pl.DataFrame | None = None
+    stock_before: pl.DataFrame | None = None

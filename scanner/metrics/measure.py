@@ -22,6 +22,7 @@ from scanner.history.panel import Panel
 from scanner.market import corporate_events as event_tables
 from scanner.metrics import (
     contract,
+    dark_pool,
     dividends,
     early,
     earnings,
@@ -114,6 +115,7 @@ def measure(priced: PricedChain, known: KnownBefore, now: datetime, fit: Fit = a
         market_value.measure(events, underlyings, today),
         activity.iv30_change_surprise(underlyings, panel),
         tape.flows(contracts, ("underlying",)),
+        dark_pool.measure(underlyings["underlying"], known.stock_prints, known.stock_before),
     )
     completed = whole_session(contracts, elapsed)
     underlyings = beside(underlyings, "underlying", activity.underlying_surprises(model, completed, panel))

@@ -27,6 +27,7 @@ _USUAL, _BUSY = 1.0, 2.0
 NOT_RARE, MOVED = 3.0, 0.05
 _EXPIRING = 0.5
 _LONGEST_WORDS = 80
+_RARE_PRINT = 1.0
 
 
 def clauses(
@@ -44,7 +45,7 @@ def clauses(
         moved = returns(context)
         yield f"{name} {moved}" if moved is not None else f"{name}: return not known"
         moves = volatility(context)
-    told = (*news(context, seen), moves, back_end(context), put_call(context))
+    told = (*news(context, seen), dark_pool(context), moves, back_end(context), put_call(context))
     yield from (clause for clause in (*told, earnings(context, session, expiry)) if clause is not None)
 
 
@@ -153,6 +154,14 @@ def news(context: Mapping[str, Any], seen: datetime | None = None) -> Iterator[s
             told = {name: _brief(context.get(name)) for name in ("halt_reason", "filing", "headline")}
             said = words.format(clock=f"{moment.astimezone(NEW_YORK):%H:%M}", **told)
             yield said if seen is None else f"{said}, {order(moment, seen)}"
+
+
+def dark_pool(context: Mapping[str, Any]) -> str | None:
+    """``250,000 shares in one print off the exchanges (1 in 40)``, where that is rare for the name."""
+    largest, surprise = context.get("dark_pool_largest"), context.get("dark_pool_surprise")
+    if largest is None or surprise is None or surprise < _RARE_PRINT:
+        return None
+    return f"{largest:,} shares in one print off the exchanges ({wording.chance(surprise)})"
 
 
 def _brief(text: Any) -> str:

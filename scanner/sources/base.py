@@ -38,6 +38,7 @@ class Gives(StrEnum):
     open_interest = "open_interest"
     announcements = "announcements"
     news = "news"
+    dark_pool = "dark_pool"
 
 
 @dataclass(frozen=True, slots=True)

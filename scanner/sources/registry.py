@@ -146,7 +146,7 @@ _ROWS = (
         live=True,
         site="https://api.unusualwhales.com",
         keys=(("UNUSUAL_WHALES_API_KEY",),),
-        gives=frozenset({Gives.chains, Gives.trades}),
+        gives=frozenset({Gives.chains, Gives.trades, Gives.dark_pool}),
         rate=Rate(120, a_day=15_000, day_begins=time(20, 0)),
         at_once=2,
         calls_a_chain=8,

@@ -107,6 +107,15 @@ def import_tape(store: Store, path: Path, tape: Tape, report: ImportReport) -> N
     report.tapes += [f"{path}: {problem}" for problem in tape.problems]
 
 
+def import_stock_prints(store: Store, path: Path, tape: Tape, report: ImportReport) -> None:
+    """Keep stock prints, and say what was found in them."""
+    with store.writing():
+        fresh = store.stock_prints.keep(tape.prints)
+    report.prints += fresh
+    report.prints_known += tape.prints.height - fresh
+    report.tapes += [f"{path}: {problem}" for problem in tape.problems]
+
+
 def is_table(path: Path) -> bool:
     """Whether a file is a table of events, renames or closes, by its first line."""
     return corporate_events.is_events_header(_first_line(path)) or is_renames(path) or is_closes(path)

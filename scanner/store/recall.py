@@ -94,6 +94,19 @@ class Memory:
             session, prints["underlying"].unique().cast(pl.String), TAPES_BEFORE
         )
 
+    def stock_prints(self) -> tuple[pl.DataFrame | None, pl.DataFrame | None]:
+        """The stock prints of the chain's names in its session, up to its newest quotes, and the largest before it.
+
+        None where there are none.
+        """
+        if self.store is None:
+            return None, None
+        session, until = self.chain["session_date"].max(), cast("datetime", self.chain["quote_time"].max())
+        prints = self.store.stock_prints.load(cast("date", session), self.chain["underlying"].unique(), until)
+        if prints.is_empty():
+            return None, None
+        return prints, self.store.stock_prints.largest(cast("date", session), TAPES_BEFORE)
+
     def keep(self, scan_id: str, priced: PricedChain, verdicts: pl.DataFrame, moment: datetime) -> list[ScanProblem]:
         """Store the chains that are not stored yet and, of those whose close was seen, what was measured at a moment.
 

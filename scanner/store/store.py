@@ -28,6 +28,7 @@ from scanner.store.models import Models
 from scanner.store.resident import BaselineFiles
 from scanner.store.snapshots import Snapshots
 from scanner.store.spellings import Spellings
+from scanner.store.stock_prints import StockPrints
 from scanner.store.summaries import Summaries
 from scanner.store.tapes import Tapes
 from scanner.store.told import ToldOf
@@ -65,6 +66,7 @@ class Store:
         self.snapshots = Snapshots(path / "snapshots")
         self.summaries = Summaries(path / "summaries")
         self.tapes = Tapes(path / "tapes")
+        self.stock_prints = StockPrints(path / "stock_prints")
         self.spellings = Spellings(path / SPELLINGS_FILE, self.snapshots, read_only=read_only)
         self.models = Models(path / MODELS_FOLDER, read_only=read_only)
         self.closes = KeptCloses(path / CLOSES_FILE)

@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from scanner.tape import off_exchange
 from scanner.tape.prints import NANOSECONDS, Problem, Tape, conform, empty
 
 
@@ -30,6 +31,18 @@ class TapeFormat:
         """The prints in a block of rows, columns in lower case and as text or typed; and what was wrong with them."""
         raise NotImplementedError
 
+    def conform(self, frame: pl.DataFrame) -> Tape:
+        """What :meth:`prints` returns, checked and in order."""
+        return conform(frame, source=self.source)
+
+
+class StockFormat(TapeFormat):
+    """A table of stock prints, whose contract is :data:`scanner.tape.off_exchange.SCHEMA`."""
+
+    def conform(self, frame: pl.DataFrame) -> Tape:
+        """What :meth:`prints` returns, checked and in order."""
+        return off_exchange.conform(frame, source=self.source)
+
 
 class QuoteFormat(TapeFormat):
     """A table of quotes, which go beside the prints of a tape that has none."""
@@ -44,12 +57,12 @@ def tape_of(form: TapeFormat, blocks: Iterable[pl.DataFrame], problems: list[Pro
     parts = []
     for block in blocks:
         found, wrong = form.prints(block)
-        tape = conform(found, source=form.source)
+        tape = form.conform(found)
         parts.append(tape.prints)
         problems += (*wrong, *tape.problems)
     if not parts:
         return Tape(empty(), tuple(added_up(problems)))
-    joined = conform(pl.concat(parts), source=form.source) if len(parts) > 1 else Tape(parts[0])
+    joined = form.conform(pl.concat(parts)) if len(parts) > 1 else Tape(parts[0])
     return Tape(joined.prints, tuple(added_up([*problems, *joined.problems])))
 
 

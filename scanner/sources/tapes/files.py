@@ -14,7 +14,7 @@ from pathlib import Path
 import polars as pl
 
 from scanner.errors import SourceError
-from scanner.sources.tapes import FORMATS, QUOTE_FORMATS, databento
+from scanner.sources.tapes import FORMATS, QUOTE_FORMATS, STOCK_FORMATS, databento
 from scanner.sources.tapes.base import QuoteFormat, TapeFormat, added_up, tape_of
 from scanner.tape.prints import Problem, Tape
 from scanner.tape.quotes import QuotesBeside
@@ -42,9 +42,19 @@ def is_quotes(path: Path) -> bool:
         return False
 
 
+def is_stock_prints(path: Path) -> bool:
+    """Whether a file is a table of stock prints, by its first line or its columns."""
+    try:
+        return any(known.recognises(_header(path)) for known in STOCK_FORMATS)
+    except (*_UNREADABLE, SourceError):
+        return False
+
+
 def format_of(path: Path) -> TapeFormat | None:
     """The format of a table of prints; None where it is none."""
     header = _header(path)
+    if any(known.recognises(header) for known in STOCK_FORMATS):
+        return None
     return next((known for known in FORMATS if known.recognises(header)), None)
 
 
@@ -74,6 +84,19 @@ def read_tape(path: Path, quotes: Path | None = None) -> Tape:
         raise SourceError(f"{path}: cannot be read: {error}", "unreadable_file") from error
     beside = quotes or quotes_beside(path)
     return tape if beside is None or tape.prints.is_empty() else _with_quotes(tape, beside)
+
+
+def read_stock_prints(path: Path) -> Tape:
+    """The stock prints of a file, obeying :mod:`scanner.tape.off_exchange`. Raises SourceError where it is none."""
+    try:
+        header = _header(path)
+        form = next((known for known in STOCK_FORMATS if known.recognises(header)), None)
+        if form is None:
+            raise SourceError(f"{path}: no known table of stock prints", "unknown_format")
+        problems = list[Problem]()
+        return tape_of(form, _blocks(path, problems), problems)
+    except _UNREADABLE as error:
+        raise SourceError(f"{path}: cannot be read: {error}", "unreadable_file") from error
 
 
 def quotes_beside(path: Path) -> Path | None:
