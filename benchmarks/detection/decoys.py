@@ -103,12 +103,12 @@ def judge_decoys(
     the quality gate switched off, ``tagged`` that of the contracts with another volume that are suspected of a roll.
     """
     counts: dict[str, list[tuple[float, ...]]] = {}
-    for session in sessions:
+    for session, drawn in zip(sessions, random.spawn(len(sessions)), strict=True):
         day = recording.sessions[session]
         plain = told.alone(day)
         ordinary, before = _rare(plain), plain.ranked.select("contract", before="volume")
         for name, change in DECOYS.items():
-            found = told.alone(day, change(recording, session, random))
+            found = told.alone(day, change(recording, session, drawn))
             touched = found.ranked.join(before, on="contract").filter(pl.col("volume") != pl.col("before"))
             tagged = touched["roll_suspect"].fill_null(value=False).mean() if touched.height else 0.0
             counts.setdefault(name, []).append((ordinary, _rare(found), found.refused, float(tagged or 0.0)))
