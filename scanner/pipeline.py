@@ -37,7 +37,7 @@ from scanner.pricing import Pricing
 from scanner.pricing.chain import COSTLY, Side
 from scanner.ruleset.asked import contracts_asked
 from scanner.ruleset.judge import judge as judge_rules
-from scanner.sources.receiving import Request, newest_quotes, receive_as_of
+from scanner.sources.receiving import Received, Request, newest_quotes, receive_as_of
 from scanner.steps import step
 from scanner.store.recall import Memory
 
@@ -109,8 +109,24 @@ def scan(request: Request, sources: Sequence[Source], setup: Setup, clock: Calla
     ``sources`` are tried in order, symbol by symbol. ``clock`` tells when the scan was done. The alerts are out before
     the store is written: a chain that cannot be stored is a problem in the result.
     """
+    return scan_received(receive(request, sources, setup.calendar), request, sources, setup, clock)
+
+
+def receive(request: Request, sources: Sequence[Source], calendar: Calendar) -> tuple[Received, datetime]:
+    """What the sources give, and the moment that it is judged as of."""
     with step("receive"):
-        received, moment = receive_as_of(sources, request, setup.calendar)
+        return receive_as_of(sources, request, calendar)
+
+
+def scan_received(
+    given: tuple[Received, datetime],
+    request: Request,
+    sources: Sequence[Source],
+    setup: Setup,
+    clock: Callable[[], datetime],
+) -> ScanResult:
+    """The rest of :func:`scan`, once chains were received: nothing before it asks the store."""
+    received, moment = given
     meta = ScanMeta(
         id=request.scan_id,
         as_of=moment,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -87,6 +88,28 @@ def test_a_first_scan_tells_the_day_the_week_and_the_year_by_a_vendors_closes(
     shell.at(NOW + timedelta(minutes=15))
     shell.scanned(config)
     assert not any("hist" in request.path or "bars" in request.path for request in behaviour.asked[asked:])
+
+
+def test_closes_are_asked_for_while_chains_are_waited_for(shell: Shell, httpserver: HTTPServer) -> None:
+    """The chain comes once the closes were asked for: one after the other, it would not."""
+    asked = threading.Event()
+
+    def closes(request: Request) -> Response:
+        asked.set()
+        answer = vendor_stubs.closes_of("massive", request)
+        assert answer is not None
+        return answer
+
+    def chain(request: Request) -> Response:
+        return vendor_stubs.tradier(Behaviour(), request) if asked.wait(20.0) else Response("alone", 400)
+
+    vendor_stubs.serve(httpserver, "tradier", Behaviour(failing={"": chain}))
+    with HTTPServer() as other:
+        vendor_stubs.serve(other, "massive", Behaviour(failing={"/v2/aggs": closes}))
+        document = shell.scanned(
+            at({"tradier": httpserver.url_for(""), "massive": other.url_for("")}, closes="massive")
+        )
+    assert document["underlyings"][0]["previous_close"] == 99.0
 
 
 def test_closes_that_cannot_be_had_are_a_note_and_cost_the_scan_nothing(shell: Shell, httpserver: HTTPServer) -> None:

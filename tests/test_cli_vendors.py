@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import vendor_stubs
@@ -84,3 +86,25 @@ def test_a_plan_without_the_data_is_told_in_the_vendors_words(name: str, shell: 
     assert ran.code == 3
     said = " ".join(ran.out.split())
     assert "plan does not include option chains" in said or name == "schwab"
+
+
+def test_a_vendor_that_takes_no_credential_is_not_said_to_refuse_one(shell: Shell) -> None:
+    vendor_stubs.serve(shell.server, "cboe", Behaviour(failing={"": body({"message": "who are you"}, 401)}))
+    ran = shell.scan("cboe")
+    said = " ".join(ran.out.split())
+    assert ran.code == 3
+    assert "cboe refuses to answer (HTTP 401: who are you), and takes no credential" in said
+
+
+def test_in_a_fallback_order_a_vendor_that_cannot_be_reached_costs_itself_alone(shell: Shell) -> None:
+    """The package of moomoo is there, and no OpenD runs."""
+    vendor_stubs.serve(shell.server, "cboe")
+    shell.monkeypatch.setitem(sys.modules, "moomoo", SimpleNamespace())
+    shell.monkeypatch.setattr(clock, "right_now", lambda: moment_of("cboe"))
+    options = f"{{moomoo: {{url: 'http://127.0.0.1:9'}}, {shell.options('cboe')}}}"
+    ran = shell.run(f"source: [moomoo, cboe]\naccept_terms: [cboe]\nvendors: {options}\n")
+    assert ran.code == 0, ran.out + ran.err
+    assert "XYZ: from cboe, because of moomoo: nothing answers at 127.0.0.1:9" in " ".join((ran.out + ran.err).split())
+    alone = shell.run(f"source: moomoo\nvendors: {options}\n")
+    assert alone.code != 0
+    assert "start OpenD" in " ".join((alone.out + alone.err).split())

@@ -225,7 +225,8 @@ def test_what_was_fetched_with_another_key_is_not_asked_for_by_its_tag(httpserve
     assert ["If-None-Match" in request.headers for request, _ in httpserver.log] == [False, False]
 
 
-def test_requests_to_one_host_are_under_way_as_many_at_once_as_it_allows() -> None:
+@pytest.mark.parametrize("clients", [1, 2])
+def test_requests_to_one_host_are_under_way_as_many_at_once_as_it_allows_whoever_makes_them(clients: int) -> None:
     lock, now, most = threading.Lock(), [0], [0]
     meet = threading.Barrier(3)
 
@@ -238,9 +239,9 @@ def test_requests_to_one_host_are_under_way_as_many_at_once_as_it_allows() -> No
             now[0] -= 1
         return [b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"]
 
-    client = PoliteClient(Limits(at_once=3, between_requests=0.0))
+    asking = [PoliteClient(Limits(at_once=3, between_requests=0.0)) for _ in range(clients)]
     with serving(answer) as server, ThreadPoolExecutor(9) as threads:
-        answers = list(threads.map(lambda number: client.get(server.url(f"/a?{number}")), range(9)))
+        answers = list(threads.map(lambda number: asking[number % clients].get(server.url(f"/a?{number}")), range(9)))
     assert [one.body for one in answers] == [b"ok"] * 9
     assert most[0] == 3
 

@@ -6,7 +6,10 @@ All of it is optional. What fails is a note on the scan, and costs it nothing el
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -71,14 +74,37 @@ def with_open_interest(sources: Sequence[Source], settings: Settings) -> list[So
     return wrapped
 
 
+@contextmanager
+def kept_meanwhile(
+    settings: Settings, symbols: Sequence[str], store: Store | None, now: datetime
+) -> Iterator[list[str]]:
+    """As :func:`keep`, while the block waits for chains; what is to be said of it is in the list after the block.
+
+    Without a store nothing is asked for. A block that fails is not held up.
+    """
+    said: list[str] = []
+    told = settings.companions
+    if store is None or store.read_only or not (told.closes or told.announcements or told.news or told.dark_pool):
+        yield said
+        return
+    answer: Future[tuple[str, ...]] = Future()
+
+    def ask(there: Store) -> None:
+        try:
+            answer.set_result(keep(settings, symbols, there, now))
+        except BaseException as error:  # raised in the thread that waits
+            answer.set_exception(error)
+
+    threading.Thread(target=ask, args=(store,), name="companions", daemon=True).start()
+    yield said
+    said += answer.result()
+
+
 def keep(settings: Settings, symbols: Sequence[str], store: Store, now: datetime) -> tuple[str, ...]:
     """Ask for what the store lacks of closes, announcements and news; returns what is to be said of it.
 
     What does not fit a minute is left to the next scan.
     """
-    told = settings.companions
-    if store.read_only or not (told.closes or told.announcements or told.news or told.dark_pool):
-        return ()
     try:
         cache = cache_of(settings)
         try:

@@ -37,10 +37,13 @@ _WAYS_OUT = {
     "quota_spent": "wait for the vendor's next day, or take another source",
     "unreachable": "look at the network, and at `vendors.NAME.url`",
     "blocked": "take another source",
+    "refused": "look at what it says; where that is new, please report it with what `scan --record DIR` keeps",
+    "http_error": "look at what it says; where that is new, please report it with what `scan --record DIR` keeps",
     "unknown_symbol": "name a symbol that it has: `scanner doctor SYMBOL`",
 }
 # What an error in opening a source is called.
 _CODES = {"MissingKeyError": "no_credential", "TermsError": "terms"}
+_AN_HOUR_AND_A_HALF = 90
 # What cannot be told without a column that a source lacks, beside the column itself.
 _RESTS_ON = {"spot": ("otm_pct",), "last_trade_time": ("last_trade_age_minutes",)}
 
@@ -192,7 +195,7 @@ def _sources(configured: Settings, symbol: str, rules: Sequence[Rule], *, offlin
             opened = open_source(name, configured.for_sources(), calendar, clock.right_now)
         except ScannerError as error:
             code = _CODES.get(type(error).__name__, "not_opened")
-            yield _OfSource(_failed(vendor, error.lines[0], code))
+            yield _OfSource(_failed(vendor, error.lines[0].removeprefix(f"source {name}: "), code))
             continue
         if offline and vendor.live:
             said = f"{_terms_of(opened.vendor)}; not asked (--offline)"
@@ -274,7 +277,8 @@ def _terms_of(vendor: Vendor) -> str:
     if not vendor.live:
         return vendor.says
     minutes = vendor.delay.total_seconds() / 60
-    behind = f"{minutes:g} minutes behind the market" if minutes else "in real time"
+    late = f"{minutes:g} minutes" if minutes < _AN_HOUR_AND_A_HALF else f"{minutes / 60:g} hours"
+    behind = f"{late} behind the market" if minutes else "in real time"
     return f"{behind}, {vendor.price}"
 
 

@@ -234,11 +234,12 @@ def open_sources(settings: Settings, as_of: datetime | None = None, record_to: P
     for name in settings.source:
         try:
             opened.append(open_source(name, told, calendar, clock.right_now))
-        except MissingKeyError as error:
-            # In a fallback order one vendor without its credential costs itself alone.
+        except (MissingKeyError, SourceError) as error:
+            # In a fallback order a vendor without its credential, or that cannot be reached, costs itself alone.
             if len(settings.source) == 1:
                 raise
-            opened.append(ClosedSource(vendor_of(name), "no_credential", str(error)))
+            code = error.code if isinstance(error, SourceError) else "no_credential"
+            opened.append(ClosedSource(vendor_of(name), code, str(error)))
     if all(isinstance(source, ClosedSource) for source in opened):
         raise UsageError(*(source.why for source in opened if isinstance(source, ClosedSource)))
     return companions.with_open_interest(opened, settings)

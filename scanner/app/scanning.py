@@ -100,11 +100,13 @@ def scan_once(
     now = clock.right_now()
     request = Request(symbols, as_of, now, f"{now:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}")
     with opening.open_memory_if_possible(settings) as memory:
-        beside: tuple[str, ...] = ()
-        if memory.store is not None and any(source.vendor.live for source in sources):
-            beside = companions.keep(settings, symbols, memory.store, now)
         setup = preparing.setup(settings, memory.store, memory.state, rules, last_model, settings.routes)
-        result = _followed(pipeline.scan(request, sources, setup, clock=clock.right_now), setup)
+        live = memory.store if any(source.vendor.live for source in sources) else None
+        with companions.kept_meanwhile(settings, symbols, live, now) as beside:
+            received = pipeline.receive(request, sources, setup.calendar)
+        if live is not None:
+            setup = replace(setup, events=live.events)
+        result = _followed(pipeline.scan_received(received, request, sources, setup, clock.right_now), setup)
         written = _write_outputs(result, settings, memory.state)
         told = (*problems, *memory.problems, *result.errors, *written)
         result = replace(result, errors=told, notes=(*beside, *result.notes))

@@ -168,9 +168,12 @@ def refusal(access: Access, answer: Answer) -> VendorError:
     words = said(answer)
     reason = f"HTTP {answer.status}" + (f": {words}" if words else "")
     vendor = access.vendor
+    if answer.status in (401, 402, 403) and not vendor.keys:
+        return VendorError(f"{vendor.name} refuses to answer ({reason}), and takes no credential", "blocked")
     if answer.status == 401:
-        keys = vendor.credential or "its credential"
-        return VendorError(f"{vendor.name} refuses the credential ({reason}); look at {keys}", "unauthorised")
+        return VendorError(
+            f"{vendor.name} refuses the credential ({reason}); look at {vendor.credential}", "unauthorised"
+        )
     if answer.status in (402, 403):
         return VendorError(
             f"{vendor.name} does not give this to you ({reason}); look at what the plan holds, and at the credential",

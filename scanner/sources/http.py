@@ -47,6 +47,8 @@ _PORTS = {"http": 80, "https": 443}
 _CHUNK = 64 * 1024
 _BESIDE_THE_BODY = 1024 * 1024
 _NONE: frozenset[int] = frozenset()
+_HOSTS: dict[tuple[str, int], threading.Semaphore] = {}
+_HOSTS_LOCK = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ class Limits:
     ``whole_timeout`` is for one answer, from the search for the host's name to the last byte read, with every redirect
     on the way to it; nothing outlasts it. ``patience`` is for all attempts at one address: none begins after it.
     ``largest_body`` is for one body unpacked; an answer takes a megabyte more at most for everything but its body.
-    ``at_once`` is how many requests may be under way to one host.
+    ``at_once`` is how many requests may be under way to one host, of all clients of a process that have this limit.
     """
 
     connect_timeout: float = 5.0
@@ -93,7 +95,6 @@ class PoliteClient:
         self._session.headers.update({"User-Agent": USER_AGENT, "Accept-Encoding": "gzip, deflate"})
         self._answers = Answers(self.limits.remember, self.limits.largest_memory)
         self._next_turn: dict[str, float] = {}
-        self._hosts: dict[str, threading.Semaphore] = {}
         self._lock = threading.Lock()
 
     def get(self, url: str, headers: Mapping[str, str] | None = None, *, final: frozenset[int] = _NONE) -> Answer:
@@ -129,8 +130,10 @@ class PoliteClient:
                 raise self._too_slow(url) from error
 
     def _host(self, url: str) -> threading.Semaphore:
-        with self._lock:
-            return self._hosts.setdefault(urlsplit(url).netloc, threading.Semaphore(self.limits.at_once))
+        """What counts the requests under way to a host, whichever client of this process made them."""
+        at_once = self.limits.at_once
+        with _HOSTS_LOCK:
+            return _HOSTS.setdefault((urlsplit(url).netloc, at_once), threading.Semaphore(at_once))
 
     def _fetch(self, url: str, headers: Mapping[str, str], final: frozenset[int]) -> Answer:
         failed = HttpError(f"{shown(url)}: no attempt was allowed", "unreachable")
