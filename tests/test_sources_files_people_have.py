@@ -200,6 +200,43 @@ def test_the_terminals_report_of_a_day_is_its_close() -> None:
     assert (rows[PUT]["bid"], rows[PUT]["bid_size"]) == (1.6, 99)
 
 
+def version_2(*ticks: list[object], names: str = "ms_of_day bid_size bid ask_size ask date", **header: object) -> str:
+    """An answer of the terminal's version 2 about one contract: whole numbers for the strike, the day and the time."""
+    contract = {"root": "XYZ", "expiration": 20260724, "strike": 97500, "right": "P"}
+    told = {"next_page": "null", "error_type": "null", "format": names.split(), **header}
+    return json.dumps({"header": told, "response": [{"ticks": list(ticks), "contract": contract}]})
+
+
+def test_an_answer_of_the_terminals_version_2_is_read_with_its_own_units(tmp_path: Path) -> None:
+    file = tmp_path / "quote.json"
+    file.write_text(version_2([50_340_120, 99, 1.6, 120, 1.7, 20260716]), "utf-8")
+    rows, _ = chain_in(file)
+    # 50,340,120 ms after midnight in New York is 13:59:00.120 there.
+    wanted = {"bid": 1.6, "ask": 1.7, "bid_size": 99, "ask_size": 120, "strike": 97.5, "right": "P",
+              "quote_time": datetime(2026, 7, 16, 17, 59, 0, 120_000, tzinfo=UTC)}  # fmt: skip
+    assert shown(rows["XYZ260724P00097500"], wanted) == wanted
+
+
+def test_a_page_of_version_2_says_that_others_are_missing(tmp_path: Path) -> None:
+    file = tmp_path / "quote.json"
+    file.write_text(version_2([50_340_120, 99, 1.6, 120, 1.7, 20260716], next_page="127.0.0.1:25510/page/2"), "utf-8")
+    (recorded,) = read(file)
+    assert recorded.chain is not None
+    assert any("one page of several" in str(refusal) for refusal in recorded.refusals)
+
+
+@pytest.mark.parametrize(
+    "tick", [[50_340_120, 99, 1.6], ["noon", 99, 1.6, 120, 1.7, 20260716], [50_340_120, 99, 1.6, 120, 1.7, 20261340],
+             [90_000_000, 99, 1.6, 120, 1.7, 20260716], "tick", None, {"bid": 1.6}]
+)  # fmt: skip
+def test_a_tick_of_version_2_that_cannot_be_read_is_refused(tick: object, tmp_path: Path) -> None:
+    file = tmp_path / "quote.json"
+    file.write_text(version_2(tick), "utf-8")  # type: ignore[arg-type]
+    (recorded,) = read(file)
+    assert recorded.chain is None
+    assert recorded.refusals
+
+
 def test_a_table_without_quotes_says_what_to_do_with_it() -> None:
     (recorded,) = read("thetadata-open-interest.csv")
     assert recorded.chain is None

@@ -1,13 +1,18 @@
-"""Tables of ThetaData's terminal (version 3) as people keep them: end of day, quotes, greeks, or those joined to one.
+"""Tables of ThetaData's terminal as people keep them: end of day, quotes, greeks, or those joined to one.
 
 Times are New York's without saying so. A report of the end of the day (``created``) has the closing quotes of its day,
 and the trade in ``last_trade``. 0 stands for what is absent, a price of the underlying included. Open interest is that
 of the close before the morning it is stamped with; a table that has it alone has no prices and is no chain.
+
+Version 2 of the terminal, which people have answers of, told times as a date and milliseconds of New York's day,
+strikes in thousandths, and the names of its columns once, in a header.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -40,6 +45,7 @@ _NOT_READ = frozenset(
     }
 )
 _TIMES = frozenset({"timestamp", "created", "last_trade", "close"})
+_A_DAY = 24 * 60 * 60 * 1000
 _LACKING = {"volume": "no volume", "open_interest": "no open interest"}
 
 
@@ -78,18 +84,20 @@ class ThetaDataJson(JsonFormat):
         return isinstance(first, dict) and isinstance(first.get("contract"), dict)
 
     def rows(self, document: Any, file: File, findings: Findings) -> pl.DataFrame:
-        """One row for each entry of a contract's data. Raises UnreadableError for those of the terminal's version 2."""
-        if "header" in document:
-            raise UnreadableError("an answer of version 2 of the terminal; ask version 3 of it (port 25503)")
+        """One row for each entry of a contract's data. Raises UnreadableError where it tells of no contract."""
+        old = _Version2.of(document.get("header"), findings) if "header" in document else None
         entries: list[Any] = []
         for answer in document["response"]:
             contract, data = (
-                (answer.get(name) for name in ("contract", "data")) if isinstance(answer, Mapping) else (0, 0)
+                (answer.get(name) for name in ("contract", "data" if old is None else "ticks"))
+                if isinstance(answer, Mapping)
+                else (0, 0)
             )
             if not isinstance(contract, Mapping) or not isinstance(data, list):
                 entries.append(answer if not isinstance(answer, Mapping) else None)
                 continue
-            entries += [{**entry, **contract} if isinstance(entry, Mapping) else entry for entry in data]
+            told = ({**entry, **contract} if isinstance(entry, Mapping) else entry for entry in data)
+            entries += told if old is None else (old.entry(contract, tick) for tick in data)
         there = {str(name).lower() for entry in entries if isinstance(entry, Mapping) for name in entry}
         for note in unknown_columns(sorted(there), {*_OURS, *_NOT_READ, *_TIMES}):
             findings.add(note, None, 0)
@@ -98,6 +106,49 @@ class ThetaDataJson(JsonFormat):
         if missing:
             raise UnreadableError(f"no {', '.join(missing)} in it")
         return _rows(json_objects.rows_of(entries, names, findings), findings)
+
+
+@dataclass(frozen=True, slots=True)
+class _Version2:
+    """What an answer of the terminal's version 2 says of its columns: their names, in the order of every tick."""
+
+    names: tuple[str, ...]
+
+    @classmethod
+    def of(cls, header: Any, findings: Findings) -> _Version2:
+        """Its header. Raises UnreadableError where that names no columns; a page of several is noted to be one."""
+        names = header.get("format") if isinstance(header, Mapping) else None
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise UnreadableError("an answer of version 2 of the terminal without the names of its columns")
+        if str(header.get("next_page") or "null") != "null":
+            findings.add("one page of several: the contracts of the others are not in it", None, 0)
+        return cls(tuple(names))
+
+    def entry(self, contract: Mapping[str, Any], tick: Any) -> Any:
+        """A tick as version 3 tells it; what is none, or of another length, as it is."""
+        if not isinstance(tick, list) or len(tick) != len(self.names):
+            return tick if not isinstance(tick, Mapping) else None
+        told = dict(zip(self.names, tick, strict=True))
+        moment, strike = _moment(told.pop("date", None), told.pop("ms_of_day", None)), contract.get("strike")
+        return {
+            **told,
+            "timestamp": moment,
+            "symbol": contract.get("root"),
+            "expiration": str(contract.get("expiration")),
+            "strike": strike / 1000 if isinstance(strike, int) and not isinstance(strike, bool) else strike,
+            "right": contract.get("right"),
+        }
+
+
+def _moment(day: Any, milliseconds: Any) -> str | None:
+    """A date such as 20241104 and the milliseconds of that day as ISO 8601; null where they are none."""
+    if not isinstance(milliseconds, int) or isinstance(milliseconds, bool) or not 0 <= milliseconds < _A_DAY:
+        return None
+    try:
+        begins = datetime.strptime(str(day), "%Y%m%d")  # noqa: DTZ007 - New York's, as all of the terminal's times
+    except ValueError:
+        return None
+    return (begins + timedelta(milliseconds=milliseconds)).isoformat()
 
 
 def _rows(block: pl.DataFrame, findings: Findings) -> pl.DataFrame:
