@@ -52,8 +52,9 @@ _ENDS_THE_ASKING = {
 # Failures that may be of one answer alone; so many symbols in a row are the vendor's.
 _OF_THE_VENDOR = frozenset({"timeout", "server_error", "truncated", "malformed", "redirected", "http_error"})
 _IN_A_ROW = 5
-# So many symbols more than requests are under way, so that the next is asked for while an answer is read.
-_READING = 1
+# So many symbols more than requests are under way, so that the next are asked for while answers are read: with one more
+# alone, four requests of 50 ms each wait for whoever reads the answer before.
+_READING = 3
 # Times since 1970 beyond the first are no seconds, beyond the second nothing at all.
 _LAST_SECOND, _LAST_MILLISECOND = 1e10, 1e13
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
