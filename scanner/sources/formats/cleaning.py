@@ -7,6 +7,8 @@ without a word: blanks, ``NaN``, -999, a zero implied volatility, a zero last pr
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import polars as pl
 
 from scanner.market import symbology
@@ -25,6 +27,51 @@ _DISAGREEMENTS = {
     "strike": (pl.col("_strike") - pl.col("strike")).abs() > 0.0005,
     "right": pl.col("_right") != pl.col("right"),
 }
+
+
+_THOUSANDTHS = pl.col("strike") * 1000
+# What tells that a row's contract is not sure, what is said of it, and the column whose value is the example.
+_IMPOSSIBLE: tuple[tuple[pl.Expr, str, str | None], ...] = (
+    (pl.col("underlying").is_null(), "no underlying", None),
+    (~pl.col("root").str.contains(r"^[0-9A-Z]{1,6}$"), "root {} is no root", "root"),
+    (pl.col("right").is_null(), "right is neither a call nor a put", None),
+    (pl.col("expiry").is_null(), "no expiry date", None),
+    (
+        ~pl.col("expiry").is_between(symbology.FIRST_EXPIRY, symbology.LAST_EXPIRY),
+        "expiry {} fits no OSI symbol",
+        "expiry",
+    ),
+    (pl.col("strike").is_null(), "no strike", None),
+    (pl.col("strike") <= 0, "strike {} is not above zero", "strike"),
+    (
+        ((_THOUSANDTHS - _THOUSANDTHS.round()).abs() > 1e-4) | (_THOUSANDTHS >= 1e8),
+        "strike {} fits no OSI symbol",
+        "strike",
+    ),
+)
+_IMPOSSIBLE_MULTIPLIER: tuple[pl.Expr, str, str | None] = (
+    ~pl.col("multiplier").is_between(*columns.MULTIPLIERS).fill_null(value=True),
+    "multiplier {} is no contract's",
+    "multiplier",
+)
+
+
+def _any(conditions: Iterable[pl.Expr]) -> pl.Expr:
+    """Whether one of some conditions holds, or cannot be told, in any row."""
+    return pl.any_horizontal(*conditions).fill_null(value=True).any()
+
+
+# Made once: most chains have nothing to refuse, and expressions take longer to make than to ask of a small one.
+_ANY_IMPOSSIBLE = _any(bad for bad, *_ in _IMPOSSIBLE)
+_ANY_IMPOSSIBLE_WITH_MULTIPLIER = _any(bad for bad, *_ in (*_IMPOSSIBLE, _IMPOSSIBLE_MULTIPLIER))
+_SOUND = {
+    **{name: pl.when(pl.col(name) > 0).then(name).alias(name) for name in ("last", "spot", "vendor_iv")},
+    "vendor_delta": pl.when(pl.col("vendor_delta").abs() <= 1.001).then("vendor_delta").alias("vendor_delta"),
+}
+_FROM_SYMBOL = (
+    *(pl.col(f"_{name}").alias(name) for name in ("contract", "root", "expiry", "strike", "right")),
+    pl.lit(value=False).alias("root_assumed"),
+)
 
 
 def clean(rows: pl.DataFrame, findings: Findings, calendar: Calendar) -> pl.DataFrame:
@@ -88,40 +135,17 @@ def _from_symbol(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
         for name, differs in disagree.items():
             reason = f"the symbol {{}} disagrees with the {name} beside it"
             rows = _refuse(rows, differs.fill_null(value=False), findings, reason, "symbol")
-    return rows.drop("symbol").with_columns(
-        *(pl.col(f"_{name}").alias(name) for name in ("contract", "root", "expiry", "strike", "right")),
-        root_assumed=pl.lit(value=False),
-    )
+    return rows.drop("symbol").with_columns(_FROM_SYMBOL)
 
 
 def _identified(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
     """Only the rows whose contract is sure, each with its symbol."""
     strange = [name for name in rows["underlying"].unique() if name is not None and not symbology.is_name(name)]
-    thousandths = pl.col("strike") * 1000
-    impossible: list[tuple[pl.Expr, str, str | None]] = [
-        (pl.col("underlying").is_null(), "no underlying", None),
-        (pl.col("underlying").is_in(strange), "{} is no ticker symbol", "underlying"),
-        (~pl.col("root").str.contains(r"^[0-9A-Z]{1,6}$"), "root {} is no root", "root"),
-        (pl.col("right").is_null(), "right is neither a call nor a put", None),
-        (pl.col("expiry").is_null(), "no expiry date", None),
-        (
-            ~pl.col("expiry").is_between(symbology.FIRST_EXPIRY, symbology.LAST_EXPIRY),
-            "expiry {} fits no OSI symbol",
-            "expiry",
-        ),
-        (pl.col("strike").is_null(), "no strike", None),
-        (pl.col("strike") <= 0, "strike {} is not above zero", "strike"),
-        (
-            ((thousandths - thousandths.round()).abs() > 1e-4) | (thousandths >= 1e8),
-            "strike {} fits no OSI symbol",
-            "strike",
-        ),
-    ]
-    if "multiplier" in rows.columns:
-        unusual = ~pl.col("multiplier").is_between(*columns.MULTIPLIERS).fill_null(value=True)
-        impossible.append((unusual, "multiplier {} is no contract's", "multiplier"))
-    if rows.select(pl.any_horizontal(bad for bad, *_ in impossible).fill_null(value=True).any()).item():
-        for bad, reason, example in impossible:
+    has_multiplier = "multiplier" in rows.columns
+    if strange or rows.select(_ANY_IMPOSSIBLE_WITH_MULTIPLIER if has_multiplier else _ANY_IMPOSSIBLE).item():
+        no_ticker = pl.col("underlying").is_in(strange), "{} is no ticker symbol", "underlying"
+        first, *others = (*_IMPOSSIBLE, _IMPOSSIBLE_MULTIPLIER) if has_multiplier else _IMPOSSIBLE
+        for bad, reason, example in (first, no_ticker, *others):
             rows = _refuse(rows, bad, findings, reason, example)
     rows = rows.with_columns(pl.col("strike").round(3))
     return rows if "contract" in rows.columns else rows.with_columns(contract=symbology.format_osi_column())
@@ -142,6 +166,4 @@ def _refuse(
 
 def _without_sentinels(rows: pl.DataFrame) -> pl.DataFrame:
     """Zeros and out-of-range figures that mean "nothing" become null."""
-    sound = {name: pl.col(name) > 0 for name in ("last", "spot", "vendor_iv")}
-    sound["vendor_delta"] = pl.col("vendor_delta").abs() <= 1.001
-    return rows.with_columns(pl.when(may).then(name).alias(name) for name, may in sound.items() if name in rows.columns)
+    return rows.with_columns(sound for name, sound in _SOUND.items() if name in rows.columns)
