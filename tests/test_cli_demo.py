@@ -117,3 +117,24 @@ def test_the_table_says_simulated_around_each_scan_and_what_to_run_next(demo):
 def test_the_page_is_named_and_tells_the_same(demo):
     assert "The report, a page for a browser, is in scanner-demo-report.html" in demo.printed
     assert (demo.page.count("SIMULATED MARKET"), demo.page.count("NVDA 130 put, 21 Jun")) >= (1, 1)
+
+
+def stars_of(words: str) -> set[int]:
+    """How many stars go with what is said of how seldom as much comes, by the legend; at a limit either."""
+    if words.startswith("Rarer"):
+        return {5}
+    if "times a session" in words:
+        return {1}
+    if "once a session" in words:
+        return {1, 2}
+    once = int(re.findall(r"[0-9]+", words)[0])
+    limits = (5, 20, 100)
+    return {2 + sum(once > limit for limit in limits), 2 + sum(once >= limit for limit in limits)}
+
+
+def test_stars_and_severity_never_contradict_the_words_beside_them(demo):
+    rare = r"About once a session|About once in [0-9]+ sessions|About [0-9]+ times a session|Rarer than once in a year"
+    told = re.findall(rf"SIMULATED (CRITICAL|HIGH|NOTICE) (★*) [A-Z].*? ({rare}) on this list", demo.printed)
+    assert len(told) >= 30
+    assert [item for item in told if len(item[1]) not in stars_of(item[2])] == []
+    assert {severity for severity, stars, _ in told if len(stars) < 4} <= {"NOTICE"}

@@ -61,15 +61,16 @@ def shown(frame: pl.DataFrame, width: int = 140) -> list[str]:
     return page.getvalue().splitlines()
 
 
-def test_calls_stand_left_and_puts_right_of_the_strike_as_mirrors() -> None:
+def test_calls_stand_left_and_puts_right_of_the_strike_a_bid_before_its_ask() -> None:
     lines = shown(contracts())
     heading = next(line for line in lines if "STRIKE" in line).split()
     side = ["Stars", "Vol", "Usual", "OI", "Last", "Bid", "Ask", "IV", "Delta"]
-    assert heading == [*side, "STRIKE", *side[::-1]]
+    puts = ["Delta", "IV", "Bid", "Ask", "Last", "OI", "Usual", "Vol", "Stars"]
+    assert heading == [*side, "STRIKE", *puts]
     row = next(line for line in lines if "> 235 <" in line).split()
     assert row == [
         *("★★★★", "48,210", "900", "31,220", "2.50", "2.45", "2.55", "31.2", "0.43"), *(">", "235", "<"),
-        *("-0.57", "31.2", "2.55", "2.45", "2.50", "31,220", "900", "71"),
+        *("-0.57", "31.2", "2.45", "2.55", "2.50", "31,220", "900", "71"),
     ]  # fmt: skip
 
 

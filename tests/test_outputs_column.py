@@ -67,7 +67,8 @@ def test_what_expires_is_told_with_its_share_of_gamma():
         "of the positive."
     )
     assert (
-        ZH.expiring(item) == "【模拟】9月19日到期的SPY期权名义价值2,225亿美元，占未平仓17%；总伽马减18%，正伽马减13%。"
+        ZH.expiring(item)
+        == "【模拟】9月19日到期的SPY期权名义价值2,225亿美元，占未平仓17%；到期后总伽马减18%，正伽马减13%。"
     )
 
 

@@ -67,8 +67,7 @@ def command(
     if output == Path("-"):
         files.hand_out(text, None)
         return
-    place = output or Path(
-        f"scanner-report-{'week-' if week else ''}{made.first}.{'html' if format is Form.html else 'md'}"
-    )
+    what = f"{'week-' if week else ''}{made.first}{'' if lang == 'en' else f'-{lang}'}"
+    place = output or Path(f"scanner-report-{what}.{'html' if format is Form.html else 'md'}")
     files.write_text(place, text)
     typer.echo(printable(str(place)))

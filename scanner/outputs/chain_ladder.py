@@ -23,7 +23,7 @@ _MISSING = "-"
 _CALL, _PUT = "bright_blue", "dark_orange"
 
 
-# From the outside in; the puts' side is the mirror.
+# From the outside in; the puts' side is the mirror, but that a bid stands before its ask on both.
 _SIDE = (
     Shown("stars", "Stars", "", 3),
     Shown("volume", "Vol", ",d", 9),
@@ -106,19 +106,38 @@ def _lines(group: pl.DataFrame, expiry: dict[str, Any], sides: Sequence[Shown], 
     named = {strike: f"> {strike:,g} <" if strike == nearest else f"{strike:,g}" for strike in strikes}
     middle = max(len("STRIKE"), *(len(name) for name in named.values()))
     headings = [column.heading for column in sides]
-    lines = [_line(headings, "STRIKE", headings, widths, middle, style="bold")]
+    mirror = _mirror(headings)
+    lines = [_line(headings, "STRIKE", headings, widths, middle, mirror, style="bold")]
     nothing = [""] * len(sides)
     for strike in strikes:
         left, right = (cells.get((strike, side), nothing) for side in ("C", "P"))
-        lines.append(_line(left, named[strike], right, widths, middle, style="bold" if strike == nearest else ""))
+        lines.append(
+            _line(left, named[strike], right, widths, middle, mirror, style="bold" if strike == nearest else "")
+        )
     return lines
 
 
+def _mirror(headings: Sequence[str]) -> list[int]:
+    """The places of the columns as the puts' side has them."""
+    places = list(range(len(headings)))[::-1]
+    if "Bid" in headings and "Ask" in headings:
+        bid, ask = (places.index(headings.index(name)) for name in ("Bid", "Ask"))
+        places[bid], places[ask] = places[ask], places[bid]
+    return places
+
+
 def _line(
-    left: Sequence[str], strike: str, right: Sequence[str], widths: Sequence[int], middle: int, *, style: str
+    left: Sequence[str],
+    strike: str,
+    right: Sequence[str],
+    widths: Sequence[int],
+    middle: int,
+    mirror: Sequence[int],
+    *,
+    style: str,
 ) -> Text:
     calls = " ".join(cell.rjust(width) for cell, width in zip(left, widths, strict=True))
-    puts = " ".join(cell.rjust(width) for cell, width in zip(right[::-1], widths[::-1], strict=True))
+    puts = " ".join(right[place].rjust(widths[place]) for place in mirror)
     text = Text(style=style)
     return text.append(calls, style=_CALL).append(f"  {strike:^{middle}}  ").append(puts, style=_PUT)
 

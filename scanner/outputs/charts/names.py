@@ -133,7 +133,7 @@ def _scale(told: fields.Field) -> Callable[[float], str]:
     """How a figure is said beside a line across a chart, where there is little room."""
     if told.unit is Unit.dollars and told.on_split is OnSplit.none:
         return short
-    return (lambda value: f"{value:.1%}") if told.unit is Unit.volatility else told.say
+    return (lambda value: f"{100 * value:.3g}%") if told.unit is Unit.volatility else told.say
 
 
 def gamma(name: Name) -> Figure | None:

@@ -26,8 +26,10 @@ class Language(StrEnum):
 
 
 _NAMES = {
-    "AAPL": "苹果", "AMZN": "亚马逊", "AVGO": "博通", "BRK.B": "伯克希尔", "GOOG": "谷歌", "GOOGL": "谷歌",
-    "META": "Meta", "MSFT": "微软", "NVDA": "英伟达", "TSLA": "特斯拉", "MU": "美光",
+    "AAPL": "苹果", "AMZN": "亚马逊", "AVGO": "博通", "BABA": "阿里巴巴", "BRK.B": "伯克希尔", "CLX": "高乐氏",
+    "COST": "好市多", "GOOG": "谷歌", "GOOGL": "谷歌", "INTC": "英特尔", "JPM": "摩根大通", "KO": "可口可乐",
+    "META": "Meta", "MSFT": "微软", "MU": "美光", "NFLX": "奈飞", "NVDA": "英伟达", "ORCL": "甲骨文",
+    "QCOM": "高通", "TSLA": "特斯拉", "TSM": "台积电", "WMT": "沃尔玛",
 }  # fmt: skip
 _LIFTS = {
     "did not move": "基本未变", "hardly lifted": "略微抬升", "slipped": "略降", "lifted": "抬升", "fell": "回落",
@@ -92,8 +94,7 @@ class Phrases:
         known = sorted((item for item in names if item.returned is not None), key=lambda item: -(item.returned or 0.0))
         if not known:
             return None
-        space = self._either(" ", "")
-        told = [f"{self.name(item.name)}{space}{self.change(item.returned or 0.0)}" for item in known]
+        told = [self._moved(item.name, item.returned or 0.0) for item in known]
         beside = ""
         if benchmark is not None and benchmark.returned is not None:
             beside = self._either("; ", "；") + f"{benchmark.name} {self.change(benchmark.returned)}"
@@ -101,12 +102,17 @@ class Phrases:
         english = f"Week to {day}: {', '.join(told)}{beside}."
         return self.mark() + self._either(english, f"至{day}收盘，过去一周{'，'.join(told)}{beside}。")
 
+    def _moved(self, symbol: str, change: float) -> str:
+        """A name and its return; no space beside a Chinese word."""
+        name, told = self.name(symbol), self.change(change)
+        return f"{name}{' ' if name.isascii() and told.isascii() else ''}{told}"
+
     def year(self, names: Sequence[NameWeek]) -> str | None:
         """Returns since the year began, of the names of which that is known."""
         known = sorted((item for item in names if item.year is not None), key=lambda item: -(item.year or 0.0))
         if not known:
             return None
-        told = [f"{self.name(item.name)} {self.change(item.year or 0.0)}" for item in known]
+        told = [self._moved(item.name, item.year or 0.0) for item in known]
         return self.mark() + self._either(f"Year to date: {', '.join(told)}.", f"年初至今：{'，'.join(told)}。")
 
     def basket(self, held: Basket) -> str:
@@ -242,7 +248,7 @@ class Phrases:
         if told.gamma is not None and told.positive_gamma is not None:
             gamma, positive = (self.part(value, digits=0) for value in (told.gamma, told.positive_gamma))
             english += f"; with them go {gamma} of gamma, {positive} of the positive"
-            chinese += f"；总伽马减{gamma}，正伽马减{positive}"
+            chinese += f"；到期后总伽马减{gamma}，正伽马减{positive}"
         return self.mark() + self._either(f"{english}.", f"{chinese}。")
 
     def event(self, item: NameWeek, held: Held) -> str | None:
