@@ -16,15 +16,17 @@ import pytest
 import vendor_stubs
 from commands import Commands, Ran
 from pytest_httpserver import HTTPServer
-from standard import calendar
+from standard import calendar, open_store
 from vendor_stubs import KEY, NOW, Behaviour, body
 from werkzeug import Request, Response
 
-from scanner.app import clock
+from scanner.app import clock, companions
+from scanner.config import Settings, load
 from scanner.sources.access import VendorError
 from scanner.sources.base import Gives
 from scanner.sources.companions import halts, occ
 from scanner.sources.registry import VENDORS
+from scanner.store.store import Store
 
 TELL_CLOSES = [name for name, vendor in VENDORS.items() if Gives.closes in vendor.gives]
 
@@ -461,3 +463,39 @@ def test_prints_off_the_exchanges_are_asked_for_page_by_page_and_stand_beside_th
         shell.at(NOW + timedelta(minutes=2))
         shell.scanned(at(servers, dark_pool="unusualwhales"))
         assert len(asked) == 2
+
+
+@pytest.fixture
+def asking(tmp_path: Path) -> tuple[Settings, Store]:
+    """A configuration that wants closes, and a store beside it."""
+    (tmp_path / "config.yaml").write_text("source: tradier\nstore: {path: store}\ncompanions: {closes: tradier}\n")
+    return load(tmp_path / "config.yaml"), open_store(tmp_path / "store")
+
+
+def test_a_scan_that_is_stopped_does_not_wait_for_what_stands_beside_chains(
+    asking: tuple[Settings, Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release, answered = threading.Event(), []
+
+    def keep(*_: object) -> tuple[str, ...]:
+        answered.append(release.wait(60.0))
+        return ()
+
+    monkeypatch.setattr(companions, "keep", keep)
+    settings, store = asking
+    with pytest.raises(KeyboardInterrupt), companions.kept_meanwhile(settings, ["XYZ"], store, NOW):
+        raise KeyboardInterrupt
+    assert answered == []
+    release.set()
+
+
+def test_what_goes_wrong_beside_chains_is_raised_where_they_were_waited_for(
+    asking: tuple[Settings, Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def keep(*_: object) -> tuple[str, ...]:
+        raise RuntimeError("a fault")
+
+    monkeypatch.setattr(companions, "keep", keep)
+    settings, store = asking
+    with pytest.raises(RuntimeError, match="a fault"), companions.kept_meanwhile(settings, ["XYZ"], store, NOW):
+        pass

@@ -7,7 +7,7 @@ replaced by one that no vendor should send, a key or an entry lost, doubled or e
 off. A finding is an exception that escapes or is the program's own fault, more than ten seconds, a chain that breaks
 its contract, and a price, count or volatility that is neither the market's nor missing: a wrong number in silence.
 
-The vendors take turns, a thousand bodies each, so that a run that is broken off has looked at all of them alike; what
+The vendors take turns, two hundred bodies each, so that a run that is broken off has looked at all of them alike; what
 was looked at stands in the report after every turn.
 """
 
@@ -46,7 +46,7 @@ from scanner.sources.registry import VENDORS
 
 LIVE = tuple(name for name, vendor in VENDORS.items() if vendor.live and name in vendor_stubs.HANDLERS)
 LONGEST_SECONDS = 10.0
-_TURN = 1000
+_TURN = 200
 _SHOWN = 50
 # What no vendor should send where a number, a name or a time is expected.
 ABSURD: tuple[Any, ...] = (
