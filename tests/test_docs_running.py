@@ -8,7 +8,9 @@ import plistlib
 import re
 import shlex
 import shutil
+import sqlite3
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -62,6 +64,35 @@ def test_the_crontab_lines_are_ones():
     assert len(lines) == 3
     for line in lines:
         assert crontab.trigger(" ".join(line)).timezone.key == "America/New_York"
+
+
+def test_a_crontab_line_does_its_job_in_the_bare_environment_that_cron_gives(tmp_path):
+    """By the shell of cron, with its few variables, from a folder as the recipe has it."""
+    home = tmp_path / "scanner"
+    command = home / "venv" / "bin" / "scanner"
+    command.parent.mkdir(parents=True)
+    checkout = Path(__file__).parents[1]
+    command.write_text(f'#!/bin/sh\nPYTHONPATH={checkout} exec {sys.executable} -m scanner "$@"\n', "utf-8")
+    command.chmod(0o755)
+    (home / "config.yaml").write_text(
+        "source: simulated\nstore: {path: store}\nwatchlists: {mine: [GOOG]}\n"
+        "schedule: [{name: intraday, watchlist: mine, every: 15m}]\n",
+        "utf-8",
+    )
+    (line,) = [line for line in fence("cron").splitlines() if "--once intraday" in line]
+    given = {"HOME": str(tmp_path), "LOGNAME": "me", "PATH": "/usr/bin:/bin", "SHELL": "/bin/sh"}
+    told = subprocess.run(
+        ["/bin/sh", "-c", re.split(r"\s+", line, maxsplit=5)[5]],
+        env=given,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (told.returncode, told.stdout + told.stderr) == (0, "")
+    assert "Traceback" not in (home / "scanner.log").read_text("utf-8")
+    with sqlite3.connect(home / "store" / "state.sqlite") as state:
+        assert state.execute("select name, outcome from job_runs").fetchall() == [("intraday", "done")]
 
 
 def test_systemd_finds_nothing_wrong_with_the_unit(tmp_path):
