@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from apscheduler.schedulers.background import BackgroundScheduler
 from built_chains import built_chain
 from standard import calendar
 
@@ -94,3 +95,15 @@ def test_a_run_that_was_cut_short_is_due_again_once(source, tmp_path, outcome, c
             ledger.save_job_run(JobRun("slow", "scan", due, began + timedelta(seconds=number), outcome="killed"))
     worker = daemon.Daemon(daemon.Inputs(), lambda result, least: None).worker
     assert (worker.last_runs()["slow"] < due) is again
+
+
+def test_what_ran_a_moment_ago_goes_on_from_there_when_the_schedule_is_planned_anew(source, tmp_path):
+    """An interval of its own, without hours, began anew with every change of the configuration, and ran at once."""
+    with State.open(tmp_path / "store") as state, state.write() as ledger:
+        ledger.save_job(Job("slow", clock.right_now() - timedelta(minutes=10), outcome="done"))
+    running = daemon.Daemon(daemon.Inputs(tmp_path / "config.yaml"), lambda result, least: None)
+    planned = running._planned(BackgroundScheduler())
+    assert planned.upcoming() == [
+        (clock.right_now() - timedelta(hours=1), "quick"),  # last ran two hours ago: was due an hour ago
+        (clock.right_now() + timedelta(minutes=50), "slow"),
+    ]

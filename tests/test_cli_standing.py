@@ -6,6 +6,8 @@ import io
 import logging
 import threading
 
+import pytest
+
 from scanner.cli.standing import StandingLine, may_stand
 from scanner.outputs.status import standing_line
 
@@ -68,6 +70,24 @@ def test_what_is_printed_and_logged_stands_above_the_line_and_the_line_leaves_no
     drawn = {part for part in shown if "all is well" in part}
     assert all(part.startswith("\x1b[2m") and part.endswith("\x1b[0m") for part in drawn)
     assert all(len(part) == 39 + 8 and "\x1b[31m" not in part for part in drawn)
+
+
+@pytest.mark.parametrize(
+    ("width", "shown"), [(80, "next Fri 09:45 | cboe ok | last 16:20"), (30, "next Fri 09:45 | cboe ok")]
+)
+def test_what_has_no_room_is_left_out_as_a_whole(monkeypatch, width, shown):
+    monkeypatch.setenv("COLUMNS", f"{width}")
+    screen = Terminal()
+    line = StandingLine(lambda: "", screen)
+    line._text = "next Fri 09:45 | cboe ok | last 16:20"
+    with line.above():
+        pass
+    assert screen.getvalue().endswith(f"\x1b[2m{shown}\x1b[0m")
+
+
+def test_an_output_that_takes_messages_takes_no_room_and_one_that_ails_is_named():
+    process = {"sources": {"cboe": {"ok": True}}, "outputs": {"phone": {"ok": True}, "mail": {"ok": False}}}
+    assert standing_line(process) == "cboe ok | mail ailing"
 
 
 def test_nothing_stands_where_there_is_no_terminal_or_a_dumb_one(monkeypatch):

@@ -22,7 +22,10 @@ from scanner.outputs.live import LiveView, name_cells, name_columns, state_line
 NOW = datetime(2025, 9, 4, 20, 21, tzinfo=UTC)
 STATUS = {
     "running": None,
-    "next": [{"job": "confirm", "due": "2025-09-05T13:30:00+00:00"}],
+    "next": [
+        {"job": "intraday", "due": "2025-09-04T20:20:00+00:00"},  # waits for what runs
+        {"job": "confirm", "due": "2025-09-05T13:30:00+00:00"},
+    ],
     "sources": {"cboe": {"ok": True}},
     "outputs": {"phone": {"ok": False}},
     "runs": {

@@ -146,10 +146,12 @@ class Daemon:
         loaded, begin = self.worker.loaded, clock.right_now()
         delay = max(source.vendor.delay for source in loaded.sources)
         calendar, lists = loaded.settings.exchange_calendar, loaded.settings.watchlists
+        last = self.worker.last_runs()
         jobs = [
-            (job, trigger_for(job, lists[job.watchlist], delay, calendar, begin)) for job in loaded.settings.schedule
+            (job, trigger_for(job, lists[job.watchlist], delay, calendar, min(last.get(job.name, begin), begin)))
+            for job in loaded.settings.schedule
         ]
-        schedule = Schedule(jobs, self.worker.run, scheduler, calendar, clock.right_now, self.worker.last_runs())
+        schedule = Schedule(jobs, self.worker.run, scheduler, calendar, clock.right_now, last)
         self.reporter.beat(schedule.upcoming())
         return schedule
 

@@ -52,14 +52,14 @@ class Trigger(BaseTrigger):  # type: ignore[misc] # apscheduler is untyped
 
 
 class Always(Trigger):
-    """Fires every so often, day and night, from the moment the schedule began."""
+    """Fires every so often, day and night, from the moment it last ran, or the schedule began."""
 
     def __init__(self, every: timedelta, begin: datetime) -> None:
         self.every = every
         self.begin = begin
 
     def after(self, instant: datetime) -> datetime:
-        """The first instant after now that lies a whole number of intervals after the beginning."""
+        """The first instant after another one that lies a whole number of intervals after the beginning."""
         return self.begin + ((instant - self.begin) // self.every + 1) * self.every
 
 
@@ -151,7 +151,8 @@ def sessions_from(instant: datetime, calendar: Calendar) -> Iterator[date]:
 def trigger_for(job: Job, symbols: Sequence[str], delay: timedelta, calendar: Calendar, begin: datetime) -> Trigger:
     """The trigger that a configured job asks for.
 
-    ``delay`` is how far behind the market the source is, ``begin`` when the schedule began.
+    ``delay`` is how far behind the market the source is, ``begin`` when the job last ran, or else when the schedule
+    began.
     """
     if job.at is not None:
         return AtSession(job.at, symbols, delay, calendar)

@@ -14,6 +14,7 @@ from typing import TextIO
 from scanner.outputs.text import printable
 
 _EVERY = 1.0
+_JOINT = " | "
 _CLEAR = "\r\x1b[K"
 _DIM, _PLAIN = "\x1b[2m", "\x1b[0m"
 
@@ -66,7 +67,11 @@ class StandingLine:
 
     def _draw(self) -> None:
         width = max(shutil.get_terminal_size().columns - 1, 1)
-        self._write(f"{_CLEAR}{_DIM}{printable(self._text)[:width]}{_PLAIN}")
+        # What has no room is left out as a whole: half a figure is another one.
+        parts = printable(self._text).split(_JOINT)
+        while len(parts) > 1 and len(_JOINT.join(parts)) > width:
+            parts.pop()
+        self._write(f"{_CLEAR}{_DIM}{_JOINT.join(parts)[:width]}{_PLAIN}")
 
     def _write(self, text: str) -> None:
         try:

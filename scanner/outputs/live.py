@@ -31,7 +31,10 @@ def state_line(screen: Screen) -> str:
     parts = [f"{screen.now.astimezone(NEW_YORK):%H:%M} ET"]
     if any(alert.simulated for alert in screen.alerts):
         parts.insert(0, "SIMULATED")
-    running, following = screen.status.get("running"), screen.status.get("next") or []
+    running = screen.status.get("running")
+    # What is due already waits for what runs.
+    coming = [(datetime.fromisoformat(item["due"]), item["job"]) for item in screen.status.get("next") or []]
+    following = [(due, job) for due, job in coming if due > screen.now]
     if running is not None:
         parts.append(f"{running['job']} is running")
     scans = [run for run in (screen.status.get("runs") or {}).values() if run.get("symbols_requested") is not None]
@@ -49,8 +52,8 @@ def state_line(screen: Screen) -> str:
     if screen.silenced:
         parts.append(f"muted {len(screen.silenced)}")
     if following:
-        due = datetime.fromisoformat(following[0]["due"]).astimezone(NEW_YORK)
-        parts.append(f"next {due:%a %H:%M} {following[0]['job']}")
+        due, job = following[0]
+        parts.append(f"next {due.astimezone(NEW_YORK):%a %H:%M} {job}")
     if screen.status.get("configuration_problem"):
         parts.append("changed configuration is broken")
     return printable(screen.problem or "  ".join(parts))

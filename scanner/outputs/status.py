@@ -116,9 +116,9 @@ def standing_line(process: Mapping[str, Any]) -> str:
     scans = [run for run in runs if run.get("symbols_requested")]
     if scans:
         parts.append(terminal.counted(scans[-1]["alerts"], "alert"))
-    for kind in ("sources", "outputs"):
-        health = process.get(kind) or {}
-        parts += [f"{name} {'ok' if told['ok'] else 'ailing'}" for name, told in health.items()]
+    sources, outputs = process.get("sources") or {}, process.get("outputs") or {}
+    parts += [f"{name} {'ok' if told['ok'] else 'ailing'}" for name, told in sources.items()]
+    parts += [f"{name} ailing" for name, told in outputs.items() if not told["ok"]]
     if process.get("configuration_problem"):
         parts.append("changed configuration is broken")
     if runs:
