@@ -153,6 +153,14 @@ def test_a_second_schedule_on_one_store_is_refused_and_names_the_first(tmp_path)
     assert status(tmp_path).returncode == 3
 
 
+def test_a_broken_configuration_does_not_hide_what_runs(tmp_path):
+    (tmp_path / "config.yaml").write_text(CONFIG.replace("at: close", "at: noon"), "utf-8")
+    asked = status(tmp_path)
+    first, *_, last = asked.stderr.splitlines()
+    assert (asked.returncode, first.startswith("scanner: config.yaml:7: "), asked.stdout) == (2, True, "")
+    assert last == "scanner status --store DIR tells what runs, whatever it says"
+
+
 @pytest.mark.parametrize("zone", ["UTC0", "EST5EDT,M3.2.0,M11.1.0", "<+08>-8", "Foo/Bar"])
 def test_the_machines_time_zone_is_no_concern_of_the_schedule(tmp_path, zone):
     always = CONFIG.replace("every: 15m", "every: 15m, during: always")

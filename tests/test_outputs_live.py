@@ -104,6 +104,27 @@ def test_the_feed_shows_what_stands_and_all_on_request():
     drive(script)
 
 
+def test_a_line_of_the_feed_leaves_out_figures_that_have_no_room_and_never_what_became_of_it():
+    """A line as wide as the terminal would be cut in the midst of a figure, and moved sideways by a bar of its own."""
+    story = {
+        "strikes": (440, 1780), "expiries": ("2026-08-24", "2028-12-15"), "roots": ["GOOG"], "rights": "CP",
+        "contracts": 9, "traded": 5_110, "usual": 106, "sessions": 1,
+    }  # fmt: skip
+    told = alert(context={"story": story}, premium=2_600_000.0)
+
+    async def run(size: tuple[int, int]) -> str:
+        app = LiveView(lambda: Screen(NOW, STATUS, [told], frozenset(), NAMES), lambda alert_id, kind: kind)
+        async with app.run_test(size=size) as pilot:
+            await pilot.pause()
+            feed = app.query_one("#feed", DataTable)
+            assert not feed.show_horizontal_scrollbar
+            return seen(app)[0]
+
+    narrow, wide = (asyncio.run(run(size)) for size in ((80, 24), (120, 24)))
+    assert narrow.endswith("GOOG 440-1,780 calls+puts, 24 Aug 2026-15 Dec 2028  new")
+    assert wide.endswith("GOOG 440-1,780 calls+puts, 24 Aug 2026-15 Dec 2028: 5,110 / 106 = 48x, $2.6 M  new")
+
+
 def test_the_story_is_that_of_the_chosen_alert():
     async def script(app, pilot):
         assert "GOOG 235 call" in str(app.query_one("#story", Static).render())

@@ -137,8 +137,9 @@ class Reporter:
         parts = [f"job {run.name}: {_happened(run)}"]
         if self._upcoming:
             now = clock.right_now()
-            soonest = next((item for item in self._upcoming if item[0] > now), self._upcoming[0])
-            parts.append(f"next {clock.weekday(soonest[0])} {soonest[1]}")
+            # What is due by now begins as soon as this run has said what it found.
+            coming = [f"{clock.weekday(due)} {name}" for due, name in self._upcoming if due > now]
+            parts.append(f"next {coming[0] if coming else self._upcoming[0][1]}")
         parts += [f"{name} {'ok' if told['ok'] else 'ailing'}" for name, told in self._sources.items()]
         parts += [f"{name} late" for name, told in self._outputs.items() if not told["ok"]]
         return " | ".join(parts)

@@ -137,7 +137,8 @@ class Schedule:
                 missed = f"; {due.runs - 1} earlier ones are left out" if due.runs > 1 else ""
                 log.info("job %s: was due at %s and is made up for now%s", name, spoken(due.at), missed)
             elif due.runs > 1:
-                log.info("job %s: %d runs were missed; the newest runs", name, due.runs - 1)
+                missed = "one run was" if due.runs == 2 else f"{due.runs - 1} runs were"
+                log.info("job %s: %s missed; the newest runs", name, missed)
             self._work(due)
         except StoppedError:
             log.info("job %s: given up, for the schedule is told to stop", name)

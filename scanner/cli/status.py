@@ -18,12 +18,16 @@ def command(
     from scanner import app
     from scanner.app import clock
     from scanner.app.heartbeat import is_stale
-    from scanner.errors import UsageError
+    from scanner.errors import ConfigError, UsageError
     from scanner.outputs import document, files, status, terminal
 
     if format is options.OutputFormat.csv:
         raise UsageError("--format csv: a status is no table; there are table and json")
-    found = app.status(settings=config, store=store)
+    try:
+        found = app.status(settings=config, store=store)
+    except ConfigError as error:
+        # Where it is broken nobody knows which store it names, though a schedule may run on it as before.
+        raise ConfigError([*error.problems, "scanner status --store DIR tells what runs, whatever it says"]) from error
     hangs = found.process is not None and is_stale(found.process, clock.right_now())
     if format is options.OutputFormat.json:
         files.hand_out(document.to_json(found.as_dict()) + "\n", output)

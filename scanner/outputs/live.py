@@ -123,7 +123,7 @@ class LiveView(App[None]):
     Screen { layout: grid; grid-size: 1; grid-rows: 1 auto 1fr 8 1; }
     #state { text-style: bold; }
     #names { max-height: 8; }
-    #feed { height: 100%; }
+    #feed { height: 100%; overflow-x: hidden; }
     #story { height: 8; border-top: solid $primary; }
     #filter { display: none; height: 1; border: none; }
     #filter.shown { display: block; }
@@ -181,7 +181,7 @@ class LiveView(App[None]):
     def look(self) -> None:
         """Show what there is now, keeping the chosen alert chosen."""
         screen = self._read()
-        state = state_line(screen) + (f"  | {self._said}" if self._said else "")
+        state = (f"{self._said}  | " if self._said else "") + state_line(screen)
         self.query_one("#state", Static).update(Text(state))
         names = self.query_one("#names", DataTable)
         names.clear(columns=True)
@@ -209,9 +209,17 @@ class LiveView(App[None]):
         said = sentence.of(alert)
         text = Text(f"{alert.severity.value.upper():8}", style=alert_lines.STYLES[alert.severity])
         text.append(f"{'★' * (alert.stars or 0):5} ", style="default")
-        text.append(f"{said.about}: {', '.join(said.short)}" if said.short else said.about, style="default")
         tail = "muted" if alert.alert_id in silenced else alert.status.value
+        room = self._feed_width - len(text.plain) - len(tail) - 2
+        figures = sentence.fitted(said.short, room - len(said.about) - 2, ", ")
+        words = f"{said.about}: {figures}" if figures else said.about
+        text.append(words if len(words) <= room else said.about[:room], style="default")
         return text.append(f"  {tail}", style="dim")
+
+    @property
+    def _feed_width(self) -> int:
+        """How long a line of the feed may be: what stands beside it is not its, nor are its bar and margins."""
+        return self.size.width - (_STORY + 3 if self._is_wide else 0) - 4
 
     def _chosen(self) -> Alert | None:
         row = self.query_one("#feed", DataTable).cursor_row
