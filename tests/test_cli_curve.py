@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from scanner.app import clock
 from scanner.app.preparing import pricing
-from scanner.cli.app import app
+from scanner.cli.app import command_line
 from scanner.config import load
 from scanner.pricing.curve import refreshed
 from scanner.sources import treasury
@@ -47,7 +47,7 @@ def answer(httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> Answer:
 
 
 def run(*arguments: str, expected: int = 0) -> str:
-    result = CliRunner().invoke(app, ["curve", *arguments])
+    result = CliRunner().invoke(command_line(), ["curve", *arguments])
     assert result.exit_code == expected, result.output + repr(result.exception)
     return result.output
 
@@ -90,21 +90,21 @@ def test_what_is_no_curve_leaves_the_file_as_it_was(configured: Path, answer: An
     file = configured.with_name("yields.csv")
     file.write_text(OF_2026)
     answer(2026, "<html>Access denied</html>")
-    result = CliRunner().invoke(app, ["curve", "--refresh", "--config", str(configured)])
+    result = CliRunner().invoke(command_line(), ["curve", "--refresh", "--config", str(configured)])
     assert "expected the columns" in str(result.exception)
     assert file.read_text() == OF_2026
 
 
 def test_a_refusal_of_the_treasury_is_told(configured: Path, httpserver: HTTPServer, answer: Answer) -> None:
     httpserver.expect_request("/2025.csv").respond_with_data("", status=403)
-    result = CliRunner().invoke(app, ["curve", "--refresh", "--config", str(configured)])
+    result = CliRunner().invoke(command_line(), ["curve", "--refresh", "--config", str(configured)])
     assert "HTTP 403" in str(result.exception)
 
 
 def test_a_refresh_without_a_file_to_keep_it_in_says_what_to_write(tmp_path: Path) -> None:
     config = tmp_path / "config.yaml"
     config.write_text("source: simulated\n")
-    result = CliRunner().invoke(app, ["curve", "--refresh", "--config", str(config)])
+    result = CliRunner().invoke(command_line(), ["curve", "--refresh", "--config", str(config)])
     assert "pricing: {curve: treasury.csv}" in str(result.exception)
 
 
@@ -117,6 +117,6 @@ def test_chains_are_discounted_by_the_configured_file(configured: Path) -> None:
 
 
 def test_a_configured_file_that_is_missing_is_an_error_that_says_how_to_get_it(configured: Path) -> None:
-    result = CliRunner().invoke(app, ["curve", "--config", str(configured)])
+    result = CliRunner().invoke(command_line(), ["curve", "--config", str(configured)])
     assert "yields.csv" in str(result.exception)
     assert "scanner curve --refresh" in str(result.exception)

@@ -17,7 +17,7 @@ from rich.progress import Progress, TaskID
 from standard import calendar, open_store
 from typer.testing import CliRunner, Result
 
-from scanner.cli.app import app
+from scanner.cli.app import command_line
 
 DAYS = calendar.sessions_between(date(2026, 8, 3), date(2026, 8, 6))
 COLUMNS = ("session_date", "underlying", "expiry", "strike", "right", "volume", "open_interest", "bid", "ask", "spot")
@@ -44,7 +44,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def run(*arguments: object) -> Result:
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+    return CliRunner().invoke(command_line(), [str(argument) for argument in arguments])
 
 
 def document(result: Result) -> dict[str, object]:

@@ -15,7 +15,7 @@ from standard import calendar, open_store
 from typer.testing import CliRunner, Result
 
 from scanner.app import clock
-from scanner.cli.app import app
+from scanner.cli.app import command_line
 from scanner.store.snapshots import StoredChain
 
 DAY = date(2026, 8, 3)
@@ -26,7 +26,7 @@ YAHOO = "contractSymbol,lastTradeDate,strike,lastPrice,bid,ask,volume,openIntere
 
 
 def run(*arguments: object) -> Result:
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+    return CliRunner().invoke(command_line(), [str(argument) for argument in arguments])
 
 
 def chain(**options: Any) -> pl.DataFrame:

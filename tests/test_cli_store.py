@@ -14,7 +14,7 @@ from built_chains import Recorded, built_chain
 from standard import calendar, open_store
 from typer.testing import CliRunner, Result
 
-from scanner.cli.app import app
+from scanner.cli.app import command_line
 from scanner.errors import StoreError
 from scanner.metrics.summary import CALCULATION_VERSION
 from scanner.store import maintenance
@@ -32,7 +32,7 @@ def store(tmp_path: Path) -> Path:
 
 
 def run(*arguments: object) -> Result:
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+    return CliRunner().invoke(command_line(), [str(argument) for argument in arguments])
 
 
 def test_info_tells_sources_sessions_and_sizes(store: Path) -> None:

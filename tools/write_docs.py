@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from scanner import ruleset
-from scanner.cli.app import app
+from scanner.cli.app import command_line
 from scanner.ruleset import reference
 from scanner.ruleset.schema import rule_schema
 from scanner.sources.base import Gives, Vendor
@@ -106,6 +106,7 @@ def schema() -> str:
 
 def helps() -> Iterator[tuple[str, str]]:
     """Every command's path and help text, in the order of the help."""
+    app = command_line()
     for path in _paths(app, ()):
         result = CliRunner().invoke(
             app, [*path, "--help"], prog_name="scanner", terminal_width=100, env={"NO_COLOR": "1"}

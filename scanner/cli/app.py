@@ -3,42 +3,34 @@
 from __future__ import annotations
 
 import io
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
 from scanner import __version__
-from scanner.cli import (
-    alerts,
-    backtest,
-    chain,
-    curve,
-    demo,
-    doctor,
-    held_back,
-    history,
-    importing,
-    moves,
-    replay,
-    report,
-    rules,
-    run,
-    scan,
-    status,
-    store,
-    structure,
-    tape,
-    watchlist,
-)
 
-app = typer.Typer(
-    name="scanner",
-    help="Watches option chains and says, with a calibrated rarity, when something unusual is going on in them.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
+# The commands in the order of the help: the module beside this one that has each, and what the help says of it.
+_COMMANDS = {
+    "demo": ("demo", "Try everything on a SIMULATED market."),
+    "scan": ("scan", "Scan once, now, and print what is unusual."),
+    "run": ("run", "Scan in the background by the configured schedule."),
+    "backtest": ("backtest", "Replay sessions, and say what became of every alert."),
+    "status": ("status", "Say what a running schedule does."),
+    "chain": ("chain", "Show one chain: quotes, volatility, greeks, volume, surprise."),
+    "doctor": ("doctor", "Check everything a scan works with; say what to do."),
+    "structure": ("structure", "Show where open interest sits, and what moves are expected."),
+    "moves": ("moves", "Show what is priced for events, and what came of past ones."),
+    "tape": ("tape", "Show a day's orders, put together out of the trade tape."),
+    "history": ("history", "Show one figure of a name over the stored sessions."),
+    "curve": ("curve", "Show, or refresh, the Treasury curve that discounts."),
+    "import": ("importing", "Load recorded chains and tapes into the store."),
+    "replay": ("replay", "Judge stored sessions, each by what was known then."),
+    "held-back": ("held_back", "Show what did not become an alert, and why."),
+    "watchlist": ("watchlist", "Print the watchlist of recent alerts as CSV."),
+    "report": ("report", "Write an HTML report of a session or a week."),
+}
+_GROUPS = ("alerts", "store", "rules")
 
 
 def _print_version(wanted: bool) -> None:
@@ -47,7 +39,6 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _root(
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
@@ -56,26 +47,28 @@ def _root(
     """Watches option chains and says, with a calibrated rarity, when something unusual is going on in them."""
 
 
-app.command("demo", short_help="Try everything on a SIMULATED market.")(demo.command)
-app.command("scan", short_help="Scan once, now, and print what is unusual.")(scan.command)
-app.command("run", short_help="Scan in the background by the configured schedule.")(run.command)
-app.command("backtest", short_help="Replay sessions, and say what became of every alert.")(backtest.command)
-app.command("status", short_help="Say what a running schedule does.")(status.command)
-app.command("chain", short_help="Show one chain: quotes, volatility, greeks, volume, surprise.")(chain.command)
-app.command("doctor", short_help="Check everything a scan works with; say what to do.")(doctor.command)
-app.command("structure", short_help="Show where open interest sits, and what moves are expected.")(structure.command)
-app.command("moves", short_help="Show what is priced for events, and what came of past ones.")(moves.command)
-app.command("tape", short_help="Show a day's orders, put together out of the trade tape.")(tape.command)
-app.command("history", short_help="Show one figure of a name over the stored sessions.")(history.command)
-app.command("curve", short_help="Show, or refresh, the Treasury curve that discounts.")(curve.command)
-app.command("import", short_help="Load recorded chains and tapes into the store.")(importing.command)
-app.command("replay", short_help="Judge stored sessions, each by what was known then.")(replay.command)
-app.add_typer(alerts.app, name="alerts")
-app.command("held-back", short_help="Show what did not become an alert, and why.")(held_back.command)
-app.command("watchlist", short_help="Print the watchlist of recent alerts as CSV.")(watchlist.command)
-app.command("report", short_help="Write an HTML report of a session or a week.")(report.command)
-app.add_typer(store.app, name="store")
-app.add_typer(rules.app, name="rules")
+def command_line(first: str | None = None) -> typer.Typer:
+    """The command line, with the command alone that its arguments begin with; with all where they begin with none.
+
+    To load and describe all of them takes longer than many a command runs.
+    """
+    app = typer.Typer(
+        name="scanner",
+        help="Watches option chains and says, with a calibrated rarity, when something unusual is going on in them.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    app.callback()(_root)
+    alone = first in (*_COMMANDS, *_GROUPS)
+    for name, (module, says) in _COMMANDS.items():
+        if not alone or name == first:
+            app.command(name, short_help=says)(import_module(f"scanner.cli.{module}").command)
+    for name in _GROUPS:
+        if not alone or name == first:
+            app.add_typer(import_module(f"scanner.cli.{name}").app, name=name)
+    return app
 
 
 # What typer raises for every misuse of the command line: its own or the library's, whichever click it has.

@@ -34,13 +34,13 @@ def main() -> None:
 
 
 def _run() -> int:
-    from scanner.cli.app import USAGE_PROBLEM, app, usage_of
+    from scanner.cli.app import USAGE_PROBLEM, command_line, usage_of
     from scanner.cli.common import say
     from scanner.errors import ScannerError
 
     try:
         try:
-            code = app(standalone_mode=False)
+            code = command_line(*sys.argv[1:2])(standalone_mode=False)
         finally:
             # Here and not at the interpreter's end, so that what cannot be written is told.
             sys.stdout.flush()
