@@ -7,13 +7,15 @@ from datetime import date
 import numpy as np
 import polars as pl
 import pytest
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from scanner.activity.ranking.keys import BUILD_UP, NEW_STRIKE, ONE_SESSION, Day, Listing, keys
 from scanner.activity.ranking.money import surprise_of
 from scanner.activity.ranking.past import Found, Past
 from scanner.activity.ranking.rates import Counted
 from scanner.activity.ranking.sizes import Cells, Sizes, cells_of
-from scanner.activity.ranking.stories import linked
+from scanner.activity.ranking.stories import connected, linked
 
 NEVER = -np.inf
 
@@ -289,3 +291,16 @@ def test_money_is_held_against_the_largest_story_of_each_session() -> None:
 def test_money_of_a_name_with_fewer_than_six_sessions_is_not_judged() -> None:
     money = np.array([[1e6] * 5 + [np.nan] * 3])
     assert np.isnan(surprise_of(np.array([1e7, 1e7]), np.array([0, 1]), money)).all()
+
+
+@pytest.mark.parametrize(("count", "links"), [(1, 0), (6, 2), (300, 150), (2_000, 2_500)])
+def test_components_are_those_that_another_library_finds_in_the_same_order(count, links):
+    random = np.random.default_rng(links)
+    first, second = random.integers(0, count, (2, links))
+    graph = coo_array((np.ones(links, bool), (first, second)), shape=(count, count))
+    assert connected(first, second, count).tolist() == connected_components(graph, directed=False)[1].tolist()
+
+
+def test_a_long_chain_of_links_is_one_component():
+    order = np.random.default_rng(0).permutation(5_000)
+    assert not connected(order[1:], order[:-1], 5_000).any()

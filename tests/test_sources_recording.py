@@ -19,9 +19,8 @@ from werkzeug import Response
 
 from scanner.app import clock
 from scanner.errors import SourceError
-from scanner.sources.base import Fetched, SourceSettings, VendorOptions
+from scanner.sources.base import INDEX, Fetched, SourceSettings, VendorOptions
 from scanner.sources.http import Limits
-from scanner.sources.recording import INDEX
 from scanner.sources.registry import VENDORS, open_source
 
 AFTER = timedelta(days=1)

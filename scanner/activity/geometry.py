@@ -176,10 +176,12 @@ def fill_spot(
     the money, up to two months out, is taken for the spot. What interest and dividends make of it in that time is less
     than the distance between two strikes, where yesterday's price may be many strikes away.
     """
-    from scipy.special import ndtri
-
     rows = np.flatnonzero((days >= 1) & (days <= _MATURITY[1]) & (underlying >= 0))
     rows = rows[np.isnan(spot)[underlying[rows]]]
+    if not rows.size:
+        return spot
+    from scipy.special import ndtri
+
     call_delta = np.where(call[rows], delta[rows], 1.0 + delta[rows])
     near = (np.abs(call_delta - 0.5) < _NEAR_DELTA) & (iv[rows] > 0)
     rows, call_delta = rows[near], call_delta[near]

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from scanner.activity import features, kernel
@@ -202,12 +201,9 @@ def _surprises(judged: _Judged, q_values: NDArray[np.float64], known: NDArray[np
 
 
 def _column(name: str, values: NDArray[Any], known: NDArray[np.bool_] | None) -> pl.Series:
-    """An array of numbers as a column without copying it, null where it is not ``known`` (None: known everywhere)."""
-    if known is None:
-        return pl.Series(name, values)
-    bits = pa.py_buffer(np.packbits(known, bitorder="little"))
-    buffers = [bits, pa.py_buffer(values)]
-    return pl.Series(name, pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), buffers))
+    """An array of numbers as a column, null where it is not ``known`` (None: known everywhere)."""
+    column = pl.Series(name, values)
+    return column if known is None else column.set(pl.Series(~known), None)
 
 
 def _own_baseline(model: VolumeModel, today: Today) -> NDArray[np.bool_]:

@@ -213,8 +213,7 @@ def open_sources(settings: Settings, as_of: datetime | None = None, record_to: P
 
     A live source has no past: with ``as_of`` it would be judged as what it is not.
     """
-    from scanner.sources.access import MissingKeyError
-    from scanner.sources.base import ClosedSource
+    from scanner.sources.base import ClosedSource, MissingKeyError
     from scanner.sources.registry import open_source, require_terms, vendor_of
 
     live = [name for name in settings.source if vendor_of(name).live]

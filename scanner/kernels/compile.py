@@ -4,8 +4,8 @@ numba finds the place for compiled code: ``NUMBA_CACHE_DIR`` where that is set, 
 installation that cannot be written - the user's cache directory. Where none of these can be written, every process
 compiles anew, which takes a while but changes no number.
 
-``kept`` says when kept code is taken, ``parts`` how a function is put together with those that it calls, and
-``progress`` who is told of it meanwhile.
+``kept`` says when kept code is taken, ``parts`` how a function is put together with those that it calls,
+``progress`` who is told of it meanwhile, and ``lean`` what numba need not load.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ from typing import Any, TypeVar, cast, overload
 from numba.core import config
 
 from scanner.kernels.kept import Kept
+from scanner.kernels.lean import take_blas_for_granted
 from scanner.kernels.parts import Kernel
+
+take_blas_for_granted()
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from urllib.parse import urlencode, urlsplit
 
 from scanner.errors import ScannerError, SourceError, UsageError
-from scanner.sources.base import Vendor, VendorOptions
+from scanner.sources.base import MissingKeyError, Vendor, VendorOptions
 from scanner.sources.formats.base import UnreadableError
 from scanner.sources.formats.reading import parse_json
 from scanner.sources.http import Answer
@@ -45,10 +45,6 @@ class Getter(Protocol):
     def secret(self, url: str, headers: Mapping[str, str], form: Mapping[str, str] | None = None) -> Answer:
         """The answer that is itself a credential. Raises HttpError."""
         ...
-
-
-class MissingKeyError(UsageError):
-    """The credential of a vendor is not in the environment."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from scanner.errors import ScanProblem
+from scanner.errors import ScanProblem, UsageError
 
 if TYPE_CHECKING:
     import polars as pl
@@ -22,8 +22,19 @@ if TYPE_CHECKING:
     from scanner.tape.prints import Tape
 
 STAGE = "source"
+# In the folder that vendors' verbatim bodies are recorded to: what was asked, line by line.
+INDEX = "requests.jsonl"
 # Tells the time, UTC.
 Clock = Callable[[], datetime]
+
+
+def is_recording(path: Path) -> bool:
+    """Whether a path is a folder that a scan was recorded to."""
+    return path.is_dir() and (path / INDEX).is_file()
+
+
+class MissingKeyError(UsageError):
+    """The credential of a vendor is not in the environment."""
 
 
 class Gives(StrEnum):

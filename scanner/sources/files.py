@@ -13,11 +13,10 @@ from scanner.errors import ScanProblem, UsageError
 from scanner.market import parts
 from scanner.market.calendar import Calendar, new_york_date
 from scanner.market.symbology import plain_ticker
-from scanner.sources.base import STAGE, Clock, Fetched, SourceSettings, failed
+from scanner.sources.base import STAGE, Clock, Fetched, SourceSettings, failed, is_recording
 from scanner.sources.formats import building
 from scanner.sources.formats.base import RecordedChain, Refusal
 from scanner.sources.recorded import Key, read_recorded, recorded_files
-from scanner.sources.recording import is_recording
 from scanner.sources.registry import VENDORS
 from scanner.sources.replayed import ReplaySource
 

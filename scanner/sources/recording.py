@@ -18,11 +18,10 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from scanner.errors import SourceError
-from scanner.sources.base import Answering, Clock, VendorOptions
+from scanner.sources.base import INDEX, Answering, Clock, VendorOptions
 from scanner.sources.failures import HttpError
 from scanner.sources.http import Answer
 
-INDEX = "requests.jsonl"
 HIDDEN = "[hidden]"
 _SECRET_NAMES = frozenset({"apikey", "api_key", "token", "crumb", "access_token"})
 _KEPT_HEADERS = ("Content-Type", "Date", "ETag", "Last-Modified", "Retry-After")
@@ -149,11 +148,6 @@ class ReplayingClient:
         """A word in the place of a credential, which no recording holds."""
         del url, headers
         return Answer(200, b"replayed", {}) if form is None else _REPLAYED
-
-
-def is_recording(path: Path) -> bool:
-    """Whether a path is a folder that a scan was recorded to."""
-    return path.is_dir() and (path / INDEX).is_file()
 
 
 def recordings(folder: Path) -> list[Recording]:

@@ -38,17 +38,31 @@ def linked(rows: pl.DataFrame) -> NDArray[np.int32]:
 
 def _together(numbered: pl.DataFrame, rows: int) -> NDArray[np.int64]:
     """The number of what is linked for each of so many rows; ``numbered`` are those that take part, by ``_row``."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
     links = [
         _neighbours(numbered.sort("place"), ("root", "expiry"), pl.col("place") <= pl.col("place").shift(1) + 1),
         _neighbours(numbered.sort("root", "right", "strike", "expiry"), ("root", "right", "strike")),
         equal_sizes(numbered.filter(pl.col("volume") >= LEG_LOTS), LEG_TOLERANCE),
     ]
     first, second = np.concatenate(links, axis=1)
-    graph = coo_array((np.ones(len(first), bool), (first, second)), shape=(rows, rows))
-    return np.asarray(connected_components(graph, directed=False)[1], np.int64)
+    return connected(first, second, rows)
+
+
+def connected(first: NDArray[np.int64], second: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """The number of the component of each of ``count`` things of which pairs are linked, in the order of their firsts.
+
+    Every component hangs on the least that one of its links leads to, and what hangs on others on what they hang on,
+    until none leads further (Shiloach and Vishkin, An O(log n) parallel connectivity algorithm, 1982).
+    """
+    root = np.arange(count)
+    while True:
+        one, other = root[first], root[second]
+        apart = one != other
+        if not apart.any():
+            return (np.cumsum(root == np.arange(count)) - 1)[root]
+        low, high = np.minimum(one, other)[apart], np.maximum(one, other)[apart]
+        np.minimum.at(root, high, low)
+        while not np.array_equal(above := root[root], root):
+            root = above
 
 
 def equal_sizes(rows: pl.DataFrame, tolerance: float) -> NDArray[np.int64]:
