@@ -52,9 +52,6 @@ _ENDS_THE_ASKING = {
 # Failures that may be of one answer alone; so many symbols in a row are the vendor's.
 _OF_THE_VENDOR = frozenset({"timeout", "server_error", "truncated", "malformed", "redirected", "http_error"})
 _IN_A_ROW = 5
-# So many symbols more than requests are under way, so that the next are asked for while answers are read: with one more
-# alone, four requests of 50 ms each wait for whoever reads the answer before.
-_READING = 3
 # Times since 1970 beyond the first are no seconds, beyond the second nothing at all.
 _LAST_SECOND, _LAST_MILLISECOND = 1e10, 1e13
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -356,9 +353,18 @@ def open_access(
     pace = _pace(vendor.name, rate_of(vendor, options), settings.pace_file)
     client = PoliteClient(Limits(at_once=at_once, **limits), pace=pace) if client_of is None else client_of(pace)
     if settings.record_to is None or clock is None:
-        return Access(vendor, client, options, secrets), pace, at_once + _READING
+        return Access(vendor, client, options, secrets), pace, _symbols_at_once(at_once)
     recorder = RecordingClient(client, settings.record_to, vendor.name, options, secrets.values(), clock)
-    return Access(vendor, recorder, options, secrets), pace, at_once + _READING
+    return Access(vendor, recorder, options, secrets), pace, _symbols_at_once(at_once)
+
+
+def _symbols_at_once(requests: int) -> int:
+    """Of how many symbols requests may be under way, or answers be read, where so many requests may be.
+
+    With one more than requests, four of 50 ms each wait for whoever reads the answer before. But whoever waits already
+    when a vendor refuses still asks, so that where one request is allowed no more than one waits.
+    """
+    return requests + max(1, requests - 1)
 
 
 def _pace(name: str, rate: Rate, file: Path | None) -> Pace:
