@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from benchmarks.market import EXPIRIES, SESSION, _listing, _peak_megabytes
+from benchmarks.market import EXPIRIES, SESSION, _peak_megabytes, listing
 from scanner import activity
 from scanner.activity import features, prior
 from scanner.activity.history import Layout, recall
@@ -41,7 +41,7 @@ class Market:
 
     def __init__(self, names: int, contracts: int, days: int, seed: int = 11) -> None:
         self.random = np.random.default_rng(seed)
-        today = _listing(names, contracts, self.random)
+        today = listing(names, contracts, self.random)
         nearest = today.filter(pl.col("expiry") == EXPIRIES[0])
         expired = [
             nearest.with_columns(expiry=pl.lit(EXPIRIES[0] - timedelta(weeks=week + 1)))
