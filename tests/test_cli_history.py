@@ -55,6 +55,14 @@ def test_the_screen_says_where_the_newest_lies_and_among_how_many(run) -> None:
     assert chart == " 0.50 ▁▂▂ ▄▅▅▆▇▇█ 1.00"
 
 
+def test_a_place_is_counted_from_the_nearer_end(tmp_path: Path, run) -> None:
+    store = open_store(tmp_path / "store")
+    store.snapshots.write(built_chain(date(2026, 5, 18), volume=[20, 11] * 10), "last")
+    store.catch_up()
+    title, _ = run("ABC", "put_call_volume", "--no-color").splitlines()
+    assert title.endswith("now 0.55, 2nd lowest of 11")  # 10, 11 and 12 are the least that traded
+
+
 def test_a_title_is_as_good_as_a_name_and_a_typo_is_answered_with_the_nearest(run) -> None:
     assert "put/call" in run("ABC", "put/call")
     assert "did you mean `put_call_volume`?" in run("ABC", "put_call_volum", code=2)

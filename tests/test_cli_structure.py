@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+import polars as pl
 import pytest
 from built_chains import built_chain
 from commands import Commands
@@ -40,6 +42,12 @@ def test_the_screen_says_its_convention_and_fits(found, width: int) -> None:
     assert max(map(len, lines)) <= width
     assert any("<- price" in line for line in lines)
     assert ("Charm" in "\n".join(lines)) == (width == 140)
+
+
+def test_a_gamma_next_to_nothing_has_no_sign(found) -> None:
+    small = found.strikes.with_columns(gamma_exposure=pl.Series([1e6, *[-1e3] * (found.strikes.height - 1)]))
+    lines = shown(replace(found, strikes=small), 80)
+    assert not any("-0.0" in line or "+0.0" in line for line in lines)
 
 
 def test_json_has_every_strike_and_expiry_and_null_for_what_is_not_known(found) -> None:

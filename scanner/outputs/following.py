@@ -270,13 +270,14 @@ def print_board(lines: Sequence[Line], to: Console) -> None:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
     for heading in (f"All {count:,}", "Alerts", "Matched"):
         table.add_column(heading)
-    for row in board_rows(lines):
+    told = board_rows([item for item in lines if item.alerts.count or item.matched.count])
+    for row in told:
         table.add_row(*row)
-    to.print(table)
+    to.print(table if told else "Of none of them it is told yet whether anything was opened, or what came.")
     for group in ("rule", "stars", "name"):
         for item in lines:
-            if item.group == group and item.measure == "opened":
-                key = f"{item.key} stars" if group == "stars" else item.key
+            if item.group == group and item.measure == "opened" and item.alerts.count:
+                key = _stars(item.key) if group == "stars" else item.key
                 said = f"{_shares(item, item.alerts)}; matched {_shares(item, item.matched)}"
                 to.print(f"{printable(key):32} opened {said}")
     terminal.say(
@@ -284,6 +285,10 @@ def print_board(lines: Sequence[Line], to: Console) -> None:
         f"ask to bid, {65} cents a contract each way; last to last without quotes. Below {FEWEST} counts only.",
         to,
     )
+
+
+def _stars(key: str) -> str:
+    return {"none": "no stars", "1": "1 star"}.get(key, f"{key} stars")
 
 
 def _shares(item: Line, figure: Figure) -> str:

@@ -76,8 +76,8 @@ def show(found: HeldBackList, to: Console) -> None:
         to.print("No scan has held anything back yet, or none is stored. `scanner scan` looks for something.")
         return
     count = len(found.items) + found.hidden
-    stories = "1 story" if count == 1 else f"{count:,} stories"
-    terminal.say(Text(f"Held back, {found.session}: {stories}, ranked as alerts are", style="bold"), to)
+    stories = "nothing" if count == 0 else "1 story" if count == 1 else f"{count:,} stories, ranked as alerts are"
+    terminal.say(Text(f"Held back, {found.session}: {stories}", style="bold"), to)
     if found.items:
         to.print(_table(found.items, to))
     for line in _legend(found.items):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from scanner.market.calendar import NEW_YORK
 from scanner.outputs.terminal import counted
 from scanner.outputs.text import printable
 from scanner.store.derive import Derived
@@ -134,7 +135,7 @@ def print_report(report: ImportReport, to: Console) -> None:
         one = len(unfinished) == 1
         to.print(
             f"{counted(len(unfinished), 'session')} {'ends before its' if one else 'end before their'} close: "
-            f"{'its' if one else 'their'} volumes are no baseline.",
+            f"{'its' if one else 'their'} volumes are no baseline{_quoted(unfinished)}.",
             soft_wrap=True,
         )
     found = distrusts(report.derived)
@@ -157,3 +158,11 @@ def print_report(report: ImportReport, to: Console) -> None:
 
 def _session(item: Derived) -> dict[str, str]:
     return {"source": item.source, "underlying": item.underlying, "session_date": item.session_date.isoformat()}
+
+
+def _quoted(sessions: Sequence[Derived]) -> str:
+    """Of which time of day their newest quotes are, by New York's clock."""
+    times = sorted(f"{max(item.moments).astimezone(NEW_YORK):%H:%M}" for item in sessions if item.moments)
+    if not times:
+        return ""
+    return f" (quotes of {times[0]}{'' if times[0] == times[-1] else f' to {times[-1]}'} New York)"

@@ -83,14 +83,9 @@ def _place(values: pl.Series) -> str:
     now, others = values[-1], values.len()
     if others == 1:
         return "the only one known"
-    above = int((values > now).sum())
-    if above == 0:
-        return f"the highest of {others:,}"
-    return (
-        f"the lowest of {others:,}"
-        if int((values < now).sum()) == 0
-        else f"{_ordinal(above + 1)} highest of {others:,}"
-    )
+    above, below = int((values > now).sum()), int((values < now).sum())
+    end, before = ("highest", above) if above <= below else ("lowest", below)
+    return f"the {end} of {others:,}" if before == 0 else f"{_ordinal(before + 1)} {end} of {others:,}"
 
 
 def _ordinal(place: int) -> str:

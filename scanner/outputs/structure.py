@@ -154,7 +154,7 @@ def _profile(bands: Sequence[dict[str, Any]], spot: float, *, wide: bool) -> Ite
         length = 0 if gamma is None else round(_BAR * abs(gamma) / most)
         left = "#" * length if gamma is not None and gamma < 0 else ""
         right = "#" * length if gamma is not None and gamma > 0 else ""
-        value = "-" if gamma is None else f"{gamma / size:+.1f}{unit}"
+        value = "-" if gamma is None else _figure(gamma / size) + unit
         held = (band["call_oi"] or 0) + (band["put_oi"] or 0)
         line = f"{band['band']:>8,g} {value:>9}  {left:>{_BAR}}|{right:<{_BAR}}  OI {_short(held):>6}"
         if wide:
@@ -208,6 +208,12 @@ def _foot(found: Structure) -> Iterator[Text]:
     hidden = found.expiries.height - min(found.expiries.height, _EXPIRIES)
     if hidden:
         yield Text(f"The {_EXPIRIES} expiries with the most open; {hidden} more: --format json.", style="dim")
+
+
+def _figure(value: float) -> str:
+    """One place, with its sign; next to nothing has none."""
+    said = f"{value:+.1f}"
+    return said if said.strip("+-0.") else "0.0"
 
 
 def _unit(most: float) -> tuple[float, str]:
