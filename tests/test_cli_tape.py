@@ -13,7 +13,7 @@ from rich.console import Console
 
 from scanner import app
 from scanner.errors import SourceError, UsageError
-from scanner.outputs import tape
+from scanner.outputs import tape, tape_words
 
 DAY = "2025-06-13"
 
@@ -47,7 +47,20 @@ def test_the_screen_says_what_its_words_mean(seen):
     text = " ".join(" ".join(shown(seen, 200)).split())
     assert "Side: the chance that the customer bought" in text
     assert "block: 50 lots or more, and 10 times the contract's usual order" in text
-    assert "sweep (venues): filled on two or more within 300 ms" in text
+    assert "sweep (venues): filled on two venues or more within 300 ms" in text
+
+
+def test_an_alert_says_what_a_block_of_its_contract_is_and_nothing_of_words_that_it_does_not_rest_on():
+    (block,) = tape_words.of_evidence({"block_lots": 2500, "usual_order": 30.0, "sweep_lots": None})
+    assert (
+        block
+        == "Block: an order of 50 lots or more, and 10 times the contract's usual order: 300 lots, usual 30, here."
+    )
+    (small,) = tape_words.of_evidence({"block_share": 0.5, "usual_order": 2.5})
+    assert small.endswith(": 50 lots, usual 2.5, here.")
+    (sweep,) = tape_words.of_evidence({"sweep_lots": 900, "volume": 1000})
+    assert sweep == "Sweep: an order filled on two venues or more within 300 ms, or marked so by the exchange."
+    assert list(tape_words.of_evidence({"volume": 1000})) == []
 
 
 def test_a_side_is_said_as_a_chance_and_never_as_a_fact():

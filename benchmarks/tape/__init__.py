@@ -2,17 +2,18 @@
 
 ``python -m benchmarks tape sides`` holds the stated chances against customers that are known (a simulated tape of
 another seed than they were set by), beside the classical rules of the package ``tclf`` where that is there. ``orders``
-puts simulated sweeps together again. ``speed [--prints N] [--peers]`` takes a generated tape to fields, cold, in a
-process of its own, and beside it straightforward polars and pandas.
+puts simulated sweeps together again, ``blocks`` holds planted blocks against as many lots in small prints. ``speed
+[--prints N] [--peers]`` takes a generated tape to fields, cold, in a process of its own, and beside it straightforward
+polars and pandas.
 """
 
 from __future__ import annotations
 
 import argparse
 
-from benchmarks.tape import orders, sides, speed
+from benchmarks.tape import blocks, orders, sides, speed
 
-_PARTS = {"sides": sides.run, "orders": orders.run, "speed": speed.run}
+_PARTS = {"sides": sides.run, "orders": orders.run, "blocks": blocks.run, "speed": speed.run}
 
 
 def main(arguments: list[str]) -> int:

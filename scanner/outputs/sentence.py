@@ -14,7 +14,7 @@ from scanner import wording
 from scanner.alerts.model import Alert, Confirmation, Kind
 from scanner.alerts.verdict import Verdict
 from scanner.market import symbology
-from scanner.outputs import clauses, numbers
+from scanner.outputs import clauses, numbers, tape_words
 from scanner.outputs.text import printable
 
 # Stars from which on an alert is rare, the surprise from which on money is.
@@ -82,6 +82,7 @@ def story(alert: Alert) -> Iterator[str]:
     surprise = alert.evidence.get("combined_surprise")
     if alert.scope == "contract" and surprise is not None:
         yield f"For the contract alone, {wording.chance(surprise)}."
+    yield from tape_words.of_evidence(alert.evidence)
 
 
 def verdict(said: Verdict) -> str:

@@ -16,11 +16,11 @@ from scanner import wording
 from scanner.alerts.model import plain
 from scanner.market.calendar import NEW_YORK
 from scanner.market.symbology import parse_osi, underlying_of
+from scanner.outputs import tape_words
 from scanner.outputs.delimited import csv_document
 from scanner.outputs.document import SCHEMA, to_json
 from scanner.outputs.terminal import counted, new_york, print_banner, say
 from scanner.outputs.text import printable
-from scanner.tape.orders import BLOCK_LOTS, BLOCK_TIMES, CAMPAIGN_ORDERS, CAMPAIGN_PAUSE, LONGEST
 from scanner.tape.side import UNTOLD
 
 if TYPE_CHECKING:
@@ -146,12 +146,8 @@ def show(view: TapeView, to: Console, *, limit: int | None = None) -> None:
 
 def _legend() -> Iterator[str]:
     yield "Side: the chance that the customer bought, by rules that are right on about 6 to 7 of 10; ? is not told."
-    yield (
-        f"sweep (venues): filled on two or more within {LONGEST // 1_000_000} ms, or marked so by the exchange. "
-        f"block: {BLOCK_LOTS} lots or more, and {BLOCK_TIMES} times the contract's usual order (Usual)."
-    )
-    minutes = CAMPAIGN_PAUSE // 60_000_000_000
-    yield f"campaign: {CAMPAIGN_ORDERS} orders or more, none {minutes} minutes after the one before, a block together."
+    yield f"sweep (venues): {tape_words.SWEEP}. block: {tape_words.BLOCK} (Usual)."
+    yield f"campaign: {tape_words.CAMPAIGN}."
 
 
 def _table(*headings: str) -> Table:

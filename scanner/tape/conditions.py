@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
+
+    from numpy.typing import NDArray
 
 
 class Kind(StrEnum):
@@ -127,6 +130,14 @@ def met_by(mechanism: Mechanism) -> pl.Expr:
     """Whether a print came about in one way; false where its condition is not known."""
     names = [condition.name for condition in CONDITIONS if condition.mechanism is mechanism]
     return pl.col("condition").is_in(names).fill_null(value=False)
+
+
+def marked(column: pl.Series, marks: Mapping[int, Callable[[Condition], bool]], unknown: int) -> NDArray[np.uint8]:
+    """For each print's condition the sum of the marks that are true of it; ``unknown`` where it is not known."""
+    table = np.full(256, unknown, np.uint8)
+    for code, condition in enumerate(CONDITIONS):
+        table[code] = sum(mark for mark, holds in marks.items() if holds(condition))
+    return np.asarray(table[column.to_physical().cast(pl.UInt8).fill_null(255).to_numpy()])
 
 
 def kind_of(column: str = "condition") -> pl.Expr:

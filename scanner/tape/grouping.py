@@ -114,20 +114,16 @@ def add_up(
     order: NDArray[np.int32],
     count: int,
     size: NDArray[np.int32],
-    price: NDArray[np.float64],
     chance: NDArray[np.float64],
     venue: NDArray[np.uint8],
-) -> tuple[
-    NDArray[np.int32], NDArray[np.int32], NDArray[np.uint8], NDArray[np.float64], NDArray[np.float64]
-]:  # fmt: skip
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.uint8], NDArray[np.float64]]:
     """What the fills of each order come to; prints are in the order of time, and an ``order`` below 0 is none.
 
-    First print, lots, venues, money for one share a contract, and lots times the chance that the customer bought.
+    First print, lots, venues, and lots times the chance that the customer bought.
     """
     first = np.full(count, np.int32(-1))
     lots, venues = np.zeros(count, np.int32), np.zeros(count, np.uint8)
-    met = np.zeros(count, np.uint64)
-    money, sided = np.zeros(count), np.zeros(count)
+    met, sided = np.zeros(count, np.uint64), np.zeros(count)
     for row in range(order.shape[0]):
         number = order[row]
         if number < 0:
@@ -139,6 +135,17 @@ def add_up(
         if not met[number] & mark:
             met[number] |= mark
             venues[number] += 1
-        money[number] += price[row] * size[row]
         sided[number] += chance[row] * size[row]
-    return first, lots, venues, money, sided
+    return first, lots, venues, sided
+
+
+@kernel
+def spent(
+    order: NDArray[np.int32], count: int, size: NDArray[np.int32], price: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """What the fills of each order cost, for one share a contract; an ``order`` below 0 is none."""
+    money = np.zeros(count)
+    for row in range(order.shape[0]):
+        if order[row] >= 0:
+            money[order[row]] += price[row] * size[row]
+    return money

@@ -7,13 +7,29 @@ which nothing is told (chance 0.5) is on no side and counts as ``unsided_lots``.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+import numpy as np
 import polars as pl
 
-from scanner.tape.conditions import Kind, Mechanism, is_of, met_by
-from scanner.tape.orders import largest_campaigns, measured
+from scanner.tape import sums
+from scanner.tape.conditions import Kind, Mechanism, marked
+from scanner.tape.definitions import BLOCK_LOTS, BLOCK_TIMES, CAMPAIGN_ORDERS, CAMPAIGN_PAUSE
+from scanner.tape.orders import added_up
 from scanner.tape.rarity import Reference, surprise
 from scanner.tape.reading import Reading
-from scanner.tape.side import UNTOLD
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_LIMITS = np.array([BLOCK_LOTS, BLOCK_TIMES, CAMPAIGN_ORDERS, CAMPAIGN_PAUSE])
+_MARKS = {
+    sums.LEGS: lambda condition: condition.kind in (Kind.multi_leg, Kind.stock_option),
+    sums.AUCTION: lambda condition: condition.mechanism is Mechanism.auction,
+    sums.FLOOR: lambda condition: condition.mechanism is Mechanism.floor,
+    sums.BOOK: lambda condition: condition.mechanism is Mechanism.book,
+    sums.SWEEP: lambda condition: condition.kind is Kind.sweep,
+}
 
 
 def contracts(reading: Reading, reference: Reference | None = None) -> pl.DataFrame:
@@ -23,74 +39,63 @@ def contracts(reading: Reading, reference: Reference | None = None) -> pl.DataFr
     ``net_money`` in dollars for one share a contract. Compression and extended hours are left out of all of it.
     ``reference`` are the orders of earlier sessions that the largest is held against; None: those of the others here.
     """
-    counted = _of_prints(reading.prints)
-    orders = measured(reading.prints)
-    found = counted.join(_of_orders(orders), on="contract", how="left", maintain_order="left")
-    found = found.join(_of_campaigns(largest_campaigns(orders)), on="contract", how="left", maintain_order="left")
-    found = found.with_columns(
-        pl.col("orders", "block_lots", "sweep_lots", "campaign_lots", "campaign_orders").fill_null(0),
-        block_share=pl.col("block_lots").fill_null(0) / pl.col("tape_lots"),
-        sweep_share=pl.col("sweep_lots").fill_null(0) / pl.col("tape_lots"),
+    prints = reading.prints
+    contract = prints["contract"].to_physical()
+    numbers = (contract - contract.min()).cast(pl.Int32).to_numpy()
+    count = 1 + int(numbers.max(initial=-1))
+    marks = marked(prints["condition"], _MARKS, unknown=0)
+    found = _of_prints(prints, numbers, count, marks).hstack(_of_orders(prints, numbers, count, marks))
+    found = found.filter(pl.col("first") >= 0)
+    names = prints["contract"][found["first"]].cast(pl.String)
+    found = (
+        found.select(names.alias("contract"), pl.exclude("first")).with_columns(**_shares()).select(pl.exclude("^_.*$"))
     )
     rare = surprise(found, Reference.of(found) if reference is None else reference, own=reference is None)
-    return found.with_columns(rare).with_columns(pl.col("contract").cast(pl.String))
+    return found.with_columns(rare)
 
 
-def _of_prints(prints: pl.DataFrame) -> pl.DataFrame:
-    """Sums over a contract's prints. Those that are late count as volume and money."""
-    size = pl.col("size").cast(pl.Int64)
-    told = pl.col("buy_chance") != UNTOLD
-    several = is_of(Kind.multi_leg, Kind.stock_option)
-    return (
-        prints.lazy()
-        .filter(pl.col("use") != "apart")
-        .select(
-            "contract",
-            size=size,
-            money=pl.col("price") * size,
-            bought=pl.when(told).then(pl.col("buy_chance") * size).otherwise(0.0),
-            told=pl.when(told).then(size).otherwise(0),
-            net=(2 * pl.col("buy_chance") - 1) * pl.col("price") * size,
-            legs=pl.when(several).then(size).otherwise(0),
-            auctioned=pl.when(met_by(Mechanism.auction)).then(size).otherwise(0),
-            floor=pl.when(met_by(Mechanism.floor)).then(size).otherwise(0),
-            one=(size == 1).cast(pl.Int64),
-        )
-        .group_by("contract")
-        .agg(
-            prints=pl.len().cast(pl.Int64),
-            tape_lots=pl.col("size").sum(),
-            money=pl.col("money").sum(),
-            net_money=pl.col("net").sum(),
-            buy_lots=pl.col("bought").sum(),
-            sell_lots=pl.col("told").sum() - pl.col("bought").sum(),
-            unsided_lots=pl.col("size").sum() - pl.col("told").sum(),
-            one_lot_share=pl.col("one").sum() / pl.len(),
-            multi_leg_share=pl.col("legs").sum() / pl.col("size").sum(),
-            auction_share=pl.col("auctioned").sum() / pl.col("size").sum(),
-            floor_share=pl.col("floor").sum() / pl.col("size").sum(),
-        )
-        .with_columns(vwap=pl.col("money") / pl.col("tape_lots"))
-        # In parts, so that a market's tape is never there several times over.
-        .collect(engine="streaming")
+def _of_prints(prints: pl.DataFrame, numbers: NDArray[np.int32], count: int, marks: NDArray[np.uint8]) -> pl.DataFrame:
+    """Sums over the prints of each contract. Those that are late count as volume and money."""
+    whole, parts = sums.of_prints(
+        numbers,
+        count,
+        (prints["use"] == "apart").to_numpy(),
+        prints["size"].to_numpy(),
+        prints["price"].to_numpy(),
+        prints["buy_chance"].to_numpy(),
+        marks,
+    )
+    columns = ("first", "prints", "tape_lots", "_told", "_legs", "_auctioned", "_floor", "_ones")
+    return pl.DataFrame(
+        {
+            **dict(zip(columns, whole, strict=True)),
+            **dict(zip(("money", "net_money", "buy_lots"), parts, strict=True)),
+        }
     )
 
 
-def _of_orders(orders: pl.DataFrame) -> pl.DataFrame:
-    """What a contract's orders do; legs of packages are none."""
-    lots = pl.col("lots")
-    return orders.group_by("contract").agg(
-        orders=pl.len().cast(pl.Int64),
-        largest_order=lots.max().cast(pl.Int64),
-        usual_order=pl.col("usual_lots").first(),
-        block_lots=lots.filter(pl.col("block")).sum().cast(pl.Int64),
-        sweep_lots=lots.filter(pl.col("swept")).sum().cast(pl.Int64),
+def _of_orders(prints: pl.DataFrame, numbers: NDArray[np.int32], count: int, marks: NDArray[np.uint8]) -> pl.DataFrame:
+    """What the orders of each contract do; legs of packages are none."""
+    first, lots, venues, sided = added_up(prints)
+    time = prints["time"].to_physical().to_numpy()
+    whole, usual = sums.of_orders(numbers, count, time, first, lots, venues, sided, marks, _LIMITS)
+    columns = ("orders", "largest_order", "block_lots", "sweep_lots", "campaign_lots", "campaign_orders")
+    return pl.DataFrame(dict(zip(columns, whole, strict=True))).with_columns(
+        largest_order=pl.when(pl.col("orders") > 0).then("largest_order"), usual_order=pl.Series(usual).fill_nan(None)
     )
 
 
-def _of_campaigns(campaigns: pl.DataFrame) -> pl.DataFrame:
-    """The largest campaign in a contract."""
-    largest = campaigns.sort("lots", descending=True, maintain_order=True).group_by("contract", maintain_order=True)
-    return largest.agg(
-        campaign_lots=pl.col("lots").first().cast(pl.Int64), campaign_orders=pl.col("orders").first().cast(pl.Int64)
-    )
+def _shares() -> dict[str, pl.Expr]:
+    """What follows of the sums; those of which no field is made begin with an underscore, and end here."""
+    lots = pl.col("tape_lots")
+    return {
+        "sell_lots": pl.col("_told") - pl.col("buy_lots"),
+        "unsided_lots": lots - pl.col("_told"),
+        "one_lot_share": pl.col("_ones") / pl.col("prints"),
+        "multi_leg_share": pl.col("_legs") / lots,
+        "auction_share": pl.col("_auctioned") / lots,
+        "floor_share": pl.col("_floor") / lots,
+        "block_share": pl.col("block_lots") / lots,
+        "sweep_share": pl.col("sweep_lots") / lots,
+        "vwap": pl.col("money") / lots,
+    }

@@ -17,22 +17,28 @@ come to at least a block together.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import polars as pl
 
 from scanner.tape.conditions import CONDITIONS, Kind, Mechanism, is_of, kind_of, met_by
+from scanner.tape.definitions import (
+    AT_ONCE,
+    BLOCK_LOTS,
+    BLOCK_TIMES,
+    CAMPAIGN_ORDERS,
+    CAMPAIGN_PAUSE,
+    LONGEST,
+    REPEAT,
+    SHARES,
+    SHORTEST,
+    SPREAD_LOTS,
+)
 from scanner.tape.side import UNTOLD
 
-LONGEST, SHORTEST, REPEAT, AT_ONCE = 300_000_000, 60_000_000, 60_000_000, 1_000_000
-"""Nanoseconds: of one order from its first fill to its last, where strangers come fast; until a venue is not met again;
-and at once."""
-
-SPREAD_LOTS = 10
-SHARES = 100
-"""What a contract is taken to stand for where money is told; an adjusted one may stand for something else."""
-
-BLOCK_TIMES, BLOCK_LOTS = 10, 50
-CAMPAIGN_ORDERS, CAMPAIGN_PAUSE = 3, 5 * 60 * 1_000_000_000
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 def numbered(prints: pl.DataFrame) -> pl.DataFrame:
@@ -81,6 +87,23 @@ def _venues() -> pl.Expr:
     return pl.col("exchange").to_physical().fill_null(63).mod(64).cast(pl.UInt8)
 
 
+def added_up(
+    prints: pl.DataFrame,
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.uint8], NDArray[np.float64]]:
+    """The first row, lots, venues and lots expected to be bought of each order, contract by contract."""
+    from scanner.tape.grouping import add_up
+
+    order, count = _numbers(prints)
+    venue = prints.select(_venues()).to_series().to_numpy()
+    return add_up(order, count, prints["size"].to_numpy(), prints["buy_chance"].to_numpy(), venue)
+
+
+def _numbers(prints: pl.DataFrame) -> tuple[NDArray[np.int32], int]:
+    """The number of the order of each print, -1 for none, and how many orders there are."""
+    order = prints["order"].fill_null(-1).to_numpy()
+    return order, 1 + int(order.max(initial=-1))
+
+
 def measured(prints: pl.DataFrame) -> pl.DataFrame:
     """One row an order, by its number: what is needed of all of them.
 
@@ -88,19 +111,12 @@ def measured(prints: pl.DataFrame) -> pl.DataFrame:
     sided condition usual_lots swept block``; ``money`` is for one share a contract and ``sided`` the lots expected to
     be bought.
     """
-    from scanner.tape.grouping import add_up
+    from scanner.tape.grouping import spent
 
-    last = prints["order"].max()
-    arrays = prints.select(pl.col("order").fill_null(-1), venue=_venues())
-    found = add_up(
-        arrays["order"].to_numpy(),
-        0 if last is None else int(last) + 1,  # type: ignore[arg-type] # a whole number
-        prints["size"].to_numpy(),
-        prints["price"].to_numpy(),
-        prints["buy_chance"].to_numpy(),
-        arrays["venue"].to_numpy(),
+    order, count = _numbers(prints)
+    orders = pl.DataFrame(dict(zip(("first", "lots", "venues", "sided"), added_up(prints), strict=True))).with_columns(
+        money=pl.Series(spent(order, count, prints["size"].to_numpy(), prints["price"].to_numpy()))
     )
-    orders = pl.DataFrame(dict(zip(("first", "lots", "venues", "money", "sided"), found, strict=True)))
     return (
         orders.hstack(prints.select("contract", "time", "condition")[orders["first"]])
         .with_columns(usual_lots=pl.col("lots").median().over("contract"))
@@ -148,7 +164,7 @@ def campaigns(found: pl.DataFrame) -> pl.DataFrame:
 
     ``found`` are :func:`orders`. Columns: ``underlying contract begins ends orders lots price premium buy_chance``.
     """
-    return largest_campaigns(
+    return _campaigns(
         found.with_columns(money=pl.col("price") * pl.col("lots"), sided=pl.col("buy_chance") * pl.col("lots"))
     ).select(
         pl.col("contract").cast(pl.String).replace_strict(_names(found), return_dtype=pl.String).alias("underlying"),
@@ -159,7 +175,7 @@ def campaigns(found: pl.DataFrame) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def largest_campaigns(found: pl.DataFrame) -> pl.DataFrame:
+def _campaigns(found: pl.DataFrame) -> pl.DataFrame:
     """Campaigns among orders with ``contract time lots usual_lots money sided``, by time."""
     side = (pl.col("sided") - UNTOLD * pl.col("lots")).sign().cast(pl.Int8)
     pause = pl.col("time").diff().dt.total_nanoseconds() > CAMPAIGN_PAUSE

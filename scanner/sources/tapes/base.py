@@ -62,7 +62,12 @@ def tape_of(form: TapeFormat, blocks: Iterable[pl.DataFrame], problems: list[Pro
         problems += (*wrong, *tape.problems)
     if not parts:
         return Tape(empty(), tuple(added_up(problems)))
-    joined = form.conform(pl.concat(parts)) if len(parts) > 1 else Tape(parts[0])
+    together = pl.concat(parts)
+    del parts
+    # Each column in one piece, one after the other: whoever needs an array of it later would copy it anew.
+    for name in together.columns:
+        together = together.with_columns(together[name].rechunk())
+    joined = form.conform(together)
     return Tape(joined.prints, tuple(added_up([*problems, *joined.problems])))
 
 
