@@ -237,6 +237,51 @@ def test_a_tick_of_version_2_that_cannot_be_read_is_refused(tick: object, tmp_pa
     assert recorded.refusals
 
 
+_APART = {
+    "quote": ("timestamp,symbol,expiration,strike,right,bid_size,bid,ask_size,ask",
+              "2026-07-16T13:59:00.120,XYZ,2026-07-24,100.000,CALL,210,1.90,180,2.00"),
+    "ohlc": ("timestamp,symbol,expiration,strike,right,open,high,low,close,volume,count",
+             "2026-07-16T13:58:00.000,XYZ,2026-07-24,100.000,CALL,1.8,2.1,1.7,1.95,5210,90"),
+    "open_interest": ("timestamp,symbol,expiration,strike,right,open_interest",
+                      "2026-07-16T06:30:01.000,XYZ,2026-07-24,100.000,CALL,1890"),
+    "first_order": ("symbol,expiration,strike,right,timestamp,bid,ask,delta,theta,vega,implied_vol,underlying_price",
+                    "XYZ,2026-07-24,100.000,CALL,2026-07-16T13:59:00.000,1.90,2.00,0.52,-0.1,6.1,0.29,100.25"),
+}  # fmt: skip
+
+
+def apart(folder: Path, **changes: str) -> Path:
+    """The terminal's tables of one contract in a folder of their own; gives that of quotes."""
+    for name, (header, line) in _APART.items():
+        (folder / f"XYZ-{name}.csv").write_text(f"{header}\n{changes.get(name, line)}\n", "utf-8")
+    return folder / "XYZ-quote.csv"
+
+
+def test_tables_of_the_terminals_that_lie_beside_quotes_are_read_with_them(tmp_path: Path) -> None:
+    rows, _ = chain_in(apart(tmp_path))
+    wanted = {
+        **AT_THE_MONEY,
+        "last": 1.95,
+        "spot": 100.25,
+        "quote_time": datetime(2026, 7, 16, 17, 59, 0, 120_000, UTC),
+    }
+    assert shown(rows[CALL], wanted) == wanted
+
+
+def test_a_volume_of_another_day_beside_quotes_is_none_of_the_sessions(tmp_path: Path) -> None:
+    old = _APART["ohlc"][1].replace("2026-07-16", "2026-07-14")
+    rows, _ = chain_in(apart(tmp_path, ohlc=old))
+    assert rows[CALL]["volume"] == 0
+
+
+def test_a_table_beside_quotes_that_cannot_be_read_is_named_and_costs_itself_alone(tmp_path: Path) -> None:
+    file = apart(tmp_path)
+    (tmp_path / "XYZ-ohlc.csv").write_text("something else\n1\n", "utf-8")
+    (recorded,) = read(file)
+    assert recorded.chain is not None
+    assert recorded.chain["open_interest"].to_list() == [1890]
+    assert any("XYZ-ohlc.csv beside it cannot be read" in str(refusal) for refusal in recorded.refusals)
+
+
 def test_a_table_without_quotes_says_what_to_do_with_it() -> None:
     (recorded,) = read("thetadata-open-interest.csv")
     assert recorded.chain is None

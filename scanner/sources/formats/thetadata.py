@@ -2,7 +2,8 @@
 
 Times are New York's without saying so. A report of the end of the day (``created``) has the closing quotes of its day,
 and the trade in ``last_trade``. 0 stands for what is absent, a price of the underlying included. Open interest is that
-of the close before the morning it is stamped with; a table that has it alone has no prices and is no chain.
+of the close before the morning it is stamped with; a table that has it alone has no prices and is no chain. But beside
+a table of quotes (``XYZ-quote.csv``) those of its name but for that word (``XYZ-open_interest.csv``) are read, too.
 
 Version 2 of the terminal, which people have answers of, told times as a date and milliseconds of New York's day,
 strikes in thousandths, and the names of its columns once, in a header.
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -36,7 +37,8 @@ _OURS = {
     "delta": "vendor_delta",
     "underlying_price": "spot",
 }
-_CONTRACT = frozenset({"symbol", "expiration", "strike", "right"})
+_KEY = ("symbol", "expiration", "strike", "right")
+_CONTRACT = frozenset(_KEY)
 _NOT_READ = frozenset(
     {
         *("open", "high", "low", "count", "vwap", "bid_exchange", "bid_condition", "ask_exchange", "ask_condition"),
@@ -45,6 +47,13 @@ _NOT_READ = frozenset(
     }
 )
 _TIMES = frozenset({"timestamp", "created", "last_trade", "close"})
+# The terminal's tables apart: what each has that the one of quotes lacks, by our names.
+_APART = {
+    "ohlc": {"close": "last", "volume": "volume", "timestamp": "volume_day"},
+    "open_interest": {"open_interest": "open_interest", "timestamp": "oi_asof"},
+    "first_order": {"implied_vol": "vendor_iv", "delta": "vendor_delta", "underlying_price": "spot"},
+}
+_QUOTE = "quote"
 _A_DAY = 24 * 60 * 60 * 1000
 _LACKING = {"volume": "no volume", "open_interest": "no open interest"}
 
@@ -63,12 +72,15 @@ class ThetaData(TextFormat):
     def remarks(self, names: Sequence[str]) -> tuple[str, ...]:
         """What the table lacks and others of the terminal's have."""
         lacking = [what for name, what in _LACKING.items() if name not in names]
-        beside = (f"this table of the terminal's has {' and '.join(lacking)}",) if lacking else ()
+        beside = (f"this table of the terminal's, by itself, has {' and '.join(lacking)}",) if lacking else ()
         return (*unknown_columns(names, {*_OURS, *_NOT_READ, *_TIMES}), *beside)
 
     def rows(self, block: pl.DataFrame, file: File, findings: Findings) -> pl.DataFrame:
-        """One row a contract, of a day or of a moment."""
-        return _rows(block, findings)
+        """One row a contract, of a day or of a moment, with what the tables beside it say."""
+        rows = _rows(block, findings)
+        for name, ours in _APART.items():
+            rows = _joined(rows, block, name, ours, file, findings)
+        return rows
 
 
 class ThetaDataJson(JsonFormat):
@@ -106,6 +118,43 @@ class ThetaDataJson(JsonFormat):
         if missing:
             raise UnreadableError(f"no {', '.join(missing)} in it")
         return _rows(json_objects.rows_of(entries, names, findings), findings)
+
+
+def _joined(
+    rows: pl.DataFrame, block: pl.DataFrame, name: str, ours: Mapping[str, str], file: File, findings: Findings
+) -> pl.DataFrame:
+    """The rows with a table apart, where it lies beside that of quotes and they do not say the same themselves.
+
+    Open interest is of the session before the day it is stamped with, a volume of that day.
+    """
+    there = file.beside(file.path.name.replace(_QUOTE, name)) if _QUOTE in file.path.name else None
+    if there is None or set(ours.values()) & set(rows.columns):
+        return rows
+    try:
+        table = pl.read_csv(there, infer_schema=False, encoding="utf8-lossy").select(*_KEY, *ours)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        findings.add(f"{there.name} beside it cannot be read ({type(error).__name__}); left out", None, 0)
+        return rows
+    table = table.unique(_KEY, keep="last", maintain_order=True).rename(dict(ours))
+    joined = block.select("line", *_KEY).join(table, on=_KEY, how="left", maintain_order="left").drop(_KEY)
+    rows = rows.join(joined, on="line", how="left", maintain_order="left")
+    stamped = ours.get("timestamp")
+    if stamped is None:
+        return rows
+    rows = columns.instants(rows, NEW_YORK.key, findings, stamped)
+    day = pl.col(stamped).dt.convert_time_zone(NEW_YORK.key).dt.date()
+    if stamped == "oi_asof":
+        days = rows.select(day).to_series()
+        before = {one: _session_before(one, file) for one in days.unique().drop_nulls()}
+        return rows.with_columns(days.replace_strict(before, default=None, return_dtype=pl.Date).alias(stamped))
+    return rows.with_columns(day.alias(stamped))
+
+
+def _session_before(day: date, file: File) -> date | None:
+    try:
+        return file.calendar.previous_session(day)
+    except ValueError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +203,11 @@ def _moment(day: Any, milliseconds: Any) -> str | None:
 def _rows(block: pl.DataFrame, findings: Findings) -> pl.DataFrame:
     present = set(block.columns)
     if not {"bid", "ask"} <= present:
-        raise UnreadableError("a table of the terminal's without quotes; join it to the one of quotes, by contract", 1)
+        raise UnreadableError(
+            "a table of the terminal's without quotes; join it to the one of quotes, by contract, or name both alike "
+            "(XYZ-quote.csv, XYZ-ohlc.csv)",
+            1,
+        )
     rows = block.select("line", *(pl.col(theirs).alias(ours) for theirs, ours in _OURS.items() if theirs in present))
     rows = rows.with_columns(underlying=pl.lit(None, dtype=pl.String))
     if {"vendor_iv", "vendor_delta"} <= set(rows.columns):
