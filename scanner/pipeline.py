@@ -318,6 +318,7 @@ def conclude(judged: Judged, setup: Setup, meta: ScanMeta) -> ScanResult:
         notes=(*told, *notes.of_calibration(known)),
         calibration=tuple(known),
         silenced=updated.silenced,
+        repeated=updated.repeated,
         rarest=_rarest(contracts),
     )
 

@@ -73,10 +73,17 @@ def test_rewording_a_rule_does_not_make_a_second_alert(state):
     assert second.alerts[0].message == "another"
 
 
-def test_judging_the_same_moment_again_gives_the_same_alerts(state):
+def test_judging_the_same_moment_again_gives_the_same_alerts_and_says_which_were_told_before(state):
     first = judge(state, at(THURSDAY, 20), finding())
     again = judge(state, at(THURSDAY, 20), finding())
-    assert first == again
+    assert (first.alerts, first.events, first.held_back) == (again.alerts, again.events, again.held_back)
+    assert (first.repeated, again.repeated) == (frozenset(), {first.alerts[0].alert_id})
+    another = "GOOG250912C00240000"
+    both = judge(state, at(THURSDAY, 20), finding(), finding(identity=another, contract=another))
+    assert {alert.contract: alert.alert_id in both.repeated for alert in both.alerts} == {
+        GOOG_235: True,
+        another: False,
+    }
     with state.read() as ledger:
         assert len(ledger.updates(first.alerts[0].alert_id)) == 1
 

@@ -29,6 +29,16 @@ def test_a_scan_in_which_nothing_happened_is_one_line_with_its_time():
     assert told(News(), *ongoing) == "15:45  quiet: 3 names, 20,802 contracts, nothing new, 3 ongoing\n"
 
 
+def test_what_an_earlier_scan_of_the_same_moment_told_is_no_news():
+    """A market at rest, or a recorded chain, looked at again and again."""
+    again = alert(status=Status.new)
+    page = told(News(), again, put_call_alert(), repeated=frozenset({again.alert_id}))
+    assert "15:45  1 new, 1 ongoing:" in page
+    assert "GOOG 235 call" not in page
+    page = told(News(), again, repeated=frozenset({again.alert_id}), held_back={"alert budget": 4})
+    assert page == "15:45  quiet: 3 names, 20,802 contracts, nothing new, 1 ongoing\n"
+
+
 def test_new_grown_and_ended_alerts_are_told_and_the_rest_is_counted():
     page = told(
         News(),

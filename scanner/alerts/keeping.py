@@ -26,6 +26,10 @@ class Kept(Protocol):
         """Keep what became of episodes in a run."""
         ...
 
+    def happened_at(self, moment: datetime, alert_ids: Iterable[str]) -> set[tuple[str, str]]:
+        """What has been kept of some alerts as of a moment: their ids, each with what happened."""
+        ...
+
     def sightings(self, simulated: bool) -> list[Sighting]:
         """The findings that do not hold long enough yet."""
         ...

@@ -31,13 +31,15 @@ class AlertUpdate:
 
     ``alerts`` are those this scan raised, updated or closed, strongest first; ``held_back`` the findings that became
     none; ``events`` one thing that happened to each alert; ``silenced`` the ids of the alerts that somebody does not
-    want to hear of; ``problems`` say what could not be kept.
+    want to hear of, ``repeated`` of those of which an earlier scan of the same moment told the same; ``problems`` say
+    what could not be kept.
     """
 
     alerts: tuple[Alert, ...]
     held_back: tuple[HeldBack, ...]
     events: tuple[Event, ...]
     silenced: frozenset[str] = frozenset()
+    repeated: frozenset[str] = frozenset()
     problems: tuple[ScanProblem, ...] = ()
 
     @property
@@ -116,6 +118,8 @@ def update(
                 ledger.episodes(scan.as_of, scan.session_date, scan.simulated), ledger.sightings(scan.simulated)
             )
             taken = step(known)
+            events = {(event.alert.alert_id, event.kind.value) for event in taken.update.events}
+            repeated = events & ledger.happened_at(scan.as_of, (alert_id for alert_id, _ in events))
             ledger.save_episodes(taken.episodes, taken.update.events, scan.as_of, scan.id)
             ledger.replace_sightings(taken.forgotten, taken.sightings)
             ledger.flag(flagged_contracts(taken.update.events, frames.get("contract"), scan))
@@ -126,7 +130,8 @@ def update(
     except StoreError as error:
         problem = ScanProblem("", "store", "not_stored", f"{error} The alerts of this scan are told, but not kept.")
         return replace(step(known).update, problems=(problem,))
-    return replace(taken.update, silenced=silenced(taken.update.alerts, wishes, scan.started_at))
+    muted = silenced(taken.update.alerts, wishes, scan.started_at)
+    return replace(taken.update, silenced=muted, repeated=frozenset(alert_id for alert_id, _ in repeated))
 
 
 def decide(

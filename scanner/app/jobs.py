@@ -224,7 +224,7 @@ def figures_of(result: ScanResult) -> dict[str, Any]:
     from collections import Counter
 
     scan = result.scan
-    alerts = Counter(alert.status.value for alert in result.alerts)
+    alerts = Counter(result.happened_to(alert).value for alert in result.alerts)
     return {
         "scan_id": scan.id,
         "session_date": scan.session_date.isoformat(),

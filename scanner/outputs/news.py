@@ -7,7 +7,7 @@ could not be judged, and what is noted, is said once a session.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -34,7 +34,7 @@ class News:
         self, result: ScanResult, to: Console, *, min_severity: Severity = Severity.info, limit: int | None = None
     ) -> None:
         """Print what a scan has to tell: its news of ``min_severity`` or above, at most ``limit``, and a line."""
-        told = news_of([alert for alert in result.alerts if alert.alert_id not in result.silenced], min_severity)
+        told = [alert for alert in news_of(result, min_severity) if alert.alert_id not in result.silenced]
         shown = told[:limit]
         for verdict in result.verdicts:
             if verdict.alert.severity.rank >= min_severity.rank and verdict.alert.alert_id not in result.silenced:
@@ -55,17 +55,22 @@ class News:
                 yield reserved
 
 
-def news_of(alerts: Sequence[Alert], min_severity: Severity = Severity.info) -> list[Alert]:
+def news_of(result: ScanResult, min_severity: Severity = Severity.info) -> list[Alert]:
     """The alerts of a scan to which something happened: new ones, those that grew, those that ended."""
-    return [alert for alert in alerts if alert.status in _TOLD and alert.severity.rank >= min_severity.rank]
+    return [
+        alert
+        for alert in result.alerts
+        if result.happened_to(alert) in _TOLD and alert.severity.rank >= min_severity.rank
+    ]
 
 
 def line(result: ScanResult, min_severity: Severity = Severity.info, hidden: int = 0) -> str:
     """A scan in a line: when, what happened, how many go on, what was held back, and what was looked at."""
     heard = [alert for alert in result.alerts if alert.alert_id not in result.silenced]
-    counts = Counter(alert.status for alert in heard if alert.severity.rank >= min_severity.rank)
+    counts = Counter(result.happened_to(alert) for alert in heard if alert.severity.rank >= min_severity.rank)
     happened = [f"{counts[status]:,} {status.value}" for status in _TOLD if counts[status]]
-    milder = len(news_of(heard)) - len(news_of(heard, min_severity))
+    news = [alert for alert in news_of(result) if alert.alert_id not in result.silenced]
+    milder = sum(alert.severity.rank < min_severity.rank for alert in news)
     silent = len(result.alerts) - len(heard)
     parts = [", ".join(happened) if happened else "nothing new"]
     if hidden:

@@ -25,7 +25,8 @@ class ScanResult:
     ``market`` those of all names together; ``held_back``
     counts the findings that did not become alerts, by reason, and ``held_back_items`` are those; ``notes`` are
     sentences for people; ``verdicts`` are what was decided of earlier alerts, whose open interest is told now;
-    ``silenced`` are the ids of the alerts that somebody has acknowledged or muted;
+    ``silenced`` are the ids of the alerts that somebody has acknowledged or muted, ``repeated`` of those of which an
+    earlier scan of the same moment, as of a market at rest, told the same;
     ``rarest`` is, by name, in how many sessions as much as its rarest activity comes once on the list, told or not (0
     where nothing is rare, None where it cannot be ranked);
     ``calibration`` says how often chances were stated, and how often they came, in the sessions before.
@@ -43,6 +44,7 @@ class ScanResult:
     verdicts: tuple[Verdict, ...] = ()
     calibration: tuple[Level, ...] = ()
     silenced: frozenset[str] = frozenset()
+    repeated: frozenset[str] = frozenset()
     rarest: Mapping[str, float | None] = field(default_factory=dict)
 
     @property
@@ -57,6 +59,10 @@ class ScanResult:
         from scanner.frames import to_pandas
 
         return to_pandas(self.frame)
+
+    def happened_to(self, alert: Alert) -> Status:
+        """What is news of an alert: its status, but that it goes on where the same has been told already."""
+        return Status.ongoing if alert.alert_id in self.repeated else alert.status
 
     def at_least(self, severity: Severity) -> tuple[Alert, ...]:
         """The alerts of that severity or above."""

@@ -102,6 +102,13 @@ class Ledger(Records, Outbox, Following):
                 )
             )
 
+    def happened_at(self, moment: datetime, alert_ids: Iterable[str]) -> set[tuple[str, str]]:
+        """What has been kept of some alerts as of a moment: their ids, each with what happened."""
+        query = select(AlertUpdateRow.alert_id, AlertUpdateRow.event).where(
+            AlertUpdateRow.seen_at == moment, AlertUpdateRow.alert_id.in_(list(alert_ids))
+        )
+        return {(alert_id, event) for alert_id, event in self._session.execute(query)}
+
     def sightings(self, simulated: bool) -> list[Sighting]:
         """Findings that have not yet held long enough."""
         rows = self._session.scalars(select(SightingRow).where(SightingRow.simulated == simulated))
