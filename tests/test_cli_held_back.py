@@ -85,3 +85,10 @@ def test_the_evidence_is_kept_of_the_newest_scan_of_a_session_alone(store: Path)
         earlier, later = (ledger.held_back(f"run-20250904T{hour}00") for hour in (15, 20))
     assert [row["document"] is None for row in earlier] == [True]
     assert [row["document"] is None for row in later] == [False, False]
+
+
+def test_a_scan_that_held_nothing_back_is_said_to_have_held_back_nothing(tmp_path: Path, monkeypatch, capsys) -> None:
+    with State.open(tmp_path) as state, state.write() as ledger:
+        ledger.save_run(scan(at(THURSDAY, 20)), (), {})
+    ran = Commands(monkeypatch, capsys)("held-back", "--store", tmp_path, "--no-color")
+    assert ran.out.strip() == "Held back, 2025-09-04: nothing"

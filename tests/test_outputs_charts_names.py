@@ -135,3 +135,11 @@ def test_ticks_are_round_and_within():
     assert drawing.ticks(-4e6, 8e6) == [0.0, 5e6]
     assert drawing.thinned(100, 3) == [0, 50, 99]
     assert drawing.labelled(10, 4) == [0, 3, 6, 9]
+
+
+def test_a_label_at_the_right_edge_ends_there():
+    plot = drawing.Plot("Any", (0.0, 1.0), (0.0, 1.0))
+    plot.below([(0.5, "17 Apr 2026"), (1.0, "17 Apr 2026")])
+    labels = re.findall(r'<text x="([0-9.]+)" y="[0-9.]+" text-anchor="(middle|end)">17 Apr 2026<', str(plot.svg()))
+    assert [anchor for _, anchor in labels] == ["middle", "end"]
+    assert float(labels[1][0]) == 480.0

@@ -14,6 +14,8 @@ from markupsafe import Markup, escape
 
 _WIDTH, _LEFT, _RIGHT, _TOP, _BOTTOM = 480.0, 54.0, 14.0, 12.0, 26.0
 _TICKS = 4
+# About how wide a letter of a label is, at the largest size that the page has them in.
+_LETTER = 7.0
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 
 
@@ -59,9 +61,11 @@ class Plot:
             self._text(_LEFT - 6, level + 4, "end", say(value))
 
     def below(self, places: Iterable[tuple[float, str]], kind: str = "") -> None:
-        """Labels under the picture, at values of ``x``."""
+        """Labels under the picture, at values of ``x``; one that would reach beyond the right edge ends there."""
         for value, words in places:
-            self._text(self.across(value), self._height - 8, "middle", words, kind)
+            middle, half = self.across(value), _LETTER * len(words) / 2
+            beyond = middle + half > _WIDTH
+            self._text(_WIDTH if beyond else middle, self._height - 8, "end" if beyond else "middle", words, kind)
 
     def bar(self, kind: str, left: float, right: float, foot: float, top: float, told: str) -> None:
         """A bar between two values of ``x`` and two of ``y``, with what a pointer over it is told."""
