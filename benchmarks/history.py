@@ -21,7 +21,7 @@ import polars as pl
 from scanner.history.baseline import Baseline, gather
 from scanner.market import chain, symbology
 from scanner.market.calendar import Calendar
-from scanner.metrics.summary import CONTRACT_ROWS
+from scanner.metrics.kept import CONTRACT_ROWS
 from scanner.store.snapshots import Snapshots
 
 FIRST = date(2026, 6, 1)

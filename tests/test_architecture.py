@@ -244,6 +244,7 @@ def loaded_by(code: str, *arguments: str) -> set[str]:
 
 RUN = "from scanner.cli import main; sys.argv[0] = 'scanner'; main.main()"
 FRAMES = {"numba", "numpy", "pandas", "polars", "pyarrow", "scipy"}
+RECORDED = TESTS / "chains" / "XYZ_chain_20260806_134907.csv"
 # What each command does without, and a module that shows that it ran.
 LIGHT = {
     "--help": (HEAVY, "scanner.cli.scan"),
@@ -251,16 +252,24 @@ LIGHT = {
     "watchlist": (FRAMES | {"rich"}, "scanner.outputs.exports.comma_separated"),
     "rules list": (FRAMES | {"sqlalchemy"}, "scanner.ruleset.load"),
     "status": (FRAMES, "scanner.outputs.status"),
+    "chain XYZ": (
+        {"pandas", "pyarrow", "requests", "scipy.linalg", "scipy.sparse"},
+        "scanner.outputs.chain_table",
+    ),
+    "store info": (FRAMES - {"polars", "numpy"} | {"sqlalchemy"}, "scanner.store.holdings"),
 }
 
 
 @pytest.mark.parametrize("command", LIGHT)
 def test_a_command_that_only_tells_loads_no_heavy_library_that_it_does_without(command, tmp_path):
     """Every command pays for what its first screen loads."""
+    from scanner.store import layout
     from scanner.store.state import State
 
     State.open(tmp_path).close()
-    place = ["--store", str(tmp_path)] if command in ("alerts", "watchlist", "status") else []
+    layout.taken(tmp_path, read_only=False)
+    place = ["--store", str(tmp_path)] if command not in ("--help", "rules list") else []
+    place += ["--path", str(RECORDED)] if command.startswith("chain") else []
     heavy, ran = LIGHT[command]
     loaded = loaded_by(RUN, *command.split(), *place)
     assert ran in loaded

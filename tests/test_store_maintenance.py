@@ -10,7 +10,7 @@ from built_chains import Recorded, built_chain
 from standard import calendar, open_store
 
 from scanner.errors import StoreError
-from scanner.store import maintenance
+from scanner.store import holdings, maintenance
 from scanner.store.importing import ImportReport, import_chains
 from scanner.store.store import Store
 
@@ -138,7 +138,7 @@ def test_prune_keeps_snapshots_that_are_not_summarised_yet(store: Store) -> None
 
 
 def test_info_counts_what_is_there(store: Store) -> None:
-    found = maintenance.info(store)
+    found = holdings.info(store)
     (source,) = found.sources
     assert (source.source, source.underlyings, source.sessions, source.chains) == ("test", 2, 5, 10)
     assert (source.first, source.last, source.contract_rows) == (DAYS[0], DAYS[4], 200)

@@ -122,11 +122,11 @@ def _rules(configured: Settings) -> tuple[list[Rule], Check]:
 
 
 def _store(configured: Settings) -> Check:
-    from scanner.store import maintenance
+    from scanner.store import holdings
 
     path = configured.store.path
     try:
-        info = maintenance.info(opening.open_store(configured, read_only=True))
+        info = holdings.info(opening.open_store(configured, read_only=True))
     except ScannerError as error:
         if not path.exists() or (path.is_dir() and not (path / "store.json").exists()):
             return Check("store", "", Verdict.well, f"{path}: not there yet; the first scan makes it")

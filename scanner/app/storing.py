@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from scanner.app.configuring import Place
     from scanner.config import Settings
     from scanner.store.derive import Derived
-    from scanner.store.maintenance import Info, Verified
+    from scanner.store.holdings import Info
+    from scanner.store.maintenance import Verified
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +43,9 @@ class Pruned:
 
 def store_info(*, settings: Settings | Place | None = None, store: Place | None = None) -> Info:
     """What the store holds: sources, sessions, sizes in bytes, versions. Raises StoreError where there is no store."""
-    from scanner.store import maintenance
+    from scanner.store.holdings import Held, info
 
-    return maintenance.info(opening.open_store(configuring.settings(settings, store=store), read_only=True))
+    return info(Held.of(configuring.settings(settings, store=store).store.path))
 
 
 def verify_store(*, settings: Settings | Place | None = None, store: Place | None = None) -> Examined:

@@ -125,22 +125,8 @@ def _root_runs(column: pl.Series) -> tuple[npt.NDArray[np.int64], list[str]]:
     """Where runs of one root begin, and the root of each."""
     if column.is_empty():
         return np.empty(0, np.int64), []
-    # Arrow keeps a string of up to 12 bytes inside its 16-byte view: equal views are equal strings.
-    views = column.rechunk().to_arrow(compat_level=pl.CompatLevel.newest())
-    words = np.frombuffer(views.buffers()[1], np.uint64).reshape(-1, 2)[views.offset : views.offset + len(views)]
-    starts = _run_starts(words)
-    return starts, column.gather(starts).to_list()
-
-
-@kernel
-def _run_starts(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
-    starts = np.empty(words.shape[0], np.int64)
-    count = 0
-    for row in range(words.shape[0]):
-        if row == 0 or words[row, 0] != words[row - 1, 0] or words[row, 1] != words[row - 1, 1]:
-            starts[count] = row
-            count += 1
-    return starts[:count].copy()
+    starts = column.ne_missing(column.shift(1)).arg_true()
+    return starts.to_numpy().astype(np.int64), column.gather(starts).to_list()
 
 
 @kernel(inline="always")

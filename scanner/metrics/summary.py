@@ -12,18 +12,16 @@ from datetime import timedelta
 
 import polars as pl
 
-from scanner.fields.columns import remembered
 from scanner.market.calendar import Calendar
 from scanner.market.chain import INSTANT
 from scanner.metrics import contract, expiry, positioning, underlying
+from scanner.metrics.kept import CONTRACT_ROWS, VERDICT
 from scanner.pricing import PricedChain
 
 # Every derived number that is stored carries this; numbers of another version are computed again, never mixed.
 CALCULATION_VERSION = "3"
 # A session whose last quotes are older than this before its close has no closing volume.
 CLOSE_TOLERANCE = timedelta(minutes=5)
-CONTRACT_ROWS = remembered("contract")
-VERDICT = pl.Struct({"check": pl.String, "switches_off": pl.String, "reason": pl.String, "detail": pl.String})
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,24 +11,25 @@ from scanner.outputs import delimited
 from scanner.outputs.document import SCHEMA, to_json
 from scanner.outputs.terminal import counted
 from scanner.outputs.text import printable
-from scanner.store import maintenance
+from scanner.store import holdings
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
     from rich.console import Console
 
-    from scanner.store.maintenance import Info, Verified
+    from scanner.store.holdings import Info
+    from scanner.store.maintenance import Verified
 
 _MEGABYTE = 1_000_000
 
 
 def info_text(found: Info, form: str) -> str:
     """What a store holds as ``json``, or its sources as ``csv``."""
-    document = maintenance.as_document(found)
+    document = holdings.as_document(found)
     if form == "csv":
         rows = [tuple(row.values()) for row in document["sources"]]
-        return delimited.csv_document(maintenance.SOURCE_COLUMNS, rows)
+        return delimited.csv_document(holdings.SOURCE_COLUMNS, rows)
     return to_json({"schema": SCHEMA, "store": document}) + "\n"
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -18,7 +19,9 @@ from scanner.sources.formats import building
 from scanner.sources.formats.base import RecordedChain, Refusal
 from scanner.sources.recorded import Key, read_recorded, recorded_files
 from scanner.sources.registry import VENDORS
-from scanner.sources.replayed import ReplaySource
+
+if TYPE_CHECKING:
+    from scanner.sources.replayed import ReplaySource
 
 __all__ = ["FilesSource", "RecordedChain", "Refusal", "read_recorded", "recorded_files"]
 
@@ -33,6 +36,8 @@ def open_source(settings: SourceSettings, calendar: Calendar, clock: Clock | Non
     if settings.path is None:
         raise UsageError("source files: which ones? Give `--path PATH` (a file, a folder or a glob)")
     if is_recording(settings.path):
+        from scanner.sources.replayed import ReplaySource
+
         return ReplaySource(settings.path, calendar)
     return FilesSource(settings.path, calendar, clock)
 

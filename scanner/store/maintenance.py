@@ -8,57 +8,16 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from scanner.errors import StoreError
 from scanner.store.derive import Derived
 from scanner.store.files import TEMPORARY_SUFFIX, unwritable
 from scanner.store.fingerprints import agrees
+from scanner.store.holdings import SET_ASIDE
 from scanner.store.store import BASELINES_FOLDER, Store
-
-SET_ASIDE = "set-aside"
-SOURCE_COLUMNS = (
-    "source",
-    "simulated",
-    "underlyings",
-    "sessions",
-    "first",
-    "last",
-    "chains",
-    "contract_rows",
-    "untrusted",
-    "calculation_versions",
-)
-
-
-@dataclass(frozen=True, slots=True)
-class SourceInfo:
-    """What a store holds of one source."""
-
-    source: str
-    simulated: bool
-    underlyings: int
-    sessions: int
-    first: date
-    last: date
-    chains: int
-    contract_rows: int
-    untrusted: int
-    calculation_versions: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Info:
-    """What a store holds, and how much disk it takes."""
-
-    path: Path
-    sources: tuple[SourceInfo, ...]
-    snapshot_bytes: int
-    summary_bytes: int
-    set_aside: int
 
 
 @dataclass
@@ -76,58 +35,6 @@ class Verified:
     def whole(self) -> bool:
         """Whether nothing is damaged and nothing has to be made again."""
         return not self.damaged and not self.outdated
-
-
-def info(store: Store) -> Info:
-    """What the store holds."""
-    sources = tuple(
-        _source_info(store, source) for source in sorted({*store.snapshots.sources(), *store.summaries.sources()})
-    )
-    return Info(
-        store.path,
-        sources,
-        _bytes_below(store.snapshots.folder),
-        _bytes_below(store.summaries.folder),
-        sum(1 for path in (store.path / SET_ASIDE).rglob("*") if path.is_file()),
-    )
-
-
-def as_document(found: Info) -> dict[str, Any]:
-    """The same as plain data, dates as ISO text."""
-    sources = [
-        asdict(item)
-        | {
-            "first": item.first.isoformat(),
-            "last": item.last.isoformat(),
-            "calculation_versions": " ".join(item.calculation_versions),
-        }
-        for item in found.sources
-    ]
-    return asdict(found) | {"path": str(found.path), "sources": sources}
-
-
-def _source_info(store: Store, source: str) -> SourceInfo:
-    held = sorted({*store.snapshots.sessions(source), *store.summaries.sessions(source)})
-    chains = [item for session in store.snapshots.sessions(source) for item in store.snapshots.chains(source, session)]
-    rows = [store.summaries.underlyings(source, session) for session in store.summaries.sessions(source)]
-    names = {item.underlying for item in chains}.union(*(part["underlying"].to_list() for part in rows))
-    versions = {version for part in rows for version in part["calculation_version"]}
-    return SourceInfo(
-        source=source,
-        simulated=any(bool(part["simulated"].any()) for part in rows),
-        underlyings=len(names),
-        sessions=len(held),
-        first=held[0],
-        last=held[-1],
-        chains=len(chains),
-        contract_rows=sum(item.rows for item in chains),
-        untrusted=sum(int((part["verdicts"].list.len() > 0).sum()) for part in rows),
-        calculation_versions=tuple(sorted(versions)),
-    )
-
-
-def _bytes_below(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def verify(store: Store, on_file: Callable[[Path], object] = lambda path: None) -> Verified:

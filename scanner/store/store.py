@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
@@ -16,12 +15,12 @@ from scanner.market.calendar import Calendar
 from scanner.market.corporate_actions import Actions, Rename, read_renames
 from scanner.metrics.summary import CALCULATION_VERSION, Summary
 from scanner.pricing import Pricing
-from scanner.store import checked
+from scanner.store import checked, layout
 from scanner.store.checked import Checked
 from scanner.store.closes import FILE_NAME as CLOSES_FILE
 from scanner.store.closes import KeptCloses
 from scanner.store.derive import Derived, Deriver
-from scanner.store.files import expanded, folder_name, unwritable, write_atomically
+from scanner.store.files import folder_name, write_atomically
 from scanner.store.history import History
 from scanner.store.locks import WriteLock
 from scanner.store.models import Models
@@ -33,7 +32,6 @@ from scanner.store.summaries import Summaries
 from scanner.store.tapes import Tapes
 from scanner.store.told import ToldOf
 
-LAYOUT = 1
 # Tables that `scanner import` keeps in the store, so that every later panel knows of them.
 EVENTS_FILE = "events.csv"
 RENAMES_FILE = "renames.csv"
@@ -41,8 +39,6 @@ BASELINES_FOLDER = "baselines"
 MODELS_FOLDER = "models"
 CHECKED_FOLDER = "checked"
 SPELLINGS_FILE = "spellings.json"
-# What the file that makes a folder a store holds.
-_MARK = json.dumps({"layout": LAYOUT}).encode()
 # Seconds a writer waits for another one. A scan's write takes well under a second; an import may take minutes.
 LOCK_PATIENCE = 10.0
 
@@ -96,22 +92,7 @@ class Store:
         a table of events that others keep (the configuration's file), known beside the store's own; of two that name
         the same event its word counts. Raises StoreError where the folder cannot be used.
         """
-        path = expanded(Path(path))
-        marker = path / "store.json"
-        if not _is_unfinished(marker):
-            _check_layout(marker)
-        elif read_only:
-            raise StoreError(
-                f"no store at {path}; `scanner import` or `scanner scan` makes one, or name it with --store"
-            )
-        elif path.exists() and not path.is_dir():
-            raise StoreError(f"{path} is a file, not a folder; name a folder with --store DIR")
-        else:
-            try:
-                path.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise unwritable(path, error) from error
-            write_atomically(marker, lambda handle: handle.write(_MARK))
+        path = layout.taken(path, read_only=read_only)
         return cls(
             path,
             calendar=calendar,
@@ -220,25 +201,3 @@ class Store:
                         on_session(derived)
                         done.append(derived)
         return done
-
-
-def _is_unfinished(marker: Path) -> bool:
-    """Whether a store has no marker yet, or no more than the beginning of one, as a power cut leaves it.
-
-    Raises StoreError where that cannot be seen.
-    """
-    try:
-        return marker.stat().st_size < len(_MARK) and _MARK.startswith(marker.read_bytes())
-    except (FileNotFoundError, NotADirectoryError):
-        return True
-    except OSError as error:
-        raise StoreError(f"cannot read {marker}: {error.strerror}; name another folder with --store DIR") from error
-
-
-def _check_layout(marker: Path) -> None:
-    try:
-        layout = json.loads(marker.read_text())["layout"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise StoreError(f"{marker} cannot be read ({error}); is {marker.parent} a store of this program?") from error
-    if layout != LAYOUT:
-        raise StoreError(f"{marker.parent} has layout {layout}, this version knows {LAYOUT}; use a newer scanner")

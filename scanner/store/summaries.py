@@ -18,7 +18,7 @@ import polars as pl
 
 from scanner.market import symbology
 from scanner.market.chain import INSTANT, SORT_KEY
-from scanner.metrics.summary import CONTRACT_ROWS, VERDICT
+from scanner.metrics.kept import CONTRACT_ROWS, VERDICT
 from scanner.store.files import folder_name, from_folder_name, write_parquet
 
 # The columns the store itself writes; the metrics of the underlying scope stand beside them under their own names.
