@@ -137,7 +137,7 @@ def test_a_tape_that_has_other_lots_than_the_chain_or_other_contracts_is_told_of
         printed({"size": 30, **AT_ASK}, {"size": 7, **AT_ASK, "contract": "ABC260918C00500000"})
     ).measured.tape_notes
     assert notes == (
-        "tape: 7 lots are of 1 contracts that the chain does not list, such as ABC260918C00500000",
+        "tape: 7 lots are of a contract that the chain does not list, such as ABC260918C00500000",
         "ABC: the tape has 37 lots, the chain 2,000; its fields are of the tape alone",
     )
 

@@ -87,8 +87,9 @@ def told(contracts: pl.DataFrame, prints: pl.DataFrame | None) -> Iterator[str]:
     lots = prints.group_by(pl.col("underlying", "contract").cast(pl.String)).agg(pl.col("size").cast(pl.Int64).sum())
     unlisted = lots.join(contracts.select("contract"), on="contract", how="anti")
     if unlisted.height:
+        those = "a contract" if unlisted.height == 1 else f"{unlisted.height:,} contracts"
         yield (
-            f"tape: {unlisted['size'].sum():,} lots are of {unlisted.height:,} contracts that the chain does not list, "
+            f"tape: {unlisted['size'].sum():,} lots are of {those} that the chain does not list, "
             f"such as {unlisted['contract'].sort()[0]}"
         )
     volume = contracts.group_by("underlying").agg(pl.col("volume").sum())

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from scanner.tape.conditions import Kind, is_of
-from scanner.tape.prints import Problem
+from scanner.tape.prints import Problem, contracts_of
 
 USES = pl.Enum(["all", "volume", "apart"])
 """What a print counts for: everything, volume and money alone, or nothing but itself."""
@@ -120,3 +120,14 @@ def _told(prints: pl.DataFrame) -> Iterator[Problem]:
     for code, reason, _ in _NAMED:
         if counts[code][0]:
             yield Problem(code, reason, int(counts[code][0]))
+    yield from _expired(prints)
+
+
+def _expired(prints: pl.DataFrame) -> Iterator[Problem]:
+    """Prints of contracts that had expired before their session: nothing that trades, but they are on the tape."""
+    by_session = prints.group_by("contract", "session_date").len().with_columns(pl.col("contract").cast(pl.String))
+    known = contracts_of(prints).select(pl.col("contract").cast(pl.String), "expiry")
+    late = by_session.join(known, on="contract").filter(pl.col("session_date") > pl.col("expiry"))
+    if late.height:
+        example = late.sort("contract")["contract"][0]
+        yield Problem("expired", "of contracts that had expired before", int(late["len"].sum()), example)
