@@ -5,9 +5,10 @@
 Every process runs the whole of ``scanner run`` on one store - schedule, scans, state, sending -, twenty times as fast
 as the clock: scan after scan, and every third minute one more contract trades as it never did. Nights and weekends are
 left out. It is killed within a moment, three hundred times over; then one process is left alone until nothing waits.
-What should have come is known from the market alone: each contract that traded so by the last scan, by one message,
-whose key a receiver that heeds ``Idempotency-Key`` has seen once. How often a message was sent again by the same key,
-which is what cannot be known from outside, is counted beside.
+What should have come is known from the market alone: each contract that traded so by the last scan that ended, by one
+message, whose key a receiver that heeds ``Idempotency-Key`` has seen once. What a scan raised that was killed before it
+ended is kept and told, too: an alert is without cause where its contract had not traded so when it was first seen. How
+often a message was sent again by the same key, which is what cannot be known from outside, is counted beside.
 """
 
 from __future__ import annotations
@@ -91,6 +92,12 @@ def market(day: date, moment: datetime) -> pl.DataFrame:
 def name_of(day: date) -> str:
     """The name that is traded in a session, and in no other."""
     return NAMES[DAYS.index(day)]
+
+
+def traded_by(day: date, moment: datetime) -> list[str]:
+    """The contracts of a session that had traded as they never do by a moment."""
+    chain = market(day, moment)
+    return list(chain.filter(pl.col("volume") == SURGE)["contract"])
 
 
 class Surging:
@@ -227,9 +234,13 @@ def left_alone(folder: str, began: float) -> None:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What should have come, what the state holds, what came: contracts; and messages sent again or by two keys."""
+    """What should have come, what the state holds, what came: contracts; and messages sent again or by two keys.
+
+    ``raised_without_cause`` are the contracts of alerts that the market gave no reason for when they were first seen.
+    """
 
     expected: frozenset[str]
+    raised_without_cause: frozenset[str]
     alerts: dict[str, str]
     came: dict[str, frozenset[str]]
     sessions: int
@@ -241,10 +252,6 @@ class Outcome:
     @property
     def never_raised(self) -> set[str]:
         return set(self.expected) - set(self.alerts)
-
-    @property
-    def raised_without_cause(self) -> set[str]:
-        return set(self.alerts) - set(self.expected)
 
     @property
     def lost(self) -> set[str]:
@@ -307,7 +314,7 @@ def kill_daemons(folder: Path, kills: int, *, failing: bool, seed: int = 1, long
 def seen(folder: Path, witness: Witness) -> Outcome:
     settings = Settings(store={"path": folder / "store"})
     with opening.open_state(settings, read_only=True) as state, state.read() as ledger:
-        alerts = {alert.contract: alert.alert_id for alert in ledger.alerts()}
+        raised = ledger.alerts()
         runs = ledger.runs(1_000_000)
     stood = datetime.fromisoformat((folder / STOOD).read_text("utf-8"))
     newest: dict[str, datetime] = {}
@@ -316,12 +323,15 @@ def seen(folder: Path, witness: Witness) -> Outcome:
         newest[run["session_date"]] = max(moment, newest.get(run["session_date"], moment))
     expected = set()
     for day, moment in newest.items():
-        session = date.fromisoformat(day)
-        count = (min(moment, calendar.session_close(session)) - calendar.session_open(session)) // PAUSE
-        expected.update(contracts_of(session)[: max(count, 0)])
+        expected.update(traded_by(date.fromisoformat(day), moment))
+    alerts = {alert.contract: alert.alert_id for alert in raised if alert.contract is not None}
+    first_seen = {alert.contract: (alert.session_date, min(alert.first_seen, stood)) for alert in raised}
+    uncaused = frozenset(contract for contract in alerts if contract not in traded_by(*first_seen[contract]))
     came = {alert_id: frozenset(keys) for alert_id, keys in witness.keys.items()}
     again = sum(count - 1 for count in witness.came.values())
-    return Outcome(frozenset(expected), alerts, came, len(newest), len(runs), len(witness.came), again, witness.refused)
+    return Outcome(
+        frozenset(expected), uncaused, alerts, came, len(newest), len(runs), len(witness.came), again, witness.refused
+    )
 
 
 def main(arguments: list[str]) -> int:
