@@ -14,6 +14,7 @@ import pytest
 from built_chains import built_chain
 from commands import Commands
 from rich.console import Console
+from standard import calendar, open_store
 
 from scanner import app
 from scanner.errors import UsageError
@@ -80,3 +81,22 @@ def test_the_command_prints_csv_of_the_strikes(tmp_path: Path, monkeypatch, caps
     rows = list(csv.DictReader(io.StringIO(ran.out)))
     assert len(rows) > 10
     assert {"strike", "gamma_exposure", "delta_exposure", "vanna_exposure", "charm_exposure"} <= set(rows[0])
+
+
+def test_gamma_and_notional_are_placed_among_the_sessions_remembered(tmp_path: Path) -> None:
+    """Two sessions and a third with less open; puts outweigh calls, so that gamma is less negative then."""
+    store = open_store(tmp_path / "store")
+    days = calendar.sessions_before(SESSION, 3)[::2]
+    for number, day in enumerate(days):
+        held = [100 + 10 * number, 300 + 30 * number] * 18
+        store.snapshots.write(
+            built_chain(day, expiries=EXPIRIES, strikes=tuple(range(80, 125, 5)), open_interest=held), f"{day}"
+        )
+    store.catch_up()
+    today = built_chain(SESSION, expiries=EXPIRIES, strikes=tuple(range(80, 125, 5)), open_interest=[90, 270] * 18)
+    told = app.structure("abc", chain=today, store=tmp_path / "store")
+    assert told.history["session_date"].to_list() == [*days, SESSION]
+    assert told.history["gex"][-1] == told.underlying["gex"]
+    (line,) = (line for line in shown(told, 80) if line.startswith("In its own history"))
+    assert line == "In its own history: gamma the highest of 3, notional the lowest of 3."
+    assert len(json.loads(structure.text(told))["history"]) == 3

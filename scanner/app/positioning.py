@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from scanner.app import configuring, looking
 from scanner.errors import UsageError
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from scanner.app.configuring import Place
     from scanner.config import Settings
     from scanner.frames import Frame
@@ -51,8 +53,12 @@ def structure(
     held = exposures.live(frames["contract"], frames["expiry"], calendar, taken)
     expiries = exposures.by_expiry(held, frames["expiry"])
     underlying = dict(frames["underlying"].row(0, named=True))
+    kept = dict(underlying)
     if taken is not exposures.Convention.calls_long_puts_short:
-        underlying |= {"gex": held["gamma_exposure"].sum(), "gamma_flip": None}
+        # What is kept of sessions follows the usual convention, and is no past of another one.
+        sums = {f"{kind}_exposure": held[f"{kind}_exposure"].sum() for kind in ("delta", "vanna", "charm")}
+        underlying |= {"gex": held["gamma_exposure"].sum(), "gamma_flip": None, **sums}
+        kept |= {"gex": None}
     day = None if to is None else configuring.day_for("--to", to)
     if day is not None and day <= frames["contract"]["session_date"][0]:
         raise UsageError(f"--to {day}: that day has passed")
@@ -69,4 +75,16 @@ def structure(
         simulated=bool(frames["contract"]["simulated"].any()),
         move_to=None if day is None else (day, exposures.move_to(expiries, day)),
         problems=tuple(received.problems),
+        history=_history(measured.panel.underlying_sessions, kept),
     )
+
+
+def _history(past: pl.DataFrame, today: Mapping[str, Any]) -> pl.DataFrame:
+    """``session_date gex notional_oi`` of a name's sessions remembered, and of the one that is looked at."""
+    import polars as pl
+
+    from scanner.metrics.underlying import remembered
+
+    names = ("session_date", "gex", "notional_oi")
+    own = remembered(past).filter(underlying=today["underlying"]).select(names).sort("session_date")
+    return pl.concat([own, pl.DataFrame([{name: today[name] for name in names}], schema=own.schema)])

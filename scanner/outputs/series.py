@@ -66,9 +66,7 @@ def show(found: Series, to: Console) -> None:
     first, last = known["session_date"][0], known["session_date"][-1]
     span = f"{wording.day(first, last)} to {wording.day(last, last)} {last.year}"
     head = f"{printable(found.symbol)} {found.field.title}, {span} ({terminal.counted(known.height, 'session')})"
-    terminal.say(
-        Text(f"{head}   now {found.field.say(known['value'][-1])}, {_place(known['value'])}", style="bold"), to
-    )
+    terminal.say(Text(f"{head}   now {found.field.say(known['value'][-1])}, {place(known['value'])}", style="bold"), to)
     ends = (found.field.say(known["value"][0]), found.field.say(known["value"][-1]))
     room = max(to.width - len(ends[0]) - len(ends[1]) - 4, 10)
     chart = _chart(found.frame["value"].to_list()[-room:], plain=to.options.ascii_only)
@@ -78,9 +76,9 @@ def show(found: Series, to: Console) -> None:
             to.print(line, soft_wrap=True)
 
 
-def _place(values: pl.Series) -> str:
+def place(values: pl.Series) -> str:
     """Where the newest value lies among all of them, and among how many."""
-    now, others = values[-1], values.len()
+    now, others = values[-1], values.count()
     if others == 1:
         return "the only one known"
     above, below = int((values > now).sum()), int((values < now).sum())

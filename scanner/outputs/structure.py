@@ -16,7 +16,7 @@ from rich.text import Text
 from scanner import wording
 from scanner.alerts.model import iso, plain
 from scanner.errors import ScanProblem
-from scanner.outputs import terminal
+from scanner.outputs import series, terminal
 from scanner.outputs.document import SCHEMA, to_json
 from scanner.outputs.text import printable
 
@@ -38,7 +38,8 @@ class Structure:
     is said by :mod:`scanner.metrics.exposures`, whose ``convention`` they follow. ``underlying`` is the name's row of
     the underlying scope; ``gamma_flip`` in it is null under another convention than the usual one. ``without`` counts
     the open contracts that have no volatility and so no exposure. ``move_to`` is one standard deviation of the move to
-    a day that was asked for, as a part of the price; None where no expiry is on either side of it.
+    a day that was asked for, as a part of the price; None where no expiry is on either side of it. ``history`` has
+    ``session_date gex notional_oi`` of the sessions remembered, this one at the end, oldest first.
     """
 
     symbol: str
@@ -52,6 +53,7 @@ class Structure:
     simulated: bool
     move_to: tuple[date, float | None] | None
     problems: tuple[ScanProblem, ...]
+    history: pl.DataFrame
 
     @property
     def frame(self) -> pl.DataFrame:
@@ -79,6 +81,7 @@ def text(found: Structure) -> str:
                 if found.move_to is None
                 else plain({"to": found.move_to[0], "part": found.move_to[1]}),
                 "underlying": plain(found.underlying),
+                "history": [plain(row) for row in found.history.iter_rows(named=True)],
                 "strikes": [plain(row) for row in found.strikes.iter_rows(named=True)],
                 "expiries": [plain(row) for row in found.expiries.iter_rows(named=True)],
             }
@@ -194,6 +197,13 @@ def _foot(found: Structure) -> Iterator[Text]:
         f"volatility, charm {wording.signed_money(sums['charm'])} a day."
     )
     yield Text(" ".join(parts))
+    places = [
+        f"{words} {series.place(known)}"
+        for words, known in (("gamma", found.history["gex"]), ("notional", found.history["notional_oi"]))
+        if known[-1] is not None and known.count() > 1
+    ]
+    if places:
+        yield Text(f"In its own history: {', '.join(places)}.")
     if found.move_to is not None:
         day, move = found.move_to
         told = "no expiry beyond it has quotes" if move is None else f"{wording.percent(move)} (one sd)"
