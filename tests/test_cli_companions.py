@@ -24,7 +24,7 @@ from scanner.app import clock, companions
 from scanner.config import Settings, load
 from scanner.sources.access import VendorError
 from scanner.sources.base import Gives
-from scanner.sources.companions import halts, occ
+from scanner.sources.companions import finra, halts, occ
 from scanner.sources.registry import VENDORS
 from scanner.store.store import Store
 
@@ -499,3 +499,31 @@ def test_what_goes_wrong_beside_chains_is_raised_where_they_were_waited_for(
     settings, store = asking
     with pytest.raises(RuntimeError, match="a fault"), companions.kept_meanwhile(settings, ["XYZ"], store, NOW):
         pass
+
+
+def test_the_day_before_as_a_whole_is_told_by_its_date_and_its_file_is_read_once(
+    shell: Shell, httpserver: HTTPServer
+) -> None:
+    rows = ["20260715|A|1|0|5|B,Q,N", "20260715|XYZ|250000.5|40|1000002|B,Q,N", "20260715|NA|1|0|2|Q", "3"]
+    heading = "Date|Symbol|ShortVolume|ShortExemptVolume|TotalVolume|Market"
+    vendor_stubs.serve(httpserver, "cboe")
+    with HTTPServer() as house:
+        house.expect_request("/equity/regsho/daily/CNMSshvol20260715.txt").respond_with_data(
+            "\n".join([heading, *rows])
+        )
+        servers = {"cboe": httpserver.url_for(""), "finra": house.url_for("")}
+        row = shell.scanned(at(servers, dark_pool="finra"))["underlyings"][0]
+        assert (row["off_exchange_date"], row["off_exchange_volume"]) == ("2026-07-15", 1_000_002)
+        assert row["off_exchange_short_share"] == pytest.approx(0.25, abs=1e-6)
+        shell.at(NOW + timedelta(minutes=40))
+        shell.scanned(at(servers, dark_pool="finra"))
+        assert len(house.log) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "<html>no</html>", "Date|Symbol|ShortVolume|ShortExemptVolume|TotalVolume|Market\n20260714|XYZ|1|0|5|Q\n"],
+)
+def test_a_table_that_is_none_or_of_another_day_is_refused(text: str) -> None:
+    with pytest.raises(VendorError):
+        finra.daily_volume(text, date(2026, 7, 15), ["XYZ"])

@@ -42,6 +42,7 @@ _OF_ALL_NAMES = frozenset(
 # Announcements: how far ahead they are asked for, how often those of the next sessions, and of how many.
 _AHEAD, _SOON, _A_DAY, _OF_THE_NEXT = timedelta(days=21), timedelta(hours=4), timedelta(hours=20), 3
 _DARK_POOL_LASTS, _REPORTED_LATE = timedelta(minutes=4), timedelta(minutes=15)
+_OF_WHOLE_DAYS, _A_MONTH = "finra", timedelta(days=31)
 _HALTS_LAST, _HEADLINES_LAST = timedelta(minutes=5), timedelta(minutes=15)
 # What each teller of news tells.
 KINDS_OF_NEWS = MappingProxyType({"nasdaqtrader": "halt", "sec": "filing", "massive": "headline", "alpaca": "headline"})
@@ -221,7 +222,23 @@ class _Beside:
         for name in self.settings.companions.news:
             yield from self._tried("news", name, self._asking(name, symbols))
         for name in self.settings.companions.dark_pool:
-            yield from self._tried("dark_pool", name, partial(self._dark_pool, name, symbols))
+            asking = self._off_exchange if name == _OF_WHOLE_DAYS else partial(self._dark_pool, name)
+            yield from self._tried("dark_pool", name, partial(asking, symbols))
+
+    def _off_exchange(self, symbols: Sequence[str]) -> None:
+        """The file of the session before, once, and again for names that it was not read for."""
+        from scanner.sources.companions.finra import DailyVolume
+
+        calendar, key = self.settings.exchange_calendar, _key("dark_pool", _OF_WHOLE_DAYS)
+        day = calendar.previous_session(calendar.session_of(self.now))
+        wanted = [name for name in symbols if not self._is_fresh(key, f"{name} {day}", _A_MONTH)]
+        if not wanted or self.left() <= 0 or self._is_fresh(key, f"{day}", timedelta()):
+            return
+        asked = DailyVolume(self.settings.for_sources())
+        told = self._noting(key, f"{day}", partial(asked.of, day, wanted))
+        for name in wanted:
+            self._noting(key, f"{name} {day}", list)
+        self.store.keep_off_exchange(_off_exchange(told, self.now))
 
     def _dark_pool(self, vendor: str, symbols: Sequence[str]) -> None:
         from scanner.sources.companions.dark_pool import DarkPool
@@ -321,6 +338,14 @@ class _Beside:
         finally:
             if found:
                 self.store.keep_news(_news(found, vendor))
+
+
+def _off_exchange(told: Sequence[tuple[Any, ...]], now: datetime) -> pl.DataFrame:
+    import polars as pl
+
+    from scanner.store.told import OFF_EXCHANGE
+
+    return pl.DataFrame([(*row, now) for row in told], schema=OFF_EXCHANGE, orient="row")
 
 
 def _announced(told: Sequence[tuple[Any, ...]], now: datetime) -> pl.DataFrame:
@@ -427,8 +452,11 @@ def _tell_news(settings: Settings, name: str, ticker: str, session: date) -> Non
 
 def _tell_dark_pool(settings: Settings, name: str, ticker: str, session: date) -> None:
     from scanner.sources.companions.dark_pool import DarkPool
+    from scanner.sources.companions.finra import DailyVolume
 
-    del name, session
+    if name == _OF_WHOLE_DAYS:
+        DailyVolume(settings.for_sources()).of(settings.exchange_calendar.previous_session(session), [ticker])
+        return
     DarkPool(settings.for_sources()).of(ticker, clock.right_now() - _DARK_POOL_LASTS)
 
 

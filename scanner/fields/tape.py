@@ -57,3 +57,12 @@ def dark_pool(row: Rows) -> tuple[Field, ...]:
         row.integer("dark_pool_largest", Unit.shares, "shares of the largest single print off the exchanges, at a price of its moment", "no stock prints of the session, or none of them regular", title="largest print off the exchanges"),
         row.surprise("dark_pool_surprise", "of a largest print as many times the name's usual one", "no stock prints of the session, fewer than 5 earlier sessions of the name's, or than 20 of all names", title="chance of the largest print off the exchanges"),
     )  # fmt: skip
+
+
+def off_exchange(row: Rows) -> tuple[Field, ...]:
+    """What was reported off the exchanges of an earlier day as a whole: context, with its age."""
+    return (
+        row.date("off_exchange_date", "the newest session before this one of which the volume off the exchanges is known", missing.NEWS, title="day of the volume off the exchanges"),
+        row.integer("off_exchange_volume", Unit.shares, "shares that were reported off the exchanges on that day", missing.NEWS, title="shares off the exchanges that day"),
+        row.share("off_exchange_short_share", "of these, shares sold short, market makers' among them", missing.NEWS, title="share of them sold short"),
+    )  # fmt: skip

@@ -81,4 +81,5 @@ ROWS: tuple[Field, ...] = (
     _row.integer("earnings_moves", Unit.counted, "past earnings dates whose move is known", missing.EVENTS, title="known moves on earnings"),
     *tape.flows(_row),
     *tape.dark_pool(_row),
+    *tape.off_exchange(_row),
 )  # fmt: skip

@@ -54,7 +54,8 @@ class KnownBefore:
     ``largest_orders`` (``orders largest_order``) what contracts traded on the tapes of earlier sessions; None: no tape.
     ``news`` (``underlying at kind what source``) is what happened since the close before, and ``asked`` the kinds of
     news that somebody is asked for. ``stock_prints`` are those of the session up to its moment, ``stock_before`` what
-    earlier sessions are compared by (:mod:`scanner.tape.off_exchange`); None: there are none.
+    earlier sessions are compared by (:mod:`scanner.tape.off_exchange`), and ``off_exchange`` (``underlying session_date
+    shares short_shares``) what was reported of an earlier day as a whole; None: there are none.
     """
 
     panel: Panel
@@ -68,3 +69,4 @@ class KnownBefore:
     asked: frozenset[str] = frozenset()
     stock_prints: pl.DataFrame | None = None
     stock_before: pl.DataFrame | None = None
+    off_exchange: pl.DataFrame | None = None

@@ -26,6 +26,27 @@ def measure(names: pl.Series, prints: pl.DataFrame | None, before: pl.DataFrame 
     return rows.join(off_exchange.measure(prints, earlier), on="underlying", how="left", maintain_order="left")
 
 
+def day_before(names: pl.Series, told: pl.DataFrame | None) -> pl.DataFrame:
+    """``underlying off_exchange_date off_exchange_volume off_exchange_short_share``, one row a name.
+
+    ``told`` has ``underlying session_date shares short_shares``, one row a name.
+    """
+    rows = pl.DataFrame({"underlying": names})
+    if told is None:
+        told = pl.DataFrame(schema=_TOLD)
+    shares = pl.col("shares")
+    known = told.select(
+        "underlying",
+        off_exchange_date="session_date",
+        off_exchange_volume=shares.round().cast(pl.Int64),
+        off_exchange_short_share=pl.when(shares > 0).then(pl.col("short_shares") / shares),
+    )
+    return rows.join(known, on="underlying", how="left", maintain_order="left")
+
+
+_TOLD = pl.Schema(
+    {"underlying": pl.String(), "session_date": pl.Date(), "shares": pl.Float64(), "short_shares": pl.Float64()}
+)
 _BEFORE = pl.Schema({"underlying": pl.String(), "session_date": pl.Date(), "dark_pool_largest": pl.Int64()})
 
 

@@ -116,6 +116,7 @@ def measure(priced: PricedChain, known: KnownBefore, now: datetime, fit: Fit = a
         activity.iv30_change_surprise(underlyings, panel),
         tape.flows(contracts, ("underlying",)),
         dark_pool.measure(underlyings["underlying"], known.stock_prints, known.stock_before),
+        dark_pool.day_before(underlyings["underlying"], known.off_exchange),
     )
     completed = whole_session(contracts, elapsed)
     underlyings = beside(underlyings, "underlying", activity.underlying_surprises(model, completed, panel))

@@ -218,6 +218,15 @@ _BESIDE_CHAINS = (
         rate=Rate(1, 1.0),
     ),
     Vendor(
+        "finra",
+        "volume reported off the exchanges, of the day before",
+        "scanner.sources.companions.finra",
+        live=True,
+        site="https://cdn.finra.org",
+        gives=frozenset({Gives.dark_pool}),
+        rate=Rate(30),
+    ),
+    Vendor(
         "sec",
         "filings with the SEC, which wants an address to write to",
         "scanner.sources.companions.sec",

@@ -144,6 +144,11 @@ class Store:
         with self.writing():
             self.told_of.keep_news(told)
 
+    def keep_off_exchange(self, told: pl.DataFrame) -> None:
+        """Add what was reported off the exchanges, by day."""
+        with self.writing():
+            self.told_of.keep_off_exchange(told)
+
     def keep_renames(self, renames: tuple[Rename, ...]) -> None:
         """Put renames in place of the store's; they apply to every panel from now on."""
         lines = ["old,new,date", *(f"{item.old},{item.new},{item.effective}" for item in renames)]

@@ -13,6 +13,7 @@ from scanner.market.symbology import plain_ticker
 from scanner.store.files import ToldTable
 
 EVENTS_FILE, NEWS_FILE = "told_events.parquet", "told_news.parquet"
+OFF_EXCHANGE_FILE = "told_off_exchange.parquet"
 _HEADLINES_KEPT = timedelta(days=31)
 _INSTANT = pl.Datetime("us", "UTC")
 EVENTS = pl.Schema({**corporate_events.SCHEMA, "source": pl.String(), "known_at": _INSTANT})
@@ -26,13 +27,27 @@ NEWS = pl.Schema(
     }
 )
 
+OFF_EXCHANGE = pl.Schema(
+    {
+        "underlying": pl.String(),
+        "session_date": pl.Date(),
+        "shares": pl.Float64(),
+        "short_shares": pl.Float64(),
+        "known_at": _INSTANT,
+    }
+)
+
 
 class ToldOf:
-    """Two tables of a store: events by the day they are on, and news by the moment it came. Writing needs its lock."""
+    """Tables of a store: events by the day they are on, news by the moment it came, volumes off the exchanges by day.
+
+    Writing needs the store's lock.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._events = ToldTable(folder / EVENTS_FILE, EVENTS)
         self._news = ToldTable(folder / NEWS_FILE, NEWS)
+        self._off_exchange = ToldTable(folder / OFF_EXCHANGE_FILE, OFF_EXCHANGE)
 
     def keep_events(self, told: pl.DataFrame, covered: Iterable[tuple[str, date]], source: str) -> None:
         """Put what a source told of some kinds and days in the place of what it told of them before.
@@ -83,6 +98,20 @@ class ToldOf:
         )
         if not table.equals(held):
             self._news.write(table)
+
+    def keep_off_exchange(self, told: pl.DataFrame) -> None:
+        """Add days' volumes off the exchanges, columns of :data:`OFF_EXCHANGE`; what was known first counts."""
+        held = self._off_exchange.table
+        both = pl.concat([held, told.cast(OFF_EXCHANGE)])
+        table = both.unique(["underlying", "session_date"], keep="first").sort("session_date", "underlying")
+        if not table.equals(held):
+            self._off_exchange.write(table)
+
+    def off_exchange(self, names: Sequence[str], session: date, moment: datetime) -> pl.DataFrame:
+        """``underlying session_date shares short_shares``, of each name the newest day known before a session."""
+        held = _of(self._off_exchange.table, names)
+        known = held.filter((pl.col("session_date") < session) & (pl.col("known_at") <= moment))
+        return known.sort("session_date").unique("underlying", keep="last").drop("known_at")
 
     def news(self, names: Sequence[str], after: datetime, moment: datetime) -> pl.DataFrame:
         """``underlying at kind what source`` of some names, spelled as asked for, after a moment and up to another."""
