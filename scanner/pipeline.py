@@ -103,13 +103,25 @@ class Judged:
         return replace(self.parts[0], frames=self.frames)
 
 
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """A scan, and what it rests on: what its chains say, and what was known before them; None where there is no chain.
+
+    ``known`` goes with the parts of ``judged``.
+    """
+
+    result: ScanResult
+    judged: Judged | None = None
+    known: tuple[KnownBefore, ...] = ()
+
+
 def scan(request: Request, sources: Sequence[Source], setup: Setup, clock: Callable[[], datetime]) -> ScanResult:
     """Receive, judge, conclude and keep; the result is complete even where a symbol or the store failed.
 
     ``sources`` are tried in order, symbol by symbol. ``clock`` tells when the scan was done. The alerts are out before
     the store is written: a chain that cannot be stored is a problem in the result.
     """
-    return scan_received(receive(request, sources, setup.calendar), request, sources, setup, clock)
+    return scan_received(receive(request, sources, setup.calendar), request, sources, setup, clock).result
 
 
 def receive(request: Request, sources: Sequence[Source], calendar: Calendar) -> tuple[Received, datetime]:
@@ -124,7 +136,7 @@ def scan_received(
     sources: Sequence[Source],
     setup: Setup,
     clock: Callable[[], datetime],
-) -> ScanResult:
+) -> Scanned:
     """The rest of :func:`scan`, once chains were received: nothing before it asks the store."""
     received, moment = given
     meta = ScanMeta(
@@ -140,7 +152,7 @@ def scan_received(
         rules=len(setup.rules),
     )
     if received.chain is None:
-        return ScanResult(replace(meta, finished_at=clock()), errors=tuple(received.problems))
+        return Scanned(ScanResult(replace(meta, finished_at=clock()), errors=tuple(received.problems)))
     remembered = [know(chain, setup) for chain in of_each_source(received.chain)]
     judged = judge_together(
         [(memory.chain, known) for memory, known in remembered], moment, setup.rules, setup.methods, whole=False
@@ -155,12 +167,13 @@ def scan_received(
             for problem in memory.keep(request.scan_id, part.priced, verdicts, moment)
         ]
     problems = dict.fromkeys(problem for memory in memories for problem in memory.problems)
-    return replace(
+    result = replace(
         result,
         scan=replace(result.scan, finished_at=clock()),
         errors=(*received.problems, *problems, *unkept, *result.errors),
         notes=(*received.notes, *(note for memory in memories for note in memory.notes), *result.notes),
     )
+    return Scanned(result, judged, tuple(known for _, known in remembered))
 
 
 def of_each_source(chain: pl.DataFrame) -> list[pl.DataFrame]:

@@ -254,11 +254,8 @@ def page_of(
     with_names: bool = True,
 ) -> Page:
     """A session with its names and what is around its alerts, as far as the store holds its chains."""
-    import polars as pl
-
     from scanner import pipeline
     from scanner.app import preparing
-    from scanner.outputs.charts.alerts import Around
     from scanner.outputs.report import Page
     from scanner.sources.receiving import newest_quotes
 
@@ -268,16 +265,28 @@ def page_of(
     setup = preparing.setup(settings, store, state)
     memory, known = pipeline.know(chain, setup)
     measured = pipeline.judge(memory.chain, known, newest_quotes(chain), [], setup.methods, whole=False).measured
-    frames, past = measured.frames, known.panel.underlying_sessions
+    return page_around(result, measured.frames, known.panel, with_names=with_names)
+
+
+def page_around(
+    result: ScanResult, frames: Mapping[str, pl.DataFrame], panel: Panel, *, with_names: bool = True
+) -> Page:
+    """The page of a session whose metric ``frames`` are there, with the ``panel`` of what was known before it."""
+    import polars as pl
+
+    from scanner.outputs.charts.alerts import Around
+    from scanner.outputs.report import Page
+
+    past = panel.underlying_sessions
     flagged = {(alert.underlying, alert.expiry) for alert in result.alerts}
     expiries = pl.DataFrame(list(flagged), schema={"underlying": pl.String, "expiry": pl.Date}, orient="row")
     named = {name for alert in result.alerts for name in (alert.contract, *alert.drivers) if name is not None}
     around = Around(
         frames["contract"].join(expiries, on=["underlying", "expiry"], how="semi"),
-        sessions_of(known.panel, named),
+        sessions_of(panel, named),
         past,
     )
-    names = list(names_of(frames, past, settings.exchange_calendar)) if with_names else []
+    names = list(names_of(frames, past, panel.calendar)) if with_names else []
     scan = replace(result.scan, contracts=frames["contract"].height)
     return Page(replace(result, scan=scan, underlyings=frames["underlying"]), around, names)
 

@@ -106,7 +106,7 @@ def scan_once(
             received = pipeline.receive(request, sources, setup.calendar)
         if live is not None:
             setup = replace(setup, events=live.events)
-        result = _followed(pipeline.scan_received(received, request, sources, setup, clock.right_now), setup)
+        result = _followed(pipeline.scan_received(received, request, sources, setup, clock.right_now).result, setup)
         written = _write_outputs(result, settings, memory.state)
         told = (*problems, *memory.problems, *result.errors, *written)
         result = replace(result, errors=told, notes=(*beside, *result.notes))

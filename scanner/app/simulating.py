@@ -75,5 +75,9 @@ def tell(story: str) -> Told:
         request = Request(names, moment, moment, f"demo-{story}")
         source = simulated.SimulatedSource.of_scenario(story)
         setup = preparing.setup(settings, memory.store, memory.state, rules)
-        result = pipeline.scan(request, [source], setup, clock=clock.right_now)
-        return Told(result, reporting.page_of(result, memory.store, memory.state, settings))
+        received = pipeline.receive(request, [source], setup.calendar)
+        scanned = pipeline.scan_received(received, request, [source], setup, clock.right_now)
+        assert scanned.judged is not None
+        (known,) = scanned.known
+        page = reporting.page_around(scanned.result, scanned.judged.measured.frames, known.panel)
+        return Told(scanned.result, page)
