@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from datetime import UTC, date, datetime
 
 import numpy as np
 import polars as pl
 import pytest
+from rich.console import Console
 from standard import calendar
 
 from scanner.alerts.board import Told
@@ -15,7 +17,7 @@ from scanner.alerts.flagged import Flagged
 from scanner.alerts.follow import followed, outcomes
 from scanner.alerts.outcome import state_of
 from scanner.alerts.scoreboard import board, table
-from scanner.outputs.following import mornings
+from scanner.outputs.following import mornings, print_board
 
 # Wednesday to the Wednesday after; the Monday is Labor Day.
 DAYS = [date(2025, 9, 3), date(2025, 9, 4), date(2025, 9, 5), date(2025, 9, 8), date(2025, 9, 9), date(2025, 9, 10)]
@@ -179,3 +181,17 @@ def test_a_brief_board_has_the_same_lines_and_of_groups_only_what_opened():
     whole, brief = board(told, found), board(told, found, brief=True)
     assert [line for line in whole if line.group == "all" or line.measure in ("alerts", "opened")] == brief
     assert len(brief) < len(whole)
+
+
+def test_a_board_of_alerts_that_nothing_was_told_of_is_no_page_of_zeros():
+    page = io.StringIO()
+    told = [Told("a1", "rule", None, "ABC"), Told("a2", "rule", 1, "ABC")]
+    print_board(board(told, table([])), Console(file=page, width=100, highlight=False))
+    assert "n 0" not in page.getvalue()
+    assert "Of none of them it is told yet" in page.getvalue()
+    found = [outcome("a2", date(2025, 9, 3), True, 0.1)]
+    page = io.StringIO()
+    print_board(board(told, table(found)), Console(file=page, width=100, highlight=False))
+    assert "Opened next morning" in page.getvalue()
+    assert "1 star " in page.getvalue()
+    assert "no stars" not in page.getvalue()

@@ -6,7 +6,7 @@ import csv
 import gzip
 import io
 import json
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +113,17 @@ def test_sessions_that_are_not_judgeable_are_listed_with_their_reasons(folder: P
     result = run("import", folder, "--store", tmp_path / "store")
     assert result.exit_code == 0
     assert "ABC 2026-08-08: weekend (all off): labelled 2026-08-08, a weekend: no session was held" in result.stdout
+
+
+def test_sessions_seen_before_their_close_are_told_with_the_time_of_day_of_their_quotes(tmp_path: Path) -> None:
+    (tmp_path / "chains").mkdir()
+    for day, minute in zip(DAYS[:2], (5, 40), strict=True):
+        chain = built_chain(day, quote_time=datetime(day.year, day.month, day.day, 19, minute, tzinfo=UTC))
+        chain.drop("source").write_parquet(tmp_path / "chains" / f"{day}.parquet")
+    said = " ".join(run("import", tmp_path / "chains", "--store", tmp_path / "store").stdout.split())
+    assert (
+        "2 sessions end before their close: their volumes are no baseline (quotes of 15:05 to 15:40 New York)." in said
+    )
 
 
 def test_csv_has_one_row_for_each_session(folder: Path, tmp_path: Path) -> None:
