@@ -66,13 +66,16 @@ class Records:
             (source, session, name): moment for source, name, session, moment in chains.select(_LOOK).iter_rows()
         }
         days = {session for _, session, _ in moments}
-        rows = self._session.scalars(
-            select(LookRow).where(LookRow.session_date.in_(days)).order_by(LookRow.quote_time, LookRow.underlying)
+        # Plain columns: a market scanned all day has looked at every name two dozen times.
+        looked = (getattr(LookRow, name) for name in Look.__dataclass_fields__)
+        rows = self._session.execute(
+            select(*looked).where(LookRow.session_date.in_(days)).order_by(LookRow.quote_time, LookRow.underlying)
         )
+        looks = [Look(*row) for row in rows]
         return [
-            Look(row.source, row.session_date, row.underlying, row.quote_time, row.surprises)
-            for row in rows
-            if (moment := moments.get((row.source, row.session_date, row.underlying))) and row.quote_time < moment
+            look
+            for look in looks
+            if (moment := moments.get((look.source, look.session_date, look.underlying))) and look.quote_time < moment
         ]
 
     def save_looks(self, looks: Iterable[Look]) -> None:
