@@ -43,6 +43,16 @@ def postgresql_server() -> Iterator[str]:
 
 
 @pytest.fixture(autouse=True)
+def empty_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody's home: what whoever runs the tests keeps in their own store tells no test anything.
+
+    What is measured once and kept, the simulated market of `rules check`, is kept for all tests.
+    """
+    monkeypatch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@pytest.fixture(autouse=True)
 def unconfigured_logging() -> Iterator[None]:
     """Give back the package's logger as it was: commands that run inside a test's process hand it to stderr."""
     package = logging.getLogger("scanner")
