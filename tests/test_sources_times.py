@@ -219,6 +219,12 @@ def test_a_moment_with_a_control_character_in_it_is_none(text: str) -> None:
     assert times.moment(text, NEW_YORK) is None
 
 
+@pytest.mark.parametrize("text", ["2026-08-2<", "2026-08-2= 13:45", "08/2@/2026", "2 Aug 2026 ^"])
+def test_what_a_sign_that_no_date_has_may_hide_is_not_guessed(text: str) -> None:
+    assert times.day(text) is None
+    assert times.moment(text, NEW_YORK) is None
+
+
 @given(st.text(max_size=40))
 def test_no_text_makes_reading_a_moment_or_a_date_fail(text: str) -> None:
     assert isinstance(times.moment(text, NEW_YORK), datetime | None)

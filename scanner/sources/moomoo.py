@@ -131,7 +131,7 @@ class MoomooSource(LiveSource):
         missing = [code for code in codes if code not in quotes]
         if missing:
             raise VendorError(f"it quotes {len(missing):,} of {len(codes):,} contracts not at all", "incomplete")
-        spot = quotes.get(underlying, {}).get("last_price")
+        spot = json_objects.prices(quotes.get(underlying, {}), ("last_price",), findings)["last_price"] or None
         entries = [{**_told(quotes[code]), "symbol": _symbol(code)} for code in codes]
         rows = json_objects.rows_of(entries, _OURS, findings)
         rows = columns.instants(rows, NEW_YORK.key, findings, "updated")
@@ -139,7 +139,7 @@ class MoomooSource(LiveSource):
         newest = rows["updated"].max()
         return rows.with_columns(
             underlying=pl.lit(ticker),
-            spot=pl.lit(spot if isinstance(spot, int | float) and spot > 0 else None, dtype=pl.Float64),
+            spot=pl.lit(spot, dtype=pl.Float64),
             vendor_iv=pl.when(pl.col("vendor_iv") > 0).then(pl.col("vendor_iv") / 100),
             last=pl.when(pl.col("last").cast(pl.Float64, strict=False) > 0).then("last"),
             quote_time=pl.lit(newest, dtype=rows.schema["updated"]),

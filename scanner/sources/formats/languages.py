@@ -106,6 +106,15 @@ def is_damaged(text: str) -> bool:
     return any(sign not in "\t\r\n" and unicodedata.category(sign) == "Cc" for sign in text)
 
 
+# No date or time of any language is written with these.
+_FOREIGN = frozenset("<>=|~^$`{}@#%&*!?\\")
+
+
+def is_no_date(text: str) -> bool:
+    """Whether a sign stands in a text that no date has, perhaps in a digit's place: ``2026-08-2<`` may be the 21st."""
+    return is_damaged(text) or not _FOREIGN.isdisjoint(text)
+
+
 def half_of_day(before: str, behind: str) -> tuple[str, str | None]:
     """Which half of the day a clock between two texts names, ``am`` or ``pm`` or None, and the texts without it."""
     found = _HALF_BEHIND.match(behind)

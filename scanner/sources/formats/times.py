@@ -161,7 +161,7 @@ def moment(text: str, zone: tzinfo, ambiguous: languages.Order = "slash") -> dat
 
     ``ambiguous`` is as in :func:`scanner.sources.formats.languages.read_date`.
     """
-    if languages.is_damaged(text):
+    if languages.is_no_date(text):
         return None
     text = _SMALL_LETTERS.sub(lambda found: found[0].upper(), languages.plain(text))
     try:
@@ -179,7 +179,7 @@ def day(text: str, ambiguous: languages.Order = "month") -> date | None:
 
     ``8/9/2026`` is August, as Americans write it, unless ``ambiguous`` says otherwise.
     """
-    if languages.is_damaged(text):
+    if languages.is_no_date(text):
         return None
     text = _SMALL_LETTERS.sub(lambda found: found[0].upper(), languages.plain(text))
     try:
