@@ -19,6 +19,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from scanner import fields
+from scanner.fields.columns import column_dtype
 from scanner.ruleset import compile as compiled
 from scanner.ruleset import typecheck
 from scanner.ruleset.expressions import (
@@ -312,7 +313,7 @@ rows = st.fixed_dictionaries(
 def test_compiled_conditions_agree_with_a_slow_interpreter(condition: Any, table: list[dict[str, Any]]) -> None:
     known = fields.of("contract")
     frame = pl.DataFrame(
-        {name: pl.Series([row[name] for row in table], dtype=known[name].dtype) for name in (*NUMBERS, "otm")}
+        {name: pl.Series([row[name] for row in table], dtype=column_dtype(known[name])) for name in (*NUMBERS, "otm")}
     ).with_columns(pl.col(pl.Float64).fill_nan(None))
     found = frame.select(pl.int_range(pl.len()), v=compiled.condition(condition))["v"].to_list()
     assert found == [interpret(condition, row) for row in table]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -46,12 +47,18 @@ class _Counted(Pace):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.turns: list[float] = []
+        self._clock, self._asked = self.now, threading.local()
+        self.now = self._remembered
+
+    def _remembered(self) -> float:
+        """The time, and this thread's note of it: from it a pause is counted, however long a turn was waited for."""
+        self._asked.at = self._clock()
+        return self._asked.at
 
     def turn(self, longest: float) -> float:
         """As in the base class."""
-        now = self.now()
         pause = super().turn(longest)
-        self.turns.append(now + pause)
+        self.turns.append(self._asked.at + pause)
         return pause
 
 

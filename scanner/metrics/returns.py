@@ -64,9 +64,13 @@ def past(closes: pl.DataFrame, today: pl.DataFrame, calendar: Calendar) -> pl.Da
     return asked
 
 
-def week_before(session: date, calendar: Calendar) -> date:
-    """The session that a week's change is counted from: seven days earlier, or the one before where that was none."""
-    return calendar.session_on_or_before(session - timedelta(days=7))
+def week_before(session: date, calendar: Calendar) -> date | None:
+    """The session that a week's change is counted from: seven days earlier, or the one before where that was none.
+
+    None where the calendar begins later.
+    """
+    found = calendar.sessions_before(session - timedelta(days=6), 1)
+    return found[0] if found else None
 
 
 def volatility(closes: pl.DataFrame, session: date, calendar: Calendar) -> pl.DataFrame:

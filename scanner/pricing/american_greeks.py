@@ -117,10 +117,12 @@ def _look_up(terms: Floats, series: Floats, whole: bool) -> None:
         found[:] = 0.0
         if not whole:
             for i in range(_POINTS):
+                mixed[0, :] = 0.0
                 for j in range(_POINTS):
-                    weight = weights[0, i] * weights[1, j]
                     for k in range(COEFFICIENTS):
-                        found[0, k] += weight * _TABLE[first + i, start + j, k]
+                        mixed[0, k] += weights[1, j] * _TABLE[first + i, start + j, k]
+                for k in range(COEFFICIENTS):
+                    found[0, k] += weights[0, i] * mixed[0, k]
             for k in range(COEFFICIENTS):
                 series[_H, k, row] = found[0, k]
             continue
