@@ -164,7 +164,9 @@ def test_a_first_monday_expiry_is_judged_by_what_expiries_of_its_days_bring(shel
     ordinary = shell.scanned(with_expiries(TODAY, listed))
     # Straddles cost the same at every expiry here, which a rule about them may wonder at.
     about_volume = [one for one in ordinary["alerts"] if one["rule_id"] != "expected-move-outlier"]
-    assert [one for one in about_volume if one["expiry"] == str(MONDAY)] == []
+    # The list is filled with what comes every session too; that is told as such.
+    of_monday = [one["once_in_sessions"] for one in about_volume if one["expiry"] == str(MONDAY)]
+    assert all(once < 5 for once in of_monday)
     loud = shell.commands(
         "chain", "NVDA", "--path", _written(shell, with_expiries(TODAY, listed, loud=True)), "--format", "json",
         "--config", shell.folder / "config.yaml",
