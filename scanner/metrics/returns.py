@@ -48,7 +48,8 @@ def past(closes: pl.DataFrame, today: pl.DataFrame, calendar: Calendar) -> pl.Da
         before = calendar.sessions_before(session, _FIVE)
         new_year = calendar.sessions_before(date(session.year, 1, 1), 1)
         five = before[:1] if len(before) == _FIVE else []
-        rows.append((name, before[-1:], five, [week_before(session, calendar)], new_year))
+        week = week_before(session, calendar)
+        rows.append((name, before[-1:], five, [week] if week else [], new_year))
     columns = ("previous_close", "_close_5", "_close_week", "_close_ytd")
     asked = pl.DataFrame(
         [(name, *(days[0] if days else None for days in wanted)) for name, *wanted in rows],
