@@ -106,8 +106,8 @@ def is_damaged(text: str) -> bool:
     return any(sign not in "\t\r\n" and unicodedata.category(sign) == "Cc" for sign in text)
 
 
-# No date or time of any language is written with these.
-_FOREIGN = frozenset("<>=|~^$`{}@#%&*!?\\")
+# No date or time of any language is written with these; the last stands for bytes that are no text.
+_FOREIGN = frozenset("<>=|~^$`{}@#%&*!?\\\ufffd")
 
 
 def is_no_date(text: str) -> bool:
