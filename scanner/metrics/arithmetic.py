@@ -9,7 +9,11 @@ import polars as pl
 from scanner.market import products
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from polars._typing import IntoExpr
+
+    from scanner.kernels.groups import Groups
 
 CALL = pl.col("right") == "C"
 PUT = pl.col("right") == "P"
@@ -23,6 +27,21 @@ GAMMA = pl.when(_ON_FUTURE).then(pl.col("gamma") * pl.col("forward") ** 2).other
 def known_sum(values: pl.Expr) -> pl.Expr:
     """The sum of the values that are known; null, not 0, where none is."""
     return pl.when(values.count() > 0).then(values.sum())
+
+
+def is_call(rows: pl.DataFrame) -> NDArray[np.bool_]:
+    """Which rows are calls."""
+    return (rows["right"] == "C").to_numpy()
+
+
+def sums_by_right(groups: Groups, rows: pl.DataFrame) -> list[pl.Series]:
+    """``call_volume put_volume call_oi put_oi`` of groups of rows; null, not 0, where none is known."""
+    calls = is_call(rows)
+    return [
+        groups.known_sums(rows[name], flags).alias(f"{right}_{short}")
+        for name, short in (("volume", "volume"), ("open_interest", "oi"))
+        for right, flags in (("call", calls), ("put", ~calls))
+    ]
 
 
 def ratio(numerator: IntoExpr, denominator: IntoExpr) -> pl.Expr:

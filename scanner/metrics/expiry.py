@@ -13,7 +13,7 @@ from scanner.kernels.groups import Groups
 from scanner.kernels.threads import over_groups
 from scanner.market.calendar import Calendar
 from scanner.metrics import pieces
-from scanner.metrics.arithmetic import CALL, GAMMA, ratio
+from scanner.metrics.arithmetic import GAMMA, ratio, sums_by_right
 
 Floats = NDArray[np.float64]
 
@@ -29,13 +29,9 @@ def measure(contracts: pl.DataFrame, priced: pl.DataFrame, calendar: Calendar) -
     standard = contracts.select(_NEEDED).filter(~pl.col("nonstandard"))
     groups = Groups.of(standard, KEY)
     volume, open_interest = standard["volume"], standard["open_interest"]
-    calls = standard.select(CALL).to_series().to_numpy()
     expiries = (
         groups.keys.with_columns(
-            groups.known_sums(volume, calls).alias("call_volume"),
-            groups.known_sums(volume, ~calls).alias("put_volume"),
-            groups.known_sums(open_interest, calls).alias("call_oi"),
-            groups.known_sums(open_interest, ~calls).alias("put_oi"),
+            *sums_by_right(groups, standard),
             groups.known_sums(open_interest * standard["multiplier"] * standard["spot"]).alias("notional_oi"),
             groups.known_sums(volume).alias("volume"),
             groups.known_sums(open_interest).alias("open_interest"),

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from scanner.activity.calibration import Calibration
 from scanner.activity.runs import MEMBER, best_runs, maturity_of
+from scanner.metrics.arithmetic import is_call
 
 
 def find(contracts: pl.DataFrame, calibration: Calibration, least: float = 2.0) -> pl.DataFrame:
@@ -22,7 +23,7 @@ def find(contracts: pl.DataFrame, calibration: Calibration, least: float = 2.0) 
     volume_share`` and ``members``, the contracts of the run.
     """
     begins = contracts.select(pl.struct("root", "expiry").rle_id()).to_series().cast(pl.Int32)
-    calls = (contracts["right"] == "C").to_numpy()
+    calls = is_call(contracts)
     surprise = contracts["combined_surprise"].fill_null(0.0).to_numpy(writable=True)
     raw, last = best_runs(surprise, begins.to_numpy(writable=True), calls)
     days = contracts.select((pl.col("expiry") - pl.col("session_date")).dt.total_days()).to_series().to_numpy()

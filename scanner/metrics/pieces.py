@@ -9,6 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from scanner.kernels.groups import Groups
+from scanner.metrics.arithmetic import is_call
 
 _KEY = ("underlying", "root", "expiry")
 
@@ -36,7 +37,7 @@ class Pieces:
 
     def calls(self) -> NDArray[np.bool_]:
         """Which of ``rows`` are calls."""
-        return (self.rows["right"] == "C").to_numpy()
+        return is_call(self.rows)
 
 
 def of(contracts: pl.DataFrame) -> Pieces:

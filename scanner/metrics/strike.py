@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from scanner.kernels.groups import Groups
-from scanner.metrics.arithmetic import CALL, ratio
+from scanner.metrics.arithmetic import ratio, sums_by_right
 
 KEY = ("underlying", "root", "expiry", "strike")
 _NEEDED = (*KEY, "right", "nonstandard", "volume", "open_interest", "gamma")
@@ -15,17 +15,10 @@ def measure(contracts: pl.DataFrame) -> pl.DataFrame:
     """One row a strike of the standard contracts, with its share of the expiry's volume and gamma."""
     standard = contracts.select(_NEEDED).filter(~pl.col("nonstandard"))
     strikes = Groups.of(standard, KEY)
-    volume, open_interest = standard["volume"], standard["open_interest"]
-    calls = standard.select(CALL).to_series().to_numpy()
-    summed = strikes.keys.with_columns(
-        strikes.known_sums(volume, calls).alias("call_volume"),
-        strikes.known_sums(volume, ~calls).alias("put_volume"),
-        strikes.known_sums(open_interest, calls).alias("call_oi"),
-        strikes.known_sums(open_interest, ~calls).alias("put_oi"),
-    )
+    summed = strikes.keys.with_columns(sums_by_right(strikes, standard))
     return summed.with_columns(
-        _share(summed, strikes.known_sums(volume)).alias("volume_share"),
-        _share(summed, strikes.known_sums(standard["gamma"] * open_interest)).alias("gamma_share"),
+        _share(summed, strikes.known_sums(standard["volume"])).alias("volume_share"),
+        _share(summed, strikes.known_sums(standard["gamma"] * standard["open_interest"])).alias("gamma_share"),
     )
 
 

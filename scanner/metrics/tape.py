@@ -10,7 +10,7 @@ import polars as pl
 from scanner.fields import Rows, tape
 from scanner.fields.columns import column_dtype
 from scanner.kernels.groups import Groups
-from scanner.metrics.arithmetic import CALL
+from scanner.metrics.arithmetic import is_call
 from scanner.tape.measure import contracts as measured_contracts
 from scanner.tape.prints import Tape
 from scanner.tape.rarity import Reference
@@ -65,7 +65,7 @@ def flows(contracts: pl.DataFrame, key: tuple[str, ...]) -> pl.DataFrame:
     needed = (*key, "right", "nonstandard", "net_premium", _NET, "delta", "multiplier")
     standard = contracts.select(needed).filter(~pl.col("nonstandard"))
     groups = Groups.of(standard, key)
-    net, calls = standard["net_premium"], standard.select(CALL).to_series().to_numpy()
+    net, calls = standard["net_premium"], is_call(standard)
     return groups.keys.with_columns(
         groups.known_sums(net, calls).alias("net_call_premium"),
         groups.known_sums(net, ~calls).alias("net_put_premium"),

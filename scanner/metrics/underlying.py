@@ -12,7 +12,7 @@ from scanner.history import past as past_sessions
 from scanner.kernels.groups import Groups
 from scanner.market import products
 from scanner.metrics import positioning, returns
-from scanner.metrics.arithmetic import CALL, ratio
+from scanner.metrics.arithmetic import is_call, ratio, sums_by_right
 
 if TYPE_CHECKING:
     from scanner.history.panel import Panel
@@ -66,19 +66,14 @@ def measure(
 def totals(contracts: pl.DataFrame) -> pl.DataFrame:
     """Sums and ratios of one session: what is kept of it for later sessions to compare with."""
     names = Groups.of(contracts, ("underlying",))
-    volume, open_interest, premium = (contracts[name] for name in ("volume", "open_interest", "premium"))
-    calls, near, zero = (
-        contracts.select(flags.fill_null(value=False)).to_series().to_numpy()
-        for flags in (CALL, pl.col("dte") <= NEAR_DAYS, pl.col("dte") == 0)
-    )
+    volume, premium, calls = contracts["volume"], contracts["premium"], is_call(contracts)
+    days = contracts["dte"]
+    near, zero = (flags.fill_null(value=False).to_numpy() for flags in (days <= NEAR_DAYS, days == 0))
     of_names = contracts.select("underlying", "session_date", "spot").group_by("underlying", maintain_order=True)
     return (
         of_names.agg(pl.col("session_date").first(), pl.col("spot").drop_nulls().first())
         .with_columns(
-            names.known_sums(volume, calls).alias("call_volume"),
-            names.known_sums(volume, ~calls).alias("put_volume"),
-            names.known_sums(open_interest, calls).alias("call_oi"),
-            names.known_sums(open_interest, ~calls).alias("put_oi"),
+            *sums_by_right(names, contracts),
             names.known_sums(premium, calls).alias("call_premium"),
             names.known_sums(premium, ~calls).alias("put_premium"),
             names.known_sums(volume).alias("volume"),

@@ -50,11 +50,11 @@ def of_prints(
             whole[3, number] += lots
             parts[1, number] += (2.0 * chance[row] - 1.0) * money
             parts[2, number] += chance[row] * lots
-        if mark & 1:
+        if mark & LEGS:
             whole[4, number] += lots
-        if mark & 2:
+        if mark & AUCTION:
             whole[5, number] += lots
-        if mark & 4:
+        if mark & FLOOR:
             whole[6, number] += lots
         if lots == 1:
             whole[7, number] += 1
@@ -96,7 +96,7 @@ def of_orders(
             size, mark = np.int64(lots[order]), marks[first[order]]
             if size >= threshold:
                 whole[2, number] += size
-            if mark & 16 or (mark & 8 and venues[order] > 1):
+            if mark & SWEEP or (mark & BOOK and venues[order] > 1):
                 whole[3, number] += size
             if sided[order] != 0.5 * size:
                 sides[1 if sided[order] > 0.5 * size else 0] += size
