@@ -12,7 +12,10 @@
     ├── PricingError          the arguments of a pricing function do not fit together
     └── StoreError            the store cannot be opened, read or written                   exit 3
         ├── StoreLockedError  another process is writing to it
-        └── StoreDamagedError what is in it is not what was written
+        ├── StoreMissingError there is none yet
+        ├── StoreDamagedError what is in it is not what was written
+        ├── StoreChangedError another machine wrote the same meanwhile
+        └── StoreUnreachableError  the object store that holds it does not answer
 
 An error stops one thing only: a symbol, a file, a rule. What is left goes on, and the thing left out is reported as a
 :class:`ScanProblem`.
@@ -97,6 +100,18 @@ class StoreDamagedError(StoreError):
 
 class StoreLockedError(StoreError):
     """Another process is writing to the store; the message names it."""
+
+
+class StoreMissingError(StoreError):
+    """There is no store where one is to be read."""
+
+
+class StoreChangedError(StoreError):
+    """Another machine has written the same file of an object store meanwhile, and its word counts."""
+
+
+class StoreUnreachableError(StoreError):
+    """The object store does not answer now, and may later: no network, too many requests, a fault of its own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import databases
 import hypothesis
+import object_stores
 import pytest
 
 # No example may be late: the first one may have to wait for a kernel to be compiled, and all for a busy machine.
@@ -40,6 +41,22 @@ def postgresql_server() -> Iterator[str]:
         pytest.skip(reason)
     with databases.server() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def object_server() -> Iterator[str]:
+    """The URL of an S3 server of the tests' own."""
+    with object_stores.server() as url:
+        yield url
+
+
+@pytest.fixture
+def bucket(object_server: str, monkeypatch: pytest.MonkeyPatch) -> object_stores.Bucket:
+    """A new bucket, and in the environment what the program needs to reach it."""
+    made = object_stores.Bucket.new(object_server)
+    for name, value in made.environment().items():
+        monkeypatch.setenv(name, value)
+    return made
 
 
 @pytest.fixture(autouse=True)

@@ -73,7 +73,7 @@ def _source(store: Store, monday: date, friday: date) -> tuple[str, list[date]]:
     }
     source = max(held, key=lambda name: len(held[name]), default=None)
     if source is None or not held[source]:
-        raise StoreError(f"{store.path} holds no session from {monday} to {friday}; see `scanner store info`")
+        raise StoreError(f"{store.place} holds no session from {monday} to {friday}; see `scanner store info`")
     return source, held[source]
 
 

@@ -53,7 +53,7 @@ def cache_of(settings: Settings) -> Cache:
     from scanner.config.settings import COMPANIONS_FILE
     from scanner.sources.companions.cache import Cache
 
-    return Cache(settings.store.path / COMPANIONS_FILE)
+    return Cache(settings.store.folder / COMPANIONS_FILE)
 
 
 def with_open_interest(sources: Sequence[Source], settings: Settings) -> list[Source]:
@@ -374,7 +374,7 @@ def held_in_words(settings: Settings, kind: str, name: str) -> tuple[str, tuple[
     from scanner.config.settings import COMPANIONS_FILE
 
     found = None
-    if (settings.store.path / COMPANIONS_FILE).exists():
+    if (settings.store.folder / COMPANIONS_FILE).exists():
         try:
             cache = cache_of(settings)
         except SourceError as error:

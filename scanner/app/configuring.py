@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scanner.errors import UsageError
+from scanner.object_prefix import folder_of, store_place
 
 if TYPE_CHECKING:
     from scanner.config import Settings
@@ -38,10 +39,10 @@ def settings(
     """The configuration with what the caller says put over it.
 
     ``config`` is the file (None: ``./config.yaml``, else the built-in default), or settings to change. ``store`` is the
-    store's folder, with the state in it; ``source`` where chains come from, several in the order to try them; ``path``
-    recorded chains - a file, a folder or a glob -, which alone means ``source="files"``; ``accept_terms`` the sources
-    whose terms of use the caller has read and accepts, beside those of the file; ``rules`` rule files and folders in
-    place of the file's.
+    store's folder, with the state in it, or the URL of a prefix in a bucket, with the state on this machine alone;
+    ``source`` where chains come from, several in the order to try them; ``path`` recorded chains - a file, a folder or
+    a glob -, which alone means ``source="files"``; ``accept_terms`` the sources whose terms of use the caller has read
+    and accepts, beside those of the file; ``rules`` rule files and folders in place of the file's.
     Raises ConfigError with every problem of the file, each with its line, or UsageError.
     """
     from scanner import config as configuration
@@ -52,7 +53,7 @@ def settings(
         source = RECORDED
     changes: dict[str, object] = {}
     if store is not None:
-        changes |= {"store": chosen.store.model_copy(update={"path": Path(store)}), "state": None}
+        changes |= {"store": chosen.store.model_copy(update={"path": store_place(store)}), "state": None}
     if source is not None:
         changes["source"] = _known_sources(source)
     if path is not None:
@@ -77,11 +78,11 @@ def state_place(settings: Settings | Place | None, store: Place | None = None) -
     A database is given by its URL, any other state by the folder that it lies in.
     """
     if store is not None:
-        return Path(store)
+        return folder_of(store_place(store))
     from scanner import config as configuration
 
     known = settings if isinstance(settings, configuration.Settings) else configuration.load(as_path(settings))
-    return known.store.path if known.state is None else known.state.get_secret_value()
+    return known.store.folder if known.state is None else known.state.get_secret_value()
 
 
 def as_path(place: Place | None) -> Path | None:

@@ -94,7 +94,7 @@ class Daemon:
     def __post_init__(self) -> None:
         """Load everything, and begin nothing yet."""
         self.worker = Worker(self.inputs.load(), self.show)
-        self.reporter = Reporter(self._settings.store.path, lambda: self.worker.loaded)
+        self.reporter = Reporter(self._settings.store.folder, lambda: self.worker.loaded)
         self.worker.began = self.reporter.began
         self.worker.finished = self.reporter.finished
         self._received: list[int] = []
@@ -111,7 +111,7 @@ class Daemon:
 
         Raises StoreLockedError that names the process which already runs on this store.
         """
-        with only_one(self._settings.store.path), self._listening(), self._endpoint():
+        with only_one(self._settings.store.folder), self._listening(), self._endpoint():
             self._close_runs_of_the_dead()
             scheduler = BackgroundScheduler(
                 timezone=UTC,

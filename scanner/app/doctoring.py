@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from scanner.app import clock, configuring, opening
-from scanner.errors import ConfigError, RuleError, ScannerError, UsageError
+from scanner.errors import ConfigError, RuleError, ScannerError, StoreMissingError, UsageError
 from scanner.outputs.diagnosis import Check, Diagnosis, Verdict
 
 if TYPE_CHECKING:
@@ -124,18 +124,24 @@ def _rules(configured: Settings) -> tuple[list[Rule], Check]:
 def _store(configured: Settings) -> Check:
     from scanner.store import holdings
 
-    path = configured.store.path
+    path, folder = configured.store.path, configured.store.folder
     try:
-        info = holdings.info(opening.open_store(configured, read_only=True))
+        opened = opening.open_store(configured, read_only=True)
+        info = holdings.info(opened)
     except ScannerError as error:
-        if not path.exists() or (path.is_dir() and not (path / "store.json").exists()):
+        if isinstance(error, StoreMissingError) and (folder.is_dir() or not folder.exists()):
             return Check("store", "", Verdict.well, f"{path}: not there yet; the first scan makes it")
         return Check("store", "", Verdict.wrong, str(error), "mend it, or name another with `store.path` or --store")
-    if not os.access(path, os.W_OK):
-        return Check("store", "", Verdict.wrong, f"{path} cannot be written", "mend its permissions, or name another")
+    if not os.access(folder, os.W_OK):
+        return Check("store", "", Verdict.wrong, f"{folder} cannot be written", "mend its permissions, or name another")
+    if opened.mirror is not None and (waiting := opened.mirror.waiting()):
+        said = f"{path}: {waiting:,} file{'' if waiting == 1 else 's'} in {folder} not sent yet"
+        return Check("store", "", Verdict.doubtful, said, "the next scan sends them, or `scanner store verify` now")
     sessions = max((one.sessions for one in info.sources), default=0)
     megabytes = (info.snapshot_bytes + info.summary_bytes) / 1e6
     said = f"{path}: {sessions:,} session{'' if sessions == 1 else 's'}, {megabytes:,.1f} MB"
+    if opened.mirror is not None and configured.state is None:
+        said += "; alerts are remembered on this machine alone (`state: postgresql://...` shares them, too)"
     if info.set_aside:
         do = "`scanner store verify` says which; what was derived is made anew"
         return Check("store", "", Verdict.doubtful, f"{said}; {info.set_aside} damaged files were set aside", do)

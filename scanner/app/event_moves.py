@@ -70,7 +70,7 @@ def _newest(store: Store, until: date | None) -> tuple[date, pl.DataFrame]:
     kept = store.snapshots
     days = {day for source in kept.sources() for day in kept.sessions(source) if until is None or day <= until}
     if not days:
-        raise StoreError(f"{store.path} holds no chain yet; `scanner scan` or `scanner import` brings some")
+        raise StoreError(f"{store.place} holds no chain yet; `scanner scan` or `scanner import` brings some")
     session = max(days)
     chains = [kept.newest(source, session) for source in kept.sources()]
     return session, max(chains, key=lambda chain: chain["underlying"].n_unique())

@@ -250,9 +250,9 @@ def published(store: Store, waiting: Sequence[Flagged], until: date | None = Non
 
 def _may_tell_more(settings: Settings) -> bool:
     """Whether the store has a session that some alert was not followed through yet. Raises StoreError."""
-    from scanner.store.snapshots import Snapshots
+    from scanner.store.holdings import Held
 
-    snapshots = Snapshots(settings.store.path / "snapshots")
+    snapshots = Held.of(settings.store.path).snapshots
     days = [day for source in snapshots.sources() for day in snapshots.sessions(source)]
     reach = _reach(days, settings.exchange_calendar, clock.right_now())
     with opening.open_state(settings, read_only=True) as state, state.read() as ledger:

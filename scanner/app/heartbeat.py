@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from scanner import __version__
 from scanner.app import clock, configuring
 from scanner.errors import ScannerError, StoreError
+from scanner.object_prefix import folder_of, store_place
 
 if TYPE_CHECKING:
     from scanner.app.configuring import Place
@@ -205,7 +206,8 @@ def status(*, settings: Settings | Place | None = None, store: Place | None = No
     from scanner.store.state import State
 
     place = configuring.state_place(settings, store)
-    folder = Path(store) if store is not None else configuring.settings(settings).store.path
+    named = store_place(store) if store is not None else configuring.settings(settings).store.path
+    folder = folder_of(named)
     holder = WriteLock(folder / LOCK, 0.0).holder()
     process = None if holder is None else _said(folder, holder)
     try:
@@ -218,9 +220,9 @@ def status(*, settings: Settings | Place | None = None, store: Place | None = No
             muted = sum(wish.holds(now) for wish in ledger.silences())
             outputs = tuple(ledger.waiting())
             day = None if session is None else session.isoformat()
-            return Status(folder, process, tuple(last), day, told, muted, outputs=outputs)
+            return Status(named, process, tuple(last), day, told, muted, outputs=outputs)
     except ScannerError as error:
-        return Status(folder, process, problem=str(error))
+        return Status(named, process, problem=str(error))
 
 
 def _said(folder: Path, holder: dict[str, Any]) -> dict[str, Any]:

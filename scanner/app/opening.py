@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from scanner.app import clock, companions, configuring
 from scanner.errors import RuleError, ScanProblem, SourceError, StoreError, UsageError
+from scanner.object_prefix import ObjectPrefix
 
 if TYPE_CHECKING:
     from datetime import date, datetime
@@ -86,8 +87,12 @@ def open_state(settings: Settings, *, read_only: bool = False) -> State:
 
     Raises StoreError where it cannot be used, or (``read_only``) is not there yet.
     """
-    from scanner.store.state import State
+    from scanner.store.state import FILE_NAME, State
 
+    store = settings.store
+    if isinstance(store.path, ObjectPrefix) and settings.state is None and not (store.folder / FILE_NAME).exists():
+        said = "%s: alerts are remembered on this machine alone, in %s; `state: postgresql://...` shares them, too"
+        log.warning(said, store.path, store.folder)
     return State.open(configuring.state_place(settings), read_only=read_only)
 
 

@@ -169,6 +169,6 @@ def nothing_to_judge(store: Store, begin: date, end: date, names: tuple[str, ...
     why = f" ({pruned:,} are remembered as history, but their chains are pruned)" if pruned and names is None else ""
     whose = f" of {', '.join(names)}" if names else ""
     return (
-        f"{store.path} holds no chain from {begin} to {end}{whose}{why}; see `scanner store info`, or import with "
+        f"{store.place} holds no chain from {begin} to {end}{whose}{why}; see `scanner store info`, or import with "
         "`scanner import`"
     )

@@ -67,7 +67,7 @@ def history(
         if not rows.is_empty() and rows["underlying"].n_unique() == len(names):
             found.append((rows.height, place, underlying.remembered(rows)))
     if not found:
-        raise StoreError(f"{opened.path} remembers no session of {' and '.join(names)}; see `scanner store info`")
+        raise StoreError(f"{opened.place} remembers no session of {' and '.join(names)}; see `scanner store info`")
     _, place, rows = max(found, key=lambda item: item[0])
     simulated = "simulated" in rows.columns and bool(rows["simulated"].any())
     title = "+".join(names)

@@ -30,9 +30,8 @@ def verdict(rule: Rule, contract: str, settings: Settings, until: datetime | Non
     from scanner import pipeline
     from scanner.app import opening, preparing
     from scanner.ruleset import explain as explaining
-    from scanner.store.state import FILE_NAME, State
 
-    with State.open(settings.store.path / FILE_NAME, read_only=True) as state:
+    with opening.open_state(settings, read_only=True) as state:
         found = _newest_scan(state, opening.open_history(settings), contract, until)
         if found is None:
             raise UsageError(f"--contract {contract}: no scan in {settings.store.path} has looked at it")

@@ -45,7 +45,9 @@ Config = Annotated[
 Rules = Annotated[
     list[Path] | None, typer.Option("--rules", metavar="PATH", help="A rule file or folder; may be repeated.")
 ]
-StoreFolder = Annotated[Path | None, typer.Option("--store", metavar="DIR", help="The store's folder.")]
+StoreFolder = Annotated[
+    str | None, typer.Option("--store", metavar="DIR", help="The store's folder, or such as s3://bucket/prefix.")
+]
 Source = Annotated[str | None, typer.Option("--source", metavar="NAME", help="Where chains come from.")]
 RecordedPath = Annotated[
     Path | None, typer.Option("--path", metavar="PATH", help="Recorded chains, for --source files.")

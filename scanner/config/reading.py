@@ -312,14 +312,16 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
             return path
 
     watchlist = settings.outputs.watchlist
-    outputs = settings.outputs
+    outputs, store = settings.outputs, settings.store
+    if isinstance(store.path, Path):
+        store = store.model_copy(update={"path": anchor(store.path)})
     if watchlist is not None:
         outputs = outputs.model_copy(
             update={"watchlist": watchlist.model_copy(update={"path": anchor(watchlist.path)})}
         )
     return settings.model_copy(
         update={
-            "store": settings.store.model_copy(update={"path": anchor(settings.store.path)}),
+            "store": store,
             "rules": tuple(folder / path for path in settings.rules),
             "events": anchor(settings.events),
             "pricing": settings.pricing.model_copy(update={"curve": anchor(settings.pricing.curve)}),

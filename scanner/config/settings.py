@@ -25,6 +25,7 @@ from scanner.config.values import (
     MomentOfDay,
     QuietHours,
     SourceName,
+    StorePlace,
     Symbols,
     UsablePath,
     VendorName,
@@ -33,6 +34,7 @@ from scanner.config.values import (
 )
 from scanner.market.calendar import Calendar
 from scanner.market.moments import During
+from scanner.object_prefix import folder_of
 from scanner.outputs.exports.registry import GENERIC
 from scanner.severity import Severity
 from scanner.sources.base import Gives, SourceSettings, VendorOptions
@@ -60,10 +62,15 @@ class _Section(BaseModel):
 class StoreSettings(_Section):
     """Where history is kept, and for how long."""
 
-    path: UsablePath = Path("~/.local/share/scanner")
+    path: StorePlace = Path("~/.local/share/scanner")
     keep_snapshots: Duration = timedelta(days=400)
     keep_alerts: Duration = timedelta(days=1_100)
     keep_records: Duration = timedelta(days=90)
+
+    @property
+    def folder(self) -> Path:
+        """The folder on this machine: the store itself, or what mirrors it, and what is kept beside it."""
+        return folder_of(self.path)
 
 
 class Job(_Section):
@@ -220,7 +227,7 @@ class Settings(_Section):
     def for_sources(self, record_to: Path | None = None) -> SourceSettings:
         """What opening a source needs to know of all this; bodies are kept verbatim in ``record_to``."""
         told = {name: VendorOptions(**dict(vendor)) for name, vendor in self.vendors.items()}
-        return SourceSettings(self.path, told, self.store.path / PACE_FILE, record_to)
+        return SourceSettings(self.path, told, self.store.folder / PACE_FILE, record_to)
 
     @property
     def routes(self) -> tuple[Route, ...]:

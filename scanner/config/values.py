@@ -9,13 +9,14 @@ from datetime import date, time, timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, SecretStr
+from pydantic import AfterValidator, BeforeValidator, PlainValidator, SecretStr
 
 from scanner import crontab
 from scanner.errors import UsageError
 from scanner.market import symbology
 from scanner.market.calendar import known_day
 from scanner.market.moments import Moment
+from scanner.object_prefix import ObjectPrefix, store_place
 from scanner.outputs.exports.registry import GENERIC, export_of
 from scanner.sources.base import Gives
 from scanner.sources.registry import COMPANIONS, companion_of, vendor_of
@@ -149,6 +150,17 @@ def _amount(value: object) -> object:
     raise ValueError(f"{value!r} is not an amount; write a number of 0 or more, such as 25000, 25k or 1.5M")
 
 
+def _store_place(given: object) -> Path | ObjectPrefix:
+    """A folder, or a prefix in a bucket. Raises ValueError."""
+    if not isinstance(given, str | Path | ObjectPrefix):
+        raise ValueError(f"{shown(str(given))} is neither a folder nor the URL of a prefix in a bucket")
+    try:
+        place = store_place(given)
+    except UsageError as error:
+        raise ValueError(str(error)) from error
+    return _usable_path(place) if isinstance(place, Path) else place
+
+
 def _database(value: SecretStr) -> SecretStr:
     if not _DATABASE.match(value.get_secret_value()):
         raise ValueError(
@@ -192,6 +204,7 @@ Symbol = Annotated[str, BeforeValidator(_symbol)]
 Symbols = Annotated[tuple[Symbol, ...], AfterValidator(symbology.each_once)]
 Day = Annotated[date, BeforeValidator(_day)]
 UsablePath = Annotated[Path, AfterValidator(_usable_path)]
+StorePlace = Annotated[Path | ObjectPrefix, PlainValidator(_store_place)]
 Hours = Annotated[tuple[time, time] | None, BeforeValidator(_hours)]
 Amount = Annotated[float, BeforeValidator(_amount)]
 DialectName = Annotated[str, BeforeValidator(_dialect)]

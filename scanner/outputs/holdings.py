@@ -35,12 +35,13 @@ def info_text(found: Info, form: str) -> str:
 
 def print_info(found: Info, to: Console) -> None:
     """Print what a store holds, a line for each source."""
-    to.print(f"{found.path}", soft_wrap=True)
+    here = "" if found.path == found.folder else f", on this machine in {found.folder}"
+    to.print(f"{found.path}{here}", soft_wrap=True)
     to.print(
         f"snapshots {found.snapshot_bytes / _MEGABYTE:,.1f} MB, summaries {found.summary_bytes / _MEGABYTE:,.1f} MB"
     )
     if found.set_aside:
-        to.print(f"{found.set_aside:,} damaged files set aside in {found.path / 'set-aside'}", soft_wrap=True)
+        to.print(f"{found.set_aside:,} damaged files set aside in {found.folder / 'set-aside'}", soft_wrap=True)
     if not found.sources:
         to.print("Nothing is stored yet; `scanner import PATH` or `scanner scan` fills it.")
         return

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from scanner.alerts.model import plain
 from scanner.market.calendar import NEW_YORK
+from scanner.object_prefix import ObjectPrefix
 from scanner.outputs import terminal
 from scanner.outputs.document import SCHEMA
 from scanner.outputs.text import printable
@@ -30,7 +31,7 @@ class Status:
     are those that messages wait for.
     """
 
-    store: Path
+    store: Path | ObjectPrefix
     process: dict[str, Any] | None
     last: tuple[JobRun, ...] = ()
     session: str | None = None

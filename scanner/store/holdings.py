@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Protocol
 
+from scanner.object_prefix import ObjectPrefix
 from scanner.store import layout
 from scanner.store.snapshots import Snapshots
 from scanner.store.summaries import Summaries
@@ -30,8 +31,13 @@ class Holds(Protocol):
     """A store, as far as what it holds can be told by its files."""
 
     @property
+    def place(self) -> Path | ObjectPrefix:
+        """Where it is, as a person names it."""
+        ...
+
+    @property
     def path(self) -> Path:
-        """Its folder."""
+        """The folder on this machine that its files are in."""
         ...
 
     @property
@@ -49,15 +55,16 @@ class Holds(Protocol):
 class Held:
     """The files of a store, to be read."""
 
+    place: Path | ObjectPrefix
     path: Path
     snapshots: Snapshots
     summaries: Summaries
 
     @classmethod
-    def of(cls, path: Path) -> Held:
-        """Those in a folder. Raises StoreError where there is no store."""
-        path = layout.taken(path, read_only=True)
-        return cls(path, Snapshots(path / "snapshots"), Summaries(path / "summaries"))
+    def of(cls, place: Path | ObjectPrefix) -> Held:
+        """Those in a folder, or below a prefix in a bucket. Raises StoreError where there is no store."""
+        path, _ = layout.taken(place, read_only=True)
+        return cls(place, path, Snapshots(path / "snapshots"), Summaries(path / "summaries"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +85,10 @@ class SourceInfo:
 
 @dataclass(frozen=True, slots=True)
 class Info:
-    """What a store holds, and how much disk it takes."""
+    """What a store holds, and how much disk it takes; ``folder`` is where the files of ``path`` lie on this machine."""
 
-    path: Path
+    path: Path | ObjectPrefix
+    folder: Path
     sources: tuple[SourceInfo, ...]
     snapshot_bytes: int
     summary_bytes: int
@@ -93,6 +101,7 @@ def info(store: Holds) -> Info:
         _source_info(store, source) for source in sorted({*store.snapshots.sources(), *store.summaries.sources()})
     )
     return Info(
+        store.place,
         store.path,
         sources,
         _bytes_below(store.snapshots.folder),
@@ -112,7 +121,7 @@ def as_document(found: Info) -> dict[str, Any]:
         }
         for item in found.sources
     ]
-    return asdict(found) | {"path": str(found.path), "sources": sources}
+    return asdict(found) | {"path": str(found.path), "folder": str(found.folder), "sources": sources}
 
 
 def _source_info(store: Holds, source: str) -> SourceInfo:

@@ -189,11 +189,11 @@ def import_chains(
             elif item.path not in taken:
                 report.refused_files.append(item.path)
             on_chain(item)
-        plan = store.outdated()
-        on_plan(sum(len(names) for stale in plan.values() for names in stale.values()))
-        derived = store.catch_up(plan, on_session)
-        report.derived += derived
-        report.notes.update(_joined(derived, files))
+    plan = store.outdated()
+    on_plan(sum(len(names) for stale in plan.values() for names in stale.values()))
+    derived = store.catch_up(plan, on_session)
+    report.derived += derived
+    report.notes.update(_joined(derived, files))
 
 
 def _whose(chain: pl.DataFrame) -> Iterator[tuple[str, str, date]]:

@@ -1,26 +1,43 @@
-"""What makes a folder a store: a file in it that says how all beside it is laid out."""
+"""What makes a folder, or a prefix in a bucket, a store: a file in it that says how all beside it is laid out."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from scanner.errors import StoreError
+from scanner.errors import StoreError, StoreMissingError
+from scanner.object_prefix import ObjectPrefix
 from scanner.store.files import expanded, unwritable, write_atomically
+
+if TYPE_CHECKING:
+    from scanner.store.mirror import Mirror
 
 LAYOUT = 1
 # What the file that makes a folder a store holds.
 _MARK = json.dumps({"layout": LAYOUT}).encode()
 
 
-def taken(path: Path, *, read_only: bool) -> Path:
-    """The folder of a store, made where it is new. Raises StoreError where it cannot be used, or is only to be read."""
-    path = expanded(Path(path))
+def taken(place: Path | ObjectPrefix, *, read_only: bool) -> tuple[Path, Mirror | None]:
+    """The folder of a store, made where it is new; of one in a bucket the folder that mirrors it, up to date.
+
+    Raises StoreError where it cannot be used, or is only to be read and not there.
+    """
+    if isinstance(place, ObjectPrefix):
+        from scanner.store.mirror import Mirror
+
+        mirror = Mirror(place)
+        mirror.fetch()
+        path = mirror.folder
+    else:
+        mirror, path = None, expanded(Path(place))
     marker = path / "store.json"
     if not _is_unfinished(marker):
         _check_layout(marker)
     elif read_only:
-        raise StoreError(f"no store at {path}; `scanner import` or `scanner scan` makes one, or name it with --store")
+        raise StoreMissingError(
+            f"no store at {place}; `scanner import` or `scanner scan` makes one, or name it with --store"
+        )
     elif path.exists() and not path.is_dir():
         raise StoreError(f"{path} is a file, not a folder; name a folder with --store DIR")
     else:
@@ -29,7 +46,7 @@ def taken(path: Path, *, read_only: bool) -> Path:
         except OSError as error:
             raise unwritable(path, error) from error
         write_atomically(marker, lambda handle: handle.write(_MARK))
-    return path
+    return path, mirror
 
 
 def _is_unfinished(marker: Path) -> bool:

@@ -69,6 +69,11 @@ class WriteLock:
                 self._depth -= 1
                 handle.close()
 
+    @property
+    def is_outermost(self) -> bool:
+        """Whether the thread that holds the lock has taken it once."""
+        return self._depth == 1
+
     def _acquire(self) -> IO[str]:
         try:
             handle = self.path.open("a+", encoding="utf-8")

@@ -102,6 +102,9 @@ def _condemn(store: Store, found: Verified, path: Path, problem: str) -> None:
         # Nobody can say what is in it: no permission, a failing disk.
         found.damaged.append(f"{path} cannot be read: {error.strerror}; left as it is")
         return
+    if store.mirror is not None and store.mirror.mend(path):
+        found.damaged.append(f"{problem}; it was whole below {store.place} and is fetched again")
+        return
     found.damaged.append(problem)
     if not store.read_only:
         found.set_aside.append(set_aside(store, path))
@@ -115,6 +118,8 @@ def set_aside(store: Store, path: Path) -> Path:
         path.replace(kept)
     except OSError as error:
         raise unwritable(kept, error) from error
+    if store.mirror is not None:
+        store.mirror.delete(path)
     return kept
 
 
@@ -156,14 +161,5 @@ def _prune_source(store: Store, source: str, oldest: date) -> Iterator[Path]:
     for session in store.snapshots.sessions(source):
         if session < oldest and session not in outdated:
             for path in {item.path for item in store.snapshots.chains(source, session)}:
-                _delete(path)
+                store.remove(path)
                 yield path
-
-
-def _delete(path: Path) -> None:
-    try:
-        path.unlink()
-        if not any(path.parent.iterdir()):
-            path.parent.rmdir()
-    except OSError as error:
-        raise unwritable(path, error) from error

@@ -117,17 +117,22 @@ class Memory:
         """
         if self.store is None or self.store.read_only:
             return []
-        try:
-            with self.store.writing():
-                mine = self.chain.filter(_of_session(self.chain))
+        store, mine = self.store, self.chain.filter(_of_session(self.chain))
+        undisturbed: dict[str, str] | None = None
+
+        def write() -> None:
+            nonlocal undisturbed
+            if undisturbed is None:
+                # Asked once: what this scan stores itself disturbs nothing.
                 quoted = cast("datetime", self.chain["quote_time"].max())
                 undisturbed = self._undisturbed(mine) if moment >= quoted else {}
-                self.store.snapshots.write_unheld(self.chain, scan_id)
-                if undisturbed:
-                    measured = summary.of_session(priced, verdicts, self.panel.calendar).of(
-                        pl.Series(list(undisturbed))
-                    )
-                    self.store.keep_measured(mine, measured)
+            store.snapshots.write_unheld(self.chain, scan_id)
+            if undisturbed:
+                measured = summary.of_session(priced, verdicts, self.panel.calendar).of(pl.Series(list(undisturbed)))
+                store.keep_measured(mine, measured)
+
+        try:
+            store.settled(write)
         except (StoreError, OSError) as error:
             return [ScanProblem("", "store", "not_stored", str(error))]
         return []

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 import polars as pl
 
-from scanner.errors import StoreError
+from scanner.errors import StoreChangedError, StoreError
 from scanner.market import corporate_events
 from scanner.market.calendar import Calendar
 from scanner.market.corporate_actions import Actions, Rename, read_renames
 from scanner.metrics.summary import CALCULATION_VERSION, Summary
+from scanner.object_prefix import ObjectPrefix
 from scanner.pricing import Pricing
 from scanner.store import checked, layout
 from scanner.store.checked import Checked
 from scanner.store.closes import FILE_NAME as CLOSES_FILE
 from scanner.store.closes import KeptCloses
 from scanner.store.derive import Derived, Deriver
-from scanner.store.files import folder_name, write_atomically
+from scanner.store.files import folder_name, unwritable, write_atomically
 from scanner.store.history import History
 from scanner.store.locks import WriteLock
 from scanner.store.models import Models
@@ -32,6 +34,11 @@ from scanner.store.summaries import Summaries
 from scanner.store.tapes import Tapes
 from scanner.store.told import ToldOf
 
+if TYPE_CHECKING:
+    from scanner.store.mirror import Mirror
+
+T = TypeVar("T")
+
 # Tables that `scanner import` keeps in the store, so that every later panel knows of them.
 EVENTS_FILE = "events.csv"
 RENAMES_FILE = "renames.csv"
@@ -41,6 +48,8 @@ CHECKED_FOLDER = "checked"
 SPELLINGS_FILE = "spellings.json"
 # Seconds a writer waits for another one. A scan's write takes well under a second; an import may take minutes.
 LOCK_PATIENCE = 10.0
+# How often a writer begins again where other machines write the same; of those that write at once one comes through.
+_MOST_ATTEMPTS = 32
 
 
 class Store:
@@ -48,7 +57,9 @@ class Store:
 
     def __init__(
         self,
+        place: Path | ObjectPrefix,
         path: Path,
+        mirror: Mirror | None,
         *,
         calendar: Calendar,
         read_only: bool,
@@ -56,7 +67,9 @@ class Store:
         calculation_version: str,
         told: pl.DataFrame,
     ) -> None:
+        self.place = place
         self.path = path
+        self.mirror = mirror
         self.calendar = calendar
         self.read_only = read_only
         self.snapshots = Snapshots(path / "snapshots")
@@ -77,7 +90,7 @@ class Store:
     @classmethod
     def open(
         cls,
-        path: Path,
+        place: Path | ObjectPrefix,
         read_only: bool = False,
         pricing: Pricing | None = None,
         calculation_version: str = CALCULATION_VERSION,
@@ -85,16 +98,18 @@ class Store:
         *,
         calendar: Calendar,
     ) -> Store:
-        """Open a store, making the folder where it is new.
+        """Open a store, making it where it is new: a folder, or a prefix in a bucket, which a folder mirrors.
 
         ``calendar`` is the one that all in it is judged by. ``pricing`` is how chains are priced where sessions are
         summarised anew (default: by the built-in curve), and ``calculation_version`` names the calculation. ``told`` is
         a table of events that others keep (the configuration's file), known beside the store's own; of two that name
         the same event its word counts. Raises StoreError where the folder cannot be used.
         """
-        path = layout.taken(path, read_only=read_only)
+        path, mirror = layout.taken(place, read_only=read_only)
         return cls(
+            place,
             path,
+            mirror,
             calendar=calendar,
             read_only=read_only,
             pricing=Pricing() if pricing is None else pricing,
@@ -104,11 +119,28 @@ class Store:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Be the only writer. Raises StoreLockedError that names the other one, StoreError where it is read-only."""
+        """Be the only writer of this machine; what was written is below the prefix in the bucket when it is over.
+
+        Raises StoreLockedError that names the other one, StoreError where it is read-only or cannot be sent,
+        StoreChangedError where another machine has written the same: :meth:`settled` does it again.
+        """
         if self.read_only:
-            raise StoreError(f"{self.path} was opened for reading only")
+            raise StoreError(f"{self.place} was opened for reading only")
         with self._lock.held():
             yield
+            if self.mirror is not None and self._lock.is_outermost:
+                self.mirror.send()
+
+    def settled(self, write: Callable[[], T]) -> T:
+        """Write as the only writer, and again, over what another machine has written meanwhile, until it stands.
+
+        What is done again adds to what is there; of so many writers as there are one comes through each time.
+        """
+        for _ in range(_MOST_ATTEMPTS - 1):
+            with suppress(StoreChangedError), self.writing():
+                return write()
+        with self.writing():
+            return write()
 
     @property
     def events(self) -> pl.DataFrame:
@@ -128,26 +160,27 @@ class Store:
 
     def keep_closes(self, table: pl.DataFrame) -> None:
         """Add daily closes to those the store keeps. Raises StoreError where they cannot be read or written."""
-        with self.writing():
-            self.closes.keep(table, self.events)
+        self.settled(lambda: self.closes.keep(table, self.events))
 
     def keep_announcements(self, told: pl.DataFrame, covered: Iterable[tuple[str, date]], source: str) -> None:
         """Put what a source announces of some kinds and days in the place of what it announced of them before."""
-        with self.writing():
+        covered = list(covered)
+
+        def keep() -> None:
             before = self.told_of.splits()
             self.told_of.keep_events(told, covered, source)
             if not self.told_of.splits().equals(before):
                 self._act_on_events()
 
+        self.settled(keep)
+
     def keep_news(self, told: pl.DataFrame) -> None:
         """Add halts, filings and headlines to those the store keeps."""
-        with self.writing():
-            self.told_of.keep_news(told)
+        self.settled(lambda: self.told_of.keep_news(told))
 
     def keep_off_exchange(self, told: pl.DataFrame) -> None:
         """Add what was reported off the exchanges, by day."""
-        with self.writing():
-            self.told_of.keep_off_exchange(told)
+        self.settled(lambda: self.told_of.keep_off_exchange(told))
 
     def keep_renames(self, renames: tuple[Rename, ...]) -> None:
         """Put renames in place of the store's; they apply to every panel from now on."""
@@ -198,11 +231,29 @@ class Store:
         on_session: Callable[[Derived], object] = lambda derived: None,
     ) -> list[Derived]:
         """Summarise what is outdated (or the plan that :meth:`outdated` gave), each source in session order."""
-        done = []
-        with self.writing():
-            for source, stale in (self.outdated() if plan is None else plan).items():
+        done: dict[tuple[str, date, str], Derived] = {}
+        left = plan
+
+        def derive() -> None:
+            nonlocal left
+            planned, left = self.outdated() if left is None else left, None
+            for source, stale in planned.items():
                 for session, names in stale.items():
                     for derived in self._deriver.derive(source, session, names):
-                        on_session(derived)
-                        done.append(derived)
-        return done
+                        if (key := (source, session, derived.underlying)) not in done:
+                            on_session(derived)
+                        done[key] = derived
+
+        self.settled(derive)
+        return list(done.values())
+
+    def remove(self, path: Path) -> None:
+        """Delete one of the store's files, below the prefix in the bucket too. Raises StoreError."""
+        if self.mirror is not None:
+            self.mirror.delete(path)
+        try:
+            path.unlink(missing_ok=self.mirror is not None)
+            if not any(path.parent.iterdir()):
+                path.parent.rmdir()
+        except OSError as error:
+            raise unwritable(path, error) from error
