@@ -225,6 +225,7 @@ def written(folder: Path, *days: date) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_writer_killed_in_the_middle_of_a_file_leaves_nothing_of_it_and_the_next_one_sends_it(
     bucket, tmp_path, monkeypatch
 ):
@@ -248,6 +249,7 @@ def test_a_writer_killed_in_the_middle_of_a_file_leaves_nothing_of_it_and_the_ne
     assert len([key for key in objects if key.startswith("summaries/")]) == 2 * len(DAYS)
 
 
+@pytest.mark.slow
 def test_two_processes_of_two_machines_that_import_the_same_at_once_store_each_chain_once(bucket, tmp_path):
     recorded = written(tmp_path / "recorded", *DAYS)
     both = [process(bucket, tmp_path / name, bucket.endpoint, "import", str(recorded)) for name in ("one", "two")]
