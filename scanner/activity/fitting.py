@@ -56,7 +56,7 @@ def fit(panel: Panel, events: pl.DataFrame | None = None, seed: int = 1) -> Volu
     if halves is None or min(_rows_of(layout, half) for half in halves) < _LEAST_ROWS:
         learned, pooled = prior.load()
         base = np.repeat(pooled[None, :], names + 1, axis=0)
-        return VolumeModel.over(panel, events, learned, "prior", base)
+        return VolumeModel.over(layout, learned, "prior", base)
 
     def split(session: int, half: int) -> NDArray[np.bool_]:
         mine = session in halves[half]
@@ -70,8 +70,7 @@ def fit(panel: Panel, events: pl.DataFrame | None = None, seed: int = 1) -> Volu
     learned, sessions = rehearsed(layout, bases, split, np.random.default_rng(seed), prior.load()[0])
     base = features.base_table(panel.volume, layout.cell, places.underlying, names)
     past = rehearse(layout, sessions, learned.opening)
-    # Laid over the panel anew: what fitting alone needed of the layout is let go of.
-    return VolumeModel.over(panel, events, learned, "own", base, past)
+    return VolumeModel.over(layout.alone(), learned, "own", base, past)
 
 
 def _halves(sessions: int) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:

@@ -299,7 +299,11 @@ def locate(
     cell: NDArray[np.int16],
     log_price: NDArray[np.float32],
 ) -> None:  # pragma: no cover - compiled
-    """Fill the standardised moneyness, the bucket and the log of the model price of every row for one session."""
+    """Fill the standardised moneyness, the bucket and the log of the model price of every row for one session.
+
+    The price takes most of the time; where ``log_price`` is empty it is not asked for.
+    """
+    priced = len(log_price) > 0
     spots, volatilities, days = np.empty(_BLOCK), np.empty(_BLOCK), np.empty(_BLOCK)
     distance, price = np.empty(_BLOCK), np.empty(_BLOCK)
     for first in range(0, len(underlying), _BLOCK):
@@ -310,10 +314,14 @@ def locate(
             spots[k] = log_spot[name] if name >= 0 else np.nan
             volatilities[k] = volatility[name] if name >= 0 else np.nan
             days[k] = expiry[first + k] - day
-        _stand(log_strike[first:last], spots, volatilities, days, call[first:last], distance, price)
+        _stand(log_strike[first:last], spots, volatilities, days, call[first:last], distance)
+        if priced:
+            _worth(log_strike[first:last], spots, volatilities, days, call[first:last], price)
         for k in range(size):
             i = first + k
-            moneyness[i], log_price[i] = distance[k], price[k]
+            moneyness[i] = distance[k]
+            if priced:
+                log_price[i] = price[k]
             cell[i] = cell_of(distance[k], expiry[i] - day, call[i])
 
 
@@ -325,10 +333,21 @@ def _stand(
     days: NDArray[np.float64],
     call: NDArray[np.bool_],
     distance: NDArray[np.float64],
-    price: NDArray[np.float64],
 ) -> None:  # pragma: no cover - compiled
-    """The standardised distance and the log of the model price of a block of rows."""
+    """The standardised distance of a block of rows."""
     for k in range(len(log_strike)):
         distance[k] = standardise(log_strike[k], log_spot[k], volatility[k], days[k], call[k])
+
+
+@vectorised
+def _worth(
+    log_strike: NDArray[np.float64],
+    log_spot: NDArray[np.float64],
+    volatility: NDArray[np.float64],
+    days: NDArray[np.float64],
+    call: NDArray[np.bool_],
+    price: NDArray[np.float64],
+) -> None:  # pragma: no cover - compiled
+    """The log of the model price of a block of rows."""
     for k in range(len(log_strike)):
         price[k] = model_price(log_strike[k], log_spot[k], volatility[k], days[k], call[k])

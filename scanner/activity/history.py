@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from functools import cached_property
 from typing import Any, NamedTuple, Self
@@ -32,9 +32,10 @@ class Located(NamedTuple):
     log_price: NDArray[np.float32]
 
 
-def _located(places: Places, market: Market, session: int) -> Located:
+def _located(places: Places, market: Market, session: int, *, priced: bool = True) -> Located:
+    """Where the contracts stood, without what each was worth (``log_price`` empty) unless ``priced``."""
     rows = len(places.call)
-    found = Located(np.zeros(rows, np.float32), np.zeros(rows, np.int16), np.zeros(rows, np.float32))
+    found = Located(np.zeros(rows, np.float32), np.zeros(rows, np.int16), np.zeros(rows if priced else 0, np.float32))
     locate(
         places.underlying,
         places.log_strike,
@@ -69,8 +70,12 @@ class Layout:
         market = Market.of(panel, places)
         cell = np.zeros(panel.volume.shape, np.int16, order="F")
         for session in range(panel.volume.shape[1]):
-            cell[:, session] = _located(places, market, session).cell
+            cell[:, session] = _located(places, market, session, priced=False).cell
         return cls(panel, places, market, np.ascontiguousarray(cell), near_earnings(panel, market, events))
+
+    def alone(self) -> Layout:
+        """The same without what fitting alone asked for, which of a whole market is much."""
+        return replace(self)
 
     @property
     def sessions(self) -> int:
@@ -79,7 +84,7 @@ class Layout:
 
     @cached_property
     def located(self) -> list[Located]:
-        """Where every contract stood in each session; fitting alone asks, and of a whole market it is much."""
+        """Where every contract stood in each session; fitting alone asks."""
         return [_located(self.places, self.market, session) for session in range(self.sessions)]
 
     def target(self, session: int, window: int) -> NDArray[np.float64]:

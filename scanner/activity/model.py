@@ -97,15 +97,13 @@ class VolumeModel:
     @classmethod
     def over(
         cls,
-        panel: Panel,
-        events: pl.DataFrame | None,
+        layout: Layout,
         learned: Learned,
         kind: str,
         base: NDArray[np.float32],
         past: Past | None = None,
     ) -> VolumeModel:
         """What was learnt earlier, laid over the past of a panel with the same underlyings."""
-        layout = Layout.of(panel, events)
         return cls(learned, kind, base, layout, recall(layout, base), past)
 
     @cached_property
@@ -150,4 +148,4 @@ class VolumeModel:
 
     def onto(self, panel: Panel, events: pl.DataFrame | None = None) -> VolumeModel:
         """The same coefficients and calibration with another panel's past of the same underlyings."""
-        return VolumeModel.over(panel, events, self.learned, self.kind, self.base, self.past)
+        return VolumeModel.over(Layout.of(panel, events), self.learned, self.kind, self.base, self.past)

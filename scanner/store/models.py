@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from scanner import activity
 from scanner.activity import VolumeModel, prior, ranking
+from scanner.activity.history import Layout
 from scanner.activity.ranking.past import Past
 from scanner.errors import StoreError
 from scanner.history.panel import Panel
@@ -78,7 +79,7 @@ class Models:
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             log.debug("no model taken from %s: %s", path, error)
             return None
-        return VolumeModel.over(panel, events, learned, "own", base, past)
+        return VolumeModel.over(Layout.of(panel, events), learned, "own", base, past)
 
     def _fitted(self, path: Path, panel: Panel, events: pl.DataFrame | None) -> VolumeModel:
         model = activity.fit(panel, events)
