@@ -14,8 +14,7 @@ _GAP = 300_000_000
 
 def with_polars(path: Path) -> int:
     """Sides by when and then, orders by the gaps within a sorted group, sums by group_by."""
-    prints = pl.read_parquet(path).with_columns(pl.col("contract", "condition", "exchange").cast(pl.String))
-    prints = prints.filter(~pl.col("condition").is_in(_APART) & ~pl.col("cancelled"))
+    prints = pl.read_parquet(path).filter(~pl.col("condition").is_in(_APART) & ~pl.col("cancelled"))
     middle = (pl.col("bid") + pl.col("ask")) / 2
     told = ~pl.col("condition").is_in([*_LEGS, "late", "slft", "slcn"])
     chance = pl.when(told & (pl.col("price") > middle)).then(0.62).when(told & (pl.col("price") < middle)).then(0.38)

@@ -34,6 +34,7 @@ from numba.core.bytecode import FunctionIdentity
 from numba.core.caching import FunctionCache
 from numba.core.dispatcher import Dispatcher
 from numba.core.extending import _Intrinsic
+from numba.core.runtime.nrt import rtsys
 
 _PACKAGE = __name__.partition(".")[0]
 
@@ -133,6 +134,16 @@ class Kept(FunctionCache):
             waiting += [function for function in called if function not in reached]
             reached.update(called)
         return digest.hexdigest()
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """The kept code for these arguments; None where there is none.
+
+        numba would first read all that it could compile by, which takes longer than most scans of one name compute.
+        Code that is compiled already needs its runtime alone; whatever is compiled later reads the rest then.
+        """
+        rtsys.initialize(target_context)
+        with self._guard_against_spurious_io_errors():
+            return self._load_overload(sig, target_context)
 
     def _index_key(self, sig: Any, codegen: Any) -> _Key:
         return _Key(self._content, _text(([_kind(kind) for kind in sig], codegen.magic_tuple())))

@@ -255,19 +255,16 @@ def parse_osi_column(symbols: pl.Series) -> pl.DataFrame:
     compact = (
         pl.col("symbol").str.to_uppercase().str.strip_prefix(_PREFIX).str.replace_all(_DECORATION, "").alias("contract")
     )
-    date_digits = pl.col("contract").str.extract(_OSI_COLUMN, 2)
-    parsed = (
-        symbols.cast(pl.String)
-        .to_frame("symbol")
-        .select(compact)
-        .select(
-            "contract",
-            root=pl.col("contract").str.extract(_OSI_COLUMN, 1),
-            expiry=("20" + date_digits).str.to_date("%Y%m%d", strict=False),
-            right=pl.col("contract").str.extract(_OSI_COLUMN, 3).cast(pl.Enum(["C", "P"])),
-            # Dividing a column by a constant multiplies by its reciprocal; rounding makes 65710 the same 65.71 as text.
-            strike=(pl.col("contract").str.extract(_OSI_COLUMN, 4).cast(pl.Int64) / 1000).round(3),
-        )
+    told = symbols.cast(pl.String).to_frame("symbol").select(compact)
+    # Where the whole fits, each part stands so far from the end; matching it again for each takes three times as long.
+    fits = told.select(pl.when(pl.col("contract").str.contains(_OSI_COLUMN)).then("contract"))
+    parsed = fits.select(
+        "contract",
+        root=pl.col("contract").str.head(-15),
+        expiry=("20" + pl.col("contract").str.slice(-15, 6)).str.to_date("%Y%m%d", strict=False),
+        right=pl.col("contract").str.slice(-9, 1).cast(pl.Enum(["C", "P"])),
+        # Dividing a column by a constant multiplies by its reciprocal; rounding makes 65710 the same 65.71 as text.
+        strike=(pl.col("contract").str.tail(8).cast(pl.Int64) / 1000).round(3),
     )
     readable = pl.col("expiry").is_not_null()
     return parsed.select(pl.when(readable).then(pl.col(name)).alias(name) for name in parsed.columns)

@@ -7,13 +7,19 @@ their own: both are kept apart.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
 
 import polars as pl
 
-from scanner.tape.conditions import Kind, is_of
-from scanner.tape.prints import Problem, contracts_of
+from scanner.tape.conditions import Kind, is_of, marked
+from scanner.tape.prints import Problem, array
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 USES = pl.Enum(["all", "volume", "apart"])
 """What a print counts for: everything, volume and money alone, or nothing but itself."""
@@ -41,8 +47,9 @@ def clean(prints: pl.DataFrame) -> Cleaned:
     print that is cancelled later still stands.
     """
     standing, problems = _without_cancelled(prints)
-    standing = standing.with_columns(use=_use(), quoted=_quoted())
-    return Cleaned(standing, (*problems, *_told(standing)))
+    use, quoted, counts = _judged(standing)
+    standing = standing.with_columns(pl.Series("use", use).cat.to(USES), pl.Series("quoted", quoted))
+    return Cleaned(standing, (*problems, *_told(counts), *_expired(standing)))
 
 
 def _without_cancelled(prints: pl.DataFrame) -> tuple[pl.DataFrame, list[Problem]]:
@@ -82,52 +89,59 @@ def _matched(candidates: pl.DataFrame, cancels: pl.DataFrame) -> tuple[list[int]
     return undone, unmatched
 
 
-def _use() -> pl.Expr:
-    apart = is_of(Kind.compression, Kind.extended_hours)
-    return (
-        pl.when(apart)
-        .then(pl.lit("apart"))
-        .when(is_of(Kind.late))
-        .then(pl.lit("volume"))
-        .otherwise(pl.lit("all"))
-        .cast(USES)
+def _judged(prints: pl.DataFrame) -> tuple[NDArray[np.uint8], NDArray[np.bool_], NDArray[np.int64]]:
+    """What each print counts for, whether its quote can be believed, and how many each of :data:`_NAMED` concerns."""
+    from scanner.tape.judging import APART, LATE, UNKNOWN, judge
+
+    marks = {
+        LATE: lambda condition: condition.kind is Kind.late,
+        APART: lambda condition: condition.kind in (Kind.compression, Kind.extended_hours),
+    }
+    return judge(
+        marked(prints["condition"], marks, unknown=UNKNOWN),
+        array(prints["time"]),
+        array(prints["quote_time"]),
+        array(prints["price"]),
+        array(prints["bid"]),
+        array(prints["ask"]),
+        _FAR,
     )
 
 
-def _quoted() -> pl.Expr:
-    stood = (pl.col("quote_time") < pl.col("time")).fill_null(value=True)
-    sound = (pl.col("bid") >= 0) & (pl.col("ask") > 0) & (pl.col("bid") <= pl.col("ask"))
-    return (stood & sound & ~_is_far()).fill_null(value=False)
+_NAMED = (
+    ("late", "late or out of sequence; they count as volume, their side is not told"),
+    ("apart", "compression trades or of extended hours; kept apart"),
+    ("far_from_quote", f"priced outside {_FAR:g} times their quote; their side is not told"),
+    ("quote_not_before", "with a quote not from before them; it tells no side"),
+    ("crossed", "with a bid above the ask; their side is not told"),
+    ("no_quote", "without a quote; their side is not told by one"),
+    ("no_condition", "do not say how they traded, or by a code that is not known"),
+)
 
 
-def _is_far() -> pl.Expr:
-    return ((pl.col("price") > _FAR * pl.col("ask")) | (pl.col("price") < pl.col("bid") / _FAR)).fill_null(value=False)
-
-
-_NAMED: Sequence[tuple[str, str, pl.Expr]] = (
-    ("late", "late or out of sequence; they count as volume, their side is not told", pl.col("use") == "volume"),
-    ("apart", "compression trades or of extended hours; kept apart", pl.col("use") == "apart"),
-    ("far_from_quote", f"priced outside {_FAR:g} times their quote; their side is not told", _is_far()),
-    ("quote_not_before", "with a quote not from before them; it tells no side", pl.col("quote_time") >= pl.col("time")),
-    ("crossed", "with a bid above the ask; their side is not told", pl.col("bid") > pl.col("ask")),
-    ("no_quote", "without a quote; their side is not told by one", pl.col("bid").is_null() | pl.col("ask").is_null()),
-    ("no_condition", "do not say how they traded, or by a code that is not known", pl.col("condition").is_null()),
-)  # fmt: skip
-
-
-def _told(prints: pl.DataFrame) -> Iterator[Problem]:
-    counts = prints.select(expression.fill_null(value=False).sum().alias(code) for code, _, expression in _NAMED)
-    for code, reason, _ in _NAMED:
-        if counts[code][0]:
-            yield Problem(code, reason, int(counts[code][0]))
-    yield from _expired(prints)
+def _told(counts: NDArray[np.int64]) -> Iterator[Problem]:
+    for (code, reason), count in zip(_NAMED, counts, strict=True):
+        if count:
+            yield Problem(code, reason, int(count))
 
 
 def _expired(prints: pl.DataFrame) -> Iterator[Problem]:
     """Prints of contracts that had expired before their session: nothing that trades, but they are on the tape."""
-    by_session = prints.group_by("contract", "session_date").len().with_columns(pl.col("contract").cast(pl.String))
-    known = contracts_of(prints).select(pl.col("contract").cast(pl.String), "expiry")
-    late = by_session.join(known, on="contract").filter(pl.col("session_date") > pl.col("expiry"))
+    newest = prints["session_date"].max()
+    if newest is None:
+        return
+    assert isinstance(newest, date)
+    gone = prints["contract"].unique().cast(pl.String).to_frame().with_columns(expiry=_expiry("contract"))
+    gone = gone.filter(pl.col("expiry") < f"{newest:%y%m%d}").with_columns(pl.col("contract").cast(pl.Categorical))
+    if gone.is_empty():
+        return
+    late = prints.select("contract", "session_date").join(gone, on="contract")
+    late = late.filter(pl.col("session_date").dt.strftime("%y%m%d") > pl.col("expiry"))
     if late.height:
-        example = late.sort("contract")["contract"][0]
-        yield Problem("expired", "of contracts that had expired before", int(late["len"].sum()), example)
+        example = late["contract"].cast(pl.String).min()
+        yield Problem("expired", "of contracts that had expired before", late.height, str(example))
+
+
+def _expiry(symbol: str) -> pl.Expr:
+    """The six digits of the expiry in a compact symbol, which ends in them, the right, and eight of the strike."""
+    return pl.col(symbol).str.slice(-15, 6)

@@ -137,6 +137,11 @@ def marked(column: pl.Series, marks: Mapping[int, Callable[[Condition], bool]], 
     table = np.full(256, unknown, np.uint8)
     for code, condition in enumerate(CONDITIONS):
         table[code] = sum(mark for mark, holds in marks.items() if holds(condition))
+    return coded(column, table)
+
+
+def coded(column: pl.Series, table: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """What a table of 256 has for each print's condition, by its place in :data:`CODES`; the last: not known."""
     return np.asarray(table[column.to_physical().cast(pl.UInt8).fill_null(255).to_numpy()])
 
 

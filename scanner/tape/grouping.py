@@ -7,106 +7,137 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scanner.kernels.compile import kernel
+from scanner.tape.judging import ALONE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+VENUES = 64
 RECENT = 8
 STRANGERS = 0.1
 NEAR, SPREAD = 20_000_000, 4
-"""Of how many orders before it is known how fast they follow, and how many strangers may come in one order's time;
-how long after the last of three fills or more the next one may be: in ns, and in times of what they took."""
+"""Venues are numbers below the first. Of how many orders before it is known how fast they follow, and how many
+strangers may come in one order's time; how long after the last of three fills or more the next one may be: in ns, and
+in times of what they took."""
 
 
 @kernel
-def by_stream(stream: NDArray[np.int32], streams: int) -> NDArray[np.int64]:
-    """The places of the prints stream by stream, in a stream as they came; streams are numbered from 0 on."""
-    begins = np.zeros(streams + 1, np.int64)
+def streams(
+    contract: NDArray[np.uint32],
+    lowest: int,
+    way: NDArray[np.int8],
+    ways: int,
+    use: NDArray[np.uint8],
+    price: NDArray[np.float64],
+    bid: NDArray[np.float64],
+    ask: NDArray[np.float64],
+) -> NDArray[np.int32]:
+    """The number of each print's stream: its contract, how it traded, and on which side of the middle.
+
+    -1 where it is a leg (``way`` below 0) or apart; contracts are numbered from ``lowest`` on, ways from 0 to ``ways``.
+    """
+    stream = np.full(price.shape[0], np.int32(-1))
+    for row in range(price.shape[0]):
+        if way[row] >= 0 and use[row] != ALONE:
+            off = price[row] * 2.0 - bid[row] - ask[row]
+            side = 1 + int(off > 0.0) - int(off < 0.0)
+            stream[row] = ((np.int64(contract[row]) - lowest) * ways + way[row]) * 3 + side
+    return stream
+
+
+@kernel
+def by_stream(
+    stream: NDArray[np.int32],
+    count: int,
+    time: NDArray[np.int64],
+    size: NDArray[np.int32],
+    venue: NDArray[np.uint8],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Where each stream begins, shape (count + 1), and its fills as they came; those of no stream (-1) are left out.
+
+    A fill is a row, a time, and a size and venue as one number, shape (fills, 3): whatever is asked of it next stands
+    together, and nothing has to be looked for in a whole session.
+    """
+    begins = np.zeros(count + 1, np.int64)
     for row in range(stream.shape[0]):
         begins[stream[row] + 1] += 1
-    for number in range(streams):
+    # What is of no stream was counted where the first stream begins.
+    begins[0] = 0
+    for number in range(count):
         begins[number + 1] += begins[number]
-    places = np.empty(stream.shape[0], np.int64)
+    fills = np.empty((begins[count], 3), np.int64)
+    free = begins.copy()
     for row in range(stream.shape[0]):
-        places[begins[stream[row]]] = row
-        begins[stream[row]] += 1
-    return places
+        if stream[row] >= 0:
+            place = free[stream[row]]
+            fills[place, 0], fills[place, 1] = row, time[row]
+            fills[place, 2] = size[row] * np.int64(VENUES) + venue[row]
+            free[stream[row]] += 1
+    return begins, fills
 
 
 @kernel
 def number_orders(
-    places: NDArray[np.int64],
-    stream: NDArray[np.int32],
-    time: NDArray[np.int64],
-    venue: NDArray[np.uint8],
-    by_book: NDArray[np.bool_],
-    size: NDArray[np.int32],
+    prints: int,
+    begins: NDArray[np.int64],
+    fills: NDArray[np.int64],
+    spread: NDArray[np.bool_],
     spans: NDArray[np.int64],
     fewest: int,
-) -> tuple[NDArray[np.int32], np.int64]:
-    """Number the orders, from 0 on: one number a print, and how many there are.
+) -> NDArray[np.int32]:
+    """Number the orders, from 0 on: one number a print, -1 for those of no stream.
 
-    ``places`` are those of :func:`by_stream`; ``stream`` tells prints apart that are never of one order, ``time`` is
-    in ns and ascending in a stream. ``spans`` are four in ns: longest, shortest, repeat and at once. What takes the
-    book is spread over venues: all within the longest of the first fill, and no venue again after the repeat. Where
-    orders of a stream follow each other so fast that strangers would meet in that time, it is as long as brings
+    ``begins`` and ``fills`` are those of :func:`by_stream`, times in ns and ascending in a stream; ``spread`` tells of
+    each way to trade whether it takes the book. ``spans`` are four in ns: longest, shortest, repeat and at once. What
+    takes the book is spread over venues: all within the longest of the first fill, and no venue again after the repeat.
+    Where orders of a stream follow each other so fast that strangers would meet in that time, it is as long as brings
     :data:`STRANGERS` of them, and at least the shortest; and what comes long after three fills or more, for the time
     that these took, is another order. Fills that come to fewer lots than ``fewest`` are orders of their own.
-    Everything else happens at one venue at once. Venues are numbers from 0 to 63.
+    Everything else happens at one venue at once.
     """
     longest, shortest, repeat, at_once = spans[0], spans[1], spans[2], spans[3]
-    orders = np.empty(stream.shape[0], np.int32)
-    last_at = np.full(64, np.int64(-1))
-    seen = np.full(64, np.int64(-1))
-    begins = np.zeros(RECENT, np.int64)
-    number, begun, before, window, started = np.int64(0), np.int64(0), np.int64(0), longest, np.int64(0)
-    count, fills, lots = 0, 0, 0
-    for position in range(places.shape[0]):
-        row = places[position]
-        place = venue[row] & 63
-        one = position > 0 and stream[row] == stream[places[position - 1]]
-        if one and by_book[row]:
-            again = seen[place] == started and time[row] - last_at[place] > repeat
-            near = fills < 3 or time[row] - before <= NEAR + SPREAD * (before - begun)
-            one = time[row] - begun <= window and near and not again
-        elif one:
-            one = time[row] - before <= at_once and venue[row] == venue[places[position - 1]]
-        if not one:
-            number = _closed(orders, places, started, position, number, by_book, lots, fewest)
-            started, fills, lots, begun = np.int64(position), 0, 0, time[row]
-            if position == 0 or stream[row] != stream[places[position - 1]]:
-                count = 0
-            window = longest
-            if count >= RECENT:
-                window = max(shortest, min(longest, np.int64(STRANGERS * (begun - begins[count % RECENT]) / RECENT)))
-            begins[count % RECENT] = begun
-            count += 1
-        fills += 1
-        lots += size[row]
-        before = time[row]
-        last_at[place] = time[row]
-        seen[place] = started
-    return orders, _closed(orders, places, started, places.shape[0], number, by_book, lots, fewest)
+    orders = np.full(prints, np.int32(-1))
+    last_at = np.zeros(VENUES, np.int64)
+    seen = np.full(VENUES, np.int64(-1))
+    begun_at = np.zeros(RECENT, np.int64)
+    number = 0
+    for stream in range(begins.shape[0] - 1):
+        first, end = int(begins[stream]), int(begins[stream + 1])
+        by_book = bool(spread[stream // 3 % spread.shape[0]])
+        count, lots, started = 0, np.int64(0), first
+        window, before, begun = longest, np.int64(0), np.int64(0)
+        for position in range(first, end):
+            time, venue = fills[position, 1], fills[position, 2] % VENUES
+            if position == first:
+                one = False
+            elif by_book:
+                again = seen[venue] == started and time - last_at[venue] > repeat
+                near = position - started < 3 or time - before <= NEAR + SPREAD * (before - begun)
+                one = bool(time - begun <= window and near and not again)
+            else:
+                one = bool(time - before <= at_once and venue == fills[position - 1, 2] % VENUES)
+            if not one:
+                number = _closed(orders, fills, started, position, number, bool(by_book and lots < fewest))
+                started, lots, begun, window = position, np.int64(0), time, longest
+                if count >= RECENT:
+                    usual = (begun - begun_at[count % RECENT]) / RECENT
+                    window = max(shortest, min(longest, np.int64(STRANGERS * usual)))
+                begun_at[count % RECENT] = begun
+                count += 1
+            lots += fills[position, 2] // VENUES
+            before = time
+            last_at[venue], seen[venue] = time, started
+        number = _closed(orders, fills, started, end, number, bool(by_book and lots < fewest))
+    return orders
 
 
 @kernel
-def _closed(
-    orders: NDArray[np.int32],
-    places: NDArray[np.int64],
-    first: np.int64,
-    end: int,
-    number: np.int64,
-    by_book: NDArray[np.bool_],
-    lots: int,
-    fewest: int,
-) -> np.int64:
+def _closed(orders: NDArray[np.int32], fills: NDArray[np.int64], first: int, end: int, number: int, apart: bool) -> int:
     """Give the fills from one position to another their number, or each its own; the next free number."""
-    if first == end:
-        return number
-    apart = by_book[places[first]] and lots < fewest
     for position in range(first, end):
-        orders[places[position]] = number + (position - first if apart else 0)
-    return number + (end - first if apart else 1)
+        orders[fills[position, 0]] = number
+        number += apart
+    return number if apart or first == end else number + 1
 
 
 @kernel

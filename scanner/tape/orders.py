@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from scanner.tape.conditions import CONDITIONS, Kind, Mechanism, is_of, kind_of, met_by
+from scanner.tape.conditions import CONDITIONS, Kind, Mechanism, coded, is_of, kind_of, met_by
 from scanner.tape.definitions import (
     AT_ONCE,
     BLOCK_LOTS,
@@ -35,10 +35,15 @@ from scanner.tape.definitions import (
     SHORTEST,
     SPREAD_LOTS,
 )
+from scanner.tape.prints import array
 from scanner.tape.side import UNTOLD
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+
+_BOOK, _SWEPT, _LEG = 0, 1, 255
+"""How a print traded, by number: from the book, as a sweep, otherwise (between), as a leg of a package."""
 
 
 def numbered(prints: pl.DataFrame) -> pl.DataFrame:
@@ -46,45 +51,52 @@ def numbered(prints: pl.DataFrame) -> pl.DataFrame:
 
     Null for legs of packages and for what is apart. Rows keep their order.
     """
-    from scanner.tape.grouping import by_stream, number_orders
+    from scanner.tape.grouping import by_stream, number_orders, streams
 
-    single = (pl.col("use") != "apart") & ~is_of(Kind.multi_leg, Kind.stock_option)
-    by_book = met_by(Mechanism.book) | pl.col("condition").is_null()
-    # What is told apart within a contract: the side of the middle, and how it traded.
-    side = (pl.col("price") * 2 - pl.col("bid") - pl.col("ask")).sign().fill_null(0).cast(pl.Int64) + 1
-    way = pl.when(is_of(Kind.sweep)).then(1).when(by_book).then(0).otherwise(pl.col("condition").to_physical() + 2)
-    contract = pl.col("contract").to_physical().cast(pl.Int64)
-    contract -= contract.min()
-    told = prints.select(
-        single=single,
-        stream=((contract * (len(CONDITIONS) + 2) + way) * 3 + side).cast(pl.Int32),
-        time=pl.col("time").to_physical(),
-        venue=_venues(),
-        spread=by_book | is_of(Kind.sweep),
-        size="size",
-    )
-    mine = told.filter("single")
-    if mine.is_empty():
+    if prints.is_empty():
         return prints.with_columns(order=pl.lit(None, pl.Int32))
-    stream = mine["stream"].to_numpy()
-    numbers, _ = number_orders(
-        by_stream(stream, int(stream.max()) + 1),
-        stream,
-        mine["time"].to_numpy(),
-        mine["venue"].to_numpy(),
-        mine["spread"].to_numpy(),
-        mine["size"].to_numpy(),
-        np.array([LONGEST, SHORTEST, REPEAT, AT_ONCE]),
-        SPREAD_LOTS,
+    rank, spread = _ways(prints["condition"])
+    contract = prints["contract"].to_physical()
+    stream = streams(
+        contract.to_numpy(),
+        int(contract.min()),  # type: ignore[arg-type] # there are prints
+        rank,
+        len(spread),
+        prints["use"].to_physical().to_numpy(),
+        array(prints["price"]),
+        array(prints["bid"]),
+        array(prints["ask"]),
     )
-    order = np.full(prints.height, -1, dtype=np.int32)
-    order[told["single"].to_numpy()] = numbers
-    return prints.with_columns(order=pl.Series(order).replace(-1, None))
+    time, size = array(prints["time"]), array(prints["size"])
+    begins, fills = by_stream(stream, int(stream.max()) + 1, time, size, _venues(prints))
+    spans = np.array([LONGEST, SHORTEST, REPEAT, AT_ONCE])
+    order = number_orders(prints.height, begins, fills, spread, spans, SPREAD_LOTS)
+    numbers = pl.Series("order", order)
+    return prints.with_columns(numbers.set(numbers < 0, None))
 
 
-def _venues() -> pl.Expr:
+def _ways(condition: pl.Series) -> tuple[NDArray[np.int8], NDArray[np.bool_]]:
+    """How each print traded, by number, -1 for legs of packages; and which of these ways take the book."""
+    table = np.full(256, _BOOK, np.uint8)
+    for code, known in enumerate(CONDITIONS):
+        if known.kind in (Kind.multi_leg, Kind.stock_option):
+            table[code] = _LEG
+        elif known.kind is Kind.sweep:
+            table[code] = _SWEPT
+        elif known.mechanism is not Mechanism.book:
+            table[code] = _SWEPT + 1 + code
+    way = coded(condition, table)
+    # Those alone that are met: each makes three streams of every contract.
+    met = np.flatnonzero(np.bincount(way, minlength=256)[:_LEG])
+    rank = np.full(256, -1, np.int8)
+    rank[met] = np.arange(len(met))
+    return rank[way], met <= _SWEPT
+
+
+def _venues(prints: pl.DataFrame) -> NDArray[np.uint8]:
     """Venues as numbers below 64; those that are not told are one."""
-    return pl.col("exchange").to_physical().fill_null(63).mod(64).cast(pl.UInt8)
+    number = pl.col("exchange").to_physical().fill_null(63).mod(64).cast(pl.UInt8)
+    return prints.select(number).to_series().to_numpy()
 
 
 def added_up(
@@ -94,8 +106,7 @@ def added_up(
     from scanner.tape.grouping import add_up
 
     order, count = _numbers(prints)
-    venue = prints.select(_venues()).to_series().to_numpy()
-    return add_up(order, count, prints["size"].to_numpy(), prints["buy_chance"].to_numpy(), venue)
+    return add_up(order, count, prints["size"].to_numpy(), prints["buy_chance"].to_numpy(), _venues(prints))
 
 
 def _numbers(prints: pl.DataFrame) -> tuple[NDArray[np.int32], int]:

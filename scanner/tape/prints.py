@@ -29,13 +29,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import polars as pl
 
 from scanner.errors import SourceError
 from scanner.market.calendar import NEW_YORK
 from scanner.market.symbology import parse_osi_column, underlying_of
 from scanner.tape.conditions import CODES
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 NANOSECONDS = pl.Datetime("ns", "UTC")
 SIDES = pl.Enum(["buy", "sell"])
@@ -213,6 +218,15 @@ def contracts_of(prints: pl.DataFrame) -> pl.DataFrame:
     symbols = prints["contract"].unique().drop_nulls()
     parsed = parse_osi_column(symbols)
     return parsed.with_columns(pl.col("contract").cast(pl.Categorical))
+
+
+def array(column: pl.Series) -> NDArray[Any]:
+    """A column of a tape as an array for kernels: where nothing is known NaN, of sizes -1, of instants the smallest."""
+    plain = column.to_physical() if column.dtype == NANOSECONDS else column
+    if plain.null_count():
+        nothing = np.nan if plain.dtype.is_float() else -1 if plain.dtype == pl.Int32 else np.iinfo(np.int64).min
+        plain = plain.fill_null(nothing)
+    return plain.to_numpy()
 
 
 def sessions(prints: pl.DataFrame) -> Iterator[tuple[date, pl.DataFrame]]:

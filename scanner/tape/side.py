@@ -14,17 +14,20 @@ customer sold.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import polars as pl
 
-from scanner.tape.conditions import Kind, Mechanism, is_of, met_by
+from scanner.tape import judging
+from scanner.tape.conditions import Kind, Mechanism, marked
+from scanner.tape.prints import array
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 UNTOLD = 0.5
-# How far from the middle, as a part of half the spread, is still the middle, and from where on it is near the quote.
-_MIDDLE, _NEAR = 1e-6, 0.6
-_PLACES = ("none", "middle", "inner", "outer", "quote", "beyond")
-_HINTS = ("unknown", "none", "with", "against")
-PLACES, HINTS = pl.Enum(_PLACES), pl.Enum(_HINTS)
+PLACES, HINTS = pl.Enum(judging.PLACES), pl.Enum(judging.HINTS)
 
 CHANCES: dict[tuple[str, str, str], float] = {
     ("book", "middle", "with"): 0.62,
@@ -50,8 +53,21 @@ CHANCES: dict[tuple[str, str, str], float] = {
 
 _AT_THE_QUOTE = CHANCES["book", "quote", "unknown"]
 _TABLE = np.array(
-    [CHANCES.get((way, place, hint), UNTOLD) for way in ("book", "auction") for place in _PLACES for hint in _HINTS]
+    [
+        CHANCES.get((way, place, hint), UNTOLD)
+        for way in ("book", "auction")
+        for place in judging.PLACES
+        for hint in judging.HINTS
+    ]
 )
+
+
+_MARKS = {
+    judging.WITHOUT_SIDE: lambda condition: (
+        condition.kind in (Kind.multi_leg, Kind.stock_option, Kind.cross, Kind.floor)
+    ),
+    judging.AUCTION: lambda condition: condition.mechanism is Mechanism.auction,
+}
 
 
 def cases(prints: pl.DataFrame) -> pl.DataFrame:
@@ -59,12 +75,16 @@ def cases(prints: pl.DataFrame) -> pl.DataFrame:
 
     ``prints`` are cleaned ones.
     """
-    looked = _looked_at(prints)
-    return looked.select(
-        "direction",
-        mechanism=pl.when("auction").then(pl.lit("auction")).otherwise(pl.lit("book")),
-        place=pl.col("place").replace_strict(dict(enumerate(_PLACES)), return_dtype=PLACES),
-        hint=pl.col("hint").replace_strict(dict(enumerate(_HINTS)), return_dtype=HINTS),
+    direction, case, _ = _looked_at(prints)
+    hints = len(judging.HINTS)
+    place, auction = case // hints % len(judging.PLACES), case >= judging.CASES
+    return pl.DataFrame(
+        {
+            "direction": direction,
+            "mechanism": np.where(auction, "auction", "book"),
+            "place": pl.Series(place).cat.to(PLACES),
+            "hint": pl.Series(case % hints).cat.to(HINTS),
+        }
     )
 
 
@@ -74,61 +94,28 @@ def buy_chance(prints: pl.DataFrame) -> pl.Series:
     ``prints`` are cleaned ones. What no rule can tell - legs of packages, crosses, the floor, what is late - is 0.5.
     Where there is no quote, a side that the source tells counts as one told by a price at the quote.
     """
-    looked = _looked_at(prints)
-    code = (pl.col("auction").cast(pl.Int32) * len(_PLACES) + pl.col("place")) * len(_HINTS) + pl.col("hint")
-    arrays = looked.select("direction", code=code)
-    away = arrays["direction"].to_numpy() * (_TABLE[arrays["code"].to_numpy()] - UNTOLD)
+    direction, case, marks = _looked_at(prints)
+    away = direction * (_TABLE[case] - UNTOLD)
     if prints["told_side"].null_count() < prints.height:
-        away = np.where(looked["by_source"].to_numpy(), looked["told"].to_numpy() * (_AT_THE_QUOTE - UNTOLD), away)
+        side, tellable = prints["told_side"], (marks & judging.WITHOUT_SIDE) == 0
+        by_source = tellable & (prints["use"] == "all").to_numpy() & ~prints["quoted"].to_numpy()
+        told = np.where((side == "buy").fill_null(value=False).to_numpy(), 1, -1)
+        away = np.where(by_source & side.is_not_null().to_numpy(), told * (_AT_THE_QUOTE - UNTOLD), away)
     return pl.Series("buy_chance", UNTOLD + away)
 
 
-def _looked_at(prints: pl.DataFrame) -> pl.DataFrame:
-    """The cases by numbers: ``direction``, ``auction``, ``place`` and ``hint`` as their enums count them."""
-    middle, half = (pl.col("bid") + pl.col("ask")) / 2, (pl.col("ask") - pl.col("bid")) / 2
-    off = pl.when(pl.col("quoted") & _tellable()).then(pl.col("price") - middle)
-    looked = prints.select(
-        away=pl.when(half > 0).then(off / half).otherwise(off.sign()),
-        auction=met_by(Mechanism.auction),
-        sized=_by_size(),
-        depth=(pl.col("ask_size") - pl.col("bid_size")).sign().fill_null(0).cast(pl.Int8),
-        unknown=pl.col("bid_size").is_null() | pl.col("ask_size").is_null(),
-        told=pl.when(pl.col("told_side") == "buy").then(1).otherwise(-1).cast(pl.Int8),
-        by_source=_tellable() & ~pl.col("quoted") & pl.col("told_side").is_not_null(),
+def _looked_at(prints: pl.DataFrame) -> tuple[NDArray[np.int8], NDArray[np.uint8], NDArray[np.uint8]]:
+    """Direction and case of each print (:func:`scanner.tape.judging.look`), and the marks of its condition."""
+    marks = marked(prints["condition"], _MARKS, unknown=0)
+    direction, case = judging.look(
+        prints["use"].to_physical().to_numpy(),
+        prints["quoted"].to_numpy(),
+        marks,
+        array(prints["price"]),
+        array(prints["size"]),
+        array(prints["bid"]),
+        array(prints["ask"]),
+        array(prints["bid_size"]),
+        array(prints["ask_size"]),
     )
-    distance = pl.col("away").abs()
-    edges = (_MIDDLE, _NEAR, 1 - _MIDDLE, 1 + _MIDDLE)
-    # In the middle, inner, outer, at the quote and beyond it are one step further each.
-    steps = pl.sum_horizontal(
-        (distance > edges[0]).cast(pl.Int32), *((distance >= edge).cast(pl.Int32) for edge in edges[1:])
-    )
-    looked = looked.with_columns(
-        place=pl.when(distance.is_null()).then(0).otherwise(1 + steps).cast(pl.Int32),
-        rule=pl.col("away").sign().fill_null(0).cast(pl.Int8),
-    )
-    in_middle = pl.col("place") == _PLACES.index("middle")
-    sized = (
-        pl.when(pl.col("sized") == 0)
-        .then(_HINTS.index("none"))
-        .otherwise(
-            pl.when(pl.col("sized") == pl.col("rule")).then(_HINTS.index("with")).otherwise(_HINTS.index("against"))
-        )
-    )
-    hint = pl.when(in_middle).then(_HINTS.index("with")).when("unknown").then(_HINTS.index("unknown")).otherwise(sized)
-    return looked.select(
-        "auction", "place", "told", "by_source",
-        direction=pl.when(in_middle).then("depth").otherwise("rule"),
-        hint=hint.cast(pl.Int32),
-    )  # fmt: skip
-
-
-def _tellable() -> pl.Expr:
-    apart = is_of(Kind.multi_leg, Kind.stock_option, Kind.cross, Kind.floor)
-    return (pl.col("use") == "all") & ~apart
-
-
-def _by_size() -> pl.Expr:
-    """The trade-size rule: 1 where the print took exactly what was bid, -1 exactly what was offered, else 0."""
-    at_bid = (pl.col("size") == pl.col("bid_size")).fill_null(value=False)
-    at_ask = (pl.col("size") == pl.col("ask_size")).fill_null(value=False)
-    return (at_bid.cast(pl.Int8) - at_ask.cast(pl.Int8)).alias("sized")
+    return direction, case, marks

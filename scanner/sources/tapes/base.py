@@ -62,12 +62,12 @@ def tape_of(form: TapeFormat, blocks: Iterable[pl.DataFrame], problems: list[Pro
         problems += (*wrong, *tape.problems)
     if not parts:
         return Tape(empty(), tuple(added_up(problems)))
-    together = pl.concat(parts)
+    together, several = pl.concat(parts), len(parts) > 1
     del parts
     # Each column in one piece, one after the other: whoever needs an array of it later would copy it anew.
     for name in together.columns:
         together = together.with_columns(together[name].rechunk())
-    joined = form.conform(together)
+    joined = form.conform(together) if several else Tape(together)
     return Tape(joined.prints, tuple(added_up([*problems, *joined.problems])))
 
 
