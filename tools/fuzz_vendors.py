@@ -201,9 +201,9 @@ class Fuzzed:
             body = damaged(self._bodies[which], chance)
             name = blake2b(b"%d %b" % (which, body), digest_size=16).digest()
             if name not in self._seen:
-                since = time.perf_counter()
+                since = time.process_time()
                 self._seen[name] = _look(self.vendor, _Damaging(self.vendor, self._heard, (which, body)), self._rows)
-                self.slowest = max(self.slowest, time.perf_counter() - since)
+                self.slowest = max(self.slowest, time.process_time() - since)
             if self._seen[name]:
                 self.findings.append(Finding(self.vendor, number, self._seen[name]))
             self.count += 1
@@ -227,13 +227,14 @@ def fuzz(vendor: str, numbers: Iterable[int], seed: int) -> Fuzzed:
 
 def _look(vendor: str, client: _Damaging, truth: Mapping[str, Mapping[str, Any]]) -> str:
     """What is wrong with what comes of the answers; empty where nothing is."""
-    began = time.monotonic()
+    began = time.process_time()
     try:
         fetched = fetch(vendor, client)
     except Exception as error:
         return f"{type(error).__name__}: {str(error)[:200]}"
-    if time.monotonic() - began > LONGEST_SECONDS:
-        return f"took {time.monotonic() - began:.0f} seconds"
+    # By the processor: what else runs on the machine says nothing of the adapter.
+    if time.process_time() - began > LONGEST_SECONDS:
+        return f"took {time.process_time() - began:.0f} seconds"
     if fetched.chain is None:
         if fetched.error is None or fetched.error.code == "program_fault":
             return f"the program's fault: {fetched.error}"
