@@ -6,6 +6,8 @@ by root, expiry, strike and right, and no contract appears twice in one snapshot
 
 from __future__ import annotations
 
+from typing import Any
+
 import polars as pl
 
 from scanner import fields
@@ -57,6 +59,17 @@ def conform(frame: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
     return frame
 
 
+def distinct(column: pl.Series) -> list[Any]:
+    """The values of a column, each once, null among them.
+
+    Most columns that tell what a chain is of hold one value, which is found without a query: of a small chain a query
+    takes longer than everything it asks for.
+    """
+    if not len(column):
+        return []
+    return [column[0]] if column.n_unique() == 1 else column.unique().to_list()
+
+
 def in_order(frame: pl.DataFrame) -> bool:
     """Whether the rows are sorted by root, expiry, strike and right, none of which is null, and no two are of one."""
     if frame.height < 2:
@@ -101,14 +114,15 @@ def _problems(frame: pl.DataFrame, calendar: Calendar) -> list[str]:
     required = [column.name for column in COLUMNS if not column.can_be_missing]
     nulls = {name: frame[name].null_count() for name in required}
     problems += [f"{count} rows without {name}" for name, count in nulls.items() if count]
-    doubled = frame.select("source", "session_date", "contract").is_duplicated()
-    if doubled.any():
-        problems.append(f"{doubled.sum()} rows share a contract, such as {frame.filter(doubled)['contract'][0]}")
+    if frame["contract"].n_unique() < frame.height:
+        doubled = frame.select("source", "session_date", "contract").is_duplicated()
+        if doubled.any():
+            problems.append(f"{doubled.sum()} rows share a contract, such as {frame.filter(doubled)['contract'][0]}")
     from_zero = [column.name for column in COLUMNS if column.low == 0]
     least = {name: frame[name].min() for name in from_zero}
     negative = [name for name, value in least.items() if value is not None and value < 0]  # type: ignore[operator]
     problems += [f"{(frame[name] < 0).sum()} rows with a negative {name}" for name in negative]
-    beyond = [day for day in frame["session_date"].drop_nulls().unique().sort() if not calendar.is_covered(day)]
+    beyond = [day for day in distinct(frame["session_date"]) if day is not None and not calendar.is_covered(day)]
     if beyond:
-        problems.append(f"labelled {beyond[0]}, outside the exchange's calendar, which knows {FIRST} to {LAST}")
+        problems.append(f"labelled {min(beyond)}, outside the exchange's calendar, which knows {FIRST} to {LAST}")
     return problems

@@ -255,19 +255,20 @@ def parse_osi_column(symbols: pl.Series) -> pl.DataFrame:
     compact = (
         pl.col("symbol").str.to_uppercase().str.strip_prefix(_PREFIX).str.replace_all(_DECORATION, "").alias("contract")
     )
-    told = symbols.cast(pl.String).to_frame("symbol").select(compact)
+    fits = pl.when(pl.col("contract").str.contains(_OSI_COLUMN)).then("contract")
     # Where the whole fits, each part stands so far from the end; matching it again for each takes three times as long.
-    fits = told.select(pl.when(pl.col("contract").str.contains(_OSI_COLUMN)).then("contract"))
-    parsed = fits.select(
+    parts = (
         "contract",
-        root=pl.col("contract").str.head(-15),
-        expiry=("20" + pl.col("contract").str.slice(-15, 6)).str.to_date("%Y%m%d", strict=False),
-        right=pl.col("contract").str.slice(-9, 1).cast(pl.Enum(["C", "P"])),
+        pl.col("contract").str.head(-15).alias("root"),
+        ("20" + pl.col("contract").str.slice(-15, 6)).str.to_date("%Y%m%d", strict=False).alias("expiry"),
+        pl.col("contract").str.slice(-9, 1).cast(pl.Enum(["C", "P"])).alias("right"),
         # Dividing a column by a constant multiplies by its reciprocal; rounding makes 65710 the same 65.71 as text.
-        strike=(pl.col("contract").str.tail(8).cast(pl.Int64) / 1000).round(3),
+        (pl.col("contract").str.tail(8).cast(pl.Int64) / 1000).round(3).alias("strike"),
     )
+    parsed = symbols.cast(pl.String).to_frame("symbol").lazy().select(compact).select(fits).select(parts)
     readable = pl.col("expiry").is_not_null()
-    return parsed.select(pl.when(readable).then(pl.col(name)).alias(name) for name in parsed.columns)
+    told = ("contract", "root", "expiry", "right", "strike")
+    return parsed.select(pl.when(readable).then(pl.col(name)).alias(name) for name in told).collect()
 
 
 def format_osi_column() -> pl.Expr:

@@ -237,7 +237,7 @@ def chain_from_rows(
 ) -> Fetched:
     """The chain of one symbol from a format's rows, or why there is none."""
     rows = _not_from_tomorrow(building.keyed(clean(rows, findings, calendar)), now, findings)
-    about = rows["underlying"].unique().to_list()
+    about = chain.distinct(rows["underlying"])
     if any(plain_ticker(name) != plain_ticker(symbol) for name in about):
         raise UnreadableError(f"it is about {', '.join(sorted(about)[:5])}")
     rows = _of_its_own(rows, symbol, findings)
@@ -256,7 +256,7 @@ def chain_from_rows(
 def _of_its_own(rows: pl.DataFrame, symbol: str, findings: Findings) -> pl.DataFrame:
     """Without contracts of roots that are another name's, as in a page that belongs to an answer about that one."""
     name = plain_ticker(symbol)
-    others = [root for root in rows["root"].unique() if plain_ticker(symbology.underlying_of(root)) != name]
+    others = [root for root in chain.distinct(rows["root"]) if plain_ticker(symbology.underlying_of(root)) != name]
     if not others:
         return rows
     strange = rows["root"].is_in(others)

@@ -101,7 +101,6 @@ def build(rows: pl.DataFrame, payload: Payload, findings: Findings) -> Built:
     timed = quote_time is not None or seen_at is not None
     known_at = seen_at or quote_time
     asof = open_interest_session(known_at, calendar) if known_at else _previous(session, calendar)
-    rows = _dated_open_interest(rows, asof)
     notes = [*_assumed_roots(rows, calendar), told.how]
     stated = quote_time
     if quote_time is None:
@@ -114,6 +113,7 @@ def build(rows: pl.DataFrame, payload: Payload, findings: Findings) -> Built:
         findings.add(early, rows["line"][0], rows.height)
         return Built()
     rows = rows.with_columns(
+        oi_asof=_date_of_open_interest(rows, asof),
         source=pl.lit(payload.source),
         simulated=pl.lit(value=False),
         session_date=pl.lit(session),
@@ -155,16 +155,16 @@ def _assumed_roots(rows: pl.DataFrame, calendar: Calendar) -> Iterator[str]:
         )
 
 
-def _dated_open_interest(rows: pl.DataFrame, asof: date | None) -> pl.DataFrame:
-    """Give each known open interest the session it is of: what the file says, else ``asof``."""
+def _date_of_open_interest(rows: pl.DataFrame, asof: date | None) -> pl.Expr:
+    """The session that each known open interest is of: what the file says, else ``asof``."""
     assumed = pl.lit(asof, dtype=pl.Date)
     dated = pl.coalesce("oi_asof", assumed) if "oi_asof" in rows.columns else assumed
-    return rows.with_columns(oi_asof=pl.when(pl.col("open_interest").is_not_null()).then(dated))
+    return pl.when(pl.col("open_interest").is_not_null()).then(dated)
 
 
 def _once_each(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
     """Each contract once: of identical rows one is kept, rows that contradict each other are all refused."""
-    if not rows["contract"].is_duplicated().any():
+    if rows["contract"].n_unique() == rows.height:
         return rows
     values = [name for name in rows.columns if name != "line"]
     again = ~rows.select(pl.struct(values).is_first_distinct()).to_series()
@@ -319,7 +319,9 @@ def _named(rows: pl.DataFrame, days: tuple[date, ...]) -> date:
 
 def _possible(rows: pl.DataFrame, days: tuple[date, ...]) -> set[date]:
     """The days on which all contracts may have been quoted: not later than any expires, nor as the only ones expire."""
-    expiries = rows["expiry"].unique().sort()
+    if not days:
+        return set()
+    expiries = sorted(chain.distinct(rows["expiry"]))
     return {day for day in days if day < expiries[0] or (day == expiries[0] and len(expiries) > 1)}
 
 

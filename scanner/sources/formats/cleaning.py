@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 import polars as pl
 
-from scanner.market import symbology
+from scanner.market import chain, symbology
 from scanner.market.calendar import Calendar
 from scanner.sources.formats import columns
 from scanner.sources.formats.base import Findings
@@ -128,19 +128,20 @@ def _with_underlying(rows: pl.DataFrame) -> pl.DataFrame:
 def _from_symbol(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
     """Contracts from symbols, which must agree with the columns beside them."""
     parsed = symbology.parse_osi_column(rows["symbol"])
-    rows = rows.with_columns(column.alias(f"_{column.name}") for column in parsed)
+    rows = rows.hstack([column.alias(f"_{column.name}") for column in parsed])
     disagree = {name: differs for name, differs in _DISAGREEMENTS.items() if name in rows.columns}
     if rows.select(pl.any_horizontal(pl.col("_contract").is_null(), *disagree.values()).any()).item():
         rows = _refuse(rows, pl.col("_contract").is_null(), findings, "{} is not a contract symbol", "symbol")
         for name, differs in disagree.items():
             reason = f"the symbol {{}} disagrees with the {name} beside it"
             rows = _refuse(rows, differs.fill_null(value=False), findings, reason, "symbol")
-    return rows.drop("symbol").with_columns(_FROM_SYMBOL)
+    return rows.lazy().drop("symbol").with_columns(_FROM_SYMBOL).collect()
 
 
 def _identified(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
     """Only the rows whose contract is sure, each with its symbol."""
-    strange = [name for name in rows["underlying"].unique() if name is not None and not symbology.is_name(name)]
+    names = chain.distinct(rows["underlying"])
+    strange = [name for name in names if name is not None and not symbology.is_name(name)]
     has_multiplier = "multiplier" in rows.columns
     if strange or rows.select(_ANY_IMPOSSIBLE_WITH_MULTIPLIER if has_multiplier else _ANY_IMPOSSIBLE).item():
         no_ticker = pl.col("underlying").is_in(strange), "{} is no ticker symbol", "underlying"

@@ -252,7 +252,7 @@ def words(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
 def days(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
     """Dates from ISO, compact, American or written text, with or without a time behind them."""
     texts = [name for name in DATES if name in rows.columns and rows[name].dtype == pl.String]
-    distinct = [value for name in texts for value in rows[name].unique()]
+    distinct = [value for name in texts for value in chain.distinct(rows[name])]
     order = times.order_of_slashed(distinct) or "month"
     for name in (name for name in DATES if name in rows.columns):
         given = rows[name]

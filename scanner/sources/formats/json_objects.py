@@ -65,6 +65,8 @@ def moment(value: Any, zone: str, name: str) -> datetime | None:
 
     ``name`` is what the message calls it.
     """
+    if value is None:
+        return None
     given = _column([value])
     read: datetime | None = times.instants(given, zone)[0]
     if read is None and columns.blanked(times.as_text(given))[0] is not None:

@@ -86,10 +86,10 @@ def _spots(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
     usual = rows["spot"].median()
     if not isinstance(usual, float):
         return rows
-    near = rows["spot"].is_between(usual / TIMES_THE_USUAL_SPOT, usual * TIMES_THE_USUAL_SPOT)
-    strange = (~near).fill_null(value=False)
-    if not strange.any():
+    least, most = usual / TIMES_THE_USUAL_SPOT, usual * TIMES_THE_USUAL_SPOT
+    if least <= rows["spot"].min() and rows["spot"].max() <= most:  # type: ignore[operator]
         return rows
+    strange = (~rows["spot"].is_between(least, most)).fill_null(value=False)
     wrong = rows.filter(strange)
     reason = f"spot {wrong['spot'][0]:g} is far from the {usual:g} of the rest of the chain; left out"
     findings.add(reason, wrong["line"][0], wrong.height)
@@ -103,6 +103,10 @@ def _quotes(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
     that neither a spot nor a strike that is wrong costs a good quote.
     """
     named = [name for name in PRICES if name in rows.columns]
+    # What is no more than that of the usual strike is within every bound.
+    within = TIMES_ITS_WORTH * (rows["strike"].median() or 0.0)  # type: ignore[operator]
+    if all((rows[name].max() or 0.0) <= within for name in named):  # type: ignore[operator]
+        return rows
     spot = pl.col("spot") if "spot" in rows.columns else pl.lit(None, dtype=pl.Float64)
     most = TIMES_ITS_WORTH * pl.max_horizontal("strike", spot, pl.col("strike").median())
     beyond_any = rows.select((pl.col(name) > most).fill_null(value=False) for name in named)
@@ -120,7 +124,7 @@ def _quotes(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
 
 def _vendor_volatility(rows: pl.DataFrame, session: date, findings: Findings) -> pl.DataFrame:
     """Volatilities given in percent, as the decimals they stand for; null where prices do not tell which they are."""
-    if "vendor_iv" not in rows.columns:
+    if "vendor_iv" not in rows.columns or (rows["vendor_iv"].max() or 0.0) <= SELDOM_ABOVE:  # type: ignore[operator]
         return rows
     given = rows["vendor_iv"].drop_nulls()
     usual = given.quantile(QUARTER)

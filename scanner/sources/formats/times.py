@@ -112,7 +112,8 @@ def _in_known_years(read: pl.Series) -> pl.Series:
     if read.null_count() == len(read):
         return read
     # As the numbers they are kept as: Python cannot even say what is beyond the year 9999.
-    least, most = read.to_physical().min(), read.to_physical().max()
+    numbers = read.cast(pl.Int64)
+    least, most = numbers.min(), numbers.max()
     if _KNOWN_MICROSECONDS[0] <= least and most <= _KNOWN_MICROSECONDS[1]:  # type: ignore[operator]
         return read
     return read.set(~read.is_between(*_KNOWN).fill_null(value=True), None)
@@ -149,7 +150,9 @@ def as_text(column: pl.Series) -> pl.Series:
 
 def each(column: pl.Series, convert: Callable[[str], object], dtype: pl.DataType | type[pl.DataType]) -> pl.Series:
     """A column of text converted once for each distinct value."""
-    distinct = column.unique().drop_nulls()
+    distinct = [value for value in chain.distinct(column) if value is not None]
+    if not distinct:
+        return pl.Series(column.name, [None] * len(column), dtype=dtype)
     converted = pl.Series([convert(value) for value in distinct], dtype=dtype)
     if len(distinct) == 1 and not column.null_count():
         return converted.new_from_index(0, len(column)).alias(column.name)

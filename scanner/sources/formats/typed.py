@@ -42,8 +42,9 @@ class Entries:
 
     def goes_beyond(self) -> bool:
         """Whether a number is too large for a whole number of polars'."""
-        largest = (column.abs().max() for column in self.columns.values() if column.dtype == pl.Float64)
-        return any(isinstance(value, float) and value >= _LARGEST for value in largest)
+        numbers = (column for column in self.columns.values() if column.dtype == pl.Float64)
+        ends = (end for column in numbers for end in (column.min(), column.max()))
+        return any(isinstance(end, float) and abs(end) >= _LARGEST for end in ends)
 
 
 def _column(objects: Sequence[Any], name: str, kind: type) -> pl.Series:
