@@ -54,11 +54,11 @@ class Folder:
         return int(json.loads((self.path / "market.json").read_text())["contracts"])
 
 
-def market(folder: Path, names: int) -> Folder:
-    """The market of so many names, generated where it is not there yet; whole or not at all."""
-    made = Folder(folder / f"{names}-names-seed-{SEED}")
+def market(folder: Path, names: int, sessions: int = SESSIONS) -> Folder:
+    """The market of so many names after so many sessions, generated where it is not there yet; whole or not at all."""
+    made = Folder(folder / f"{names}-names-{sessions}-sessions-seed-{SEED}")
     if not (made.path / "market.json").exists():
-        _generate(made, names)
+        _generate(made, names, sessions)
     return made
 
 
@@ -140,11 +140,11 @@ class _Market:
         return np.log(self.rows["strike"].to_numpy() / self.spot[self.name]) / np.sqrt(years + 0.05)
 
 
-def _generate(made: Folder, names: int) -> None:
+def _generate(made: Folder, names: int, sessions: int) -> None:
     random = np.random.default_rng(SEED)
     market = _Market(listing(names, names * PER_NAME, random), random)
     calendar = Calendar.standard()
-    for back in range(SESSIONS, 0, -1):
+    for back in range(sessions, 0, -1):
         session = calendar.previous_session(SESSION, back)
         market.next_session()
         market.trade(session, 1.0)

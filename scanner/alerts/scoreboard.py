@@ -53,7 +53,7 @@ def board(alerts: Sequence[Told], outcomes: pl.DataFrame, *, brief: bool = False
 
     A ``brief`` one has of rules, stars and names only what opened: the draws of thousands of alerts take their time.
     """
-    measures, draws = _measured(outcomes, alerts), _Draws.of(outcomes)
+    measures, draws = measured(outcomes, alerts), Draws.of(outcomes["session_date"].unique().sort())
     groups: list[tuple[str, str, Callable[[Told], bool]]] = [("all", "", lambda alert: True)]
     for name, of in (("rule", "rule_id"), ("stars", "stars"), ("name", "underlying")):
         values = sorted({getattr(alert, of) for alert in alerts}, key=lambda value: (value is None, value))
@@ -82,7 +82,7 @@ def _said(value: object) -> str:
 
 
 @dataclass(frozen=True)
-class _Values:
+class Values:
     """The values of one measure: of each alert's own contracts and of those like them, ascending, with their sessions.
 
     ``alert`` says by number which alert a value belongs to.
@@ -90,18 +90,20 @@ class _Values:
 
     measure: str
     is_median: bool
-    own: _Column
-    matched: _Column
+    own: Column
+    matched: Column
 
 
 @dataclass(frozen=True)
-class _Column:
+class Column:
+    """Values of one measure, ascending, each with its session (days since 1970) and the number of its alert."""
+
     values: Vector
     sessions: NDArray[np.int64]
     alert: NDArray[np.int64]
 
     @classmethod
-    def of(cls, rows: pl.DataFrame, value: pl.Expr) -> _Column:
+    def of(cls, rows: pl.DataFrame, value: pl.Expr) -> Column:
         """The values that there are, ascending; ``rows`` have the columns alert, day and what ``value`` looks at."""
         found = (
             rows.select("alert", "day", value=value.cast(pl.Float64))
@@ -110,12 +112,13 @@ class _Column:
         )
         return cls(found["value"].to_numpy(), found["day"].to_numpy(), found["alert"].to_numpy())
 
-    def only(self, members: NDArray[np.bool_]) -> _Column:
+    def only(self, members: NDArray[np.bool_]) -> Column:
+        """The values of some alerts; ``members`` says of each by its number whether it is one."""
         chosen = members[self.alert]
-        return _Column(self.values[chosen], self.sessions[chosen], self.alert[chosen])
+        return Column(self.values[chosen], self.sessions[chosen], self.alert[chosen])
 
 
-def _measured(outcomes: pl.DataFrame, alerts: Sequence[Told]) -> list[_Values]:
+def measured(outcomes: pl.DataFrame, alerts: Sequence[Told]) -> list[Values]:
     """Every measure, read once for all groups."""
     numbers = pl.DataFrame({"alert_id": [alert.alert_id for alert in alerts], "alert": range(len(alerts))},
                            schema={"alert_id": pl.String, "alert": pl.Int64})  # fmt: skip
@@ -134,7 +137,7 @@ def _measured(outcomes: pl.DataFrame, alerts: Sequence[Told]) -> list[_Values]:
             (f"stock_{horizon}", True, pl.col("stock")),
         ]
         for measure, is_median, value in measures:
-            found.append(_Values(measure, is_median, _Column.of(own, value), _Column.of(matched, value)))
+            found.append(Values(measure, is_median, Column.of(own, value), Column.of(matched, value)))
     return found
 
 
@@ -142,22 +145,23 @@ Vector = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class _Draws:
+class Draws:
     """Whole sessions drawn anew, the same for all: how often each is drawn, shape (draws, sessions)."""
 
     sessions: NDArray[np.int64]
     weights: NDArray[np.float32]
 
     @classmethod
-    def of(cls, outcomes: pl.DataFrame) -> _Draws:
-        sessions = outcomes["session_date"].unique().sort().to_physical().cast(pl.Int64).to_numpy()
+    def of(cls, days: pl.Series, draws: int = _DRAWS) -> Draws:
+        """Draws of some sessions, ascending and each once."""
+        sessions = days.to_physical().cast(pl.Int64).to_numpy()
         if not len(sessions):
-            return cls(sessions, np.zeros((_DRAWS, 0), dtype=np.float32))
+            return cls(sessions, np.zeros((draws, 0), dtype=np.float32))
         even = np.full(len(sessions), 1 / len(sessions))
-        drawn = np.random.default_rng(_SEED).multinomial(len(sessions), even, _DRAWS)
+        drawn = np.random.default_rng(_SEED).multinomial(len(sessions), even, draws)
         return cls(sessions, drawn.astype(np.float32))
 
-    def spread(self, column: _Column, *, is_median: bool) -> Vector:
+    def spread(self, column: Column, *, is_median: bool) -> Vector:
         """A share or a median in every draw; a median to one per cent of the values."""
         place = np.searchsorted(self.sessions, column.sessions)
         if not is_median:
@@ -174,7 +178,7 @@ class _Draws:
         return np.where(reached[:, -1] > 0, grid[middle], np.nan)
 
 
-def _figure(column: _Column, draws: _Draws, *, is_median: bool) -> Figure:
+def _figure(column: Column, draws: Draws, *, is_median: bool) -> Figure:
     """A share or a median, and how it varies where whole sessions are drawn anew."""
     count = len(column.values)
     if count < FEWEST:

@@ -17,7 +17,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from scanner.app.backtesting import backtest
+    from scanner.app.backtesting import backtest, compare
     from scanner.app.configuring import settings
     from scanner.app.confirming import confirm
     from scanner.app.discounting import curve
@@ -48,6 +48,7 @@ __all__ = [
     "backtest",
     "chain",
     "check_rules",
+    "compare",
     "confirm",
     "curve",
     "doctor",
@@ -85,7 +86,7 @@ __all__ = [
 # Where each name is found when it is first asked for (PEP 562). No module here may be called as a function is: the
 # package would hold whichever of the two came last.
 _HOMES = {
-    "scanner.app.backtesting": ("backtest",),
+    "scanner.app.backtesting": ("backtest", "compare"),
     "scanner.app.configuring": ("settings",),
     "scanner.app.confirming": ("confirm",),
     "scanner.app.discounting": ("curve",),

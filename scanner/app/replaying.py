@@ -11,6 +11,7 @@ from scanner.app import configuring, opening
 from scanner.errors import ScanProblem, StoreError, UsageError
 
 if TYPE_CHECKING:
+    from scanner.alerts.entries import Entry
     from scanner.alerts.model import Alert
     from scanner.alerts.verdict import Verdict
     from scanner.app.configuring import Place
@@ -31,12 +32,13 @@ class Became:
     """What became of a replay's alerts, as far as the store's sessions tell, also those after the last one judged.
 
     ``alerts`` stand as they did at last, the newest and strongest first; ``stories`` are the strongest of them with the
-    contracts behind them and every close since; ``board`` is how they all have done.
+    contracts behind them and every close since; ``board`` is how they all have done, ``entries`` how each has.
     """
 
     alerts: tuple[Alert, ...]
     stories: tuple[Story, ...]
     board: Scoreboard
+    entries: tuple[Entry, ...]
 
 
 class Replay(Iterator["ScanResult"]):
@@ -142,6 +144,7 @@ def _with(result: ScanResult, verdicts: Sequence[Verdict]) -> ScanResult:
 
 def _became(state: State) -> Became:
     from scanner.alerts import verdict
+    from scanner.alerts.entries import entries
     from scanner.alerts.scoreboard import board, read
     from scanner.app.stored import Scoreboard
     from scanner.outputs.stored import Story
@@ -158,8 +161,10 @@ def _became(state: State) -> Became:
             )
             for alert in strongest
         ]
-        scores = Scoreboard(verdict.scoreboard(ledger.decided()), board(ledger.told(), read(ledger.outcomes())))
-    return Became(tuple(alerts), tuple(stories), scores)
+        outcomes = ledger.outcomes()
+        scores = Scoreboard(verdict.scoreboard(ledger.decided()), board(ledger.told(), read(outcomes)))
+        told = entries(alerts, ledger.flagged(), outcomes)
+    return Became(tuple(alerts), tuple(stories), scores, told)
 
 
 def nothing_to_judge(store: Store, begin: date, end: date, names: tuple[str, ...] | None) -> str:

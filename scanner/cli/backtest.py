@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
 from scanner.cli import options
+
+
+class Form(StrEnum):
+    """What ``--format`` takes."""
+
+    table = "table"
+    json = "json"
+    csv = "csv"
+    html = "html"
 
 
 def command(
@@ -14,11 +25,17 @@ def command(
     last: Annotated[str, typer.Option("--to", metavar="DATE", help="The last session.")],
     symbols: options.Symbols = None,
     config: options.Config = None,
+    against: Annotated[
+        Path | None,
+        typer.Option("--against", metavar="FILE", help="A second configuration, to be judged over the same sessions."),
+    ] = None,
     rules: options.Rules = None,
     store: options.StoreFolder = None,
     source: options.Source = None,
     watchlist: options.Watchlist = None,
-    format: options.Format = options.OutputFormat.table,
+    format: Annotated[
+        Form, typer.Option("--format", help="Tables, the ledger as CSV, all of it as JSON, or a page for a browser.")
+    ] = Form.table,
     output: options.Output = None,
     strict: options.Strict = False,
     quiet: options.Quiet = False,
@@ -28,32 +45,34 @@ def command(
     """Judge stored sessions as they would have been judged then, and say what became of every alert."""
     from scanner import app
     from scanner.cli import common, waiting
-    from scanner.outputs import files, following, stored, terminal
+    from scanner.outputs import backtest as written
+    from scanner.outputs import files, terminal
 
     common.configure_logging(quiet=quiet, verbose=verbose)
     settings = app.settings(config, store=store, rules=rules or ())
     with waiting.waiting("judging ...", quiet=quiet, no_color=no_color) as say:
-        done = app.backtest(
-            first,
-            last,
-            symbols or (),
-            settings=settings,
-            source=source,
-            watchlist=watchlist,
-            strict=strict,
-            judged=lambda session: say(f"judging ... {session} is done"),
-        )
-    if format is options.OutputFormat.csv:
-        files.hand_out(following.board_csv(done.board.outcomes), output)
-    elif format is options.OutputFormat.json:
-        files.hand_out(stored.backtest_text(done.sessions, done.alerts, done.board.rules, done.board.outcomes), output)
-    else:
+        asked: dict[str, Any] = {
+            "settings": settings,
+            "source": source,
+            "watchlist": watchlist,
+            "strict": strict,
+            "judged": lambda session: say(f"judging ... {session} is done"),
+        }
+        if against is not None:
+            asked |= {"against": against, "called": _called(config, against)}
+        judge = app.backtest if against is None else app.compare
+        done = judge(first, last, symbols or (), **asked)
+    if format is Form.table:
         with terminal.printing(output, no_color=no_color) as console:
-            count = terminal.counted(len(done.sessions), "session")
-            console.print(f"{count} judged, {terminal.counted(len(done.alerts), 'alert')} raised.\n")
-            stored.print_scoreboard(done.board.rules, console)
-            console.print()
-            following.print_board(done.board.outcomes, console)
+            written.show(done, console)
+    else:
+        files.hand_out(written.written(done, format.value), output)
     for problem in done.problems:
         common.say(f"left out: {problem.message}")
     raise typer.Exit(1 if done.problems else 0)
+
+
+def _called(config: Path | None, against: Path) -> tuple[str, str]:
+    """What the two configurations are called: by their files' names, by the whole paths where those are the same."""
+    one, other = config or Path("config.yaml"), against
+    return (one.name, other.name) if one.name != other.name else (str(one), str(other))

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import polars as pl
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from scanner import wording
 from scanner.activity.record import MAIN, Level, tier_words
@@ -25,6 +23,7 @@ from scanner.outputs.charts import names as name_charts
 from scanner.outputs.charts.alerts import Around
 from scanner.outputs.charts.names import Name
 from scanner.outputs.column.writing import Column
+from scanner.outputs.pages import template
 from scanner.outputs.result import ScanResult
 from scanner.outputs.text import printable
 from scanner.severity import Severity
@@ -84,7 +83,7 @@ class Report:
 
 def render(report: Report) -> str:
     """The report as one HTML page."""
-    return _template().render(
+    return template("report.html.j2").render(
         title=printable(report.title),
         simulated=report.simulated or any(page.result.scan.simulated for page in report.pages),
         language="en" if report.column is None else report.column.language.value,
@@ -95,18 +94,6 @@ def render(report: Report) -> str:
         scores=[_score(score) for score in report.scores],
         outcomes=following.board_rows(report.outcomes),
     )
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(
-        loader=PackageLoader("scanner.outputs", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("report.html.j2")
 
 
 def _page(page: Page) -> dict[str, Any]:

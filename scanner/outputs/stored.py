@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from datetime import datetime
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -260,17 +260,3 @@ def silence_words(wish: Silence) -> str:
     until = "for good" if wish.until is None else f"until {terminal.new_york(wish.until)}"
     verb = "acknowledged" if wish.kind == "ack" else "muted"
     return printable(f"{verb}: {wish.subject.value} {wish.value}, {until}")
-
-
-def backtest_text(
-    sessions: Sequence[date], alerts: Sequence[Alert], scores: Sequence[RuleScore], outcomes: Sequence[Line]
-) -> str:
-    """A backtest as JSON: schema, sessions, alerts, scoreboard, outcomes."""
-    document = {
-        "schema": SCHEMA,
-        "sessions": [plain(session) for session in sessions],
-        "alerts": [alert.as_dict() for alert in alerts],
-        "scoreboard": [plain(asdict(score)) for score in scores],
-        **following.board_document(outcomes),
-    }
-    return to_json(document) + "\n"
