@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from scanner.ruleset import Rule
     from scanner.ruleset.judge import Judgement
     from scanner.sources.base import Source
-    from scanner.store.state import State
+    from scanner.store.state import Ledger, State
     from scanner.store.store import Store
 
 
@@ -366,10 +366,14 @@ def _remember(state: State | None, measured: Measured, session: date) -> list[Sc
         kept += counting.of_session(alone, source, session, CALCULATION_VERSION)
         kept += counting.of_list(_of_names(measured.frames["contract"], over), source, session, CALCULATION_VERSION)
         kept += counting.held_out(measured.model.realised, source, session, CALCULATION_VERSION)
+    looks = look_at(measured.alone["contract"])
+
+    def keep(ledger: Ledger) -> None:
+        ledger.save_looks(looks)
+        ledger.save_calibration(kept)
+
     try:
-        with state.write() as ledger:
-            ledger.save_looks(look_at(measured.alone["contract"]))
-            ledger.save_calibration(kept)
+        state.settled(keep)
     except StoreError as error:
         return [ScanProblem("", "store", "not_stored", str(error))]
     return []

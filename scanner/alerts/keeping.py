@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from datetime import date, datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from scanner.alerts.episodes import Episode, Event, Sighting
 from scanner.alerts.flagged import Flagged
@@ -13,6 +13,8 @@ from scanner.alerts.identity import Key
 from scanner.alerts.model import Alert, HeldBack, NotJudged
 from scanner.alerts.routing import Letter
 from scanner.alerts.silence import Silence
+
+T = TypeVar("T")
 
 
 class Kept(Protocol):
@@ -76,4 +78,8 @@ class Keeper(Protocol):
 
     def write(self) -> AbstractContextManager[Kept]:
         """All of it, to read and to write: kept as a whole at the end, or not at all. Raises StoreError."""
+        ...
+
+    def settled(self, write: Callable[[Kept], T]) -> T:
+        """The same with what is written in it, which is done again where the connection to it is lost."""
         ...

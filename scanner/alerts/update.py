@@ -12,11 +12,11 @@ from scanner.alerts.behind import flagged_contracts
 from scanner.alerts.drafts import drafts
 from scanner.alerts.episodes import Draft, Episode, Event, Sighting, advance, hold, is_over
 from scanner.alerts.identity import Key
-from scanner.alerts.keeping import Keeper
+from scanner.alerts.keeping import Keeper, Kept
 from scanner.alerts.model import Alert, HeldBack, NotJudged, ScanMeta
 from scanner.alerts.routing import Route, letters
 from scanner.alerts.selection import NO_FLOOR, Floor, Reason, Standing, Weight, admit, large_enough, passing, weighed
-from scanner.alerts.silence import silenced
+from scanner.alerts.silence import Silence, silenced
 from scanner.alerts.stories import gather
 from scanner.alerts.surroundings import Frames
 from scanner.alerts.terms import RuleBook, RuleTerms
@@ -112,26 +112,29 @@ def update(
     if state is None:
         return step(Known()).update
     known = Known()
+
+    def keep(ledger: Kept) -> tuple[Step, frozenset[str], list[Silence]]:
+        nonlocal known
+        known = Known(ledger.episodes(scan.as_of, scan.session_date, scan.simulated), ledger.sightings(scan.simulated))
+        taken = step(known)
+        events = {(event.alert.alert_id, event.kind.value) for event in taken.update.events}
+        repeated = events & ledger.happened_at(scan.as_of, (alert_id for alert_id, _ in events))
+        ledger.save_episodes(taken.episodes, taken.update.events, scan.as_of, scan.id)
+        ledger.replace_sightings(taken.forgotten, taken.sightings)
+        ledger.flag(flagged_contracts(taken.update.events, frames.get("contract"), scan))
+        ledger.save_left_out(scan.id, taken.update.held_back, left_out)
+        wishes = ledger.silences()
+        owed = letters(taken.update.events, routes, wishes, scan.started_at, scan.session_date, calendar)
+        ledger.queue(owed, {route.name: route.most_an_hour for route in routes})
+        return taken, frozenset(alert_id for alert_id, _ in repeated), wishes
+
     try:
-        with state.write() as ledger:
-            known = Known(
-                ledger.episodes(scan.as_of, scan.session_date, scan.simulated), ledger.sightings(scan.simulated)
-            )
-            taken = step(known)
-            events = {(event.alert.alert_id, event.kind.value) for event in taken.update.events}
-            repeated = events & ledger.happened_at(scan.as_of, (alert_id for alert_id, _ in events))
-            ledger.save_episodes(taken.episodes, taken.update.events, scan.as_of, scan.id)
-            ledger.replace_sightings(taken.forgotten, taken.sightings)
-            ledger.flag(flagged_contracts(taken.update.events, frames.get("contract"), scan))
-            ledger.save_left_out(scan.id, taken.update.held_back, left_out)
-            wishes = ledger.silences()
-            owed = letters(taken.update.events, routes, wishes, scan.started_at, scan.session_date, calendar)
-            ledger.queue(owed, {route.name: route.most_an_hour for route in routes})
+        taken, repeated, wishes = state.settled(keep)
     except StoreError as error:
         problem = ScanProblem("", "store", "not_stored", f"{error} The alerts of this scan are told, but not kept.")
         return replace(step(known).update, problems=(problem,))
     muted = silenced(taken.update.alerts, wishes, scan.started_at)
-    return replace(taken.update, silenced=muted, repeated=frozenset(alert_id for alert_id, _ in repeated))
+    return replace(taken.update, silenced=muted, repeated=repeated)
 
 
 def decide(

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from scanner.sources.base import Source
     from scanner.store.models import LastModel
     from scanner.store.state import Job as LastRun
-    from scanner.store.state import JobRun
+    from scanner.store.state import JobRun, Ledger
 
 log = logging.getLogger(__name__)
 
@@ -190,10 +190,14 @@ class Worker:
         from scanner.store.state import Job as LastRun
 
         last = LastRun(record.name, record.started_at, record.finished_at, record.outcome, record.message)
+
+        def keep(ledger: Ledger) -> int | None:
+            ledger.save_job(last)
+            return ledger.save_job_run(record)
+
         try:
-            with opening.open_state(self.loaded.settings) as state, state.write() as ledger:
-                ledger.save_job(last)
-                return ledger.save_job_run(record)
+            with opening.open_state(self.loaded.settings) as state:
+                return state.settled(keep)
         except StoreError as error:
             # The scan says so itself where its alerts cannot be kept.
             log.debug("the run is not recorded: %s", error)

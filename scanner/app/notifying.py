@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from scanner.app import clock, opening
@@ -115,8 +116,9 @@ def _deliver_to(settings: Settings, name: str, address: Notify) -> list[Delivere
             if found[-1].problem is not None:
                 refused.append(batch)
                 continue
-            with state.write() as ledger:
-                ledger.settle([message.message_id for message in batch], clock.right_now())
+            # Else the next round, which could not know that it was sent, would send it again.
+            sent = [message.message_id for message in batch]
+            state.settled(partial(_settle, sent, clock.right_now()))
         problem = next((item.problem for item in reversed(found) if item.problem), None)
         problem = problem or (f"{name}: takes messages slowly; the rest follows" if batches else None)
         if problem is not None:
@@ -126,6 +128,10 @@ def _deliver_to(settings: Settings, name: str, address: Notify) -> list[Delivere
                 untried = [message.message_id for _, batch in batches for message in batch]
                 ledger.put_back(untried, now + _FIRST_PAUSE, problem, untried=True)
     return found
+
+
+def _settle(sent: Sequence[str], now: datetime, ledger: Ledger) -> None:
+    ledger.settle(sent, now)
 
 
 def _put_back(ledger: Ledger, batch: Sequence[Message], now: datetime, problem: str) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from scanner.ruleset import Rule
     from scanner.sources.base import Source
     from scanner.store.models import LastModel
-    from scanner.store.state import State
+    from scanner.store.state import Ledger, State
 
 log = logging.getLogger(__name__)
 
@@ -141,10 +141,13 @@ def _remember_run(state: State, result: ScanResult, settings: Settings) -> ScanR
         if item.symbol and item.stage in _ON_THE_WAY and item.symbol not in scan.names
     }
     owed = looked_at(scan, left_out, settings.routes, scan.started_at, settings.exchange_calendar)
+
+    def keep(ledger: Ledger) -> None:
+        ledger.save_run(scan, result.errors, result.held_back, result.notes)
+        ledger.queue(owed)
+
     try:
-        with state.write() as ledger:
-            ledger.save_run(scan, result.errors, result.held_back, result.notes)
-            ledger.queue(owed)
+        state.settled(keep)
     except StoreError as error:
         return replace(result, errors=(*result.errors, ScanProblem("", "store", "not_stored", str(error))))
     return result

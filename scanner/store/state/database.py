@@ -10,28 +10,34 @@ import logging
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from scanner.errors import StoreDamagedError, StoreError, StoreLockedError
+from scanner.errors import StoreDamagedError, StoreError, StoreLockedError, StoreUnreachableError
 from scanner.store.files import TEMPORARY_SUFFIX, expanded, obstacle, unwritable
 from scanner.store.state import schema
 from scanner.store.state.ledger import Ledger
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 FILE_NAME = "state.sqlite"
 _WAIT_SECONDS = 30
+# After so many the server ends a transaction in which nothing happens: its process is stopped, or its machine asleep.
+_IDLE_SECONDS = 20
+# How often a transaction is begun whose connection is lost.
+_MOST_ATTEMPTS = 3
 _COMPANIONS = ("-wal", "-shm", "-journal")
 _WRITES = "scanner_writes"
 _REBUILDS = "scanner_rebuilds"
@@ -105,6 +111,18 @@ class State:
             with connection, connection.begin(), Session(connection) as session:
                 yield Ledger(session)
                 session.flush()
+
+    def settled(self, write: Callable[[Ledger], T]) -> T:
+        """What :meth:`write` does with all that is written in it, and again where the connection was lost meanwhile.
+
+        Whether a transaction whose end was not heard of took place nobody knows: what is written must come to the same
+        when it is written twice. Raises as :meth:`write` does.
+        """
+        for _ in range(_MOST_ATTEMPTS - 1):
+            with contextlib.suppress(StoreUnreachableError), self.write() as ledger:
+                return write(ledger)
+        with self.write() as ledger:
+            return write(ledger)
 
     def verify(self) -> list[str]:
         """What is out of order in the database, in sentences; an empty list when it is whole.
@@ -306,6 +324,8 @@ def _begin_sqlite(connection: Connection) -> None:
 
 def _begin_postgresql(connection: Connection) -> None:
     if connection.get_execution_options().get(_WRITES, False):
+        connection.exec_driver_sql(f"SET LOCAL idle_in_transaction_session_timeout = '{_IDLE_SECONDS}s'")
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_WAIT_SECONDS}s'")
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
 
 
@@ -318,6 +338,8 @@ def _explain(error: SQLAlchemyError, place: str) -> StoreError:
     low = cause.lower()
     if "lock timeout" in low:
         return _locked(place)
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return StoreUnreachableError(f"{place}: the connection to the database was lost. Try again.")
     for signs, meaning in _MEANINGS:
         if any(sign in low for sign in signs):
             return StoreError(f"{place}: {meaning}")
