@@ -25,7 +25,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Barrier
@@ -47,6 +47,7 @@ from scanner.app import clock, configuring, notifying, opening, scanning
 from scanner.config import Settings
 from scanner.errors import StoreError
 from scanner.sources.base import Fetched, Vendor
+from scanner.store.state import State
 
 DAY = date(2026, 8, 5)
 EXPIRIES = [date(2026, 8, 21), date(2026, 9, 18)]
@@ -65,6 +66,8 @@ _LOOK = 0.005
 # Seconds for the slowest to begin a round.
 _PATIENCE = 240
 _DELIVERIES = 10
+# Of so many writers that are seen one is cut: none is as often as it tries.
+_CUT_EVERY = 3
 
 
 def names_of(scanner: int, scanners: int) -> tuple[str, ...]:
@@ -131,7 +134,6 @@ class Locks:
     cutting: bool
     longest: float = 0.0
     cut: int = 0
-    chance: random.Random = field(default_factory=lambda: random.Random(7))
 
     @contextmanager
     def watched(self) -> Iterator[None]:
@@ -145,7 +147,7 @@ class Locks:
             thread.join()
 
     def _watch(self, ended: threading.Event) -> None:
-        holder, since, spared = None, 0.0, 0
+        holder, since, holders = None, 0.0, 0
         with psycopg.connect(self.database, autocommit=True) as connection:
             while not ended.wait(_LOOK):
                 row = connection.execute(
@@ -153,14 +155,13 @@ class Locks:
                     "WHERE l.locktype = 'advisory' AND l.granted"
                 ).fetchone()
                 now = time.monotonic()
-                if row != holder:
-                    holder, since = row, now
-                if row is not None:
+                if row is not None and row == holder:
                     self.longest = max(self.longest, now - since)
-                    spared += 1
-                    if self.cutting and spared > self.chance.randint(2, 12):
+                elif row is not None:
+                    holder, since, holders = row, now, holders + 1
+                    if self.cutting and holders % _CUT_EVERY == 0:
                         connection.execute("SELECT pg_terminate_backend(%s)", (row[0],))
-                        self.cut, spared = self.cut + 1, 0
+                        self.cut += 1
 
 
 @dataclass
@@ -239,6 +240,8 @@ def drive(folder: Path, scanners: int, rounds: int, *, cutting: bool) -> Outcome
             )
             for number in range(scanners)
         ]
+        # Making the tables takes longer than anything else, and is done once.
+        State.open(database).close()
         locks = Locks(database, cutting)
         with locks.watched():
             for process in processes:
