@@ -72,6 +72,7 @@ def test_more_volume_than_was_open_opens_and_else_the_past_of_such_volumes_tells
 def test_pennies_far_away_on_the_last_day_might_be_nothing() -> None:
     penny = row(mid=0.01, otm_pct=0.86, dte=1)
     assert probably([penny], [])[1] == ("1 cent each", "86 % out of the money", "expires tomorrow")
+    assert probably([row(mid=0.005)], [])[1] == ("0.5 cents each",), "between no bid and an ask of a cent"
     assert probably([row(days_to_earnings=20)], [])[1] == ("earnings before it expires",)
 
 

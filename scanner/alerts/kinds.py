@@ -88,7 +88,7 @@ def _plain_reasons(members: Sequence[Row]) -> Iterator[str]:
     distances = _all(row.get("otm_pct") for row in members)
     days = [row.get("dte") for row in members]
     if prices and prices[-1] <= _PENNIES:
-        low, high = f"{prices[0] * 100:.0f}", f"{prices[-1] * 100:.0f}"
+        low, high = f"{prices[0] * 100:.2g}", f"{prices[-1] * 100:.2g}"
         yield f"{high} cent{'' if high == '1' else 's'} each" if low == high else f"{low} to {high} cents each"
     if distances and distances[0] >= _FAR:
         low, high = (wording.percent(distance, digits=0) for distance in (distances[0], distances[-1]))
