@@ -39,6 +39,16 @@ def test_fills_on_several_venues_within_the_window_are_one_order():
     assert order["premium"] == pytest.approx(20 * 1.6 * 100)
 
 
+def test_two_fills_alone_belong_together_within_250_ms():
+    assert lots(reading({"ms": 0}, {"ms": 249})) == [10]
+    assert lots(reading({"ms": 0}, {"ms": 251})) == [5, 5]
+
+
+def test_a_fill_at_another_price_belongs_to_what_came_just_before():
+    assert lots(reading({"ms": 0}, {"ms": 15, "price": 1.61}, {"ms": 100, "price": 1.61})) == [15]
+    assert lots(reading({"ms": 0}, {"ms": 40}, {"ms": 80, "price": 1.61, "size": 7})) == [10, 7]
+
+
 def test_an_order_knows_its_average_and_its_range():
     order = reading({"price": 1.60, "size": 30}, {"ms": 5, "price": 1.70, "size": 10}).orders.row(0, named=True)
     assert (order["price"], order["low"], order["high"]) == (pytest.approx(1.625), 1.6, 1.7)

@@ -2,9 +2,9 @@
 
 ``python -m benchmarks tape sides`` holds the stated chances against customers that are known (a simulated tape of
 another seed than they were set by), beside the classical rules of the package ``tclf`` where that is there. ``orders``
-puts simulated sweeps together again, ``blocks`` holds planted blocks against as many lots in small prints. ``speed
-[--prints N] [--peers]`` takes a generated tape to fields, cold, in a process of its own, and beside it straightforward
-polars and pandas.
+puts simulated sweeps together again, ``blocks`` holds planted blocks against as many lots in small prints, ``rarity``
+counts how often rare largest orders come. ``speed [--prints N] [--peers]`` takes a generated tape to fields, cold, in a
+process of its own, and beside it straightforward polars and pandas.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 from importlib import import_module
 
-_PARTS = ("sides", "orders", "blocks", "speed")
+_PARTS = ("sides", "orders", "blocks", "rarity", "speed")
 
 
 def main(arguments: list[str]) -> int:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-LONGEST, SHORTEST, REPEAT, AT_ONCE = 300_000_000, 60_000_000, 60_000_000, 1_000_000
-"""Nanoseconds: of one order from its first fill to its last, where strangers come fast; until a venue is not met again;
-and at once."""
+LONGEST, OF_TWO, SHORTEST, REPEAT, AT_ONCE = 300_000_000, 250_000_000, 60_000_000, 60_000_000, 1_000_000
+"""Nanoseconds: of one order from its first fill to its last, to its second, and where strangers come fast; until a
+venue is not met again; and at once."""
 
 SPREAD_LOTS = 10
 SHARES = 100

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 VENUES = 64
 RECENT = 8
-STRANGERS = 0.1
+STRANGERS, STRANGERS_OF_TWO = 0.1, 0.03
 NEAR, SPREAD = 20_000_000, 4
 """Venues are numbers below the first. Of how many orders before it is known how fast they follow, and how many
-strangers may come in one order's time; how long after the last of three fills or more the next one may be: in ns, and
-in times of what they took."""
+strangers may come in the time of one order, and of its first two fills; how long after the last fill one at another
+price may be, and after the last of three fills or more any: in ns, and in times of what they took."""
 
 
 @kernel
@@ -82,20 +82,22 @@ def number_orders(
     begins: NDArray[np.int64],
     fills: NDArray[np.int64],
     spread: NDArray[np.bool_],
+    price: NDArray[np.float64],
     spans: NDArray[np.int64],
     fewest: int,
 ) -> NDArray[np.int32]:
     """Number the orders, from 0 on: one number a print, -1 for those of no stream.
 
     ``begins`` and ``fills`` are those of :func:`by_stream`, times in ns and ascending in a stream; ``spread`` tells of
-    each way to trade whether it takes the book. ``spans`` are four in ns: longest, shortest, repeat and at once. What
-    takes the book is spread over venues: all within the longest of the first fill, and no venue again after the repeat.
-    Where orders of a stream follow each other so fast that strangers would meet in that time, it is as long as brings
+    each way to trade whether it takes the book. ``spans`` are five in ns: longest, of two, shortest, repeat and at
+    once. What takes the book is spread over venues: all within the longest of the first fill, the second within its
+    own, no venue again after the repeat, and what has another price at the heels of the fill before. Where orders of a
+    stream follow each other so fast that strangers would meet in that time, it is as long as brings
     :data:`STRANGERS` of them, and at least the shortest; and what comes long after three fills or more, for the time
     that these took, is another order. Fills that come to fewer lots than ``fewest`` are orders of their own.
     Everything else happens at one venue at once.
     """
-    longest, shortest, repeat, at_once = spans[0], spans[1], spans[2], spans[3]
+    longest, of_two, shortest, repeat, at_once = spans[0], spans[1], spans[2], spans[3], spans[4]
     orders = np.full(prints, np.int32(-1))
     last_at = np.zeros(VENUES, np.int64)
     seen = np.full(VENUES, np.int64(-1))
@@ -105,7 +107,7 @@ def number_orders(
         first, end = int(begins[stream]), int(begins[stream + 1])
         by_book = bool(spread[stream // 3 % spread.shape[0]])
         count, lots, started = 0, np.int64(0), first
-        window, before, begun = longest, np.int64(0), np.int64(0)
+        window, second, before, begun = longest, of_two, np.int64(0), np.int64(0)
         for position in range(first, end):
             time, venue = fills[position, 1], fills[position, 2] % VENUES
             if position == first:
@@ -113,15 +115,19 @@ def number_orders(
             elif by_book:
                 again = seen[venue] == started and time - last_at[venue] > repeat
                 near = position - started < 3 or time - before <= NEAR + SPREAD * (before - begun)
-                one = bool(time - begun <= window and near and not again)
+                soon = time - begun <= (window if position - started > 1 else second)
+                one = bool(soon and near and not again)
+                if one and time - before > NEAR:
+                    one = bool(price[fills[position, 0]] == price[fills[position - 1, 0]])
             else:
                 one = bool(time - before <= at_once and venue == fills[position - 1, 2] % VENUES)
             if not one:
                 number = _closed(orders, fills, started, position, number, bool(by_book and lots < fewest))
-                started, lots, begun, window = position, np.int64(0), time, longest
+                started, lots, begun, window, second = position, np.int64(0), time, longest, of_two
                 if count >= RECENT:
                     usual = (begun - begun_at[count % RECENT]) / RECENT
                     window = max(shortest, min(longest, np.int64(STRANGERS * usual)))
+                    second = max(shortest, min(of_two, np.int64(STRANGERS_OF_TWO * usual)))
                 begun_at[count % RECENT] = begun
                 count += 1
             lots += fills[position, 2] // VENUES

@@ -1,10 +1,10 @@
 """Orders out of prints: the fills of one order over several venues put together, and orders that belong together.
 
 *Order*: single-leg prints of one contract on the same side of the middle of its quotes. What took the book is one order
-where all of it came within 300 ms of the first fill, no venue comes again after a pause, and it is ten lots or more:
-less than that needs no second venue. What was auctioned, crossed or traded on the floor is one order where it has one
-venue and instant. A leg of a package is no order of its own
-(:mod:`scanner.tape.packages`).
+where all of it came within 300 ms of the first fill (the second within 250), what has another price came at the heels
+of the fill before, no venue comes again after a pause, and it is ten lots or more: less than that needs no second
+venue. What was auctioned, crossed or traded on the floor is one order where it has one venue and instant. A leg of a
+package is no order of its own (:mod:`scanner.tape.packages`).
 
 *Sweep*: an order that took the book on two venues or more, or is marked as an intermarket sweep by the exchange.
 
@@ -30,6 +30,7 @@ from scanner.tape.definitions import (
     CAMPAIGN_ORDERS,
     CAMPAIGN_PAUSE,
     LONGEST,
+    OF_TWO,
     REPEAT,
     SHARES,
     SHORTEST,
@@ -69,8 +70,8 @@ def numbered(prints: pl.DataFrame) -> pl.DataFrame:
     )
     time, size = array(prints["time"]), array(prints["size"])
     begins, fills = by_stream(stream, int(stream.max()) + 1, time, size, _venues(prints))
-    spans = np.array([LONGEST, SHORTEST, REPEAT, AT_ONCE])
-    order = number_orders(prints.height, begins, fills, spread, spans, SPREAD_LOTS)
+    spans = np.array([LONGEST, OF_TWO, SHORTEST, REPEAT, AT_ONCE])
+    order = number_orders(prints.height, begins, fills, spread, array(prints["price"]), spans, SPREAD_LOTS)
     numbers = pl.Series("order", order)
     return prints.with_columns(numbers.set(numbers < 0, None))
 
