@@ -72,6 +72,17 @@ def test_a_venue_that_comes_again_after_a_pause_begins_another_order():
     assert lots(reading(*rows)) == [10, 10]
 
 
+def test_venues_are_told_apart_whatever_words_were_met_before_them():
+    # Two of 65 words are alike in whatever has 64 values.
+    words = [f"VENUE{number}" for number in range(65)]
+    alike: dict[int, list[str]] = {}
+    for word, code in zip(words, pl.Series(words).cast(pl.Categorical).to_physical(), strict=True):
+        alike.setdefault(code % 64, []).append(word)
+    one, other = next(pair for pair in alike.values() if len(pair) > 1)[:2]
+    order = reading({"ms": 0, "exchange": one}, {"ms": 100, "exchange": other}).orders.row(0, named=True)
+    assert (order["lots"], order["venues"]) == (10, 2)
+
+
 def test_a_venue_may_fill_in_pieces_at_once():
     rows = [{"ms": 0, "exchange": "XCBO"}, {"ms": 1, "exchange": "XCBO"}, {"ms": 8, "exchange": "XPHL"}]
     assert lots(reading(*rows)) == [15]

@@ -95,9 +95,18 @@ def _ways(condition: pl.Series) -> tuple[NDArray[np.int8], NDArray[np.bool_]]:
 
 
 def _venues(prints: pl.DataFrame) -> NDArray[np.uint8]:
-    """Venues as numbers below 64; those that are not told are one."""
-    number = pl.col("exchange").to_physical().fill_null(63).mod(64).cast(pl.UInt8)
-    return prints.select(number).to_series().to_numpy()
+    """Venues as numbers below 64; those that are not told are one.
+
+    A category's own number tells what else was read before, and two that are far apart may be alike when cut to 64.
+    """
+    from scanner.tape.grouping import VENUES
+
+    code = prints["exchange"].to_physical()
+    met = code.unique().drop_nulls().sort().to_numpy()
+    table = np.zeros(int(met[-1]) + 1 if len(met) else 1, np.uint8)
+    table[met] = np.arange(len(met)) % (VENUES - 1)
+    number = table[code.fill_null(0).to_numpy()]
+    return np.where(code.is_null().to_numpy(), np.uint8(VENUES - 1), number) if code.null_count() else number
 
 
 def added_up(
