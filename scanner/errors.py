@@ -9,6 +9,7 @@
     │   └── ChainError        a frame is not a chain: the column contract is broken
     ├── CalendarError         a date beyond the years of the exchange's calendar            exit 3
     ├── StoppedError          told to stop while something was under way                exit 130
+    ├── ClusterError          workers differ, lack the store or die                         exit 3
     ├── PricingError          the arguments of a pricing function do not fit together
     └── StoreError            the store cannot be opened, read or written                   exit 3
         ├── StoreLockedError  another process is writing to it
@@ -84,6 +85,10 @@ class StoppedError(ScannerError):
     """Told to stop; what was under way is given up, and nothing of it is kept by half."""
 
     exit_code = 130
+
+
+class ClusterError(ScannerError):
+    """Processes that judge sessions side by side differ, lack the store, or die over the same session."""
 
 
 class PricingError(ScannerError):

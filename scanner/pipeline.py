@@ -22,9 +22,9 @@ from scanner.activity.ranking.today import unranked
 from scanner.activity.scoring import without_baseline
 from scanner.alerts.model import NotJudged, ScanMeta
 from scanner.alerts.selection import Floor
-from scanner.alerts.update import update
+from scanner.alerts.update import Prepared, prepare, update
 from scanner.errors import ScanProblem, StoreError
-from scanner.history.known_before import KnownBefore, Looks
+from scanner.history.known_before import KnownBefore, Look, Looks
 from scanner.market import corporate_events
 from scanner.market.calendar import Calendar
 from scanner.metrics import dark_pool, early, tape
@@ -288,8 +288,33 @@ def _can_be_asked(rule: Rule, known: Sequence[KnownBefore]) -> bool:
     return taped and (any(one.stock_prints is not None for one in known) or not looked & dark_pool.NAMES)
 
 
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """All that one scan's chains say before any earlier alert is looked at: small, and fit to go to another process.
+
+    ``scan`` tells what was scanned, ``source`` whose record of chances counts; ``prepared`` are the drafts of alerts,
+    ``looks`` and ``calibration`` what later scans compare with. ``problems`` and ``notes`` are those met until here.
+    """
+
+    scan: ScanMeta
+    source: str
+    prepared: Prepared
+    underlyings: pl.DataFrame
+    market: pl.DataFrame
+    rarest: Mapping[str, float | None]
+    looks: Sequence[Look]
+    calibration: Sequence[record.Calibration]
+    notes: tuple[str, ...]
+    problems: tuple[ScanProblem, ...] = ()
+
+
 def conclude(judged: Judged, setup: Setup, meta: ScanMeta) -> ScanResult:
     """Turn a judgement into alerts, with what was known of them before."""
+    return concluded(stated(judged, setup, meta), setup)
+
+
+def stated(judged: Judged, setup: Setup, meta: ScanMeta) -> Stated:
+    """What a judgement says by itself. Pure: the state that the setup may have is not asked."""
     panels = [part.panel for part in judged.parts]
     contracts = judged.frames["contract"]
     meta = replace(
@@ -299,40 +324,59 @@ def conclude(judged: Judged, setup: Setup, meta: ScanMeta) -> ScanResult:
         contracts=contracts.height,
         baseline_sessions={panel.source: panel.sessions for panel in panels},
     )
-    not_judged = [NotJudged(**row) for row in judged.judgement.not_judged.iter_rows(named=True)]
-    updated = update(
+    prepared = prepare(
         judged.judgement.findings,
         setup.rules,
-        setup.state,
         meta,
         judged.frames,
         calendar=panels[0].calendar,
+        cooldown=setup.alerts.cooldown,
+        not_judged=[NotJudged(**row) for row in judged.judgement.not_judged.iter_rows(named=True)],
+    )
+    return Stated(
+        meta,
+        panels[0].source,
+        prepared,
+        judged.frames["underlying"],
+        judged.frames["market"],
+        _rarest(contracts),
+        [look for part in judged.parts for look in look_at(part.alone["contract"])],
+        [level for part in judged.parts for level in _stated_chances(part, meta.session_date)],
+        tuple(notes.of_judgement(judged.parts, judged.judgement, judged.verdicts)),
+    )
+
+
+def concluded(said: Stated, setup: Setup) -> ScanResult:
+    """What was stated meets what is known of earlier alerts: the scan's result."""
+    prepared = said.prepared
+    updated = update(
+        prepared,
+        setup.rules,
+        setup.state,
+        said.scan,
+        calendar=setup.calendar,
         budget=setup.alerts.budget_per_session,
         floor=Floor(setup.alerts.at_least.premium, setup.alerts.at_least.lots),
         false_discovery_rate=setup.alerts.false_discovery_rate,
         cooldown=setup.alerts.cooldown,
-        not_judged=not_judged,
         routes=setup.routes,
     )
-    known = _calibration(setup.state, panels[0].source, meta.session_date)
-    problems = updated.problems or [
-        problem for part in judged.parts for problem in _remember(setup.state, part, meta.session_date)
-    ]
-    told = notes.of_judgement(judged.parts, judged.judgement, judged.verdicts)
+    known = _calibration(setup.state, said.source, said.scan.session_date)
+    problems = updated.problems or _remember(setup.state, said)
     return ScanResult(
-        scan=meta,
+        scan=said.scan,
         alerts=updated.alerts,
-        not_judged=tuple(not_judged),
-        underlyings=judged.frames["underlying"],
-        market=judged.frames["market"],
-        errors=tuple(problems),
+        not_judged=prepared.left_out,
+        underlyings=said.underlyings,
+        market=said.market,
+        errors=(*said.problems, *problems),
         held_back=updated.held_back_counts,
         held_back_items=updated.held_back,
-        notes=(*told, *notes.of_calibration(known)),
+        notes=(*said.notes, *notes.of_calibration(known)),
         calibration=tuple(known),
         silenced=updated.silenced,
         repeated=updated.repeated,
-        rarest=_rarest(contracts),
+        rarest=said.rarest,
     )
 
 
@@ -354,29 +398,34 @@ def _calibration(state: State | None, source: str, session: date) -> list[record
         return []
 
 
-def _remember(state: State | None, measured: Measured, session: date) -> list[ScanProblem]:
+def _stated_chances(measured: Measured, session: date) -> list[record.Calibration]:
+    """At a session's close, how often what was stated came; else nothing."""
+    if measured.elapsed < 1.0 or measured.model.kind != "own":
+        return []
+    source = measured.panel.source
+    over = closed(measured.priced.contracts, measured.panel.calendar)
+    alone = {scope: _of_names(frame, over) for scope, frame in measured.alone.items()}
+    return [
+        *counting.of_session(alone, source, session, CALCULATION_VERSION),
+        *counting.of_list(_of_names(measured.frames["contract"], over), source, session, CALCULATION_VERSION),
+        *counting.held_out(measured.model.realised, source, session, CALCULATION_VERSION),
+    ]
+
+
+def _remember(state: State | None, said: Stated) -> tuple[ScanProblem, ...]:
     """Keep what later scans of the session compare with and, at its close, how often what was stated came."""
     if state is None:
-        return []
-    panel, source = measured.panel, measured.panel.source
-    kept: list[record.Calibration] = []
-    if measured.elapsed >= 1.0 and measured.model.kind == "own":
-        over = closed(measured.priced.contracts, panel.calendar)
-        alone = {scope: _of_names(frame, over) for scope, frame in measured.alone.items()}
-        kept += counting.of_session(alone, source, session, CALCULATION_VERSION)
-        kept += counting.of_list(_of_names(measured.frames["contract"], over), source, session, CALCULATION_VERSION)
-        kept += counting.held_out(measured.model.realised, source, session, CALCULATION_VERSION)
-    looks = look_at(measured.alone["contract"])
+        return ()
 
     def keep(ledger: Ledger) -> None:
-        ledger.save_looks(looks)
-        ledger.save_calibration(kept)
+        ledger.save_looks(said.looks)
+        ledger.save_calibration(said.calibration)
 
     try:
         state.settled(keep)
     except StoreError as error:
-        return [ScanProblem("", "store", "not_stored", str(error))]
-    return []
+        return (ScanProblem("", "store", "not_stored", str(error)),)
+    return ()
 
 
 def _of_names(frame: pl.DataFrame, names: pl.Series) -> pl.DataFrame:
@@ -393,17 +442,29 @@ def replay(
     result depends on later sessions or on the clock.
     """
     assert setup.store is not None
-    snapshots = setup.store.snapshots
-    for name in [source] if source else snapshots.sources():
-        for session in snapshots.sessions(name):
+    for name, session in sessions_to_replay(setup.store, source, first, last):
+        said = stated_of_store(setup, name, session, symbols)
+        if said is not None:
+            yield concluded(said, setup)
+
+
+def sessions_to_replay(store: Store, source: str | None, first: date, last: date) -> Iterator[tuple[str, date]]:
+    """The sources and sessions that a replay asks for, in its order."""
+    for name in [source] if source else store.snapshots.sources():
+        for session in store.snapshots.sessions(name):
             if first <= session <= last:
-                chain = snapshots.newest(name, session, symbols)
-                if not chain.is_empty():
-                    yield _replayed(chain, setup)
+                yield name, session
 
 
-def _replayed(chain: pl.DataFrame, setup: Setup) -> ScanResult:
-    source, session = chain.select("source", "session_date").row(0)
+def stated_of_store(setup: Setup, source: str, session: date, symbols: Sequence[str] | None) -> Stated | None:
+    """What a stored session's chains say by its newest quotes and by what was known before; None of no such chain.
+
+    It rests on no other session's alerts: sessions may be asked for in any order, and in other processes.
+    """
+    assert setup.store is not None
+    chain = setup.store.snapshots.newest(source, session, symbols)
+    if chain.is_empty():
+        return None
     moment = newest_quotes(chain)
     meta = ScanMeta(
         id=f"replay-{source}-{session}",
@@ -418,5 +479,6 @@ def _replayed(chain: pl.DataFrame, setup: Setup) -> ScanResult:
         rules=len(setup.rules),
     )
     memory, known = know(chain, setup)
-    result = conclude(judge(memory.chain, known, moment, setup.rules, setup.methods, whole=False), setup, meta)
-    return replace(result, errors=(*memory.problems, *result.errors), notes=(*memory.notes, *result.notes))
+    judged = judge(memory.chain, known, moment, setup.rules, setup.methods, whole=False)
+    said = stated(judged, setup, meta)
+    return replace(said, notes=(*memory.notes, *said.notes), problems=memory.problems)

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 import polars as pl
 
 from scanner.alerts.confirmation import confirm as _confirm
+from scanner.alerts.keeping import Keeper
+from scanner.alerts.model import NotJudged, ScanMeta
+from scanner.alerts.surroundings import Frames
+from scanner.alerts.terms import RuleTerms
+from scanner.alerts.update import AlertUpdate, prepare
 from scanner.alerts.update import update as _update
 from scanner.history.known_before import KnownBefore
 from scanner.market.calendar import Calendar
@@ -26,7 +33,23 @@ confirm = partial(_confirm, calendar=calendar)
 open_store = partial(Store.open, calendar=calendar)
 price_chain = partial(_price_chain, calendar=calendar)
 read_recorded = partial(_read_recorded, calendar=calendar)
-update = partial(_update, calendar=calendar)
+
+
+def update(
+    findings: pl.DataFrame,
+    rules: Sequence[RuleTerms],
+    state: Keeper | None,
+    scan: ScanMeta,
+    frames: Frames,
+    *,
+    cooldown: int = 1,
+    not_judged: Iterable[NotJudged] = (),
+    **policy: Any,
+) -> AlertUpdate:
+    """A scan's findings prepared and brought to the alerts, as a scan does it."""
+    shared: dict[str, Any] = {"calendar": calendar, "cooldown": cooldown}
+    prepared = prepare(findings, rules, scan, frames, not_judged=not_judged, **shared)
+    return _update(prepared, rules, state, scan, **policy, **shared)
 
 
 def measure(chain: pl.DataFrame, known: KnownBefore, now: datetime, methods: Methods = STANDARD) -> Measured:

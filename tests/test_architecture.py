@@ -38,8 +38,8 @@ WALLS = {
 # The ends, where time is read: the application's clock, the schedule, the waiting for a lock and for a polite turn.
 READS_THE_CLOCK = {"app/clock.py", "app/schedule.py", "store/locks.py", "sources/http.py", "sources/pace.py"}
 HEAVY = {
-    "apscheduler", "exchange_calendars", "jinja2", "numba", "numpy", "pandas", "polars", "pyarrow", "pydantic",
-    "requests", "scipy", "sqlalchemy", "yaml",
+    "apscheduler", "dask", "distributed", "exchange_calendars", "jinja2", "numba", "numpy", "pandas", "polars",
+    "pyarrow", "pydantic", "requests", "scipy", "sqlalchemy", "yaml",
 }  # fmt: skip
 
 

@@ -13,6 +13,16 @@ from scanner.alerts.model import Alert, ScanMeta, Status
 _NEEDED = ("contract", "underlying", "expiry", "strike", "right", "volume", "open_interest", "oi_asof")
 
 
+def contracts_of(names: Iterable[str | None], contracts: pl.DataFrame | None) -> pl.DataFrame | None:
+    """What :func:`flagged_contracts` reads of a scan's contracts for alerts on some names; on the market, of all."""
+    if contracts is None:
+        return None
+    wanted, rows = set(names), contracts.select(_NEEDED)
+    if None in wanted:
+        return rows
+    return rows.filter(pl.col("underlying").is_in(sorted(name for name in wanted if name is not None)))
+
+
 def flagged_contracts(events: Iterable[Event], contracts: pl.DataFrame | None, scan: ScanMeta) -> Iterator[Flagged]:
     """The contracts that each alert of a scan rests on.
 
@@ -22,10 +32,8 @@ def flagged_contracts(events: Iterable[Event], contracts: pl.DataFrame | None, s
     if contracts is None:
         return
     alerts = [event.alert for event in events if event.alert.status is not Status.closed]
-    named = {alert.underlying for alert in alerts}
-    rows = contracts.select(_NEEDED)
-    if None not in named:
-        rows = rows.filter(pl.col("underlying").is_in(sorted(name for name in named if name is not None)))
+    rows = contracts_of((alert.underlying for alert in alerts), contracts)
+    assert rows is not None
     for alert in alerts:
         for row in rows.filter(_behind(alert)).iter_rows(named=True):
             yield Flagged(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import polars as pl
 
-from scanner.alerts.behind import flagged_contracts
+from scanner.alerts.behind import contracts_of, flagged_contracts
 from scanner.alerts.drafts import drafts
 from scanner.alerts.episodes import Draft, Episode, Event, Sighting, advance, hold, is_over
 from scanner.alerts.identity import Key
@@ -75,39 +75,68 @@ class Step:
     forgotten: tuple[Key, ...] = field(default=())
 
 
-def update(
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """One scan's findings before any earlier alert is looked at: small, and fit to go from one process to another.
+
+    ``rows`` counts what was judged, by scope and underlying; ``left_out`` is what could not be; ``contracts`` are those
+    of the drafts' names, as far as alerts are followed by them.
+    """
+
+    drafts: Sequence[Draft]
+    rows: Mapping[str, Mapping[str | None, int]]
+    left_out: tuple[NotJudged, ...]
+    contracts: pl.DataFrame | None
+
+
+def prepare(
     findings: pl.DataFrame,
+    rules: Sequence[RuleTerms],
+    scan: ScanMeta,
+    frames: Frames,
+    *,
+    calendar: Calendar,
+    cooldown: int = 1,
+    not_judged: Iterable[NotJudged] = (),
+) -> Prepared:
+    """Make drafts of alerts of a scan's findings. Pure; ``findings`` and ``frames`` are as in ``drafts``.
+
+    ``calendar`` counts sessions, ``cooldown`` is for how many an identity may stay silent where its rule does not say.
+    """
+    made = drafts(findings, RuleBook(rules, Cooldown(cooldown, "session"), calendar), scan, frames)
+    rows = {scope: _rows_by_underlying(frame) for scope, frame in frames.items()}
+    contracts = contracts_of((draft.alert.underlying for draft in made), frames.get("contract"))
+    return Prepared(tuple(made), rows, tuple(not_judged), contracts)
+
+
+def update(
+    prepared: Prepared,
     rules: Sequence[RuleTerms],
     state: Keeper | None,
     scan: ScanMeta,
-    frames: Frames,
     *,
     calendar: Calendar,
     budget: int,
     floor: Floor = NO_FLOOR,
     false_discovery_rate: float | None = None,
     cooldown: int = 1,
-    not_judged: Iterable[NotJudged] = (),
     routes: Sequence[Route] = (),
 ) -> AlertUpdate:
     """Turn a scan's findings into alerts and store what happened, in one transaction.
 
-    ``findings`` and ``frames`` are described in :mod:`scanner.alerts.drafts`; ``calendar`` counts sessions, ``budget``
-    is how many new alerts a session may raise, ``floor`` how large they must be, ``false_discovery_rate`` by which they
-    must stand out among all that was looked at (None: they need not), ``cooldown`` for how many sessions an identity
-    may stay silent where its rule does not say. Without a ``state`` nothing is remembered and every finding is new.
+    ``budget`` is how many new alerts a session may raise, ``floor`` how large they must be, ``false_discovery_rate`` by
+    which they must stand out among all that was looked at (None: they need not); ``calendar`` and ``cooldown`` are
+    those of :func:`prepare`. Without a ``state`` nothing is remembered and every finding is new.
     What happened is owed to each of the ``routes`` that wants it, and queued in the same transaction. Judging a moment
     again gives the same alerts, not more of them. Where the state fails (a full disk, another writer
     that does not end) the alerts are told all the same, and the problem with them.
     """
     book = RuleBook(rules, Cooldown(cooldown, "session"), calendar)
-    made = drafts(findings, book, scan, frames)
-    left_out = tuple(not_judged)
     policy = Policy(budget, floor, false_discovery_rate)
-    judged = Judged(book, frames, left_out)
+    judged = Judged(book, prepared)
 
     def step(known: Known) -> Step:
-        return decide(made, book, known, scan, judged=judged, policy=policy)
+        return decide(prepared.drafts, book, known, scan, judged=judged, policy=policy)
 
     if state is None:
         return step(Known()).update
@@ -121,8 +150,8 @@ def update(
         repeated = events & ledger.happened_at(scan.as_of, (alert_id for alert_id, _ in events))
         ledger.save_episodes(taken.episodes, taken.update.events, scan.as_of, scan.id)
         ledger.replace_sightings(taken.forgotten, taken.sightings)
-        ledger.flag(flagged_contracts(taken.update.events, frames.get("contract"), scan))
-        ledger.save_left_out(scan.id, taken.update.held_back, left_out)
+        ledger.flag(flagged_contracts(taken.update.events, prepared.contracts, scan))
+        ledger.save_left_out(scan.id, taken.update.held_back, prepared.left_out)
         wishes = ledger.silences()
         owed = letters(taken.update.events, routes, wishes, scan.started_at, scan.session_date, calendar)
         ledger.queue(owed, {route.name: route.most_an_hour for route in routes})
@@ -209,10 +238,10 @@ def _once_each(held_back: Iterable[tuple[Draft, Reason]]) -> tuple[HeldBack, ...
 class Judged:
     """Whether a scan could have found something again: its rule ran, its underlying was there, its rows were judged."""
 
-    def __init__(self, book: RuleBook, frames: Frames, left_out: Iterable[NotJudged]) -> None:
+    def __init__(self, book: RuleBook, prepared: Prepared) -> None:
         self._book = book
-        self._rows = {scope: _rows_by_underlying(frame) for scope, frame in frames.items()}
-        self._left_out = {(item.rule_id, item.underlying): item.count for item in left_out}
+        self._rows = prepared.rows
+        self._left_out = {(item.rule_id, item.underlying): item.count for item in prepared.left_out}
 
     @property
     def names(self) -> int:

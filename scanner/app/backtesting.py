@@ -67,6 +67,8 @@ def backtest(
     rules: Sequence[Place] = (),
     store: Place | None = None,
     strict: bool = False,
+    cluster: str | None = None,
+    workers: int | None = None,
     judged: Callable[[date], object] = lambda session: None,
 ) -> Backtest:
     """Judge the store's sessions from ``first`` to ``last``, each by what was known then, and follow every alert.
@@ -84,6 +86,8 @@ def backtest(
         rules=rules,
         store=store,
         strict=strict,
+        cluster=cluster,
+        workers=workers,
     )
     sessions, simulated = [], False
     for result in replayed:
@@ -109,6 +113,8 @@ def compare(
     rules: Sequence[Place] = (),
     store: Place | None = None,
     strict: bool = False,
+    cluster: str | None = None,
+    workers: int | None = None,
     judged: Callable[[date], object] = lambda session: None,
     called: tuple[str, str] = ("first", "second"),
 ) -> Comparison:
@@ -124,7 +130,17 @@ def compare(
     theirs = configuring.settings(against).model_copy(update={"store": mine.store})
     names = configuring.symbols_for(symbols, watchlist, mine) if symbols or watchlist else ()
     one, other = (
-        backtest(first, last, names, settings=each, source=source, strict=strict, judged=judged)
+        backtest(
+            first,
+            last,
+            names,
+            settings=each,
+            source=source,
+            strict=strict,
+            cluster=cluster,
+            workers=workers,
+            judged=judged,
+        )
         for each in (mine, theirs)
     )
     sessions = tuple(sorted({*one.sessions} & {*other.sessions}))

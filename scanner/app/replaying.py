@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
-from scanner.app import configuring, opening
+from scanner.app import configuring, opening, spreading
 from scanner.errors import ScanProblem, StoreError, UsageError
 
 if TYPE_CHECKING:
@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from scanner.alerts.model import Alert
     from scanner.alerts.verdict import Verdict
     from scanner.app.configuring import Place
+    from scanner.app.spreading import Spread
     from scanner.app.stored import Scoreboard
     from scanner.config import Settings
     from scanner.outputs.result import ScanResult
     from scanner.outputs.stored import Story
+    from scanner.pipeline import Setup
     from scanner.ruleset import Rule
     from scanner.store.state import State
     from scanner.store.store import Store
@@ -66,6 +68,7 @@ class Judging:
     first: date
     last: date
     rules: Sequence[Rule]
+    spread: Spread | None = None
 
     def last_of(self, store: Store) -> tuple[str, date] | None:
         """The source and session that will be judged last; None where there is none."""
@@ -87,21 +90,26 @@ def replay(
     rules: Sequence[Place] = (),
     store: Place | None = None,
     strict: bool = False,
+    cluster: str | None = None,
+    workers: int | None = None,
 ) -> Replay:
     """Judge the store's sessions from ``first`` to ``last`` in order, each seeing only what was known then.
 
-    ``symbols`` (or a ``watchlist``) narrows it to some names, ``source`` to what one vendor gave. The alerts of a
+    ``symbols`` (or a ``watchlist``) narrows it to some names, ``source`` to what one vendor gave. ``cluster`` is the
+    address of a Dask scheduler whose workers judge the sessions, ``workers`` so many processes of this machine that do
+    (:mod:`scanner.app.spreading`); the results are the same. The alerts of a
     replay pass from one session to the next and are kept nowhere else. Iterate over what comes back, or ``list(...)``
     it: one result a session and source, as of :func:`~scanner.app.scanning.scan`, whose ``verdicts`` are what its
     chains say of earlier alerts; those of the last, and ``became``, tell what all later sessions of the store say.
     Raises ConfigError, RuleError and UsageError at once; StoreError, on the way, where there is no store or no chain in
-    it to judge.
+    it to judge, UsageError and ClusterError where workers cannot be asked.
     """
     configured = configuring.settings(settings, store=store, rules=rules)
     begin, end = range_of(first, last)
     names = configuring.symbols_for(symbols, watchlist, configured) if symbols or watchlist else None
     usable, problems = opening.usable_rules(configured, strict=strict)
-    return Replay(Judging(configured, source, names, begin, end, usable), problems)
+    spread = None if cluster is None and workers is None else spreading.Spread(cluster, workers)
+    return Replay(Judging(configured, source, names, begin, end, usable, spread), problems)
 
 
 def range_of(first: str | date, last: str | date) -> tuple[date, date]:
@@ -114,14 +122,13 @@ def range_of(first: str | date, last: str | date) -> tuple[date, date]:
 
 def _judged(judging: Judging, replay: Replay) -> Iterator[ScanResult]:
     """Each session's result, with what its chains tell of alerts before it; at the last, what all the store tells."""
-    from scanner import pipeline
     from scanner.app import following, preparing
 
     kept = opening.open_history(judging.settings)
     last = judging.last_of(kept)
     with opening.forgetful_state() as state:
         setup = preparing.setup(judging.settings, kept, state, judging.rules)
-        for result in pipeline.replay(setup, judging.source, judging.names, judging.first, judging.last):
+        for result in _results(judging, setup):
             session, known = result.scan.session_date, result.underlyings
             names = None if known is None else known["underlying"]
             verdicts = following.decide(kept, state, result.scan.as_of, names=names, until=session)
@@ -133,6 +140,20 @@ def _judged(judging: Judging, replay: Replay) -> Iterator[ScanResult]:
             yield _with(result, verdicts)
     if last is None:
         raise StoreError(nothing_to_judge(kept, judging.first, judging.last, judging.names))
+
+
+def _results(judging: Judging, setup: Setup) -> Iterator[ScanResult]:
+    """The sessions' results, all of them of this process, or judged by workers and concluded here in their order."""
+    from scanner import pipeline
+
+    if judging.spread is None:
+        yield from pipeline.replay(setup, judging.source, judging.names, judging.first, judging.last)
+        return
+    assert setup.store is not None
+    told = spreading.Told(judging.settings, judging.rules, judging.names)
+    sessions = pipeline.sessions_to_replay(setup.store, judging.source, judging.first, judging.last)
+    for said in spreading.stated(judging.spread, told, sessions):
+        yield pipeline.concluded(said, setup)
 
 
 def _with(result: ScanResult, verdicts: Sequence[Verdict]) -> ScanResult:

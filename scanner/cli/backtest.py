@@ -37,6 +37,8 @@ def command(
         Form, typer.Option("--format", help="Tables, the ledger as CSV, all of it as JSON, or a page for a browser.")
     ] = Form.table,
     output: options.Output = None,
+    cluster: options.Cluster = None,
+    workers: options.Workers = None,
     strict: options.Strict = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -56,6 +58,8 @@ def command(
             "source": source,
             "watchlist": watchlist,
             "strict": strict,
+            "cluster": cluster,
+            "workers": workers,
             "judged": lambda session: say(f"judging ... {session} is done"),
         }
         if against is not None:

@@ -59,6 +59,13 @@ AsOf = Annotated[
 ]
 Format = Annotated[OutputFormat, typer.Option("--format", help="How results are printed.")]
 Output = Annotated[Path | None, typer.Option("--output", metavar="FILE", help="Write results here, not to stdout.")]
+Cluster = Annotated[
+    str | None,
+    typer.Option("--cluster", metavar="ADDRESS", help="Judge on the workers of a Dask scheduler, tcp://HOST:8786."),
+]
+Workers = Annotated[
+    int | None, typer.Option("--workers", min=1, metavar="N", help="Judge in N processes of this machine.")
+]
 MinSeverity = Annotated[Severity | None, typer.Option("--min-severity", help="Leave out milder alerts.")]
 Limit = Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="At most this many.")]
 HeldBack = Annotated[bool, typer.Option("--held-back", help="Show also what did not become an alert, and why.")]

@@ -29,6 +29,8 @@ def command(
     limit: options.Limit = None,
     fail_on: options.FailOn = None,
     held_back: options.HeldBack = False,
+    cluster: options.Cluster = None,
+    workers: options.Workers = None,
     strict: options.Strict = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -43,7 +45,15 @@ def command(
     common.configure_logging(quiet=quiet, verbose=verbose)
     settings = app.settings(config, store=store, rules=rules or ())
     replayed = app.replay(
-        first, last, symbols or (), settings=settings, source=source, watchlist=watchlist, strict=strict
+        first,
+        last,
+        symbols or (),
+        settings=settings,
+        source=source,
+        watchlist=watchlist,
+        strict=strict,
+        cluster=cluster,
+        workers=workers,
     )
     severity = settings.outputs.terminal.min_severity
     shown = printing.Printing(

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_THREADS = min(2, os.cpu_count() or 1)
+# What bounds polars' threads bounds these: of several processes on one machine each has its share of it.
+_THREADS = max(1, min(2, int(os.environ.get("POLARS_MAX_THREADS") or os.cpu_count() or 1)))
 _PARTS_A_THREAD = 4
 # From how many rows on a thread is worth its start: rows to be priced, scored, and looked up or filled in.
 _WORTH_PRICING, _ROWS_A_THREAD, _WORTH_LOOKING_UP = 20_000, 50_000, 200_000
