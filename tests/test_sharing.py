@@ -14,7 +14,7 @@ from commands import Commands
 from object_stores import Bucket
 
 from scanner.errors import StoreLockedError, StoreUnreachableError
-from scanner.store.state import Job, Ledger, State, database
+from scanner.store.state import Job, JobRun, Ledger, State, database
 
 PROGRAM = Path(__file__).parent / "driven_scanners.py"
 BEGAN = datetime(2026, 8, 5, 14, tzinfo=UTC)
@@ -119,3 +119,16 @@ def test_a_store_below_a_prefix_with_its_state_in_a_file_says_that_alerts_are_no
     assert scanned.err.count(said) == 1
     assert said not in run("scan", "--quiet").err
     assert said in " ".join(run("doctor", "--offline").out.split())
+
+
+def test_a_schedule_that_begins_closes_the_runs_of_its_own_jobs_and_leaves_another_machines_alone(shared):
+    with State.open(shared) as state:
+        with state.write() as ledger:
+            for name in ("open-east", "open-west"):
+                ledger.save_job_run(JobRun(name, "scan", BEGAN, BEGAN))
+        with state.write() as ledger:
+            closed = ledger.close_job_runs(among={"open-west"})
+        with state.read() as ledger:
+            outcomes = {run.name: run.outcome for run in ledger.job_runs()}
+    assert closed == 1
+    assert outcomes == {"open-east": "running", "open-west": "killed"}

@@ -243,12 +243,17 @@ class Daemon:
         """Runs that never ended were those of a process that was killed: this one is alone."""
         try:
             with opening.open_state(self._settings) as state, state.write() as ledger:
-                killed = ledger.close_job_runs()
+                killed = ledger.close_job_runs(among=self._own_jobs)
         except StoreError as error:
             log.warning("%s", error)
             return
         if killed:
             log.warning("%d run(s) of an earlier process never ended; it was killed", killed)
+
+    @property
+    def _own_jobs(self) -> set[str] | None:
+        """The jobs whose runs are this process's: those of its schedule where machines may share a database."""
+        return None if self._settings.state is None else {job.name for job in self._settings.schedule}
 
     def _stop(self, scheduler: BackgroundScheduler) -> None:
         """Let the run under way end, if it does so soon."""
@@ -273,7 +278,7 @@ class Daemon:
         """Record the run under way as abandoned, and end the process without waiting for its thread."""
         try:
             with opening.open_state(self._settings) as state, state.write() as ledger:
-                ledger.close_job_runs("abandoned")
+                ledger.close_job_runs("abandoned", self._own_jobs)
         except StoreError as error:
             log.debug("the run is not recorded as abandoned: %s", error)
         logging.shutdown()

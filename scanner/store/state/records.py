@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
@@ -144,9 +144,15 @@ class Records:
         names = JobRun.__dataclass_fields__
         return [JobRun(**{name: getattr(row, name) for name in names}) for row in self._session.scalars(query)]
 
-    def close_job_runs(self, outcome: str = "killed") -> int:
-        """Give runs that never ended an outcome, for whoever ran them is gone. Returns how many there were."""
-        found = self._session.scalars(select(JobRunRow).where(JobRunRow.outcome == "running")).all()
+    def close_job_runs(self, outcome: str = "killed", among: Collection[str] | None = None) -> int:
+        """Give runs that never ended an outcome, for whoever ran them is gone. Returns how many there were.
+
+        ``among`` are the jobs whose runs they may be; None: those of any job.
+        """
+        query = select(JobRunRow).where(JobRunRow.outcome == "running")
+        if among is not None:
+            query = query.where(JobRunRow.name.in_(among))
+        found = self._session.scalars(query).all()
         for row in found:
             row.outcome = outcome
         return len(found)
