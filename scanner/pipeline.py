@@ -193,7 +193,8 @@ def know(chain: pl.DataFrame, setup: Setup) -> tuple[Memory, KnownBefore]:
             events = corporate_events.merged([told.announced, events])
         known = KnownBefore(memory.panel, memory.earlier, events, looked, told.closes, *taped)
         prints, before = memory.stock_prints()
-        known = replace(known, stock_prints=prints, stock_before=before, off_exchange=told.off_exchange)
+        known = replace(known, stock_prints=prints, stock_before=before)
+        known = replace(known, off_exchange=told.off_exchange, weeks=told.weeks)
         return memory, replace(known, news=told.news, asked=setup.news_asked)
 
 

@@ -520,6 +520,68 @@ def test_the_day_before_as_a_whole_is_told_by_its_date_and_its_file_is_read_once
         assert len(house.log) == 1
 
 
+def weekly(house: HTTPServer, pages: dict[tuple[str, str, int], list[dict[str, object]]]) -> list[dict[str, Any]]:
+    """Serve pages of weekly summaries by tier, week and offset; what was asked comes into the list."""
+    asked: list[dict[str, Any]] = []
+
+    def answer(request: Request) -> Response:
+        document = json.loads(request.data)
+        asked.append(document)
+        equal = {one["fieldName"]: one["fieldValue"] for one in document["compareFilters"]}
+        page = pages.get((equal["tierIdentifier"], equal["weekStartDate"], document["offset"]), [])
+        return Response(json.dumps(page), content_type="application/json")
+
+    house.expect_request("/data/group/otcMarket/name/weeklySummary", method="POST").respond_with_handler(answer)
+    return asked
+
+
+def of_week(symbol: str, week: str, shares: object) -> dict[str, object]:
+    return {
+        "issueSymbolIdentifier": symbol, "totalWeeklyShareQuantity": shares, "totalWeeklyTradeCount": 311,
+        "weekStartDate": week, "summaryTypeCode": "ATS_W_SMBL",
+    }  # fmt: skip
+
+
+def test_the_newest_week_published_is_told_by_its_monday_page_by_page_and_asked_for_once(
+    shell: Shell, httpserver: HTTPServer
+) -> None:
+    """On Thursday, 16 July 2026, the week of 22 June is the newest of tier 1 that is out, that of 8 June of tier 2."""
+    vendor_stubs.serve(httpserver, "cboe")
+    full = [of_week(f"Q{number}", "2026-06-22", 1) for number in range(5000)]
+    with HTTPServer() as house:
+        last = [of_week("XYZ", "2026-06-22", 31_245_678)]
+        asked = weekly(house, {("T1", "2026-06-22", 0): full, ("T1", "2026-06-22", 5000): last})
+        servers = {"cboe": httpserver.url_for(""), "finra-ats": house.url_for("")}
+        row = shell.scanned(at(servers, dark_pool="finra-ats"))["underlyings"][0]
+        assert (row["ats_week"], row["ats_volume"], row["ats_trades"]) == ("2026-06-22", 31_245_678, 311)
+        told = [(one["compareFilters"][0]["fieldValue"], one["offset"], one["limit"]) for one in asked]
+        assert told == [("2026-06-22", 0, 5000), ("2026-06-22", 5000, 5000), ("2026-06-08", 0, 5000)]
+        shell.at(NOW + timedelta(minutes=40))
+        shell.scanned(at(servers, dark_pool="finra-ats"))
+        assert len(asked) == 3
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        (of_week("XYZ", "2026-06-15", 5), "is not what was asked for"),
+        (of_week("XYZ", "2026-06-22", -5), "is not what was asked for"),
+        (of_week("XYZ", "2026-06-22", "many"), "is not what was asked for"),
+        ("XYZ", "is no object"),
+    ],
+)
+def test_a_week_that_cannot_be_is_a_note_and_no_number(
+    entry: object, said: str, shell: Shell, httpserver: HTTPServer
+) -> None:
+    vendor_stubs.serve(httpserver, "cboe")
+    with HTTPServer() as house:
+        weekly(house, {("T1", "2026-06-22", 0): [entry]})  # type: ignore[list-item]
+        servers = {"cboe": httpserver.url_for(""), "finra-ats": house.url_for("")}
+        document = shell.scanned(at(servers, dark_pool="finra-ats"))
+    assert document["underlyings"][0]["ats_volume"] is None
+    assert any(said in note for note in document["notes"])
+
+
 @pytest.mark.parametrize(
     "text",
     ["", "<html>no</html>", "Date|Symbol|ShortVolume|ShortExemptVolume|TotalVolume|Market\n20260714|XYZ|1|0|5|Q\n"],

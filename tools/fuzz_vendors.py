@@ -88,6 +88,11 @@ class _Damaging:
         self.bodies.append(answer.body)
         return answer
 
+    def post(self, url: str, document: bytes, headers: Mapping[str, str] | None = None) -> Answer:
+        """No chain is asked for so."""
+        del url, document, headers
+        raise NotImplementedError
+
     def secret(self, url: str, headers: Mapping[str, str], form: Mapping[str, str] | None = None) -> Answer:
         """As the stub answers."""
         del form

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from scanner.config import Settings
     from scanner.sources.base import Source, TellsCloses
+    from scanner.sources.companions.ats import Week
     from scanner.sources.companions.cache import Cache
     from scanner.store.store import Store
 
@@ -42,7 +43,7 @@ _OF_ALL_NAMES = frozenset(
 # Announcements: how far ahead they are asked for, how often those of the next sessions, and of how many.
 _AHEAD, _SOON, _A_DAY, _OF_THE_NEXT = timedelta(days=21), timedelta(hours=4), timedelta(hours=20), 3
 _DARK_POOL_LASTS, _REPORTED_LATE = timedelta(minutes=4), timedelta(minutes=15)
-_OF_WHOLE_DAYS, _A_MONTH = "finra", timedelta(days=31)
+_OF_WHOLE_DAYS, _OF_WHOLE_WEEKS, _A_MONTH = "finra", "finra-ats", timedelta(days=31)
 _HALTS_LAST, _HEADLINES_LAST = timedelta(minutes=5), timedelta(minutes=15)
 # What each teller of news tells.
 KINDS_OF_NEWS = MappingProxyType({"nasdaqtrader": "halt", "sec": "filing", "massive": "headline", "alpaca": "headline"})
@@ -222,7 +223,8 @@ class _Beside:
         for name in self.settings.companions.news:
             yield from self._tried("news", name, self._asking(name, symbols))
         for name in self.settings.companions.dark_pool:
-            asking = self._off_exchange if name == _OF_WHOLE_DAYS else partial(self._dark_pool, name)
+            whole = {_OF_WHOLE_DAYS: self._off_exchange, _OF_WHOLE_WEEKS: self._weeks}
+            asking = whole.get(name) or partial(self._dark_pool, name)
             yield from self._tried("dark_pool", name, partial(asking, symbols))
 
     def _off_exchange(self, symbols: Sequence[str]) -> None:
@@ -239,6 +241,23 @@ class _Beside:
         for name in wanted:
             self._noting(key, f"{name} {day}", list)
         self.store.keep_off_exchange(_off_exchange(told, self.now))
+
+    def _weeks(self, symbols: Sequence[str]) -> None:
+        """The newest week of each tier, until it is published, and again for names that it was not read for."""
+        from scanner.sources.companions.ats import PUBLISHED_AFTER, WeeklyVolume, newest_week
+
+        key = _key("dark_pool", _OF_WHOLE_WEEKS)
+        today = self.settings.exchange_calendar.session_of(self.now)
+        asked = WeeklyVolume(self.settings.for_sources())
+        for tier in PUBLISHED_AFTER:
+            week = newest_week(tier, today)
+            wanted = [name for name in symbols if not self._is_fresh(key, f"{name} {tier} {week}", _A_MONTH)]
+            if not wanted or self.left() <= 0 or self._is_fresh(key, f"{tier} {week}", _SOON):
+                continue
+            told = self._noting(key, f"{tier} {week}", partial(asked.of, tier, week, wanted))
+            for name in wanted if told.published else ():
+                self._noting(key, f"{name} {tier} {week}", list)
+            self.store.keep_weeks(_weeks(told.weeks, self.now))
 
     def _dark_pool(self, vendor: str, symbols: Sequence[str]) -> None:
         from scanner.sources.companions.dark_pool import DarkPool
@@ -348,6 +367,15 @@ def _off_exchange(told: Sequence[tuple[Any, ...]], now: datetime) -> pl.DataFram
     return pl.DataFrame([(*row, now) for row in told], schema=OFF_EXCHANGE, orient="row")
 
 
+def _weeks(told: Sequence[Week], now: datetime) -> pl.DataFrame:
+    import polars as pl
+
+    from scanner.store.told import WEEKS
+
+    rows = [(one.underlying, one.week, one.shares, one.trades, now) for one in told]
+    return pl.DataFrame(rows, schema=WEEKS, orient="row")
+
+
 def _announced(told: Sequence[tuple[Any, ...]], now: datetime) -> pl.DataFrame:
     import polars as pl
 
@@ -451,9 +479,13 @@ def _tell_news(settings: Settings, name: str, ticker: str, session: date) -> Non
 
 
 def _tell_dark_pool(settings: Settings, name: str, ticker: str, session: date) -> None:
+    from scanner.sources.companions.ats import WeeklyVolume, newest_week
     from scanner.sources.companions.dark_pool import DarkPool
     from scanner.sources.companions.finra import DailyVolume
 
+    if name == _OF_WHOLE_WEEKS:
+        WeeklyVolume(settings.for_sources()).of("T1", newest_week("T1", session), [ticker])
+        return
     if name == _OF_WHOLE_DAYS:
         DailyVolume(settings.for_sources()).of(settings.exchange_calendar.previous_session(session), [ticker])
         return

@@ -60,9 +60,12 @@ def dark_pool(row: Rows) -> tuple[Field, ...]:
 
 
 def off_exchange(row: Rows) -> tuple[Field, ...]:
-    """What was reported off the exchanges of an earlier day as a whole: context, with its age."""
+    """What was reported off the exchanges of an earlier day or week as a whole: context, with its age."""
     return (
         row.date("off_exchange_date", "the newest session before this one of which the volume off the exchanges is known", missing.NEWS, title="day of the volume off the exchanges"),
         row.integer("off_exchange_volume", Unit.shares, "shares that were reported off the exchanges on that day", missing.NEWS, title="shares off the exchanges that day"),
         row.share("off_exchange_short_share", "of these, shares sold short, market makers' among them", missing.NEWS, title="share of them sold short"),
+        row.date("ats_week", "the Monday of the newest week of which the volume on alternative trading systems is published, two to four weeks late", missing.NEWS, title="week of the volume on alternative trading systems"),
+        row.integer("ats_volume", Unit.shares, "shares that traded on alternative trading systems in that week", missing.NEWS, title="shares on alternative trading systems that week"),
+        row.integer("ats_trades", Unit.counted, "the trades they traded in", missing.NEWS, title="trades on alternative trading systems that week"),
     )  # fmt: skip

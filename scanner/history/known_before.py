@@ -55,7 +55,8 @@ class KnownBefore:
     ``news`` (``underlying at kind what source``) is what happened since the close before, and ``asked`` the kinds of
     news that somebody is asked for. ``stock_prints`` are those of the session up to its moment, ``stock_before`` what
     earlier sessions are compared by (:mod:`scanner.tape.off_exchange`), and ``off_exchange`` (``underlying session_date
-    shares short_shares``) what was reported of an earlier day as a whole; None: there are none.
+    shares short_shares``) what was reported of an earlier day as a whole, ``weeks`` (``underlying week shares trades``)
+    what traded on alternative trading systems in an earlier week; None: there are none.
     """
 
     panel: Panel
@@ -70,3 +71,4 @@ class KnownBefore:
     stock_prints: pl.DataFrame | None = None
     stock_before: pl.DataFrame | None = None
     off_exchange: pl.DataFrame | None = None
+    weeks: pl.DataFrame | None = None

@@ -44,6 +44,19 @@ def day_before(names: pl.Series, told: pl.DataFrame | None) -> pl.DataFrame:
     return rows.join(known, on="underlying", how="left", maintain_order="left")
 
 
+def week_before(names: pl.Series, told: pl.DataFrame | None) -> pl.DataFrame:
+    """``underlying ats_week ats_volume ats_trades``, one row a name.
+
+    ``told`` has ``underlying week shares trades``, one row a name.
+    """
+    rows = pl.DataFrame({"underlying": names})
+    if told is None:
+        told = pl.DataFrame(schema=_WEEK)
+    known = told.select("underlying", ats_week="week", ats_volume="shares", ats_trades="trades")
+    return rows.join(known, on="underlying", how="left", maintain_order="left")
+
+
+_WEEK = pl.Schema({"underlying": pl.String(), "week": pl.Date(), "shares": pl.Int64(), "trades": pl.Int64()})
 _TOLD = pl.Schema(
     {"underlying": pl.String(), "session_date": pl.Date(), "shares": pl.Float64(), "short_shares": pl.Float64()}
 )

@@ -117,6 +117,7 @@ def measure(priced: PricedChain, known: KnownBefore, now: datetime, fit: Fit = a
         tape.flows(contracts, ("underlying",)),
         dark_pool.measure(underlyings["underlying"], known.stock_prints, known.stock_before),
         dark_pool.day_before(underlyings["underlying"], known.off_exchange),
+        dark_pool.week_before(underlyings["underlying"], known.weeks),
     )
     completed = whole_session(contracts, elapsed)
     underlyings = beside(underlyings, "underlying", activity.underlying_surprises(model, completed, panel))

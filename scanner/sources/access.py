@@ -6,6 +6,7 @@ on this machine; they are taken out of every text that is shown or kept.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Mapping
@@ -40,6 +41,10 @@ class Getter(Protocol):
 
     def get(self, url: str, headers: Mapping[str, str] | None = None, *, final: frozenset[int] = _NONE) -> Answer:
         """The answer of an address. Raises HttpError."""
+        ...
+
+    def post(self, url: str, document: bytes, headers: Mapping[str, str] | None = None) -> Answer:
+        """The answer to a JSON document. Raises HttpError."""
         ...
 
     def secret(self, url: str, headers: Mapping[str, str], form: Mapping[str, str] | None = None) -> Answer:
@@ -78,6 +83,10 @@ class Access:
         # A vendor's own words (a date, a page's token) are sent back: half a character in them is sent as none.
         asked = f"?{urlencode(query, safe=',:', errors='replace')}" if query else ""
         return self.client.get(f"{site or self.site}{path}{asked}", headers, final=final)
+
+    def post(self, path: str, document: object) -> Answer:
+        """The answer to a JSON document that is sent to a path of the vendor's site. Raises HttpError."""
+        return self.client.post(f"{self.site}{path}", json.dumps(document).encode(), {"Accept": "application/json"})
 
     def hide(self, text: str) -> str:
         """A text without anything of the credential, as it is and as it stands in an address."""

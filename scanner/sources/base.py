@@ -211,6 +211,10 @@ class Answering(Protocol):
         """The answer of an address."""
         ...
 
+    def post(self, url: str, document: bytes, headers: Mapping[str, str] | None = None) -> Any:
+        """The answer to a JSON document."""
+        ...
+
     def secret(self, url: str, headers: Mapping[str, str], form: Mapping[str, str] | None = None) -> Any:
         """The answer that is itself a credential."""
         ...

@@ -47,6 +47,9 @@ _PORTS = {"http": 80, "https": 443}
 _CHUNK = 64 * 1024
 _BESIDE_THE_BODY = 1024 * 1024
 _NONE: frozenset[int] = frozenset()
+_JSON = {"Content-Type": "application/json"}
+# A form, or a document as it is.
+Sent = Mapping[str, str] | bytes
 _HOSTS: dict[tuple[str, int], threading.Semaphore] = {}
 _HOSTS_LOCK = threading.Lock()
 
@@ -117,6 +120,14 @@ class PoliteClient:
                 self._answers.keep(request, answer, self.clock())
             return answer
 
+    def post(self, url: str, document: bytes, headers: Mapping[str, str] | None = None) -> Answer:
+        """Ask by sending a JSON document, which changes nothing there: tried again as :meth:`get` is, not remembered.
+
+        Raises HttpError where there is no whole answer after the last attempt.
+        """
+        with self._host(url):
+            return self._fetch(url, {**(headers or {}), **_JSON}, _NONE, document)
+
     def secret(self, url: str, headers: Mapping[str, str], form: Mapping[str, str] | None = None) -> Answer:
         """Ask, once, for what is itself a credential, or send a form for it: nothing is tried again or remembered.
 
@@ -135,14 +146,16 @@ class PoliteClient:
         with _HOSTS_LOCK:
             return _HOSTS.setdefault((urlsplit(url).netloc, at_once), threading.Semaphore(at_once))
 
-    def _fetch(self, url: str, headers: Mapping[str, str], final: frozenset[int]) -> Answer:
+    def _fetch(
+        self, url: str, headers: Mapping[str, str], final: frozenset[int], document: bytes | None = None
+    ) -> Answer:
         failed = HttpError(f"{shown(url)}: no attempt was allowed", "unreachable")
         patience_ends = self.clock() + self.limits.patience
         for attempt in range(self.limits.attempts):
             self._wait_for_turn(url)
             asked_pause = 0.0
             try:
-                answer = self._once(url, headers)
+                answer = self._once(url, headers, document)
             except OutOfTimeError as error:
                 raise self._too_slow(url) from error
             except HttpError as error:
@@ -164,7 +177,7 @@ class PoliteClient:
             self.sleep(pause)
         raise failed
 
-    def _once(self, url: str, headers: Mapping[str, str], form: Mapping[str, str] | None = None) -> Answer:
+    def _once(self, url: str, headers: Mapping[str, str], form: Sent | None = None) -> Answer:
         """One attempt, over every redirect. Raises HttpError, and OutOfTimeError at the deadline."""
         limits = self.limits
         ends = self.clock() + limits.whole_timeout
@@ -177,12 +190,10 @@ class PoliteClient:
         except (requests.RequestException, *BELOW) as error:
             raise failure(url, error) from error
 
-    def _followed(
-        self, url: str, headers: Mapping[str, str], allowance: Allowance, form: Mapping[str, str] | None
-    ) -> Answer:
+    def _followed(self, url: str, headers: Mapping[str, str], allowance: Allowance, form: Sent | None) -> Answer:
         """The answer at the end of the redirects; what those before it hold beside the new address is not read.
 
-        A form is sent to no other address than its own.
+        What is sent goes to no other address than its own.
         """
         method = "GET" if form is None else "POST"
         timeouts = (self.limits.connect_timeout, self.limits.read_timeout)

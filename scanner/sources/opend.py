@@ -105,6 +105,11 @@ class OpenDClient:
                 raise HttpError(said, "refused") from error
         return Answer(200, json.dumps(_document(answer), ensure_ascii=True).encode(), {})
 
+    def post(self, url: str, document: bytes, headers: Mapping[str, str] | None = None) -> Answer:
+        """OpenD is asked by addresses alone. Raises HttpError."""
+        del url, document, headers
+        raise HttpError("OpenD takes no documents", "refused")
+
     def secret(self, url: str, headers: Mapping[str, str], form: Mapping[str, str] | None = None) -> Answer:
         """OpenD has the account; there is no credential to ask for. Raises HttpError."""
         del url, headers, form

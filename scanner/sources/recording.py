@@ -80,6 +80,11 @@ class RecordingClient:
         self._write({**entry, "status": answer.status, "headers": told}, answer.body)
         return answer
 
+    def post(self, url: str, document: bytes, headers: Mapping[str, str] | None = None) -> Answer:
+        """As :meth:`scanner.sources.http.PoliteClient.post`; no chain is asked for so, and nothing of it is kept."""
+        answer: Answer = self._client.post(url, document, headers)
+        return answer
+
     def secret(self, url: str, headers: Mapping[str, str], form: Mapping[str, str] | None = None) -> Answer:
         """As :meth:`scanner.sources.http.PoliteClient.secret`; nothing of it is kept."""
         answer: Answer = self._client.secret(url, headers, form)
@@ -143,6 +148,11 @@ class ReplayingClient:
         if isinstance(found, HttpError):
             raise found
         return found
+
+    def post(self, url: str, document: bytes, headers: Mapping[str, str] | None = None) -> Answer:
+        """Nothing that is asked for so is recorded. Raises HttpError."""
+        del document, headers
+        raise HttpError(f"{_place(url)}: the recording has no answer to it", "not_recorded")
 
     def secret(self, url: str, headers: Mapping[str, str], form: Mapping[str, str] | None = None) -> Answer:
         """A word in the place of a credential, which no recording holds."""

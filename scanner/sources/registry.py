@@ -227,6 +227,15 @@ _BESIDE_CHAINS = (
         rate=Rate(30),
     ),
     Vendor(
+        "finra-ats",
+        "volume on alternative trading systems by week, weeks late",
+        "scanner.sources.companions.ats",
+        live=True,
+        site="https://api.finra.org",
+        gives=frozenset({Gives.dark_pool}),
+        rate=Rate(30),
+    ),
+    Vendor(
         "sec",
         "filings with the SEC, which wants an address to write to",
         "scanner.sources.companions.sec",

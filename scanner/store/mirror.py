@@ -42,6 +42,7 @@ _FILES = (
     "told_events.parquet",
     "told_news.parquet",
     "told_off_exchange.parquet",
+    "told_weeks.parquet",
 )
 # Written once, under a name of its own.
 _IMMUTABLE = "snapshots/"

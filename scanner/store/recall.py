@@ -29,14 +29,16 @@ TAPES_BEFORE = 20
 class Beside:
     """What others told of a chain's names: ``closes`` before its session, and what was ``announced`` when it came.
 
-    ``news`` are halts, filings and headlines since the close before, ``off_exchange`` the newest
-    day's volume off the exchanges of each name. Each is None where it could not be read.
+    ``news`` are halts, filings and headlines since the close before, ``off_exchange`` the newest day's volume off the
+    exchanges of each name, ``weeks`` the newest week's on alternative trading systems. Each is None where it could not
+    be read.
     """
 
     closes: pl.DataFrame | None = None
     announced: pl.DataFrame | None = None
     news: pl.DataFrame | None = None
     off_exchange: pl.DataFrame | None = None
+    weeks: pl.DataFrame | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +165,7 @@ def _beside(
             store.told_of.events(names, session, received),
             store.told_of.news(names, before, received),
             store.told_of.off_exchange(names, session, received),
+            store.told_of.weeks(names, session, received),
         ), ()
     except StoreError as error:
         return Beside(), (ScanProblem("", "store", "not_read", str(error)),)

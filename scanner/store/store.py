@@ -182,6 +182,10 @@ class Store:
         """Add what was reported off the exchanges, by day."""
         self.settled(lambda: self.told_of.keep_off_exchange(told))
 
+    def keep_weeks(self, told: pl.DataFrame) -> None:
+        """Add what traded on alternative trading systems, by week."""
+        self.settled(lambda: self.told_of.keep_weeks(told))
+
     def keep_renames(self, renames: tuple[Rename, ...]) -> None:
         """Put renames in place of the store's; they apply to every panel from now on."""
         lines = ["old,new,date", *(f"{item.old},{item.new},{item.effective}" for item in renames)]

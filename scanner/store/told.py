@@ -13,7 +13,7 @@ from scanner.market.symbology import plain_ticker
 from scanner.store.files import ToldTable
 
 EVENTS_FILE, NEWS_FILE = "told_events.parquet", "told_news.parquet"
-OFF_EXCHANGE_FILE = "told_off_exchange.parquet"
+OFF_EXCHANGE_FILE, WEEKS_FILE = "told_off_exchange.parquet", "told_weeks.parquet"
 _HEADLINES_KEPT = timedelta(days=31)
 _INSTANT = pl.Datetime("us", "UTC")
 EVENTS = pl.Schema({**corporate_events.SCHEMA, "source": pl.String(), "known_at": _INSTANT})
@@ -36,10 +36,14 @@ OFF_EXCHANGE = pl.Schema(
         "known_at": _INSTANT,
     }
 )
+WEEKS = pl.Schema(
+    {"underlying": pl.String(), "week": pl.Date(), "shares": pl.Int64(), "trades": pl.Int64(), "known_at": _INSTANT}
+)
 
 
 class ToldOf:
-    """Tables of a store: events by the day they are on, news by the moment it came, volumes off the exchanges by day.
+    """Tables of a store: events by the day they are on, news by the moment it came, volumes off the exchanges by day,
+    those on alternative trading systems by week.
 
     Writing needs the store's lock.
     """
@@ -48,6 +52,7 @@ class ToldOf:
         self._events = ToldTable(folder / EVENTS_FILE, EVENTS)
         self._news = ToldTable(folder / NEWS_FILE, NEWS)
         self._off_exchange = ToldTable(folder / OFF_EXCHANGE_FILE, OFF_EXCHANGE)
+        self._weeks = ToldTable(folder / WEEKS_FILE, WEEKS)
 
     def keep_events(self, told: pl.DataFrame, covered: Iterable[tuple[str, date]], source: str) -> None:
         """Put what a source told of some kinds and days in the place of what it told of them before.
@@ -101,22 +106,38 @@ class ToldOf:
 
     def keep_off_exchange(self, told: pl.DataFrame) -> None:
         """Add days' volumes off the exchanges, columns of :data:`OFF_EXCHANGE`; what was known first counts."""
-        held = self._off_exchange.table
-        both = pl.concat([held, told.cast(OFF_EXCHANGE)])
-        table = both.unique(["underlying", "session_date"], keep="first").sort("session_date", "underlying")
-        if not table.equals(held):
-            self._off_exchange.write(table)
+        _add(self._off_exchange, told.cast(OFF_EXCHANGE), "session_date")
+
+    def keep_weeks(self, told: pl.DataFrame) -> None:
+        """Add weeks' volumes on alternative trading systems, columns of :data:`WEEKS`; what was known first counts."""
+        _add(self._weeks, told.cast(WEEKS), "week")
 
     def off_exchange(self, names: Sequence[str], session: date, moment: datetime) -> pl.DataFrame:
         """``underlying session_date shares short_shares``, of each name the newest day known before a session."""
-        held = _of(self._off_exchange.table, names)
-        known = held.filter((pl.col("session_date") < session) & (pl.col("known_at") <= moment))
-        return known.sort("session_date").unique("underlying", keep="last").drop("known_at")
+        return _newest(_of(self._off_exchange.table, names), "session_date", session, moment)
+
+    def weeks(self, names: Sequence[str], session: date, moment: datetime) -> pl.DataFrame:
+        """``underlying week shares trades``, of each name the newest week known before a session."""
+        return _newest(_of(self._weeks.table, names), "week", session, moment)
 
     def news(self, names: Sequence[str], after: datetime, moment: datetime) -> pl.DataFrame:
         """``underlying at kind what source`` of some names, spelled as asked for, after a moment and up to another."""
         held = _of(self._news.table, names)
         return held.filter((pl.col("at") > after) & (pl.col("at") <= moment)).sort("at")
+
+
+def _add(place: ToldTable, told: pl.DataFrame, when: str) -> None:
+    held = place.table
+    table = pl.concat([held, told]).unique(["underlying", when], keep="first", maintain_order=True)
+    table = table.sort(when, "underlying")
+    if not table.equals(held):
+        place.write(table)
+
+
+def _newest(held: pl.DataFrame, when: str, session: date, moment: datetime) -> pl.DataFrame:
+    """Of each name the newest row of before a session, as far as it was known at a moment."""
+    known = held.filter((pl.col(when) < session) & (pl.col("known_at") <= moment))
+    return known.sort(when).unique("underlying", keep="last").drop("known_at")
 
 
 def _of(frame: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
