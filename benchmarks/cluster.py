@@ -60,9 +60,7 @@ def main(arguments: list[str]) -> int:
 
 def _in_a_process_of_its_own(count: int, arguments: list[str]) -> dict[str, Any]:
     command = [sys.executable, "-m", "benchmarks", "cluster", *arguments, "--one", str(count)]
-    # Solved in one thread everywhere, for in another number of them sums end in other last digits.
-    alone = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=alone)
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return dict(json.loads(done.stdout))
 
 

@@ -32,13 +32,6 @@ COLUMNS = ("session_date", "underlying", "expiry", "strike", "right", "volume", 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[str]:
     """The address of a scheduler with two workers, each a process that is started anew when it dies."""
-    with pytest.MonkeyPatch.context() as patch:
-        # A nanny lets its worker solve in one thread where nothing else is said.
-        patch.setenv("OPENBLAS_NUM_THREADS", str(len(os.sched_getaffinity(0))))
-        yield from _cluster()
-
-
-def _cluster() -> Iterator[str]:
     with SubprocessCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as started:  # type: ignore[arg-type]
         yield started.scheduler_address
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import threadpoolctl
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -65,3 +66,13 @@ def test_what_goes_wrong_in_a_thread_reaches_whoever_asked(rows: int) -> None:
 
     with pytest.raises(ZeroDivisionError):
         threads.in_parts(work, rows)
+
+
+def test_linear_algebra_computes_in_one_thread_meanwhile_and_as_before_afterwards() -> None:
+    def used() -> set[int]:
+        return {pool["num_threads"] for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"}
+
+    with threadpoolctl.threadpool_limits(2, user_api="blas"):
+        with threads.one_thread_of_blas():
+            meanwhile = used()
+        assert (meanwhile, used()) == ({1}, {2})

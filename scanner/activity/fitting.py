@@ -31,6 +31,7 @@ from scanner.activity.rehearsal import Rehearsed, Scored, rehearse
 from scanner.activity.runs import MATURITIES, best_runs, both_rights, maturity_of
 from scanner.activity.scoring import GOOD_SESSIONS
 from scanner.history.panel import Panel
+from scanner.kernels.threads import one_thread_of_blas
 
 _WARM_UP = 5
 _BLOCK = 6
@@ -128,6 +129,7 @@ def learn(
     return rehearsed(layout, bases, split, random, before)[0]
 
 
+@one_thread_of_blas()
 def rehearsed(
     layout: Layout,
     bases: list[NDArray[np.float32]],

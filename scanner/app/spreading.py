@@ -38,14 +38,8 @@ _AHEAD = 2
 _LIBRARIES = ("numpy", "scipy", "polars", "numba", "llvmlite")
 
 
-def _blas_threads() -> str:
-    """In how many threads numpy's and scipy's OpenBLAS solve: sums cut otherwise end in other last digits."""
-    named = os.environ.get("OPENBLAS_NUM_THREADS") or os.environ.get("OMP_NUM_THREADS")
-    return named or str(len(os.sched_getaffinity(0)))
-
-
 def _made_with() -> dict[str, str]:
-    """What numbers depend on: this package, the libraries that compute and how, Python and the kind of processor."""
+    """What numbers depend on: this package, the libraries that compute, Python and the kind of processor."""
     import scanner
     from scanner.metrics.summary import CALCULATION_VERSION
 
@@ -54,7 +48,6 @@ def _made_with() -> dict[str, str]:
         "calculation": CALCULATION_VERSION,
         "Python": platform.python_version(),
         "machine": platform.machine(),
-        "OPENBLAS_NUM_THREADS": _blas_threads(),
         **{name: version(name) for name in _LIBRARIES},
     }
 
@@ -135,8 +128,7 @@ def _result(task: Any, spread: Spread) -> Iterator[Stated]:
 def _environment_of(workers: int) -> dict[str, str]:
     """What so many processes find around them: each has its share of the machine, and logs what fails."""
     share = max(1, (os.cpu_count() or 1) // workers)
-    threads = {"POLARS_MAX_THREADS": str(share), "OPENBLAS_NUM_THREADS": _blas_threads()}
-    return {**threads, "DASK_LOGGING__DISTRIBUTED": "error"}
+    return {"POLARS_MAX_THREADS": str(share), "DASK_LOGGING__DISTRIBUTED": "error"}
 
 
 @contextmanager

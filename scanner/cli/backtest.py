@@ -79,4 +79,6 @@ def command(
 def _called(config: Path | None, against: Path) -> tuple[str, str]:
     """What the two configurations are called: by their files' names, by the whole paths where those are the same."""
     one, other = config or Path("config.yaml"), against
+    if not one.exists():
+        return "the default", other.name
     return (one.name, other.name) if one.name != other.name else (str(one), str(other))

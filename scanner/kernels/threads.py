@@ -7,8 +7,9 @@ threads over parts of the rows are. How rows are cut changes how long the work t
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -23,6 +24,19 @@ _PARTS_A_THREAD = 4
 _WORTH_PRICING, _ROWS_A_THREAD, _WORTH_LOOKING_UP = 20_000, 50_000, 200_000
 # Small enough that a piece's arrays stay in the cache.
 _PIECE = 65_536
+
+
+@contextmanager
+def one_thread_of_blas() -> Iterator[None]:
+    """Have numpy's and scipy's linear algebra compute in one thread meanwhile; also a decorator.
+
+    Its threads wait for each other by turning in a circle, which costs more than half of the time that narrow matrices
+    take; and a sum cut for two processors ends in other last digits than one cut for four.
+    """
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    with threadpool_limits(1, user_api="blas"):
+        yield
 
 
 def at_once(*works: Callable[[], Any]) -> list[Any]:
