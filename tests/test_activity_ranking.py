@@ -115,14 +115,14 @@ def test_the_odds_of_opening_count_half_as_much_again_as_the_chance_of_one_sessi
 
 
 def test_a_ladder_of_three_strikes_in_a_row_is_worth_more_than_one_strike_beside_a_rare_one() -> None:
-    """Surprises of 2, 5 and 1.7: the smallest of the three is one decade above .7, of which 1.2 is made."""
+    """Surprises of 2, 5 and 1.7: the smallest of the three is one decade above .7, of which .7 is added."""
     alone = listing(surprise=np.array([0.0, 2.0, 5.0, 0.0, 0.0]))
     ladder = listing(surprise=np.array([0.0, 2.0, 5.0, 1.7, 0.0]))
     long = listing(surprise=np.array([4.0, 4.0, 5.0, 0.0, 0.0]))
     past = [0.0] * 20, [0.0] * 20
     single, three, four = (keys_of(chain, day_of(chain, *past))[ONE_SESSION] for chain in (alone, ladder, long))
-    assert three - single == pytest.approx(1.2)
-    assert four - single == pytest.approx(1.2 * 2.0), "of a ladder no more than two decades count"
+    assert three - single == pytest.approx(0.7)
+    assert four - single == pytest.approx(0.7 * 2.0), "of a ladder no more than two decades count"
 
 
 def test_a_strike_of_another_expiry_or_right_is_no_neighbour() -> None:
@@ -131,28 +131,6 @@ def test_a_strike_of_another_expiry_or_right_is_no_neighbour() -> None:
         chain = listing(surprise=np.full(5, 5.0), **{name: np.array(values)})
         day = day_of(chain, *past)
         assert day.beside.tolist() == day.run.tolist() == [0.0]
-
-
-def test_what_the_strikes_around_show_as_well_is_taken_off() -> None:
-    """Third to eighth next above are strikes 6 to 11; two show 3 decades: 1 as a mean. None is as far below."""
-    count, apart = 12, np.full(12, 0.0)
-    apart[[5, 10]], apart[[3, 4, 11]] = 3.0, 9.0
-    values = {name: np.resize(getattr(listing(), name), count) for name in ("name", "group", "call", "days")}
-    traded = np.where(np.arange(count) == 2, 1000.0, 0.0)
-    whole = {"volume": traded, "completed": traded, "open_interest": np.zeros(count), "week": np.zeros(count)}
-
-    def key(surprise: np.ndarray, **changes: np.ndarray) -> tuple[float, float]:
-        chain = listing(row=np.arange(count), surprise=surprise + 5.0 * (traded > 0), **(values | whole | changes))
-        empty = np.zeros((count, 20), np.float32)
-        day = Day.of(chain, empty, empty, 20, np.array([1000.0]))
-        return float(day.around[0]), float(keys_of(chain, day)[ONE_SESSION])
-
-    assert key(np.zeros(count))[0] == 0.0
-    around, raised = key(apart)
-    assert around == pytest.approx(1.0)
-    near = apart * np.isin(np.arange(count), (3, 4))
-    assert raised == pytest.approx(key(near)[1] - 1.0)
-    assert key(apart, group=np.array([0] * 5 + [1] * 7))[0] == 0.0, "strikes of another expiry are not around"
 
 
 def test_what_was_opened_lately_is_told_by_the_mornings_and_closings_count_against_it() -> None:
@@ -174,16 +152,13 @@ def test_a_strike_is_new_where_nothing_is_open_and_nothing_traded_in_twenty_sess
 
 
 def test_a_build_up_is_what_two_mornings_running_showed_to_have_been_opened() -> None:
-    """100 lots on each of four days; open interest 0, 40, 80 ... had 40 opened each night, 0, 30, 60 ... had 30.
-
-    3 decades of the week, and twice the share of what was traded that was opened: 160 of 400 and the 50 that steady it.
-    """
+    """100 lots on each of four days; open interest 0, 40, 80 ... had 40 opened each night, 0, 30, 60 ... had 30."""
     volume = [0.0] * 16 + [100.0] * 4
     chain = listing(open_interest=np.array([10.0, 10.0, 160.0, 10.0, 10.0]))
     built = keys_of(chain, day_of(chain, volume, [0.0] * 16 + [0.0, 40.0, 80.0, 120.0]))
     fewer = listing(open_interest=np.array([10.0, 10.0, 120.0, 10.0, 10.0]))
     not_built = keys_of(fewer, day_of(fewer, volume, [0.0] * 16 + [0.0, 30.0, 60.0, 90.0]))
-    assert built[BUILD_UP] == pytest.approx(3.0 + 2.0 * 160.0 / 450.0)
+    assert built[BUILD_UP] == pytest.approx(3.0)
     assert np.isnan(not_built[BUILD_UP])
 
 

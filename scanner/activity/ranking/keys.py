@@ -23,9 +23,7 @@ _SMOOTHING = 20.0
 _OPENED = 0.4
 _LOOKED_BACK, _NIGHTS = 20, 5
 # Below this the smallest of three strikes in a row is chance; beyond it adds, up to the second, what a ladder is worth.
-_RUN, _LONGEST_RUN, _WORTH_OF_A_RUN = 0.7, 2.0, 1.2
-# Strikes from the nearest that no ladder of three reaches to so far that others are meant; what they show explains.
-_NEAREST, _FARTHEST = 3, 8
+_RUN, _LONGEST_RUN, _WORTH_OF_A_RUN = 0.7, 2.0, 0.7
 
 
 @dataclass(frozen=True)
@@ -54,8 +52,7 @@ class Day:
     """The contracts of a session that may take a place, by their positions ``at`` in its listing, shape (rows,).
 
     ``side`` is the volume of the expiry's same right, ``beside`` the larger surprise of the two neighbouring strikes,
-    ``run`` the smaller one of the other two in the best three strikes in a row, ``around`` the mean one of the strikes
-    third to eighth next on either side; ``mean`` the contract's own mean of the
+    ``run`` the smaller one of the other two in the best three strikes in a row; ``mean`` the contract's own mean of the
     five sessions before (0 without any), ``past`` (rows, 20) the volumes of the last twenty, newest last, NaN where not
     known; ``gained`` the open interest gained in four mornings (NaN: not known), ``opened`` the share of what five
     sessions traded that was opened overnight (closings count against it), ``built`` whether two mornings running opened
@@ -66,7 +63,6 @@ class Day:
     side: NDArray[np.float64]
     beside: NDArray[np.float64]
     run: NDArray[np.float64]
-    around: NDArray[np.float64]
     mean: NDArray[np.float64]
     past: NDArray[np.float64]
     gained: NDArray[np.float64]
@@ -109,7 +105,6 @@ class Day:
             np.asarray(total[side[at]], np.float64),
             beside,
             run,
-            _around(listing, at),
             _mean(traded),
             past,
             mornings[:, -1] - first,
@@ -162,12 +157,11 @@ def keys(
     beyond = sizes.decades(np.maximum(volume - day.mean, 0.0), cell)
     times = np.log10((volume + _SMOOTHING) / (day.mean + _SMOOTHING))
     ladder = _WORTH_OF_A_RUN * np.clip(np.minimum(day.run, np.nan_to_num(surprise)) - _RUN, 0.0, _LONGEST_RUN)
-    one = surprise + 0.5 * (beyond - 1.2 * day.busy) + times + ladder + 1.5 * opens - 2.0 * day.busy - day.around
+    one = surprise + 0.5 * (beyond - 1.2 * day.busy) + times + ladder + 1.5 * opens - 2.0 * day.busy
     share = np.log10(volume / np.maximum(day.side, volume))
     alone = 0.25 * np.nan_to_num(surprise) - 0.3 * np.minimum(day.beside, 3.0)
     new = np.log10(volume + 1.0) + 0.25 * share + alone + 0.8 * opens - day.busy
-    built = 0.5 * sizes.decades(np.nan_to_num(day.gained), cell) + 2.0 * day.opened
-    week = listing.week[day.at] + built + 1.2 * opens - day.busy
+    week = listing.week[day.at] + 0.5 * sizes.decades(np.nan_to_num(day.gained), cell) + 1.2 * opens - day.busy
     fresh = (listing.open_interest[day.at] == 0) & ~(np.nan_to_num(day.past) > 0).any(axis=1)
     return np.stack(
         [
@@ -208,24 +202,3 @@ def _shown(listing: Listing, rows: NDArray[np.int64], place: NDArray[np.int64], 
     other = rows[np.where(there, place + steps, place)]
     same = there & (listing.group[other] == listing.group[rows[place]])
     return np.where(same, np.nan_to_num(listing.surprise[other]), 0.0)
-
-
-def _around(listing: Listing, at: NDArray[np.int64]) -> NDArray[np.float64]:
-    """The mean one-session surprise of the strikes around some contracts, beyond those that a ladder of three reaches.
-
-    They are of the same expiry and right, 0 where none is as far away. What all of them show is where the spot went, or
-    what the whole expiry is traded for, and nothing of the one contract.
-    """
-    result = np.zeros(len(at))
-    for right in (False, True):
-        mine, rows = listing.call[at] == right, np.flatnonzero(listing.call == right)
-        place, group = np.searchsorted(rows, at[mine]), listing.group[rows]
-        first, end = (np.searchsorted(group, group[place], side=side) for side in ("left", "right"))
-        summed = np.append(0.0, np.cumsum(np.nan_to_num(listing.surprise[rows])))
-        total, count = np.zeros(len(place)), np.zeros(len(place))
-        for low, high in ((-_FARTHEST, 1 - _NEAREST), (_NEAREST, _FARTHEST + 1)):
-            begin, stop = (np.clip(place + steps, first, end) for steps in (low, high))
-            total += summed[stop] - summed[begin]
-            count += stop - begin
-        result[mine] = total / np.maximum(count, 1.0)
-    return result
