@@ -222,8 +222,8 @@ class _Beside:
             yield from self._tried("announcements", name, self._announcements)
         for name in self.settings.companions.news:
             yield from self._tried("news", name, self._asking(name, symbols))
+        whole = {_OF_WHOLE_DAYS: self._off_exchange, _OF_WHOLE_WEEKS: self._weeks}
         for name in self.settings.companions.dark_pool:
-            whole = {_OF_WHOLE_DAYS: self._off_exchange, _OF_WHOLE_WEEKS: self._weeks}
             asking = whole.get(name) or partial(self._dark_pool, name)
             yield from self._tried("dark_pool", name, partial(asking, symbols))
 

@@ -255,7 +255,7 @@ def _values(figure: Figure) -> tuple[int, float | None, float | None, float | No
 def board_rows(lines: Sequence[Line]) -> list[tuple[str, str, str]]:
     """How all alerts did, in words: the measure, the alerts' figure, that of contracts like theirs."""
     return [
-        (MEASURES[item.measure], shares(item.measure, item.alerts), shares(item.measure, item.matched))
+        (MEASURES[item.measure], _shares(item, item.alerts), _shares(item, item.matched))
         for item in lines
         if item.group == "all" and item.measure in MEASURES
     ]
@@ -278,7 +278,7 @@ def print_board(lines: Sequence[Line], to: Console) -> None:
         for item in lines:
             if item.group == group and item.measure == "opened" and item.alerts.count:
                 key = _stars(item.key) if group == "stars" else item.key
-                said = f"{shares(item.measure, item.alerts)}; matched {shares(item.measure, item.matched)}"
+                said = f"{_shares(item, item.alerts)}; matched {_shares(item, item.matched)}"
                 to.print(f"{printable(key):32} opened {said}")
     terminal.say(
         f"Matched: same session, name, right, days, |delta|, volume. In brackets 90 % of draws by session. Contracts: "
@@ -291,11 +291,11 @@ def _stars(key: str) -> str:
     return {"none": "no stars", "1": "1 star"}.get(key, f"{key} stars")
 
 
-def shares(measure: str, figure: Figure) -> str:
+def _shares(item: Line, figure: Figure) -> str:
     """``54 % (49-58) n 478``; of few only how many there were."""
     if figure.value is None or figure.low is None or figure.high is None:
         return f"n {figure.count:,}"
     value, low, high = (100 * number for number in (figure.value, figure.low, figure.high))
-    if measure.startswith(("opened", "held")):
+    if item.measure.startswith(("opened", "held")):
         return f"{value:.0f} % ({low:.0f}-{high:.0f}) n {figure.count:,}"
     return f"{value:+.1f} % ({low:+.1f}..{high:+.1f}) n {figure.count:,}"
