@@ -166,7 +166,7 @@ def _client(spread: Spread) -> Iterator[Any]:
             stack.enter_context(_environment(_environment_of(spread.workers)))
             # Processes that are started by a command of their own: those that are spawned run the caller's script anew.
             made = SubprocessCluster(
-                dashboard_address=None,  # type: ignore[arg-type] # as its documentation has it
+                dashboard_address=None,
                 n_workers=spread.workers,
                 threads_per_worker=1,
                 silence_logs=logging.ERROR,
@@ -175,9 +175,7 @@ def _client(spread: Spread) -> Iterator[Any]:
         else:
             address = spread.cluster
         try:
-            client = stack.enter_context(
-                Client(address, timeout=_PATIENCE, set_as_default=False)  # type: ignore[no-untyped-call]
-            )
+            client = stack.enter_context(Client(address, timeout=_PATIENCE, set_as_default=False))
             client.wait_for_workers(1, timeout=_PATIENCE)
         except (OSError, ValueError, TimeoutError) as error:
             said = str(error).splitlines()[0] if str(error) else type(error).__name__
