@@ -95,6 +95,12 @@ def test_what_cannot_be_read_is_named_and_costs_its_own_print(write):
     }  # fmt: skip
 
 
+def test_a_control_character_at_the_end_of_a_number_may_be_a_damaged_digit(write):
+    found = read_tape(write(f"{CANONICAL}{CALL},{NANOSECONDS},3.9,2\x0c,XCBO,auto, 3.85 ,4.05\t,1\n"))
+    assert found.prints.height == 0
+    assert codes(found) == {"no_number": 1, "no_size": 1}
+
+
 def test_a_packed_tape_that_is_cut_short_gives_what_is_whole_and_says_so(write):
     rows = "".join(
         f"{CALL},{NANOSECONDS + 997 * number},{3 + number % 89 / 100},2,XCBO,auto,3.85,4.05,{number}\n"

@@ -195,6 +195,18 @@ def test_a_control_character_separates_no_thousands(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("sign", ["\x0b", "\x0c", "\x85"])
+def test_a_control_character_at_the_end_of_a_number_may_be_a_damaged_digit(sign: str, tmp_path: Path) -> None:
+    recorded = canonical(
+        tmp_path,
+        f"2026-08-20,ACME,2026-08-28,95,C,5.29,5.39,1049,48{sign}",
+        "2026-08-20,ACME,2026-08-28,95,P,5.29,\u20095.39\u00a0,1049,487",
+    )
+    assert only(recorded)["open_interest"].to_list() == [None, 487]
+    assert only(recorded)["ask"].to_list() == [5.39, 5.39]
+    assert [reason for _, reason in reasons(recorded)] == [f"open_interest {f'48{sign}'!r} is not a number; left out"]
+
+
 def test_decimal_commas_are_read_where_nothing_speaks_against_them(tmp_path: Path) -> None:
     recorded = canonical(
         tmp_path,

@@ -17,6 +17,7 @@ import polars as pl
 
 from scanner import fields
 from scanner.market import chain, symbology
+from scanner.sources.blanks import AROUND_VALUES
 from scanner.sources.formats import languages, times
 from scanner.sources.formats.base import Findings
 
@@ -272,7 +273,7 @@ def days(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
 
 def blanked(text: pl.Series) -> pl.Series:
     """Text without surrounding blanks, null where it stands for nothing."""
-    text = text.str.strip_chars()
+    text = text.str.strip_chars(AROUND_VALUES)
     return text.set(text.str.to_lowercase().is_in(_BLANKS), None)
 
 

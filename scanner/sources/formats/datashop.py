@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from scanner.sources.blanks import AROUND_VALUES
 from scanner.sources.formats import columns
 from scanner.sources.formats.base import File, Findings, TextFormat
 
@@ -57,7 +58,7 @@ class DataShop(TextFormat):
             spot=_spot(columns.numbers(block, findings, *(name for name in _UNDERLYING if name in present))),
         )
         if "delivery_code" in present:
-            adjusted = block["delivery_code"].fill_null("").str.strip_chars() != ""
+            adjusted = block["delivery_code"].fill_null("").str.strip_chars(AROUND_VALUES) != ""
             rows = rows.with_columns(nonstandard=pl.when(adjusted).then(statement=True))
         return rows
 

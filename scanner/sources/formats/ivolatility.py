@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from scanner.sources.blanks import AROUND_VALUES
 from scanner.sources.formats.base import File, Findings, TextFormat
 
 _OURS = {
@@ -36,7 +37,9 @@ class IVolatility(TextFormat):
 
     def rows(self, block: pl.DataFrame, file: File, findings: Findings) -> pl.DataFrame:
         """The vendor's fields under our names."""
-        measured = pl.col("isinterpolated").str.strip_chars() == "" if "isinterpolated" in block.columns else True
+        measured = (
+            pl.col("isinterpolated").str.strip_chars(AROUND_VALUES) == "" if "isinterpolated" in block.columns else True
+        )
         return block.select(
             "line",
             *(pl.col(theirs).alias(ours) for theirs, ours in _OURS.items() if theirs in block.columns),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from scanner.sources.blanks import AROUND_VALUES
 from scanner.sources.formats import columns
 from scanner.sources.formats.base import File, Findings, TextFormat, UnreadableError
 
@@ -55,4 +56,4 @@ class OptionsDx(TextFormat):
 
 def _size(column: str, side: int) -> pl.Expr:
     """One side of ``12 x 7``, bid before ask."""
-    return pl.col(column).str.split("x").list.get(side, null_on_oob=True).str.strip_chars()
+    return pl.col(column).str.split("x").list.get(side, null_on_oob=True).str.strip_chars(AROUND_VALUES)

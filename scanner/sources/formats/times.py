@@ -18,6 +18,7 @@ import polars as pl
 
 from scanner.market import chain
 from scanner.market.calendar import FIRST, LAST, NEW_YORK
+from scanner.sources.blanks import AROUND_VALUES
 from scanner.sources.formats import languages
 
 _ISO_PLAIN = "%Y-%m-%d %H:%M:%S%.f"
@@ -90,7 +91,7 @@ def instants(column: pl.Series, zone: str) -> pl.Series:
 
 def _written_as_iso(text: pl.Expr, zone: str) -> pl.Expr:
     """ISO 8601 with a clock as UTC, null where it is anything else; what names no offset is of ``zone``."""
-    plain = text.str.strip_chars().str.replace("T", " ", literal=True)
+    plain = text.str.strip_chars(AROUND_VALUES).str.replace("T", " ", literal=True)
     local = _zoned(plain.str.to_datetime(_ISO_PLAIN, strict=False, time_unit="us"), zone)
     offset = plain.str.replace("Z$", "+00:00").str.to_datetime(f"{_ISO_PLAIN}%z", strict=False, time_unit="us")
     return pl.coalesce(local, offset.dt.convert_time_zone("UTC"))

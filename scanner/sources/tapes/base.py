@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from scanner.sources.blanks import AROUND_VALUES
 from scanner.tape import off_exchange
 from scanner.tape.prints import NANOSECONDS, Problem, Tape, conform, empty
 
@@ -107,7 +108,7 @@ def numbers(block: pl.DataFrame, problems: list[Problem], **columns: pl.DataType
     for name, dtype in columns.items():
         if name in block.columns:
             given = block[name]
-            given = given.str.strip_chars().replace("", None) if given.dtype == pl.String else given
+            given = given.str.strip_chars(AROUND_VALUES).replace("", None) if given.dtype == pl.String else given
             cast = given.cast(dtype, strict=False)
             lost = given.filter(cast.is_null() & given.is_not_null())
             if len(lost):
@@ -142,7 +143,7 @@ def _instants(given: pl.Series, zone: str) -> pl.Series:
         return zoned.dt.convert_time_zone("UTC").cast(NANOSECONDS)
     if given.dtype.is_integer():
         return given.cast(pl.Int64).cast(NANOSECONDS)
-    text = given.cast(pl.String).str.strip_chars()
+    text = given.cast(pl.String).str.strip_chars(AROUND_VALUES)
     whole = text.cast(pl.Int64, strict=False)
     if whole.null_count() == text.null_count():
         return whole.cast(NANOSECONDS)

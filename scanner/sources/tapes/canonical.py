@@ -10,6 +10,7 @@ from __future__ import annotations
 import polars as pl
 
 from scanner.market.symbology import format_osi_column
+from scanner.sources.blanks import AROUND_VALUES
 from scanner.sources.tapes.base import TapeFormat, instants, numbers
 from scanner.tape.conditions import spellings
 from scanner.tape.prints import SCHEMA, Problem
@@ -69,7 +70,7 @@ def named_conditions(block: pl.DataFrame, problems: list[Problem]) -> pl.DataFra
     """Conditions by their names; what is none is null and counted."""
     if "condition" not in block.columns:
         return block
-    given = block["condition"].cast(pl.String).str.strip_chars().replace("", None)
+    given = block["condition"].cast(pl.String).str.strip_chars(AROUND_VALUES).replace("", None)
     read = given.replace_strict(spellings(), default=None, return_dtype=pl.String)
     small = given.str.to_lowercase().replace_strict(spellings(), default=None, return_dtype=pl.String)
     read = read.zip_with(read.is_not_null() | (given.str.len_chars() == 1), small)

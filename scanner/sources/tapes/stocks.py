@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from scanner.sources.blanks import AROUND_VALUES
 from scanner.sources.tapes.base import StockFormat, instants, numbers
 from scanner.tape.prints import Problem
 
@@ -39,7 +40,10 @@ class StockPrints(StockFormat):
         block = numbers(block, problems, price=pl.Float64(), size=pl.Int64(), sequence=pl.Int64())
         block = instants(block, problems, "time")
         flags = [name for name in ("off_exchange", "regular", "cancelled") if name in block.columns]
-        truth = [pl.col(name).cast(pl.String).str.strip_chars().str.to_lowercase().is_in(_TRUE) for name in flags]
+        truth = [
+            pl.col(name).cast(pl.String).str.strip_chars(AROUND_VALUES).str.to_lowercase().is_in(_TRUE)
+            for name in flags
+        ]
         others = [name for name in ("sequence",) if name in block.columns]
         return block.select("underlying", "time", "price", "size", *others, *truth), problems
 
