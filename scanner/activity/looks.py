@@ -18,6 +18,7 @@ from scanner import fields
 from scanner.activity.selection import benjamini_hochberg, session_maximum
 from scanner.fields import SCOPES, Unit
 from scanner.history.known_before import Look, Looks
+from scanner.kernels.columns import floats, nullable
 
 # Every 15 minutes from 9:45 to 16:00 New York time, and once after the close.
 SESSION_LOOKS = 27
@@ -62,8 +63,8 @@ def charged(frames: Mapping[str, pl.DataFrame], looked: Looks, elapsed: float) -
 def _with_q(ladders: pl.DataFrame, contracts: pl.DataFrame) -> pl.DataFrame:
     """The ladder frame with its q-values: a run was looked for at every contract, and only the rarest became rows."""
     tests = contracts["combined_surprise"].count()
-    q_values = benjamini_hochberg(ladders["ladder_surprise"].fill_null(np.nan).to_numpy(), max(tests, ladders.height))
-    return ladders.with_columns(pl.Series("ladder_q", q_values, dtype=pl.Float64).fill_nan(None))
+    q_values = benjamini_hochberg(floats(ladders["ladder_surprise"]), max(tests, ladders.height))
+    return ladders.with_columns(nullable("ladder_q", q_values))
 
 
 def _charge(frame: pl.DataFrame, columns: tuple[str, ...], looked: Looks, usual: int) -> pl.DataFrame:
@@ -77,8 +78,8 @@ def _charge(frame: pl.DataFrame, columns: tuple[str, ...], looked: Looks, usual:
 def _one_family(alone: pl.DataFrame, charge: pl.DataFrame, looked: Looks, usual: int) -> pl.DataFrame:
     before = alone["contract"].replace_strict(looked.highest, default=None, return_dtype=pl.Float64)
     largest = _maximum(alone["combined_surprise"], before, _looks_at(alone, looked, usual))
-    q_values = benjamini_hochberg(largest.fill_null(np.nan).to_numpy())
-    return charge.with_columns(pl.Series("volume_q", q_values).fill_nan(None))
+    q_values = benjamini_hochberg(floats(largest))
+    return charge.with_columns(nullable("volume_q", q_values))
 
 
 def _looks_at(frame: pl.DataFrame, looked: Looks, usual: int) -> pl.Series:
@@ -89,7 +90,7 @@ def _looks_at(frame: pl.DataFrame, looked: Looks, usual: int) -> pl.Series:
 
 def _maximum(surprise: pl.Series, before: pl.Series | None, looks: pl.Series) -> pl.Series:
     """:func:`session_maximum` of a column, null where it has no value."""
-    earlier = np.full(len(surprise), np.nan) if before is None else before.fill_null(np.nan).to_numpy()
-    values = session_maximum(surprise.fill_null(np.nan).to_numpy(), earlier, looks.to_numpy())
-    known = surprise.is_not_null().to_numpy()
-    return pl.Series(surprise.name, np.where(known, values, np.nan)).fill_nan(None)
+    earlier = np.full(len(surprise), np.nan) if before is None else floats(before)
+    alone = floats(surprise)
+    values = session_maximum(alone, earlier, looks.to_numpy())
+    return nullable(surprise.name, np.where(np.isnan(alone), np.nan, values))

@@ -16,6 +16,7 @@ from scanner.activity.ranking.past import Found, Past
 from scanner.activity.ranking.sizes import SESSIONS, Cells, Sizes, cells_of
 from scanner.activity.ranking.stories import linked
 from scanner.activity.selection import roll_suspects
+from scanner.kernels.columns import nullable
 
 if TYPE_CHECKING:
     from scanner.activity.history import Layout
@@ -108,7 +109,7 @@ def _found(layout: Layout, sessions: Sequence[Rehearsed], coefficients: NDArray[
             session_date=pl.lit(panel.sessions[session]),
             place=pl.Series(places.strike_numbers(rows)[day.at]),
             volume=pl.Series(listing.volume[day.at]).cast(pl.Int64),
-            open_interest=pl.Series(listing.open_interest[day.at]).fill_nan(None),
+            open_interest=nullable("open_interest", listing.open_interest[day.at]),
             combined_surprise=pl.Series(part.scored.combined[day.at]),
             volume_expected=pl.Series(part.scored.expected[day.at]),
         )

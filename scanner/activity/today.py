@@ -14,6 +14,7 @@ from scanner.activity.geometry import Places, fill_spot
 from scanner.activity.history import standardised_move
 from scanner.activity.parts import whole_names
 from scanner.history.panel import Panel
+from scanner.kernels.columns import floats
 from scanner.kernels.compile import kernel
 from scanner.kernels.threads import at_once, in_parts, in_pieces
 
@@ -47,7 +48,7 @@ class Today:
         """Lay out a chain that is sorted by root, expiry, strike and right."""
         rows, iv, spot, volume, open_interest = at_once(
             lambda: panel.rows_of(contracts),
-            lambda: numbers(contracts, "iv" if "iv" in contracts.columns else "vendor_iv"),
+            lambda: floats(contracts["iv" if "iv" in contracts.columns else "vendor_iv"]),
             lambda: _spots(contracts),
             lambda: _counts(contracts, "volume"),
             lambda: _counts(contracts, "open_interest"),
@@ -63,7 +64,7 @@ class Today:
         in_pieces(lambda part: _first_known(spot[part], underlying[part], first), parts)
         for volatility_of, delta_of in (("iv", "delta"), ("vendor_iv", "vendor_delta")):
             if np.isnan(first).any() and {volatility_of, delta_of} <= set(contracts.columns):
-                smile = numbers(contracts, volatility_of), numbers(contracts, delta_of)
+                smile = floats(contracts[volatility_of]), floats(contracts[delta_of])
                 first = fill_spot(first, underlying, log_strike, call, smile[0], smile[1], expiry - day)
         log_spot, volatility = model.layout.market.today(underlying, log_strike, expiry - day, parts, first, iv)
         return cls(
@@ -89,12 +90,6 @@ class Today:
             if window > 1 and past.shape[1]:
                 result[number, : len(past)] = past[:, -(window - 1) :].sum(axis=1)
         return result
-
-
-def numbers(contracts: pl.DataFrame, column: str) -> NDArray[np.float64]:
-    """A numeric column with NaN for null; in one piece, of which all arrays are of one kind for kernels."""
-    values = contracts[column].cast(pl.Float64).rechunk()
-    return (values.fill_null(np.nan) if values.null_count() else values).to_numpy()
 
 
 def _counts(contracts: pl.DataFrame, column: str) -> NDArray[np.int64]:
@@ -138,10 +133,10 @@ def _spots(contracts: pl.DataFrame) -> NDArray[np.float64]:
 
     Carrying yesterday's price forward instead would make the strikes at the money of a day that moved look far away.
     """
-    spot = numbers(contracts, "spot")
+    spot = floats(contracts["spot"])
     if "forward" not in contracts.columns or not contracts["spot"].null_count():
         return spot
-    return np.where(np.isfinite(spot), spot, numbers(contracts, "forward") * numbers(contracts, "discount"))
+    return np.where(np.isfinite(spot), spot, floats(contracts["forward"]) * floats(contracts["discount"]))
 
 
 @kernel

@@ -17,6 +17,7 @@ from scanner.activity.scoring import GOOD_SESSIONS
 from scanner.activity.totals import BACK_END_DAYS, EXPIRY_KEY
 from scanner.history import past as past_sessions
 from scanner.history.panel import Panel
+from scanner.kernels.columns import floats, nullable
 from scanner.kernels.groups import Groups
 
 _HALF_LIFE = 0.5 ** (1 / 6)
@@ -54,7 +55,7 @@ def underlying_surprises(model: VolumeModel, contracts: pl.DataFrame, panel: Pan
             puts[0], whole[0], today["puts"].to_numpy(), today["total"].to_numpy(), rows
         ),
     }
-    return today.select("underlying").with_columns(_nullable(name, values, judged) for name, values in columns.items())
+    return today.select("underlying").with_columns(_judged(name, values, judged) for name, values in columns.items())
 
 
 def strike_surprises(model: VolumeModel, contracts: pl.DataFrame) -> pl.DataFrame:
@@ -67,7 +68,7 @@ def strike_surprises(model: VolumeModel, contracts: pl.DataFrame) -> pl.DataFram
     raw = both_rights(volume_surprise.fill_null(0.0).to_numpy(), strikes.numbers())
     surprise = model.learned.strike.apply(raw, np.zeros(len(raw), np.int64))
     judged = strikes.any(volume_surprise.is_not_null().to_numpy())
-    return strikes.keys.with_columns(_nullable("volume_surprise", surprise, judged))
+    return strikes.keys.with_columns(_judged("volume_surprise", surprise, judged))
 
 
 def expiry_surprises(model: VolumeModel, contracts: pl.DataFrame, panel: Panel) -> pl.DataFrame:
@@ -85,7 +86,7 @@ def expiry_surprises(model: VolumeModel, contracts: pl.DataFrame, panel: Panel) 
     name = panel.underlying_rows(today["underlying"])
     judged = today["known"].to_numpy() & (_at(model.good_sessions, name, 0) >= GOOD_SESSIONS)
     surprise = total_surprise(*totals, today["total"].to_numpy(), today["usual"].to_numpy(), at)
-    return today.select(key).with_columns(_nullable("volume_surprise", surprise, judged))
+    return today.select(key).with_columns(_judged("volume_surprise", surprise, judged))
 
 
 def _flags(frame: pl.DataFrame, flag: pl.Expr) -> NDArray[np.bool_]:
@@ -104,9 +105,9 @@ def _at(values: NDArray[np.generic], index: NDArray[np.integer], missing: float)
     return result
 
 
-def _nullable(name: str, values: NDArray[np.float64], judged: NDArray[np.bool_]) -> pl.Series:
+def _judged(name: str, values: NDArray[np.float64], judged: NDArray[np.bool_]) -> pl.Series:
     """A column that is null where there is nothing to judge by."""
-    return pl.Series(name, np.where(judged & np.isfinite(values), values, np.nan)).fill_nan(None)
+    return nullable(name, np.where(judged & np.isfinite(values), values, np.nan))
 
 
 def total_surprise(
@@ -250,6 +251,6 @@ def iv30_change_surprise(iv30: pl.DataFrame, panel: Panel) -> pl.DataFrame:
             (pl.col("iv30").log() - pl.col("previous").log()).abs() / deviation.sqrt()
         )
     )
-    z = enough["z"].cast(pl.Float64).fill_null(np.nan).to_numpy()
+    z = floats(enough["z"])
     surprise = np.maximum(student_surprise(z) - np.log10(2.0), 0.0)
-    return enough.select("underlying").with_columns(_nullable("iv30_change_surprise", surprise, np.isfinite(z)))
+    return enough.select("underlying").with_columns(_judged("iv30_change_surprise", surprise, np.isfinite(z)))

@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from scanner.kernels.columns import floats
 from scanner.market.calendar import Calendar
 
 COLUMNS = ("contract", "right", "expiry", "session_date", "oi_asof", "open_interest", "volume", "bid", "ask", "last",
@@ -100,7 +101,5 @@ class Closes:
 
 def _placed(frame: pl.DataFrame, name: str, shape: tuple[int, int]) -> Matrix:
     matrix = np.full(shape, np.nan)
-    matrix[frame["_row"].to_numpy(), frame["_column"].to_numpy()] = (
-        frame[name].cast(pl.Float64).fill_null(float("nan")).to_numpy()
-    )
+    matrix[frame["_row"].to_numpy(), frame["_column"].to_numpy()] = floats(frame[name])
     return matrix

@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from scanner.kernels.columns import floats, nullable
 from scanner.kernels.compile import kernel
 
 Floats = NDArray[np.float64]
@@ -52,9 +53,9 @@ class Groups:
 
     def known_sums(self, values: pl.Series, where: Flags | None = None) -> pl.Series:
         """The sum of what is known of some rows by group, of the values' own kind; null, not 0, where nothing is."""
-        sums = self._sums(values.cast(pl.Float64).fill_null(np.nan).to_numpy(), where)
+        sums = self._sums(floats(values), where)
         whole = pl.Int64 if values.dtype.is_integer() else pl.Float64
-        return pl.Series(values.name, sums).fill_nan(None).cast(whole)
+        return nullable(values.name, sums).cast(whole)
 
     def _sums(self, values: Floats, where: Flags | None) -> Floats:
         if self.order is not None:

@@ -10,6 +10,7 @@ import polars as pl
 
 from scanner.history import past
 from scanner.history.same_session import gathered, rows_in
+from scanner.kernels.columns import floats, nullable
 from scanner.metrics.arithmetic import ratio
 
 if TYPE_CHECKING:
@@ -70,10 +71,6 @@ def _gather(matrix: NDArray[np.float32], rows: NDArray[np.int32], column: int) -
     return values
 
 
-def _nullable(values: NDArray[np.float64], dtype: pl.DataType | type[pl.DataType]) -> pl.Series:
-    return pl.Series(values).fill_nan(None).cast(dtype)
-
-
 def _iv_change(contracts: pl.DataFrame, panel: Panel, rows: NDArray[np.int32]) -> pl.Series:
     """``iv`` minus that of the previous session."""
     before = np.full(contracts.height, np.nan)
@@ -82,7 +79,7 @@ def _iv_change(contracts: pl.DataFrame, panel: Panel, rows: NDArray[np.int32]) -
         if previous in panel.sessions:
             mine = (contracts["session_date"] == session).to_numpy()
             before[mine] = _gather(panel.iv, rows[mine], panel.sessions.index(previous))
-    return contracts["iv"] - _nullable(before, pl.Float64)
+    return contracts["iv"] - nullable("", before)
 
 
 def _oi_change(contracts: pl.DataFrame, panel: Panel, rows: NDArray[np.int32], closes_back: int) -> pl.Series:
@@ -94,8 +91,8 @@ def _oi_change(contracts: pl.DataFrame, panel: Panel, rows: NDArray[np.int32], c
     known = (rows >= 0) & (columns >= 0)
     before = np.full(contracts.height, np.nan)
     before[known] = panel.open_interest[rows[known], columns[known]]
-    now = contracts["open_interest"].cast(pl.Float64).fill_null(np.nan).to_numpy()
-    return _nullable(now - before, pl.Int64)
+    now = floats(contracts["open_interest"])
+    return nullable("", now - before).cast(pl.Int64)
 
 
 def _shown_at(contracts: pl.DataFrame, panel: Panel, closes_back: int) -> pl.DataFrame:

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from scanner.kernels.columns import nullable
 from scanner.kernels.compile import kernel
 from scanner.kernels.groups import Groups
 from scanner.kernels.threads import over_groups
@@ -72,7 +73,7 @@ def max_pain(contracts: pl.DataFrame) -> pl.DataFrame:
     found = np.full(chain.found.height, np.nan)
     bounds = np.append(chain.found["start"].to_numpy(), chain.rows.height).astype(np.int64)
     over_groups(least_payouts, bounds, chain.calls(), chain.floats("strike"), chain.floats("open_interest"), found)
-    return chain.found.select("root", "expiry", max_pain=pl.Series(found).fill_nan(None))
+    return chain.found.select("root", "expiry", max_pain=nullable("max_pain", found))
 
 
 @kernel

@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from scanner.kernels.columns import floats, nullable
 from scanner.market.calendar import Calendar
 from scanner.metrics.arithmetic import CALL, GAMMA, HEDGE, PUT, known_sum, ratio
 from scanner.metrics.gamma_sums import DAYS, ONE_PERCENT, ONE_POINT
@@ -119,7 +120,7 @@ def vanna_and_charm(contracts: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
     calls = (contracts["right"].cast(pl.String) == "C").to_numpy()
     hedge = contracts.select(HEDGE).to_series()
     columns = [hedge, *(contracts[name] for name in ("forward", "strike", "discount", "years", "iv"))]
-    vanna, charm = vannas_and_charms(calls, *map(_floats, columns))
+    vanna, charm = vannas_and_charms(calls, *map(floats, columns))
     return _series(vanna), _series(charm)
 
 
@@ -199,10 +200,5 @@ def _until_worthless(rows: list[tuple[float, str, float | None, float | None]]) 
     return found
 
 
-def _floats(column: pl.Series) -> NDArray[np.float64]:
-    return column.cast(pl.Float64).fill_null(np.nan).to_numpy()
-
-
 def _series(values: NDArray[np.float64]) -> pl.Series:
-    series = pl.Series(values, dtype=pl.Float64)
-    return series.set(~series.is_finite(), None)
+    return nullable("", np.where(np.isfinite(values), values, np.nan))

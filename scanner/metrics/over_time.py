@@ -15,6 +15,7 @@ import polars as pl
 
 from scanner import fields
 from scanner.fields.model import Field, OnSplit, Rows, Unit
+from scanner.kernels.columns import floats
 from scanner.metrics.arithmetic import ratio
 
 _YEAR, _RANK_LEAST, _TRADING_DAYS = 252, 60, 252
@@ -98,7 +99,7 @@ def _against(name: str, count: int) -> pl.Expr:
 
 def _percentile(values: pl.Series) -> pl.Series:
     """The share of the last sessions with less; null where fewer than sixty of them are known."""
-    known = values.cast(pl.Float64).fill_null(np.nan).to_numpy()
+    known = floats(values)
     found: list[float | None] = []
     for place, now in enumerate(known):
         past = known[max(place - _YEAR, 0) : place]

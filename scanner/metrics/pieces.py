@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from scanner.kernels.columns import floats
 from scanner.kernels.groups import Groups
 from scanner.metrics.arithmetic import is_call
 
@@ -26,8 +27,7 @@ class Pieces:
 
     def floats(self, name: str) -> NDArray[np.float64]:
         """A column of ``rows`` as float64, NaN where it is null."""
-        column = self.rows[name].cast(pl.Float64)
-        return (column.fill_null(np.nan) if column.null_count() else column).to_numpy()
+        return floats(self.rows[name])
 
     def latest(self, name: str) -> pl.Series:
         """The greatest value of a column of ``rows`` in each piece."""

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from scanner.kernels.columns import nullable
 from scanner.kernels.threads import over_groups
 from scanner.market import products
 from scanner.market.calendar import Calendar
@@ -105,7 +106,7 @@ class _Book:
 
     def by_name(self, **columns: Floats) -> pl.DataFrame:
         """A frame of ``underlying`` and these columns, null for NaN."""
-        made = {name: pl.Series(values).fill_nan(None) for name, values in columns.items()}
+        made = {name: nullable(name, values) for name, values in columns.items()}
         return pl.DataFrame({"underlying": self._names, **made})
 
     def sums(self) -> tuple[Floats, Floats]:

@@ -11,6 +11,7 @@ from datetime import date, timedelta
 import numpy as np
 import polars as pl
 
+from scanner.kernels.columns import floats
 from scanner.market.calendar import Calendar
 
 _FIVE = 5
@@ -84,7 +85,7 @@ def volatility(closes: pl.DataFrame, session: date, calendar: Calendar) -> pl.Da
     names = closes["underlying"].unique(maintain_order=True)
     grid = names.to_frame().join(pl.DataFrame({"session_date": window}, schema={"session_date": pl.Date}), how="cross")
     placed = grid.join(closes, on=["underlying", "session_date"], how="left", maintain_order="left")["spot"]
-    spot = placed.fill_null(np.nan).to_numpy().reshape(len(names), len(window))
+    spot = floats(placed).reshape(len(names), len(window))
     returns = np.diff(np.log(spot), axis=1)
     known = np.isfinite(returns)
     counts = known.sum(axis=1)

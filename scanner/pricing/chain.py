@@ -15,6 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from scanner.errors import PricingError
+from scanner.kernels.columns import nullable
 from scanner.market import corporate_events as event_tables
 from scanner.market.calendar import Calendar
 from scanner.market.chain import SORT_KEY
@@ -254,5 +255,5 @@ def _column(name: str, values: Values) -> pl.Series:
     """A named column; NaN leaves the kernels as null."""
     if isinstance(values, pl.Series):
         return values.alias(name)
-    series = pl.Series(name, values, dtype=pl.Float64)
-    return series.set(~series.is_finite(), None)
+    finite = np.isfinite(values)
+    return nullable(name, values if finite.all() else np.where(finite, values, np.nan))

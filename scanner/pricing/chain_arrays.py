@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from scanner.kernels.columns import floats
 from scanner.market import products
 from scanner.market.calendar import Calendar
 from scanner.pricing.curve import Curve
@@ -101,7 +102,7 @@ def read(
     latest = np.maximum.reduceat(quote_time, offsets[:-1]) if counts.size else quote_time
     expiry_years = (instant - latest) / _YEAR
     rate = _rates(expiries["session_date"], curve, expiry_years)
-    spot = expiries["spot"].fill_null(np.nan).to_numpy(writable=True)
+    spot = floats(expiries["spot"]).copy()
     # An adjusted contract delivers something else than the share, and has no forward of the share's; nor is the index
     # the price of what an option on volatility is priced off.
     on_future = expiries["underlying"].is_in(products.VOLATILITY_INDICES).to_numpy()
@@ -118,9 +119,9 @@ def read(
         ex_dates,
         worth,
     )
-    bid, ask = _floats(chain["bid"]), _floats(chain["ask"])
+    bid, ask = floats(chain["bid"]), floats(chain["ask"])
     price, traded = _prices(chain, bid, ask, expiries, offsets)
-    strike = _floats(chain["strike"])
+    strike = floats(chain["strike"])
     arrays = ChainArrays(
         sign=np.where(chain["right"].to_physical().to_numpy() == 0, 1, -1).astype(np.int8),
         strike=np.where(strike > 0, strike, np.nan),
@@ -148,11 +149,6 @@ def _outlasting(expiries: pl.DataFrame, latest: pl.Series, calendar: Calendar) -
     heads = expiries.select("session_date", "underlying", latest=latest)
     told = {head: calendar.quotes_outlast_spot(*head) for head in heads.unique().iter_rows()}
     return np.array([told[head] for head in heads.iter_rows()], np.bool_)
-
-
-def _floats(column: pl.Series) -> Floats:
-    """A column as a contiguous, writable array with NaN for null (one type for the kernels to be compiled for)."""
-    return np.ascontiguousarray(column.fill_null(np.nan).to_numpy(writable=True), dtype=np.float64)
 
 
 def _expiries(chain: pl.DataFrame, offsets: NDArray[np.int64], calendar: Calendar) -> pl.DataFrame:
@@ -196,7 +192,7 @@ def _prices(
         return price, np.zeros(quoted.shape, np.bool_)
     by_expiry = np.logical_or.reduceat(quoted, offsets[:-1])
     silent = expiries.select("underlying", quoted=by_expiry).select(~pl.col("quoted").any().over("underlying"))
-    last = _floats(chain["last"])
+    last = floats(chain["last"])
     volume = chain["volume"].fill_null(0).to_numpy()
     traded = np.repeat(silent["quoted"].to_numpy(), np.diff(offsets)) & (volume > 0) & (last > 0)
     return np.where(traded, last, price), traded

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from scanner.kernels.columns import floats
 from scanner.kernels.compile import kernel
 from scanner.kernels.threads import over_groups
 from scanner.pricing.arrays import Floats, Signs
@@ -89,7 +90,7 @@ def _level(arrays: ChainArrays, forwards: Forwards) -> Floats:
 
     It is the spot told, but for quotes that outlast it the one they imply; for adjusted contracts there is none.
     """
-    told = arrays.expiries["spot"].fill_null(np.nan).to_numpy(writable=True)
+    told = floats(arrays.expiries["spot"]).copy()
     told[arrays.expiries["nonstandard"].to_numpy()] = np.nan
     implied = np.where(np.isnan(forwards.spot), told, forwards.spot + arrays.known.worth)
     return np.where(arrays.on_future, forwards.forward, np.where(arrays.outlasting, implied, told))

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from scanner.kernels.columns import floats
 from scanner.kernels.compile import kernel
 from scanner.kernels.threads import over_groups, over_rows, over_spans
 from scanner.pricing import american, black
@@ -138,7 +139,7 @@ def of_quotes(arrays: ChainArrays, market: Market, quotes: Floats) -> Floats:
 
 def take_vendors(arrays: ChainArrays, found: Found, vendor_iv: pl.Series) -> None:
     """Fill in the vendor's volatilities where there is none of our own; never for what is not priced at all."""
-    vendors = vendor_iv.fill_null(np.nan).to_numpy()
+    vendors = floats(vendor_iv)
     refused = np.isin(arrays.reason, [CODE["nonstandard"], CODE["expired"]])
     taking = np.isnan(found.iv) & (vendors > 0) & ~refused
     found.iv[taking] = vendors[taking]

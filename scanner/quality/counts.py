@@ -14,6 +14,7 @@ import polars as pl
 
 from scanner.history.panel import Panel
 from scanner.history.same_session import gathered, rows_in
+from scanner.kernels.columns import floats, nullable
 from scanner.market.calendar import NEW_YORK
 
 # How many past sessions a chain is compared with. Past that, a feed that changed its shape for good is the new normal.
@@ -215,7 +216,7 @@ def _against_past(chain: pl.DataFrame, panel: Panel) -> list[pl.DataFrame]:
     back = (len(between(day, before)) for day in panel.sessions[-LOOK_BACK:])
     recent = sum(count <= FURTHEST_BACK for count in back)
     columns = range(len(panel.sessions) - 1, len(panel.sessions) - 1 - recent, -1)
-    open_interest = chain["open_interest"].cast(pl.Float32).fill_null(np.nan).to_numpy()
+    open_interest = floats(chain["open_interest"]).astype(np.float32)
     return [
         _repeats(chain, panel, rows, columns, open_interest),
         *_open_interest(chain, panel, rows, columns, open_interest),
@@ -330,7 +331,7 @@ def _newest_column(panel: Panel, columns: range) -> pl.DataFrame:
 def _usual_volume(panel: Panel, columns: range) -> pl.DataFrame:
     """The smallest total volume among the past sessions, and how many of them are known."""
     totals = [
-        panel.contracts.select("underlying", volume=pl.Series(panel.volume[:, column]).fill_nan(None))
+        panel.contracts.select("underlying", volume=nullable("volume", panel.volume[:, column]))
         .group_by("underlying")
         .agg(pl.col("volume").sum(), known=pl.col("volume").count())
         .filter(pl.col("known") > 0)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from scanner.kernels.columns import nullable
 from scanner.tape import sums
 from scanner.tape.conditions import Kind, Mechanism, marked
 from scanner.tape.definitions import BLOCK_LOTS, BLOCK_TIMES, CAMPAIGN_ORDERS, CAMPAIGN_PAUSE
@@ -81,7 +82,7 @@ def _of_orders(prints: pl.DataFrame, numbers: NDArray[np.int32], count: int, mar
     whole, usual = sums.of_orders(numbers, count, time, first, lots, venues, sided, marks, _LIMITS)
     columns = ("orders", "largest_order", "block_lots", "sweep_lots", "campaign_lots", "campaign_orders")
     return pl.DataFrame(dict(zip(columns, whole, strict=True))).with_columns(
-        largest_order=pl.when(pl.col("orders") > 0).then("largest_order"), usual_order=pl.Series(usual).fill_nan(None)
+        largest_order=pl.when(pl.col("orders") > 0).then("largest_order"), usual_order=nullable("usual_order", usual)
     )
 
 

@@ -16,6 +16,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from scanner.kernels.columns import nullable
+
 _FEWEST = 100
 _TIERS = 12
 _COUNTED = 8
@@ -51,7 +53,7 @@ def surprise(contracts: pl.DataFrame, reference: Reference, *, own: bool) -> pl.
         mine = known & (tier == number)
         if mine.any() and len(pool) >= _FEWEST:
             result[mine] = _surprise(largest[mine], pool, own=own)
-    return pl.Series("largest_order_surprise", result).fill_nan(None)
+    return nullable("largest_order_surprise", result)
 
 
 def _surprise(values: NDArray[np.float64], pool: NDArray[np.float64], *, own: bool) -> NDArray[np.float64]:

@@ -17,6 +17,7 @@ from scanner.activity.ranking.stories import linked
 from scanner.activity.rehearsal import sizes_before, usual_volume
 from scanner.fields import FAMILIES
 from scanner.history.panel import Panel
+from scanner.kernels.columns import floats, nullable
 
 if TYPE_CHECKING:
     from scanner.activity import VolumeModel
@@ -53,13 +54,13 @@ def rank(contracts: pl.DataFrame, completed: pl.Series, panel: Panel, model: Vol
     ranked = pl.DataFrame(
         {
             "_row": day.at,
-            "once_in_sessions": pl.Series(1.0 / np.fmin.reduce(rates, axis=0)).fill_nan(None),
+            "once_in_sessions": nullable("once_in_sessions", 1.0 / np.fmin.reduce(rates, axis=0)),
             "family": pl.Series([None if number < 0 else FAMILIES[number] for number in family], dtype=pl.String),
             "story": story,
             "premium_surprise": _money(few["premium"], story, name, past),
             "volume_5": pl.Series(in_five).cast(pl.Int64),
             "volume_usual_5": usually,
-            "opening_chance": pl.Series(chance).fill_nan(None),
+            "opening_chance": nullable("opening_chance", chance),
         }
     )
     every = pl.select(_row=pl.int_range(contracts.height, dtype=pl.Int64))
@@ -85,7 +86,7 @@ def unranked(model: VolumeModel, names: pl.Series) -> pl.DataFrame:
 def _traded(few: pl.DataFrame, listing: Listing, day: Day) -> Traded:
     """What is known of the volumes of a day's contracts, for the chance that they open positions."""
     at, unknown = day.at, np.full(len(day.at), np.nan)
-    delta, price = (_floats(few, name) if name in few.columns else unknown for name in ("delta", "mid"))
+    delta, price = (floats(few[name]) if name in few.columns else unknown for name in ("delta", "mid"))
     return Traded(
         listing.volume[at],
         listing.open_interest[at],
@@ -124,7 +125,7 @@ def _money(premium: pl.Series, story: pl.Series, name: NDArray[np.int64], past: 
         return pl.Series([None] * len(story), dtype=pl.Float64)
     together = pl.when(pl.col("story").is_not_null()).then(pl.col("premium").sum().over("story"))
     summed = pl.DataFrame({"premium": premium, "story": story}).with_columns(premium=together)
-    return pl.Series(surprise_of(_floats(summed, "premium"), name, past.money)).fill_nan(None)
+    return nullable("premium_surprise", surprise_of(floats(summed["premium"]), name, past.money))
 
 
 def _listing(contracts: pl.DataFrame, completed: pl.Series, panel: Panel, model: VolumeModel) -> tuple[Listing, int]:
@@ -139,14 +140,10 @@ def _listing(contracts: pl.DataFrame, completed: pl.Series, panel: Panel, model:
         group.to_numpy().astype(np.int64),
         (contracts["right"] == "C").to_numpy(),
         contracts.select((pl.col("expiry") - pl.col("session_date")).dt.total_days()).to_series().to_numpy(),
-        _floats(contracts, "volume"),
-        completed.cast(pl.Float64).fill_null(np.nan).to_numpy(),
-        _floats(contracts, "open_interest"),
-        _floats(contracts, "volume_surprise"),
-        _floats(contracts, "volume_surprise_5"),
+        floats(contracts["volume"]),
+        floats(completed),
+        floats(contracts["open_interest"]),
+        floats(contracts["volume_surprise"]),
+        floats(contracts["volume_surprise_5"]),
     )
     return listing, len(numbered)
-
-
-def _floats(frame: pl.DataFrame, name: str) -> NDArray[np.float64]:
-    return frame[name].cast(pl.Float64).fill_null(np.nan).to_numpy()
