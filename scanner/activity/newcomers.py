@@ -16,6 +16,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from scanner.kernels.columns import run_numbers
+
 if TYPE_CHECKING:
     from scanner.activity.history import Recent
     from scanner.history.panel import Panel
@@ -34,7 +36,7 @@ def with_neighbours(
     if not unknown.any() or not panel.sessions:
         return rows, recent
     # Most new contracts are strikes of an expiry that is known; few chains have one of which nothing is.
-    expiry = contracts.select(pl.struct(_EXPIRY).rle_id()).to_series().to_numpy()
+    expiry = run_numbers(contracts.select(_EXPIRY))
     whole = unknown & (np.bincount(expiry, weights=~unknown)[expiry] == 0)
     if not whole.any():
         return rows, recent

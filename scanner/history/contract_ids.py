@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from scanner.kernels.columns import changes
 from scanner.kernels.compile import kernel
 from scanner.kernels.threads import over_items
 
@@ -115,9 +116,9 @@ def _columns(frame: pl.DataFrame, roots: list[str]) -> Columns:
     return (
         np.append(starts, frame.height),
         np.array([rank.get(text, -1) for text in texts], np.int64),
-        frame["expiry"].to_physical().to_numpy(),
+        frame["expiry"].cast(pl.Int32).to_numpy(),
         frame["strike"].to_numpy(),
-        frame["right"].to_physical().to_numpy(),
+        (frame["right"] == "P").to_numpy().view(np.uint8),
     )
 
 
@@ -125,8 +126,8 @@ def _root_runs(column: pl.Series) -> tuple[npt.NDArray[np.int64], list[str]]:
     """Where runs of one root begin, and the root of each."""
     if column.is_empty():
         return np.empty(0, np.int64), []
-    starts = column.ne_missing(column.shift(1)).arg_true()
-    return starts.to_numpy().astype(np.int64), column.gather(starts).to_list()
+    starts = np.append(0, np.flatnonzero(changes(column)) + 1)
+    return starts, column[starts].to_list()
 
 
 @kernel(inline="always")

@@ -29,6 +29,29 @@ def floats(column: pl.Series) -> Floats:
     return values
 
 
+def changes(column: pl.Series) -> NDArray[np.bool_]:
+    """For every value but the first whether it is another than the one before; null is a value like any other."""
+    if column.dtype == pl.Date and not column.null_count():
+        days = column.cast(pl.Int32).to_numpy()
+        return np.asarray(days[1:] != days[:-1])
+    before, after = column[:-1], column[1:]
+    return (after.ne_missing(before) if column.null_count() else after != before).to_numpy()
+
+
+def run_begins(rows: pl.DataFrame) -> NDArray[np.bool_]:
+    """Whether a run of equal rows begins with a row, for each of them."""
+    begins = np.zeros(rows.height, np.bool_)
+    begins[:1] = True
+    for column in rows:
+        begins[1:] |= changes(column)
+    return begins
+
+
+def run_numbers(rows: pl.DataFrame) -> NDArray[np.int64]:
+    """The number of the run of equal rows that each row is in, from 0."""
+    return np.cumsum(run_begins(rows)) - 1
+
+
 def nullable(name: str, values: NDArray[np.floating]) -> pl.Series:
     """An array of numbers as a column of their own kind, null where they are NaN.
 

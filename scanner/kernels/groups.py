@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from scanner.kernels.columns import floats, nullable
+from scanner.kernels.columns import floats, nullable, run_begins
 from scanner.kernels.compile import kernel
 
 Floats = NDArray[np.float64]
@@ -36,14 +36,14 @@ class Groups:
     def of(cls, frame: pl.DataFrame, key: Sequence[str]) -> Groups:
         """The groups of a frame's rows by some of its columns."""
         keyed = frame.select(key)
-        number = _ranges(keyed)
-        first = _firsts(number)
+        begins = run_begins(keyed)
+        first = np.flatnonzero(begins)
         keys = keyed[first]
         if not _repeats(keys):
-            return cls(keys, np.append(first, len(number)).astype(np.int64))
+            return cls(keys, np.append(first, len(begins)).astype(np.int64))
         unique = keys.unique(maintain_order=True)
         place = keys.join(unique.with_row_index("_group"), on=list(key), how="left", maintain_order="left")["_group"]
-        group = place.to_numpy().astype(np.int64)[number]
+        group = place.to_numpy().astype(np.int64)[np.cumsum(begins) - 1]
         order = np.argsort(group, kind="stable")
         starts = np.searchsorted(group[order], np.arange(unique.height + 1)).astype(np.int64)
         return cls(unique, starts, order)
@@ -77,24 +77,14 @@ class Groups:
         return of_rows
 
 
-def _ranges(keyed: pl.DataFrame) -> NDArray[np.uint32]:
-    """For every row the number of its run of equal rows."""
-    return keyed.select(pl.struct(pl.all()).rle_id()).to_series().to_numpy()
-
-
-def _firsts(number: NDArray[np.uint32]) -> NDArray[np.int64]:
-    """The first row of every run."""
-    return np.flatnonzero(np.concatenate((np.ones(min(len(number), 1), np.bool_), number[1:] != number[:-1])))
-
-
 def _repeats(keys: pl.DataFrame) -> bool:
     """Whether a key comes twice. Where the last column rises wherever the others stay, they tell, and are fewer."""
     *others, last = keys.columns
     if others and not keys.schema[last].is_(pl.String):
-        coarse = _ranges(keys.select(others))
-        value = keys[last].to_physical().to_numpy()
-        if (value[1:] > value[:-1])[coarse[1:] == coarse[:-1]].all():
-            return _repeats(keys.select(others)[_firsts(coarse)])
+        coarse = keys.select(others)
+        begins, value = run_begins(coarse), keys[last].to_physical().to_numpy()
+        if (value[1:] > value[:-1])[~begins[1:]].all():
+            return _repeats(coarse[np.flatnonzero(begins)])
     return bool(keys.is_duplicated().any())
 
 

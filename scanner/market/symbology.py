@@ -165,8 +165,11 @@ def is_ambiguous(underlying: str, expiry: date, calendar: Calendar) -> bool:
 
 def _roots_at(underlying: str, expiry: date, calendar: Calendar) -> list[IndexRoot]:
     """The roots of an index that are listed for such an expiry."""
+    listed = products.index_roots(underlying)
+    if not listed:
+        return []
     without = "others" if calendar.is_monthly_expiry(expiry, underlying) else "monthly"
-    return [item for item in products.index_roots(underlying) if item.listed != without]
+    return [item for item in listed if item.listed != without]
 
 
 def underlying_of(root: str) -> str:

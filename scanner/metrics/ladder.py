@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from scanner.activity.calibration import Calibration
 from scanner.activity.runs import MEMBER, best_runs, maturity_of
+from scanner.kernels.columns import run_numbers
 from scanner.metrics.arithmetic import is_call
 
 
@@ -22,10 +23,10 @@ def find(contracts: pl.DataFrame, calibration: Calibration, least: float = 2.0) 
     Columns: ``underlying root expiry right first_strike last_strike strikes volume open_interest ladder_surprise
     volume_share`` and ``members``, the contracts of the run.
     """
-    begins = contracts.select(pl.struct("root", "expiry").rle_id()).to_series().cast(pl.Int32)
+    expiry = run_numbers(contracts["root", "expiry"]).astype(np.int32)
     calls = is_call(contracts)
     surprise = contracts["combined_surprise"].fill_null(0.0).to_numpy(writable=True)
-    raw, last = best_runs(surprise, begins.to_numpy(writable=True), calls)
+    raw, last = best_runs(surprise, expiry, calls)
     days = contracts.select((pl.col("expiry") - pl.col("session_date")).dt.total_days()).to_series().to_numpy()
     calibrated = calibration.apply(raw, maturity_of(days))
     taken = np.zeros(contracts.height, bool)

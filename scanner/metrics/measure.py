@@ -167,9 +167,13 @@ def whole_session(contracts: pl.DataFrame, elapsed: float) -> pl.DataFrame:
 def beside(frame: pl.DataFrame, key: str | tuple[str, ...], *others: pl.DataFrame) -> pl.DataFrame:
     """A frame with the columns of others beside its own, found by key; rows and their order stay.
 
-    Only the keys are joined: of eighty columns of a market's contracts none is copied to add one.
+    Only the keys are joined: of eighty columns of a market's contracts none is copied to add one. Where the keys stand
+    alike nothing is looked up.
     """
-    keys = frame.select(key)
+    names = [key] if isinstance(key, str) else list(key)
+    keys = frame.select(names)
     for other in others:
-        frame = frame.hstack(keys.join(other, on=key, how="left", maintain_order="left").drop(key))
+        alike = other.height == keys.height and all(other[name].equals(keys[name]) for name in names)
+        found = other if alike else keys.join(other, on=names, how="left", maintain_order="left")
+        frame = frame.hstack([column for column in found if column.name not in names])
     return frame

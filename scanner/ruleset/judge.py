@@ -105,11 +105,11 @@ def _judge_scope(rules: Sequence[Rule], frames: Mapping[str, pl.DataFrame], outc
     for gate, group in gates.split(rules, available(rules[0].scope, frames)):
         history = [HISTORY] if any(rule.needs_history for rule in group) else []
         rows = select_rows(group[0].scope, frames, [*wanted(group), *history], gate)
-        verdicts = rows.frame.lazy().select(
+        names = _names(rows.frame)
+        table = rows.frame.select(
             pl.int_range(pl.len()).alias("row"),
-            *(_verdict(rule, rows.frame).alias(str(n)) for n, rule in enumerate(group)),
+            *(_verdict(rule, names).alias(str(n)) for n, rule in enumerate(group)),
         )
-        table = verdicts.collect()
         for number, rule in enumerate(group):
             verdict = table[str(number)]
             if verdict.null_count():
@@ -119,12 +119,16 @@ def _judge_scope(rules: Sequence[Rule], frames: Mapping[str, pl.DataFrame], outc
                 _report_findings(rule, rows, hits, frames, outcome)
 
 
-def _verdict(rule: Rule, frame: pl.DataFrame) -> pl.Expr:
+def _names(frame: pl.DataFrame) -> list[str]:
+    """The underlyings of some rows; none where they are of no underlying."""
+    return frame["underlying"].cast(pl.String).unique().to_list() if "underlying" in frame.columns else []
+
+
+def _verdict(rule: Rule, names: Sequence[str]) -> pl.Expr:
     """True, false or unknown; false where the rule has no say, so that such rows count as neither."""
     verdict = compiled.condition(rule.whole)
     if rule.only is None and not rule.excluding:
         return verdict
-    names = frame["underlying"].cast(pl.String).unique()
     return verdict & pl.col("underlying").is_in([name for name in names if rule.applies_to(name)])
 
 
@@ -139,9 +143,10 @@ def _report_short_history(rules: Sequence[Rule], frames: Mapping[str, pl.DataFra
     if short.is_empty():
         return
     rows = frames[rules[0].scope].lazy().select(pl.col("underlying").cast(pl.String))
-    counts = rows.group_by("underlying").len("rows").collect().join(short, on="underlying").sort("underlying")
+    grouped = rows.group_by("underlying").len("rows").collect().join(short, on="underlying").sort("underlying")
+    counts = grouped.rows()
     for rule in needy:
-        for underlying, count, sessions in counts.iter_rows():
+        for underlying, count, sessions in counts:
             if sessions < rule.needs_history and rule.applies_to(underlying):
                 why = outcome.whys.get((underlying, HISTORY.field.name))
                 reason = f"building history: {sessions} of {rule.needs_history} sessions{f' ({why})' if why else ''}"

@@ -41,10 +41,12 @@ def select_rows(
         names = [item.field.name for item in wanted if item.qualifier == qualifier]
         chosen = _beside(chosen, qualifier, frames.get(qualifier), names)
     absent = frozenset(item.column for item in wanted if item.column not in chosen.columns)
-    typed = {name: field for name, field in _fields(scope, wanted).items() if name in chosen.columns}
+    schema = chosen.schema
+    typed = {name: field for name, field in _fields(scope, wanted).items() if name in schema}
     return Rows(
         chosen.with_columns(
-            *(_normal(name, field, chosen.schema[name]) for name, field in typed.items()),
+            pl.col([name for name, field in typed.items() if field.numeric and schema[name].is_float()]).fill_nan(None),
+            *(_converted(name, field, schema[name]) for name, field in typed.items() if _is_other(field, schema[name])),
             *(pl.lit(None, dtype_of(item.field)).alias(item.column) for item in wanted if item.column in absent),
         ),
         absent,
@@ -90,13 +92,13 @@ def _beside(rows: pl.DataFrame, qualifier: str, wide: pl.DataFrame | None, names
     return rows.join(right, on=keys, how="left", maintain_order="left")
 
 
-def _normal(name: str, field: Field, dtype: pl.DataType) -> pl.Expr:
-    """A column in the dictionary's kind: NaN null, categories as text; a column of a wrong kind is missing."""
-    column = pl.col(name)
-    if field.numeric and dtype.is_float():
-        return column.fill_nan(None)
-    if (field.numeric and dtype.is_integer()) or dtype == dtype_of(field):
-        return column
+def _is_other(field: Field, dtype: pl.DataType) -> bool:
+    """Whether a column is of another kind than the dictionary says; of numbers any kind of number will do."""
+    return dtype != dtype_of(field) and not (field.numeric and (dtype.is_float() or dtype.is_integer()))
+
+
+def _converted(name: str, field: Field, dtype: pl.DataType) -> pl.Expr:
+    """A column in the dictionary's kind: categories as text; a column of a wrong kind is missing."""
     if field.kind is Kind.text and dtype in (pl.Enum, pl.Categorical):
-        return column.cast(pl.String)
-    return column.cast(dtype_of(field), strict=False)
+        return pl.col(name).cast(pl.String)
+    return pl.col(name).cast(dtype_of(field), strict=False)

@@ -74,7 +74,7 @@ def _digests(chain: pl.DataFrame, columns: Iterable[str], of_row: pl.Series, cou
     for name in columns:
         seed = np.frombuffer(hashlib.blake2b(name.encode(), digest_size=16).digest(), np.uint64).copy()
         column = chain[name].rechunk()
-        known = column.is_not_null().to_numpy(writable=True)
+        known = column.is_not_null().to_numpy(writable=True) if column.null_count() else np.ones(len(column), np.bool_)
         if column.dtype == pl.String:
             _take_in_text(*_text(column), known, seed, words)
         else:
@@ -86,15 +86,18 @@ def _digests(chain: pl.DataFrame, columns: Iterable[str], of_row: pl.Series, cou
 
 def _numbers(column: pl.Series) -> Words:
     """The values as words, zero where null."""
-    column = column.to_physical()
-    column = column.fill_null(value=False) if column.dtype == pl.Boolean else column.fill_null(0)
+    column = column.to_physical() if column.dtype == pl.Enum else column
     wide = column.cast(pl.Float64 if column.dtype.is_float() else pl.Int64)
-    return wide.to_numpy(writable=True).view(np.uint64)
+    return (wide.fill_null(0) if wide.null_count() else wide).to_numpy(writable=True).view(np.uint64)
 
 
 def _text(column: pl.Series) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]]:
     """Where each text begins and ends among the characters, and the characters."""
-    array = column.fill_null("").rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
+    array = (
+        (column.fill_null("") if column.null_count() else column)
+        .rechunk()
+        .to_arrow(compat_level=pl.CompatLevel.oldest())
+    )
     _, offsets, characters = array.buffers()
     bounds = np.frombuffer(offsets, np.int64)[array.offset : array.offset + len(array) + 1]
     return bounds, np.frombuffer(characters or b"", np.uint8)

@@ -17,7 +17,7 @@ from scanner.activity.ranking.stories import linked
 from scanner.activity.rehearsal import sizes_before, usual_volume
 from scanner.fields import FAMILIES
 from scanner.history.panel import Panel
-from scanner.kernels.columns import floats, nullable
+from scanner.kernels.columns import floats, nullable, run_numbers
 
 if TYPE_CHECKING:
     from scanner.activity import VolumeModel
@@ -112,8 +112,8 @@ def _rates(found: NDArray[np.float64], past: Past | None, names: int) -> NDArray
 
 def _stories(contracts: pl.DataFrame, few: pl.DataFrame, day: Day, told: NDArray[np.bool_]) -> pl.Series:
     """The number of the story of every contract of a day; null for one that has no key."""
-    place = contracts.select(pl.struct("root", "expiry", "strike").rle_id()).to_series()[day.at]
-    rows = few.with_columns(place.alias("place"), surprise=pl.col("combined_surprise"))
+    place = pl.Series("place", run_numbers(contracts["root", "expiry", "strike"])[day.at])
+    rows = few.with_columns(place, surprise=pl.col("combined_surprise"))
     story = np.full(len(told), -1, np.int64)
     story[told] = linked(rows.filter(pl.Series(told)))
     return pl.Series("story", story, dtype=pl.Int64).replace(-1, None)
@@ -133,11 +133,10 @@ def _listing(contracts: pl.DataFrame, completed: pl.Series, panel: Panel, model:
     known = model.layout.panel.underlyings
     fresh = sorted(set(contracts["underlying"].unique()) - set(known))
     numbered = {name: number for number, name in enumerate((*known, *fresh))}
-    group = contracts.select(pl.struct("root", "expiry").rle_id()).to_series()
     listing = Listing(
         panel.rows_of(contracts),
         contracts["underlying"].replace_strict(numbered, return_dtype=pl.Int64).to_numpy(),
-        group.to_numpy().astype(np.int64),
+        run_numbers(contracts["root", "expiry"]),
         (contracts["right"] == "C").to_numpy(),
         contracts.select((pl.col("expiry") - pl.col("session_date")).dt.total_days()).to_series().to_numpy(),
         floats(contracts["volume"]),
