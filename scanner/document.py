@@ -36,15 +36,16 @@ _TAG = "tag:yaml.org,2002:"
 _PLAIN = ("str", "int", "float", "bool", "null", "timestamp", "seq", "map")
 # What a value without quotation marks is (the core schema of YAML 1.2, digits also grouped as in 1_000); else text.
 _KINDS = {
-    "null": re.compile(r"~|null|Null|NULL|"),
-    "bool": re.compile(r"true|True|TRUE|false|False|FALSE"),
-    "int": re.compile(r"[-+]?(0b[01_]+|0o[0-7_]+|0x[0-9a-fA-F_]+|[0-9][0-9_]*)"),
-    "float": re.compile(
+    "null": r"~|null|Null|NULL|",
+    "bool": r"true|True|TRUE|false|False|FALSE",
+    "int": r"[-+]?(0b[01_]+|0o[0-7_]+|0x[0-9a-fA-F_]+|[0-9][0-9_]*)",
+    "float": (
         r"[-+]?([0-9][0-9_]*\.[0-9_]*([eE][-+]?[0-9]+)?|[0-9][0-9_]*[eE][-+]?[0-9]+|\.[0-9][0-9_]*([eE][-+]?[0-9]+)?"
         r"|\.(inf|Inf|INF))|\.(nan|NaN|NAN)"
     ),
-    "merge": re.compile(r"<<"),
+    "merge": r"<<",
 }
+_KIND = re.compile("|".join(f"(?P<{kind}>{written})" for kind, written in _KINDS.items()))
 _TRUTH = {"true": True, "false": False}
 _DIRECTIVE = re.compile(r"^%", re.MULTILINE)
 
@@ -298,7 +299,8 @@ def _check_tag(tag: str | None, place: Place) -> None:
 def _scalar(piece: ScalarEvent, place: Place) -> Scalar:
     text, tag = str(piece.value), piece.tag
     if tag is None and piece.implicit[0]:
-        tag = _TAG + next((kind for kind, pattern in _KINDS.items() if pattern.fullmatch(text)), "str")
+        told = _KIND.fullmatch(text)
+        tag = f"{_TAG}{told.lastgroup if told else 'str'}"
     _check_tag(tag, place)
     inset = {None: 0, "": 0, "'": 1, '"': 1}.get(piece.style, -1)
     kind = "str" if tag in (None, "!") else str(tag).removeprefix(_TAG)
