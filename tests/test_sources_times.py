@@ -225,6 +225,21 @@ def test_what_a_sign_that_no_date_has_may_hide_is_not_guessed(text: str) -> None
     assert times.moment(text, NEW_YORK) is None
 
 
+@pytest.mark.parametrize(
+    "damaged", ["2026-08-2{}", "2026-08-{}1", "2026-0{}-21", "2026-{}8-21", "2026-10-2{}", "{}8/21/2026", "08/2{}/2026"]
+)
+def test_nothing_that_stands_in_a_digits_place_is_passed_over(damaged: str) -> None:
+    signs = sorted(set(map(chr, range(33, 0x250))) - set("0123456789\xa0"))
+    assert [sign for sign in signs if times.day(damaged.format(sign)) is not None] == []
+    assert [sign for sign in signs if times.moment(f"{damaged.format(sign)} 13:45", NEW_YORK) is not None] == []
+
+
+@pytest.mark.parametrize("text", ["2026-08-2", "2026-8-02", "2026-08-2 13:45", "2026-08-2, 13:45:00"])
+def test_a_date_that_begins_with_its_year_has_both_noughts_or_none(text: str) -> None:
+    assert times.day(text) is None
+    assert times.moment(text, NEW_YORK) is None
+
+
 @given(st.text(max_size=40))
 def test_no_text_makes_reading_a_moment_or_a_date_fail(text: str) -> None:
     assert isinstance(times.moment(text, NEW_YORK), datetime | None)

@@ -25,7 +25,8 @@ FILE = File(Path("XYZ"), Calendar.standard())
 OPTION = {
     "option": "XYZ260821C00100000", "bid": 1.05, "ask": 1.1, "bid_size": 12, "ask_size": 7.0, "iv": 0.31, "delta": 0.5,
     "volume": 5210.0, "open_interest": 467, "gamma": 0.01, "last_trade_price": 1.07, "prev_day_close": None,
-    "last_trade_time": "2026-07-24T15:59:59", "tick": "no_change",
+    "last_trade_time": "2026-07-24T15:59:59", "tick": "no_change", "vega": 0.1, "theta": -0.02, "rho": 0, "theo": 1.075,
+    "change": None, "open": 1, "high": 1.2, "low": 0.9, "percent_change": 3.5,
 }  # fmt: skip
 BODY = {
     "timestamp": "2026-07-24 19:45:10",
@@ -76,16 +77,35 @@ def test_a_list_without_options_has_the_same_columns_both_ways() -> None:
     assert same(json.dumps(BODY | {"data": {"options": [], "symbol": "XYZ"}}).encode())
 
 
-@pytest.mark.parametrize("changed", [{"bid": "1.05"}, {"volume": True}, {"open_interest": 2**63}, {"option": 5}])
+@pytest.mark.parametrize(
+    "changed", [{"bid": "1.05"}, {"volume": True}, {"open_interest": 2**63}, {"option": 5}, {"option": "\ud800"}]
+)
 def test_a_value_of_another_kind_goes_the_careful_way(changed: dict[str, Any]) -> None:
     body = BODY | {"data": {"options": [OPTION | changed], "symbol": "XYZ"}}
     assert FORMAT.quickly(json.dumps(body).encode()) is None
 
 
+@pytest.mark.parametrize(("name", "other"), [("iv", "bid"), ("theo", "ask"), ("low", "high"), ("bid_size", "more")])
+def test_an_option_without_a_field_or_with_one_twice_goes_the_careful_way(name: str, other: str) -> None:
+    sound = json.dumps(BODY).encode()
+    assert FORMAT.quickly(sound.replace(f'"{name}":'.encode(), f'"{other}":'.encode(), 1)) is None
+    assert FORMAT.quickly(sound.replace(f'"{name}":'.encode(), f'"{other}": 2.5, "{name}":'.encode(), 1)) is None
+
+
+def test_of_a_name_that_comes_twice_neither_value_is_taken() -> None:
+    body = json.dumps(BODY).replace('"ask": 1.1,', '"ask": 1.1, "ask": 7.5, "bid": 1.05,', 1)
+    rows, findings = told(parse_json(body.encode()))
+    assert isinstance(rows, pl.DataFrame)
+    assert rows["bid"].cast(pl.Float64, strict=False).to_list() == [1.05, 1.05]
+    assert rows["ask"].cast(pl.Float64, strict=False).to_list() == [None, 1.1]
+    assert "1.1 and 7.5" in str(rows["ask"].to_list())
+    assert vars(findings) == vars(Findings("XYZ"))
+
+
 @pytest.mark.parametrize(
     "body",
     [b"", b"<html>", b'{"data": {}}', b'{"data": {"options": [1]}}', b'{"data": {"options": [{"bid": NaN}]}}',
-     b'{"data": {"options": []}, "more": "\xff"}', b'{"data": {"options": []}, "more": "\\ud800"}',
+     b'{"data": {"options": []}, "more": "\xff"}',
      b'{"data": {"options": []}, "more": ' + b"[" * 5000 + b"]" * 5000 + b"}", b"\xef\xbb\xbf{}"],
 )  # fmt: skip
 def test_what_is_no_sound_body_goes_the_careful_way(body: bytes) -> None:

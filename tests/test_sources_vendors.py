@@ -295,6 +295,20 @@ def test_what_the_subscription_does_not_hold_is_left_out_and_told(httpserver: HT
     assert any("no greeks/first_order of XYZ (HTTP 471: PERMISSION: needs STANDARD" in note for note in fetched.notes)
 
 
+def test_rows_of_the_terminal_that_contradict_each_other_are_left_out_and_told(httpserver: HTTPServer) -> None:
+    def answer(request: Request) -> Response:
+        sound = vendor_stubs.thetadata(Behaviour(), request).get_data()
+        return Response(sound.replace(b"2026-07-24,95.000,CALL", b"2026-07-24,100.000,CALL"))
+
+    vendor_stubs.serve(httpserver, "thetadata", Behaviour(failing={"/open_interest": answer}))
+    fetched = fetch("thetadata", httpserver)
+    held = dict(chain_of(fetched).select("contract", "open_interest").iter_rows())
+    put = next(one for one in MARKET.options if one.symbol == "XYZ260724P00100000")
+    assert (held["XYZ260724C00095000"], held["XYZ260724C00100000"]) == (None, None)
+    assert held[put.symbol] == put.open_interest
+    assert any("2 rows of open_interest of XYZ contradict others of their contract" in note for note in fetched.notes)
+
+
 @pytest.mark.parametrize(
     ("status", "code"), [(471, "not_entitled"), (474, "unreachable"), (476, "refused"), (571, "unreachable")]
 )
@@ -341,6 +355,18 @@ def test_a_vendor_that_gives_the_same_page_for_ever_gives_no_chain(
     monkeypatch.setattr("scanner.sources.unusual_whales._PAGE", len(MARKET.options))
     vendor_stubs.serve(httpserver, "unusualwhales")
     assert error_of(fetch("unusualwhales", httpserver))[0] == "incomplete"
+
+
+def test_of_two_rows_of_a_page_that_name_one_contract_neither_is_taken(httpserver: HTTPServer) -> None:
+    def answer(request: Request) -> Response:
+        sound = vendor_stubs.unusualwhales(Behaviour(), request).get_data()
+        return Response(sound.replace(b"XYZ260724C00100000", b"XYZ260724P00100000"))
+
+    vendor_stubs.serve(httpserver, "unusualwhales", Behaviour(failing={"XYZ": answer}))
+    fetched = fetch("unusualwhales", httpserver)
+    others = {one.symbol for one in MARKET.options} - {"XYZ260724C00100000", "XYZ260724P00100000"}
+    assert set(chain_of(fetched)["contract"]) == others
+    assert any("XYZ260724P00100000 appears more than once with different values" in note for note in fetched.notes)
 
 
 # --- Intrinio

@@ -119,11 +119,16 @@ class ThetaDataSource(LiveSource):
         others = table.filter((pl.col("symbol") != symbol).fill_null(value=True)).height
         if others:
             findings.add(f"{others:,} rows of {name} are about another symbol than {symbol}; left out", None, others)
-        return table.filter(pl.col("symbol") == symbol)
+        table = table.filter(pl.col("symbol") == symbol)
+        doubled = table.select(_KEY).is_duplicated()
+        if doubled.any():
+            what = f"{doubled.sum():,} rows of {name} of {symbol} contradict others of their contract; left out"
+            findings.add(what, None, int(doubled.sum()))
+        return table.filter(~doubled)
 
 
 def _table_of(body: bytes, wanted: tuple[str, ...], name: str) -> pl.DataFrame:
-    """A CSV's wanted columns as text, each contract once. Raises VendorError where it is none, or not whole."""
+    """A CSV's wanted columns as text, no row twice. Raises VendorError where it is none, or not whole."""
     fields = {line.count(b",") for line in body.splitlines() if line.strip()}
     if len(fields) != 1 or b'"' in body:
         raise VendorError(f"the terminal's table of {name} has lines of different lengths", "unreadable")
@@ -136,7 +141,7 @@ def _table_of(body: bytes, wanted: tuple[str, ...], name: str) -> pl.DataFrame:
     missing = [column for column in wanted if column not in table.columns]
     if missing:
         raise VendorError(f"the terminal's table of {name} lacks {', '.join(missing)}", "unreadable")
-    return table.select(wanted).unique(_KEY, keep="last", maintain_order=True)
+    return table.select(wanted).unique(maintain_order=True)
 
 
 def _joined(rows: pl.DataFrame, other: pl.DataFrame | None, names: dict[str, str]) -> pl.DataFrame:

@@ -6,6 +6,8 @@ A page that brings nothing new after that is an error, for the chain would be a 
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -42,9 +44,9 @@ class UnusualWhalesSource(LiveSource):
         return {"Authorization": f"Bearer {key}", "Accept": "application/json"}
 
     def rows(self, ticker: str, now: datetime, findings: Findings) -> pl.DataFrame:
-        """All pages, each contract once."""
+        """All pages. A contract that is on two of them, as where they moved meanwhile, is taken from the first."""
         path = f"/api/stock/{written(ticker)}/option-contracts"
-        contracts: dict[str, Any] = {}
+        contracts: dict[tuple[str, int], Any] = {}
         query: dict[str, str] = {}
         nothing_new = 0
         for page in range(_MOST_PAGES):
@@ -53,9 +55,8 @@ class UnusualWhalesSource(LiveSource):
             if not isinstance(entries, list):
                 raise VendorError("its data are no list", "unreadable")
             before = len(contracts)
-            for number, entry in enumerate(entries):
-                symbol = entry.get("option_symbol") if isinstance(entry, dict) else None
-                contracts.setdefault(symbol if isinstance(symbol, str) else f"{page}:{number}", entry)
+            for key, entry in _by_contract(entries):
+                contracts.setdefault(key, entry)
             if len(entries) < _PAGE:
                 break
             nothing_new = 0 if len(contracts) > before else nothing_new + 1
@@ -89,3 +90,12 @@ class UnusualWhalesSource(LiveSource):
             )
             tape = Tape(tape.prints, (*tape.problems, told))
         return Tape(tape.prints.filter(pl.col("time").is_between(first, last)), tape.problems)
+
+
+def _by_contract(entries: list[Any]) -> Iterator[tuple[tuple[str, int], Any]]:
+    """A page's entries by their contract and how often it was on the page before, so that two rows of it are seen."""
+    seen: Counter[str] = Counter()
+    for entry in entries:
+        symbol = str(entry.get("option_symbol")) if isinstance(entry, dict) else ""
+        yield (symbol, seen[symbol]), entry
+        seen[symbol] += 1

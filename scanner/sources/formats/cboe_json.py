@@ -35,9 +35,11 @@ _PRICES = ("current_price", "close")
 _TEXTS = ("option", "last_trade_time")
 _DECODER = Decoder(
     {name: str if name in _TEXTS else float for name in COLUMNS},
-    of_body=("timestamp", "symbol"),
-    of_data=("symbol", "last_trade_time", *_PRICES),
-)
+    unread=(
+        "gamma", "vega", "theta", "rho", "theo", "change", "open", "high", "low", "tick", "percent_change",
+        "prev_day_close",
+    ),
+)  # fmt: skip
 
 
 class CboeJson(JsonFormat):

@@ -86,9 +86,12 @@ _HALF = "|".join(re.escape(word) for word in sorted(_HALVES, key=len, reverse=Tr
 _HALF_BEFORE = re.compile(rf"(?:^|(?<=[\W\d年月日년월일]))({_HALF}) ?$", re.IGNORECASE)
 _HALF_BEHIND = re.compile(rf"^ ?({_HALF})(?!\w)", re.IGNORECASE)
 _EAST_ASIAN = re.compile(r"(\d{4}) ?[年년] ?(\d{1,2}) ?[月월] ?(\d{1,2}) ?[日일]")
-DATE_OF_NUMBERS = re.compile(
-    r"(?<!\d)(?:\d{4}(?P<a>[-/.]) ?\d{1,2}(?P=a) ?\d{1,2}|\d{1,2}(?P<b>[-/.]) ?\d{1,2}(?P=b) ?\d{4})(?!\d)"
-)
+# With nothing beside it that may stand in a digit's place: "2026-10-2," may be the 21st. For the same reason a month or
+# day with a nought before it goes with one of two digits, where the year is in front.
+_PADDED = r"\d{4}(?P<a>[-/.]) ?\d\d(?P=a) ?\d\d(?=$|[\s,]|T\d)"
+_BARE = r"\d{4}(?:(?P<b>[-/]) ?[1-9]\d?(?P=b) ?[1-9]\d?(?=$|\s|T\d)|(?:\. ?[1-9]\d?){2}(?=$|[\s.]))"
+_YEAR_LAST = r"\d{1,2}(?P<c>[-/.]) ?\d{1,2}(?P=c) ?\d{4}(?=$|[\s,.])"
+DATE_OF_NUMBERS = re.compile(rf"(?<!\S)(?:{_PADDED}|{_BARE}|{_YEAR_LAST})")
 _WORD = re.compile(r"[^\W\d_]+")
 _NUMBER = re.compile(r"\d+")
 
@@ -106,13 +109,19 @@ def is_damaged(text: str) -> bool:
     return any(sign not in "\t\r\n" and unicodedata.category(sign) == "Cc" for sign in text)
 
 
-# No date or time of any language is written with these; the last stands for bytes that are no text.
-_FOREIGN = frozenset("<>=|~^$`{}@#%&*!?\\\ufffd")
+# What dates, times and zones of any language are written with, beside letters, digits and blanks, and the marks of
+# direction that are not seen.
+_OF_DATES = frozenset(
+    "-\u2010\u2011\u2013\u2212/.:,+()[]_'\u2019\t\r\n"
+    "\ufeff\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+)
 
 
 def is_no_date(text: str) -> bool:
     """Whether a sign stands in a text that no date has, perhaps in a digit's place: ``2026-08-2<`` may be the 21st."""
-    return is_damaged(text) or not _FOREIGN.isdisjoint(text)
+    signs = {sign for sign in set(text) - _OF_DATES if unicodedata.normalize("NFKC", sign) not in _OF_DATES}
+    kinds = {unicodedata.category(sign) for sign in signs}
+    return any(kind[0] in "PSC" for kind in kinds) or "No" in kinds
 
 
 def half_of_day(before: str, behind: str) -> tuple[str, str | None]:

@@ -171,12 +171,16 @@ def _shown(lines: list[bytes]) -> tuple[str, ...]:
 
 
 def parse_json(content: bytes) -> Any:
-    """A JSON body's content. Raises UnreadableError with the line where it stops making sense."""
+    """A JSON body's content. Raises UnreadableError with the line where it stops making sense.
+
+    Of a name that comes twice in one object with different values neither is taken for its value: a text of both is,
+    which is no number, no date and no list, and is reported by who reads it.
+    """
     if holds_too_much(content):
         values = f"JSON of {_values(content):,} values"
         raise UnreadableError(f"{values}, where a chain has no more than {MOST_JSON_VALUES:,}")
     try:
-        return json.loads(content, parse_constant=lambda _: None)
+        return json.loads(content, parse_constant=lambda _: None, object_pairs_hook=_of_pairs)
     except json.JSONDecodeError as error:
         if content.lstrip()[:1] == b"<":
             raise UnreadableError("a web page or XML, not JSON") from error
@@ -186,6 +190,18 @@ def parse_json(content: bytes) -> Any:
         raise UnreadableError("JSON, but nested more deeply than any chain") from error
     except (UnicodeDecodeError, ValueError) as error:
         raise UnreadableError(f"not JSON: {type(error).__name__}") from error
+
+
+def _of_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    named = dict(pairs)
+    if len(named) < len(pairs):
+        others = {name: value for name, value in pairs if value != named[name]}
+        named |= {name: f"{_in_short(other)} and {_in_short(named[name])}" for name, other in others.items()}
+    return named
+
+
+def _in_short(value: Any) -> str:
+    return "..." if isinstance(value, dict | list) else f"{value!s:.20}"
 
 
 def holds_too_much(content: bytes) -> bool:

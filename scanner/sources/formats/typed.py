@@ -6,6 +6,7 @@ careful way (:mod:`scanner.sources.formats.json_objects`), which judges it value
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
@@ -14,8 +15,10 @@ from typing import Any
 import msgspec
 import polars as pl
 
-from scanner.sources.formats.reading import holds_too_much
+from scanner.sources.formats.base import UnreadableError
+from scanner.sources.formats.reading import holds_too_much, parse_json
 
+_LIST = re.compile(rb'"options"\s*:\s*\[')
 # Whole numbers beyond are no numbers of polars', and are judged as text.
 _LARGEST = 2.0**63
 
@@ -59,29 +62,39 @@ def _column(objects: Sequence[Any], name: str, kind: type) -> pl.Series:
 class Decoder:
     """Decodes ``{...: anything, "data": {"options": [{...}], ...: anything}}``.
 
-    ``names`` are the fields of an option, ``str`` or ``float``, ``of_body`` and ``of_data`` the others that are looked
-    at; all of them may be missing or null.
+    ``names`` are the fields of an option that are read, ``str`` or ``float``; ``unread`` the others. Each option has
+    each of them once, null or not, and no other, or else the body is left to the careful way: of a field that comes
+    twice, as where a damaged name became another's, only one would be seen here.
     """
 
-    def __init__(self, names: Mapping[str, type], of_body: Sequence[str], of_data: Sequence[str]) -> None:
-        self._names, self._of_body, self._of_data = names, of_body, of_data
-        option = msgspec.defstruct("Option", [(name, kind | None, None) for name, kind in names.items()], gc=False)
-        listed: Any = list[option]  # type: ignore[valid-type]
-        data = msgspec.defstruct("Data", [("options", listed), *((name, Any, None) for name in of_data)])
-        body = msgspec.defstruct("Body", [("data", data), *((name, Any, None) for name in of_body)])
-        self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(body)
+    def __init__(self, names: Mapping[str, type], unread: Sequence[str]) -> None:
+        self._names, self._count = names, len(names) + len(unread)
+        kinds: list[tuple[str, Any]] = [(name, kind | None) for name, kind in names.items()]
+        passed: list[tuple[str, Any]] = [(name, msgspec.Raw) for name in unread]
+        option = msgspec.defstruct("Option", [*kinds, *passed], gc=False, forbid_unknown_fields=True)
+        self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(list[option])  # type: ignore[valid-type]
 
     def document(self, content: bytes) -> dict[str, Any] | None:
         """The document, its options as :class:`Entries`; None where anything in it asks for the careful way."""
         # Text that is passed over is not looked at, so that what is no UTF-8 would not be seen.
         if not content.isascii() or holds_too_much(content):
             return None
+        begin, end = _LIST.search(content), content.rfind(b"]") + 1
+        if begin is None:
+            return None
+        listed = content[begin.end() - 1 : end]
         try:
-            body = self._decoder.decode(content)
-        except (msgspec.MsgspecError, RecursionError):
+            body = parse_json(content[: begin.end() - 1] + b"[]" + content[end:])
+            options = self._decoder.decode(listed)
+        except (msgspec.MsgspecError, UnreadableError, RecursionError):
             return None
-        entries = Entries.of(body.data.options, self._names)
-        if entries.goes_beyond():
+        if not _has_options(body) or listed.count(b'":') != len(options) * self._count:
             return None
-        data = {name: getattr(body.data, name) for name in self._of_data}
-        return {**{name: getattr(body, name) for name in self._of_body}, "data": {**data, "options": entries}}
+        entries = Entries.of(options, self._names)
+        return None if entries.goes_beyond() else {**body, "data": {**body["data"], "options": entries}}
+
+
+def _has_options(body: Any) -> bool:
+    """Whether what was cut out of a body is its list of options."""
+    data = body.get("data") if isinstance(body, dict) else None
+    return isinstance(data, dict) and data.get("options") == []
