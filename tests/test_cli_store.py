@@ -72,7 +72,7 @@ def test_verify_names_what_is_damaged_sets_it_aside_and_makes_the_rest_whole(sto
     first, second = run("store", "verify", "--store", store), run("store", "verify", "--store", store)
     assert (first.exit_code, second.exit_code) == (1, 0)
     assert str(broken) in first.stdout.replace("\n", "")
-    assert "Summarised 1 sessions anew." in first.stdout
+    assert "Summarised 1 session anew." in first.stdout
 
 
 def test_verify_sets_a_damaged_database_aside_and_says_where(store: Path) -> None:

@@ -68,20 +68,22 @@ def print_info(found: Info, to: Console) -> None:
         )
     to.print(table)
     versions = sorted({version for item in found.sources for version in item.calculation_versions})
-    to.print(printable(f"calculation version {', '.join(versions)}"))
+    if versions:
+        to.print(printable(f"calculation version {', '.join(versions)}"))
 
 
 def print_verified(found: Verified, damaged_state: Sequence[str], rebuilt: int, to: Console) -> None:
     """Print what a verification found, in the history and in the state, and what it made anew."""
-    to.print(f"{found.snapshots:,} snapshot files and {found.summaries:,} summary files are whole.")
+    files = f"{counted(found.snapshots, 'snapshot file')} and {counted(found.summaries, 'summary file')}"
+    to.print(f"{files} are whole.")
     for problem in (*found.damaged, *damaged_state):
         to.print(problem, soft_wrap=True)
     for path in found.set_aside:
         to.print(f"set aside: {path}", soft_wrap=True)
     if found.leftovers:
-        to.print(f"Removed {len(found.leftovers):,} unfinished files of writers that were killed.")
+        to.print(f"Removed {counted(len(found.leftovers), 'unfinished file')} of writers that were killed.")
     if rebuilt:
-        to.print(f"Summarised {rebuilt:,} sessions anew.")
+        to.print(f"Summarised {counted(rebuilt, 'session')} anew.")
 
 
 def in_words(age: timedelta) -> str:

@@ -213,7 +213,8 @@ def _joined(derived: Iterable[Derived], files: dict[tuple[str, str, date], set[P
         count = len(newest.moments)
         read = files.get((source, name, newest.session_date), set())
         what = f"{count} files" if len(read) == count else f"{count} parts"
-        said[f"{name} {newest.session_date}: {parts.told(what, newest.moments, newest.rows)}"] = len(items)
+        when = f"{newest.session_date}" if len(items) == 1 else f"for example on {newest.session_date}"
+        said[f"{name} {when}: {parts.told(what, newest.moments, newest.rows)}"] = len(items)
     return said
 
 
