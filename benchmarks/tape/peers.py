@@ -1,11 +1,14 @@
-"""The same fields as one would first write them: with polars, and with pandas and a loop over contracts for orders."""
+"""The same fields as one would write them with polars, and with pandas."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import polars as pl
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _LEGS = ["mlet", "mlat", "mlct", "mlft", "mesl", "masl", "mfsl"]
 _APART = ["cbmo", "mctp", "exht"]
@@ -49,38 +52,41 @@ def with_polars(path: Path) -> int:
 
 
 def with_pandas(path: Path) -> int:
-    """The same in pandas, orders contract by contract."""
+    """The same in pandas, with a column for each sum and one grouping of them all."""
+    import numpy as np
     import pandas as pd
 
     prints = pd.read_parquet(path)
-    prints = prints.astype({"contract": str, "condition": str, "exchange": str})
     prints = prints[~prints["condition"].isin(_APART) & ~prints["cancelled"]].copy()
-    middle = (prints["bid"] + prints["ask"]) / 2
-    told = ~prints["condition"].isin([*_LEGS, "late", "slft", "slcn"])
-    prints["chance"] = 0.5
-    prints.loc[told & (prints["price"] > middle), "chance"] = 0.62
-    prints.loc[told & (prints["price"] < middle), "chance"] = 0.38
-    prints["above"] = (prints["price"] > middle).astype(int) - (prints["price"] < middle).astype(int)
-    prints["money"] = prints["price"] * prints["size"]
-    rows = [_of_contract(name, group) for name, group in prints.groupby("contract")]
-    return len(pd.DataFrame(rows))
+    above = np.sign(prints["price"] - (prints["bid"] + prints["ask"]) / 2).fillna(0)
+    legs, size = prints["condition"].isin(_LEGS), prints["size"]
+    told = ~legs & ~prints["condition"].isin(["late", "slft", "slcn"])
+    chance, money = 0.5 + 0.12 * above * told, size * prints["price"]
+    counted = prints[["contract"]].assign(
+        prints=1, lots=size, money=money, net=(2 * chance - 1) * money, bought=chance * size, legs=size * legs,
+        auctioned=size * (prints["condition"] == "slan"), floor=size * (prints["condition"] == "slft"), one=size == 1,
+    )  # fmt: skip
+    of_prints = counted.groupby("contract", observed=True).sum()
+    of_prints["one"] /= of_prints["prints"]
+    return len(of_prints.join(_of_orders(prints.assign(above=above)[~legs])))
 
 
-def _of_contract(name: str, group: Any) -> dict[str, Any]:
-    lots, largest, blocks, sweeps = [], 0, 0, 0
-    single = group[~group["condition"].isin(_LEGS)]
-    for _, side in single.groupby("above"):
-        order = (side["time"].astype("int64").diff() > _GAP).cumsum()
-        found = side.groupby(order).agg(lots=("size", "sum"), venues=("exchange", "nunique"))
-        lots += found["lots"].tolist()
-        sweeps += int(found.loc[found["venues"] > 1, "lots"].sum())
-    if lots:
-        usual = sorted(lots)[len(lots) // 2]
-        largest = max(lots)
-        blocks = sum(lot for lot in lots if lot >= max(50, 10 * usual))
-    return {
-        "contract": name, "prints": len(group), "lots": group["size"].sum(), "money": group["money"].sum(),
-        "net": ((2 * group["chance"] - 1) * group["money"]).sum(), "orders": len(lots), "largest": largest,
-        "block_lots": blocks, "sweep_lots": sweeps, "bought": (group["chance"] * group["size"]).sum(),
-        "auctioned": group.loc[group["condition"] == "slan", "size"].sum(), "one": (group["size"] == 1).mean(),
-    }  # fmt: skip
+def _of_orders(prints: pd.DataFrame) -> pd.DataFrame:
+    """Sums of orders by contract: prints in order, cut where a gap is wide or another contract or side begins."""
+    import numpy as np
+    import pandas as pd
+
+    prints = prints.sort_values(["contract", "above", "time"])
+    apart = prints["time"].diff() > pd.Timedelta(_GAP)
+    apart |= (prints["contract"] != prints["contract"].shift()) | (prints["above"] != prints["above"].shift())
+    swept = prints["condition"] == "isoi"
+    grouped = prints.assign(order=apart.cumsum(), swept=swept).groupby(["contract", "order"], observed=True)
+    orders = grouped.agg(lots=("size", "sum"), venues=("exchange", "nunique"), swept=("swept", "any")).reset_index()
+    usual = orders.groupby("contract", observed=True)["lots"].transform("median")
+    blocks = orders["lots"].where(orders["lots"] >= np.maximum(50, 10 * usual), 0)
+    sweeps = orders["lots"].where(orders["swept"] | (orders["venues"] > 1), 0)
+    summed = orders.assign(orders=1, block_lots=blocks, sweep_lots=sweeps).groupby("contract", observed=True)
+    return summed.agg(
+        orders=("orders", "sum"), largest=("lots", "max"), block_lots=("block_lots", "sum"),
+        sweep_lots=("sweep_lots", "sum"),
+    )  # fmt: skip

@@ -30,11 +30,8 @@ for turn in range(2):
     rows = speed.WAYS[sys.argv[1]](Path(sys.argv[2]))
     took.append(processors() - before)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6 if turn == 0 else memory
-    if sys.argv[1] == "pandas":
-        break
-again = f", again {took[1]:.2f}" if took[1:] else ""
-print(f"cold {loaded + took[0]:.2f} s of the processors, {loaded:.2f} of them loading; work {took[0]:.2f}{again}; "
-      f"{memory:.2f} GB; {rows:,} contracts")
+print(f"cold {loaded + took[0]:.2f} s of the processors, {loaded:.2f} of them loading; "
+      f"work {took[0]:.2f}, again {took[1]:.2f}; {memory:.2f} GB; {rows:,} contracts")
 """
 _LOADED = {
     "scanner": ("scanner.sources.tapes.files", "scanner.tape.measure", "scanner.tape.grouping"),
