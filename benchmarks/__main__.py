@@ -13,7 +13,7 @@ NAMES = {
     "positioning": "exposures, zero gamma, walls and max pain of two million contracts",
     "rules": "judging the shipped rules over the whole market",
     "scan": "whole scans of a generated market, step by step, beside scripts of pandas and polars",
-    "cluster": "replaying sessions in one process and by several workers",
+    "cluster": "replaying and importing in one process and by several workers",
     "scoring": "scoring two million contracts of a whole market",
     "tape": "the trade tape: sides held against known customers, orders put together, and speed",
     "fetching": "the chains of a whole market from a vendor that takes its time, and what a call costs",

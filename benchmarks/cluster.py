@@ -1,9 +1,10 @@
-"""Replaying in several processes: ``python -m benchmarks cluster [--names 200] [--sessions 20] [--workers 1,2]``.
+"""Working in several processes: ``python -m benchmarks cluster [--names 200] [--sessions 20] [--workers 1,2]``.
 
 Generates a market (:mod:`benchmarks.scan.generated`), imports it once, and replays its newest sessions in one process
-and then by as many local workers as asked for, each with one thread. Told are the processor seconds of whoever
-concludes and of all workers, the seconds by the clock, the peak of memory of each, what went from the workers to it,
-and whether the results are the same. Every run has a process of its own. Seconds by the clock mean something only where
+and then by as many local workers as asked for, each with one thread. With ``--importing`` it is the import that is done
+so, of the generated market's files or of those in a folder that is named. Told are the processor seconds of whoever
+asked and of all workers, the seconds by the clock, the peak of memory of each, what went from the workers to it, and
+whether the results are the same. Every run has a process of its own. Seconds by the clock mean something only where
 nothing else runs; the bound that the processor seconds give stands beside them.
 """
 
@@ -18,14 +19,17 @@ import resource
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
-from tempfile import gettempdir
+from tempfile import TemporaryDirectory, gettempdir
 from typing import Any
 
 from benchmarks.scan import generated
 from benchmarks.scan.stopwatch import peak_megabytes
-from scanner.app import configuring, importing, replaying, spreading
-from scanner.outputs.document import dumps
+from scanner.app import configuring, importing, replaying
+from scanner.app.workers import Crew
+from scanner.outputs import imported
+from scanner.outputs.document import dumps, to_json
 
 # Sessions before the first that is replayed.
 BEFORE = 12
@@ -40,17 +44,23 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--sessions", type=int, default=20)
     parser.add_argument("--workers", default="1,2", help="how many, in turn")
     parser.add_argument("--folder", type=Path, default=Path(gettempdir()) / "scanner-benchmark-cluster")
+    parser.add_argument("--importing", type=Path, nargs="?", const=Path(), metavar="FOLDER")
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     market = generated.market(options.folder, options.names, BEFORE + options.sessions)
+    recorded = market.history if options.importing == Path() else options.importing
     if options.one is not None:
-        print(json.dumps(_replayed(market, options.sessions, options.one)))
+        done = (
+            _replayed(market, options.sessions, options.one) if recorded is None else _imported(recorded, options.one)
+        )
+        print(json.dumps(done))
         return 0
-    if not (market.path / "store").exists():
+    if recorded is None and not (market.path / "store").exists():
         importing.import_chains(market.history, settings=configuring.built_in(store=market.path / "store"))
     counts = [0, *map(int, options.workers.split(","))]
     found = {count: _in_a_process_of_its_own(count, arguments) for count in counts}
-    print(f"{options.names} names, {market.contracts:,} contracts, {options.sessions} sessions replayed")
+    what = f"{options.names} names, {market.contracts:,} contracts"
+    print(f"{what}, {options.sessions} sessions replayed" if recorded is None else f"{recorded} imported ({what})")
     for count, run in found.items():
         print(_told(count, run, found))
     same = len({run["digest"] for run in found.values()}) == 1
@@ -82,8 +92,36 @@ def _replayed(market: generated.Folder, sessions: int, count: int) -> dict[str, 
     """One replay, by so many workers; none: in this process."""
     days = sorted(path.stem for path in market.history.glob("*.parquet"))[-sessions:]
     settings = configuring.built_in(store=market.path / "store")
+
+    def digest(where: dict[str, str]) -> str:
+        said = hashlib.sha256()
+        for result in replaying.replay(days[0], days[-1], settings=settings, **where):
+            said.update(dumps(result, held_back=True).encode())
+        return said.hexdigest()
+
+    return _with_workers(count, digest)
+
+
+def _imported(recorded: Path, count: int) -> dict[str, Any]:
+    """One import into an empty store, by so many workers; none: in this process."""
+    with TemporaryDirectory() as folder:
+        store = Path(folder) / "store"
+
+        def digest(where: dict[str, str]) -> str:
+            report = importing.import_chains(recorded, settings=configuring.built_in(store=store), **where)
+            said = hashlib.sha256(to_json(imported.document(report)).encode())
+            for path in sorted(
+                path for part in ("snapshots", "summaries") for path in (store / part).rglob("*.parquet")
+            ):
+                said.update(str(path.relative_to(store)).encode() + path.read_bytes())
+            return said.hexdigest()
+
+        return _with_workers(count, digest)
+
+
+def _with_workers(count: int, digest: Callable[[dict[str, str]], str]) -> dict[str, Any]:
     if not count:
-        return _measured(lambda: replaying.replay(days[0], days[-1], settings=settings), list)
+        return _measured(lambda: digest({}), list)
     from distributed import Client
     from distributed.deploy.subprocess import SubprocessCluster
 
@@ -95,34 +133,32 @@ def _replayed(market: generated.Folder, sessions: int, count: int) -> dict[str, 
             client.wait_for_workers(count)
             warm = client.run(_spent)
             made = _measured(
-                lambda: replaying.replay(days[0], days[-1], settings=settings, cluster=address),
+                lambda: digest({"cluster": address}),
                 lambda: [_less(spent, warm[name]) for name, spent in client.run(_spent).items()],
             )
     return made
 
 
-def _measured(replay: Any, workers: Any) -> dict[str, Any]:
+def _measured(digest: Callable[[], str], workers: Callable[[], list[dict[str, float]]]) -> dict[str, Any]:
     sizes = _counted_bytes()
     processor, clock = time.process_time(), time.perf_counter()
-    digest = hashlib.sha256()
-    for result in replay():
-        digest.update(dumps(result, held_back=True).encode())
+    found = digest()
     mine = {"processor": time.process_time() - processor, "peak": peak_megabytes()}
     wall = time.perf_counter() - clock
-    return {"digest": digest.hexdigest(), "mine": mine, "wall": wall, "workers": workers(), "bytes": sum(sizes)}
+    return {"digest": found, "mine": mine, "wall": wall, "workers": workers(), "bytes": sum(sizes)}
 
 
 def _counted_bytes() -> list[int]:
-    """How large what each session's worker gave back is; counted as it is received."""
+    """How large what each task gave back is; counted as it is received."""
     sizes: list[int] = []
-    whole = spreading.stated
+    result = Crew.result
 
-    def counted(*arguments: Any) -> Any:
-        for said in whole(*arguments):
-            sizes.append(len(pickle.dumps(said)))
-            yield said
+    def counted(crew: Crew, task: Any) -> Any:
+        found = result(crew, task)
+        sizes.append(len(pickle.dumps(found)))
+        return found
 
-    spreading.stated = counted
+    Crew.result = counted  # type: ignore[method-assign]
     return sizes
 
 

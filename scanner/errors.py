@@ -88,7 +88,7 @@ class StoppedError(ScannerError):
 
 
 class ClusterError(ScannerError):
-    """Processes that judge sessions side by side differ, lack the store, or die over the same session."""
+    """Processes that work side by side differ, lack the store or a file, are gone, or die over the same task."""
 
 
 class PricingError(ScannerError):

@@ -11,6 +11,7 @@ import databases
 import hypothesis
 import object_stores
 import pytest
+from distributed.deploy.subprocess import SubprocessCluster
 
 # No example may be late: the first one may have to wait for a kernel to be compiled, and all for a busy machine.
 hypothesis.settings.register_profile("any time", deadline=None)
@@ -57,6 +58,13 @@ def bucket(object_server: str, monkeypatch: pytest.MonkeyPatch) -> object_stores
     for name, value in made.environment().items():
         monkeypatch.setenv(name, value)
     return made
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[str]:
+    """The address of a scheduler with two workers, each a process that is started anew when it dies."""
+    with SubprocessCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as started:  # type: ignore[arg-type]
+        yield started.scheduler_address
 
 
 @pytest.fixture(autouse=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+import operator
 import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -20,20 +20,15 @@ from distributed.deploy.subprocess import SubprocessCluster
 from standard import calendar
 
 from scanner import app
-from scanner.app import configuring, opening, spreading
+from scanner.app import configuring, opening, spreading, workers
+from scanner.app.workers import Crew, Spread
 from scanner.config import Settings
 from scanner.errors import ClusterError, UsageError
 from scanner.outputs import document
+from scanner.pipeline import Stated
 
 DAYS = calendar.sessions_between(date(2026, 8, 3), date(2026, 8, 12))
 COLUMNS = ("session_date", "underlying", "expiry", "strike", "right", "volume", "open_interest", "bid", "ask", "spot")
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[str]:
-    """The address of a scheduler with two workers, each a process that is started anew when it dies."""
-    with SubprocessCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as started:  # type: ignore[arg-type]
-        yield started.scheduler_address
 
 
 @pytest.fixture(scope="module")
@@ -90,30 +85,64 @@ def test_a_worker_killed_in_the_middle_costs_time_alone(
         assert set(client.run(os.getpid).values()) != set(before.values())
 
 
-def test_a_worker_that_computes_with_something_else_is_refused_by_name(settings: Settings, cluster: str) -> None:
+def judged(settings: Settings, cluster: str) -> list[Stated]:
+    """The first session, judged by a worker."""
     rules, _ = opening.usable_rules(settings, strict=True)
-    told = spreading.Told(settings, rules, None)
-    told = replace(told, made_with=told.made_with | {"polars": "0.0.1"})
+    with Crew(Spread(cluster), "nothing is kept") as crew:
+        return list(spreading.stated(crew, spreading.Told(settings, rules, None), [("files", DAYS[0])]))
+
+
+def test_a_worker_that_computes_with_something_else_is_refused_by_name(
+    settings: Settings, cluster: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = workers.made_with() | {"polars": "0.0.1"}
+    monkeypatch.setattr(workers, "made_with", lambda: other)
     with pytest.raises(ClusterError, match=r"polars .* for 0\.0\.1.*have the same"):
-        list(spreading.stated(spreading.Spread(cluster), told, [("files", DAYS[0])]))
+        judged(settings, cluster)
 
 
 def test_a_worker_that_cannot_see_the_store_says_so(settings: Settings, cluster: str, tmp_path: Path) -> None:
-    rules, _ = opening.usable_rules(settings, strict=True)
     elsewhere = configuring.settings(settings, store=tmp_path / "not-there")
     with pytest.raises(ClusterError, match=r"cannot read the store: .*not-there.*same path or URL"):
-        list(spreading.stated(spreading.Spread(cluster), spreading.Told(elsewhere, rules, None), [("files", DAYS[0])]))
+        judged(elsewhere, cluster)
 
 
 def test_an_address_where_nobody_answers_is_named_with_how_to_start_workers(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(spreading, "_PATIENCE", 1)
+    monkeypatch.setattr(workers, "_PATIENCE", 1)
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{bound.getsockname()[1]}"
         with pytest.raises(UsageError, match=f"--cluster {address}: no scheduler .*dask scheduler"):
             replayed(settings, cluster=address)
+
+
+def test_a_cluster_whose_workers_have_all_gone_is_waited_for_so_long_and_no_longer(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(workers, "_LOOK", 0.1)
+    monkeypatch.setattr(workers, "_PATIENCE_WITHOUT_WORKERS", 1)
+    with (
+        SubprocessCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as started,  # type: ignore[arg-type]
+        Crew(Spread(started.scheduler_address), "nothing is kept") as crew,
+    ):
+        assert crew.result(crew.submit("added", operator.add, 1, 2)) == 3
+        with Client(started.scheduler_address, set_as_default=False) as client:
+            for process in (*client.run(os.getppid).values(), *client.run(os.getpid).values()):
+                # Who would start the worker anew dies first.
+                os.kill(process, signal.SIGKILL)
+        with pytest.raises(ClusterError, match=r"all workers are gone, and none came for 1 s; nothing is kept"):
+            crew.result(crew.submit("added", operator.add, 1, 2))
+    assert [record.message for record in caplog.records if "waiting 1 s for one to come" in record.message]
+
+
+def test_what_a_worker_warns_of_is_said_here_and_once(cluster: str, caplog: pytest.LogCaptureFixture) -> None:
+    with Crew(Spread(cluster), "nothing is kept") as crew:
+        logging.getLogger("scanner.store").warning("known already")
+        for message in ("known already", "a file is damaged", "a file is damaged"):
+            crew.result(crew.submit("warned", logging.getLogger("scanner.store").warning, message))
+    assert [record.message for record in caplog.records] == ["known already", "a file is damaged"]
 
 
 @pytest.mark.parametrize("where", [{"workers": 2}, {"cluster": "tcp://127.0.0.1:8786"}])

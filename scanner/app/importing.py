@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import chain as one_after_another
 from os import PathLike
@@ -13,16 +14,18 @@ from typing import TYPE_CHECKING, Protocol
 from scanner.app import clock, configuring, opening
 
 if TYPE_CHECKING:
-    from datetime import date
+    from datetime import date, datetime
 
     import polars as pl
 
     from scanner.app.configuring import Place
+    from scanner.app.workers import Crew
     from scanner.config import Settings
     from scanner.frames import Frame
     from scanner.market.calendar import Calendar
+    from scanner.sources.recorded import Reader
     from scanner.store.importing import ImportReport, Recorded
-    from scanner.store.store import Store
+    from scanner.store.store import Maker, Store
 
 
 class Progress(Protocol):
@@ -62,6 +65,8 @@ class _Unseen:
 
 
 UNSEEN = _Unseen()
+# What is left where those who do tasks are lost.
+_KEPT = "what was stored is kept, and the same command goes on from there"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,8 @@ def import_chains(
     store: Place | None = None,
     report: ImportReport | None = None,
     progress: Progress = UNSEEN,
+    cluster: str | None = None,
+    workers: int | None = None,
 ) -> ImportReport:
     """Take recorded chains, tapes, and tables of events, renames and daily closes into the store.
 
@@ -88,15 +95,31 @@ def import_chains(
     ``recorded`` are files, folders or globs, plain or gzip, and frames of pandas or polars (as ``chain`` of
     :func:`~scanner.app.scanning.scan`, one of many sessions, moments and names, if need be). What is done stands in
     ``report``, which comes back; who hands one in still has it after an interrupt, and the same call goes on from
-    there. What cannot be understood is refused there by name, and the rest is taken. Raises ChainError for a frame that
-    is no chain, StoreError where the store cannot be written.
+    there. What cannot be understood is refused there by name, and the rest is taken. ``cluster`` is the address of a
+    Dask scheduler whose workers read files of chains and summarise sessions, ``workers`` so many processes of this
+    machine that do (:mod:`scanner.app.side_by_side`); what is stored and told is the same. Raises ChainError for a
+    frame that is no chain, StoreError where the store cannot be written, UsageError and ClusterError where workers
+    cannot be asked.
     """
+    from scanner.app.workers import Crew, Spread
+
+    report = empty_report() if report is None else report
+    spread = Spread.asked(cluster, workers)
+    with nullcontext() if spread is None else Crew(spread, _KEPT) as crew:
+        _import(recorded, configuring.settings(settings, store=store), report, progress, crew)
+    return report
+
+
+def _import(
+    recorded: Iterable[Place | Frame], settings: Settings, report: ImportReport, progress: Progress, crew: Crew | None
+) -> None:
+
     from scanner.sources.files import read_recorded, recorded_files
     from scanner.sources.tapes.files import is_quotes, is_stock_prints, is_tape
     from scanner.store import importing
 
-    report = empty_report() if report is None else report
-    opened = opening.open_store(configuring.settings(settings, store=store))
+    recorded = tuple(recorded)
+    opened = opening.open_store(settings)
     paths = [Path(item) for item in recorded if isinstance(item, str | PathLike)]
     handed_in = list(_handed_in((item for item in recorded if not isinstance(item, str | PathLike)), opened.calendar))
     tables = [file for path in paths for file in _files(path) if importing.is_table(file)]
@@ -113,7 +136,9 @@ def import_chains(
     def is_stored(source: str, name: str, session: date) -> bool:
         return bool(opened.snapshots.chains(source, session, [name]))
 
-    found = read_recorded(*chains, calendar=opened.calendar, now=clock.right_now(), together=True, held=is_stored)
+    now = clock.right_now()
+    reader, maker = _elsewhere(crew, settings, opened, now)
+    found = read_recorded(*chains, calendar=opened.calendar, now=now, together=True, held=is_stored, reader=reader)
     read = (item for item in found if item.path not in others)
     all_of_them: Iterator[Recorded] = one_after_another(handed_in, read)
     importing.import_chains(
@@ -123,8 +148,19 @@ def import_chains(
         lambda item: progress.read(item.path, taken=importing.chains_in(item.chain)),
         progress.judging,
         lambda _: progress.judged(),
+        maker,
     )
-    return report
+
+
+def _elsewhere(
+    crew: Crew | None, settings: Settings, store: Store, now: datetime
+) -> tuple[Reader | None, Maker | None]:
+    """Who reads files and who summarises sessions, where it is not this process."""
+    if crew is None:
+        return None, None
+    from scanner.app.side_by_side import Reading, Summarising
+
+    return Reading(crew, settings.exchange_calendar, now), Summarising(crew, settings, store)
 
 
 def _import_tapes(store: Store, tapes: Iterable[Path], quotes: Iterable[Path], report: ImportReport) -> None:

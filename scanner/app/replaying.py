@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
 from scanner.app import configuring, opening, spreading
+from scanner.app.workers import Crew, Spread
 from scanner.errors import ScanProblem, StoreError, UsageError
 
 if TYPE_CHECKING:
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
     from scanner.alerts.model import Alert
     from scanner.alerts.verdict import Verdict
     from scanner.app.configuring import Place
-    from scanner.app.spreading import Spread
     from scanner.app.stored import Scoreboard
     from scanner.config import Settings
     from scanner.outputs.result import ScanResult
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 # So many alerts are told whole; of the others there is the scoreboard.
 STORIES = 20
+# What is left where those who judge are lost.
+_KEPT = "nothing of the replay is kept"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,18 +100,18 @@ def replay(
 
     ``symbols`` (or a ``watchlist``) narrows it to some names, ``source`` to what one vendor gave. ``cluster`` is the
     address of a Dask scheduler whose workers judge the sessions, ``workers`` so many processes of this machine that do
-    (:mod:`scanner.app.spreading`); the results are the same. The alerts of a
-    replay pass from one session to the next and are kept nowhere else. Iterate over what comes back, or ``list(...)``
-    it: one result a session and source, as of :func:`~scanner.app.scanning.scan`, whose ``verdicts`` are what its
-    chains say of earlier alerts; those of the last, and ``became``, tell what all later sessions of the store say.
-    Raises ConfigError, RuleError and UsageError at once; StoreError, on the way, where there is no store or no chain in
-    it to judge, UsageError and ClusterError where workers cannot be asked.
+    (:mod:`scanner.app.spreading`); the results are the same. The alerts of a replay pass from one session to the next
+    and are kept nowhere else. Iterate over what comes back, or ``list(...)`` it: one result a session and source, as of
+    :func:`~scanner.app.scanning.scan`, whose ``verdicts`` are what its chains say of earlier alerts; those of the last,
+    and ``became``, tell what all later sessions of the store say. Raises ConfigError, RuleError and UsageError at once;
+    StoreError, on the way, where there is no store or no chain in it to judge, UsageError and ClusterError where
+    workers cannot be asked.
     """
     configured = configuring.settings(settings, store=store, rules=rules)
     begin, end = range_of(first, last)
     names = configuring.symbols_for(symbols, watchlist, configured) if symbols or watchlist else None
     usable, problems = opening.usable_rules(configured, strict=strict)
-    spread = None if cluster is None and workers is None else spreading.Spread(cluster, workers)
+    spread = Spread.asked(cluster, workers)
     return Replay(Judging(configured, source, names, begin, end, usable, spread), problems)
 
 
@@ -124,11 +127,13 @@ def _judged(judging: Judging, replay: Replay) -> Iterator[ScanResult]:
     """Each session's result, with what its chains tell of alerts before it; at the last, what all the store tells."""
     from scanner.app import following, preparing
 
-    kept = opening.open_history(judging.settings)
-    last = judging.last_of(kept)
-    with opening.forgetful_state() as state:
+    with ExitStack() as stack:
+        crew = None if judging.spread is None else stack.enter_context(Crew(judging.spread, _KEPT))
+        kept = opening.open_history(judging.settings)
+        last = judging.last_of(kept)
+        state = stack.enter_context(opening.forgetful_state())
         setup = preparing.setup(judging.settings, kept, state, judging.rules)
-        for result in _results(judging, setup):
+        for result in _results(judging, setup, crew):
             session, known = result.scan.session_date, result.underlyings
             names = None if known is None else known["underlying"]
             verdicts = following.decide(kept, state, result.scan.as_of, names=names, until=session)
@@ -142,17 +147,17 @@ def _judged(judging: Judging, replay: Replay) -> Iterator[ScanResult]:
         raise StoreError(nothing_to_judge(kept, judging.first, judging.last, judging.names))
 
 
-def _results(judging: Judging, setup: Setup) -> Iterator[ScanResult]:
+def _results(judging: Judging, setup: Setup, crew: Crew | None) -> Iterator[ScanResult]:
     """The sessions' results, all of them of this process, or judged by workers and concluded here in their order."""
     from scanner import pipeline
 
-    if judging.spread is None:
+    if crew is None:
         yield from pipeline.replay(setup, judging.source, judging.names, judging.first, judging.last)
         return
     assert setup.store is not None
     told = spreading.Told(judging.settings, judging.rules, judging.names)
     sessions = pipeline.sessions_to_replay(setup.store, judging.source, judging.first, judging.last)
-    for said in spreading.stated(judging.spread, told, sessions):
+    for said in spreading.stated(crew, told, sessions):
         yield pipeline.concluded(said, setup)
 
 

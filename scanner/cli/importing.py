@@ -28,12 +28,15 @@ def command(
     store: options.StoreFolder = None,
     format: options.Format = options.OutputFormat.table,
     output: options.Output = None,
+    cluster: options.Cluster = None,
+    workers: options.Workers = None,
     quiet: options.Quiet = False,
     no_color: options.NoColor = False,
 ) -> None:
     """Load recorded chains, tapes and tables (events.csv, renames.csv, daily closes) into the store.
 
-    Importing twice changes nothing.
+    Importing twice changes nothing. With --workers or --cluster files of chains are read, and sessions summarised, side
+    by side; tapes and tables are taken here. What is stored and printed is the same.
     """
     from scanner import app
     from scanner.app.importing import empty_report
@@ -44,7 +47,9 @@ def command(
     interrupted = False
     try:
         with _progress(quiet=quiet, no_color=no_color) as bars:
-            app.import_chains(*paths, settings=config, store=store, report=report, progress=bars)
+            app.import_chains(
+                *paths, settings=config, store=store, report=report, progress=bars, cluster=cluster, workers=workers
+            )
     except KeyboardInterrupt:
         interrupted = True
     if format is options.OutputFormat.json:

@@ -61,10 +61,10 @@ Format = Annotated[OutputFormat, typer.Option("--format", help="How results are 
 Output = Annotated[Path | None, typer.Option("--output", metavar="FILE", help="Write results here, not to stdout.")]
 Cluster = Annotated[
     str | None,
-    typer.Option("--cluster", metavar="ADDRESS", help="Judge on the workers of a Dask scheduler, tcp://HOST:8786."),
+    typer.Option("--cluster", metavar="ADDRESS", help="Work on the workers of a Dask scheduler, tcp://HOST:8786."),
 ]
 Workers = Annotated[
-    int | None, typer.Option("--workers", min=1, metavar="N", help="Judge in N processes of this machine.")
+    int | None, typer.Option("--workers", min=1, metavar="N", help="Work in N processes of this machine.")
 ]
 MinSeverity = Annotated[Severity | None, typer.Option("--min-severity", help="Leave out milder alerts.")]
 Limit = Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="At most this many.")]

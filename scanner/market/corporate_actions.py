@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from itertools import groupby
@@ -107,6 +107,24 @@ class Actions:
                 plain.add(plain_ticker(rename.old))
                 former.update(spellings(rename.old))
         return tuple({*underlyings, *former})
+
+    def families(self, names: Iterable[str]) -> list[tuple[str, ...]]:
+        """Names, sorted, by whose history is whose: a name with those it went by before, and in other spellings."""
+        later: dict[str, str] = {}
+
+        def newest(name: str) -> str:
+            while name in later:
+                name = later[name]
+            return name
+
+        for rename in self.renames:
+            old, new = newest(plain_ticker(rename.old)), newest(plain_ticker(rename.new))
+            if old != new:
+                later[old] = new
+        found: dict[str, list[str]] = {}
+        for name in sorted(set(names)):
+            found.setdefault(newest(plain_ticker(name)), []).append(name)
+        return [tuple(family) for family in found.values()]
 
     def restate_contracts(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Contract rows (contract columns, ``volume open_interest mid`` and more) on the judged session's basis."""

@@ -41,6 +41,10 @@ Key = tuple[str, date | None, datetime | None, datetime | None]
 Wanted = Callable[[Key], bool]
 # Whether chains of a source and a name are known of a session.
 Held = Callable[[str, str, date], bool]
+# Reads files in their order; of one that it leaves to whoever asks it gives None.
+Reader = Callable[[list[Path]], Iterable[tuple[Path, "list[RecordedChain] | None"]]]
+# What some formats read beside a file, in its folder or the one above.
+_READ_BESIDE, _FOLDERS_ABOVE = "underlying.csv", 2
 
 
 def read_recorded(
@@ -50,6 +54,7 @@ def read_recorded(
     now: datetime | None = None,
     together: bool = False,
     held: Held | None = None,
+    reader: Reader | None = None,
 ) -> Iterator[RecordedChain]:
     """Every chain in files, folders (with their sub-folders) or globs, file by file in the order of their names.
 
@@ -61,6 +66,7 @@ def read_recorded(
     it says it is of comes last, once the others have told whether that was the session; ``held`` tells it of what was
     read at another time. With ``together`` the chains of
     many names in a file come as one frame for each session and moment, as far as there is nothing to say of them.
+    ``reader`` has files read elsewhere, by :func:`read_alone`; what it gives is what they would give here.
     """
     found: list[Path] = []
     for path in map(Path, paths):
@@ -70,7 +76,32 @@ def read_recorded(
             yield RecordedChain(path, "", None, (Refusal(str(path), None, reason, 0),))
         found += inside
     reads = _Reading(calendar, wanted or (lambda _: True), now, together=together, held=held)
-    yield from reads.files(found)
+    yield from reads.files(found, reader or (lambda paths: ((path, None) for path in paths)))
+
+
+def read_alone(path: Path, calendar: Calendar, now: datetime | None, *, together: bool) -> list[RecordedChain] | None:
+    """What a file gives by itself, as :func:`read_recorded` has it; None where other files have a say in it."""
+    try:
+        return list(_read_file(path, _Alone(calendar, lambda _: True, now, together=together)))
+    except _AskedOthersError:
+        return None
+
+
+def appearance(path: Path) -> tuple[tuple[int, int] | None, ...]:
+    """Sizes and seconds of the last writing of a file and of what may be read beside it; None for one not there.
+
+    Two processes that see the same by this see the same file, on whatever machines they are.
+    """
+    folders = list(path.absolute().parents)[:_FOLDERS_ABOVE]
+    return tuple(_size_and_second(file) for file in (path, *(folder / _READ_BESIDE for folder in folders)))
+
+
+def _size_and_second(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_size, int(status.st_mtime)
 
 
 @dataclass
@@ -88,11 +119,11 @@ class _Reading:
     held: Held | None = None
     told: dict[tuple[str, str], set[date]] = field(default_factory=dict)
 
-    def files(self, paths: Iterable[Path]) -> Iterator[RecordedChain]:
+    def files(self, paths: list[Path], reader: Reader) -> Iterator[RecordedChain]:
         """Every chain in the files."""
         again: list[Path] = []
-        for path in paths:
-            for recorded in _read_file(path, self):
+        for path, read in reader(paths):
+            for recorded in _read_file(path, self) if read is None else read:
                 if recorded.perhaps:
                     again += [path] if path not in again[-1:] else []
                     continue
@@ -108,6 +139,18 @@ class _Reading:
         """Whether other parts of a name's chain are of a session."""
         read = session in self.told.get((source, name), ())
         return read or (self.held is not None and self.held(source, name, session))
+
+
+class _AskedOthersError(Exception):
+    """A file was read alone whose session other files tell."""
+
+
+class _Alone(_Reading):
+    """A file being read without the others."""
+
+    def is_of(self, source: str, name: str, session: date) -> bool:
+        """Nobody is there to tell. Raises _AskedOthersError."""
+        raise _AskedOthersError
 
 
 def recorded_files(path: Path) -> list[Path]:

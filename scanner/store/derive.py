@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 import polars as pl
@@ -22,6 +22,7 @@ from scanner.market.corporate_actions import Actions
 from scanner.metrics import summary
 from scanner.metrics.summary import Summary
 from scanner.pricing import PricedChain, Pricing
+from scanner.store.ahead import Ahead
 from scanner.store.fingerprints import described
 from scanner.store.history import History
 from scanner.store.snapshots import Pulled, Snapshots, StoredChain
@@ -46,6 +47,19 @@ class Derived:
     moments: tuple[datetime, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """The summary of one session of some underlyings that is not written yet, and what became of each of them.
+
+    ``left_out`` are snapshot files of that session that turned out to be damaged, by their names.
+    """
+
+    session: date
+    summary: Summary
+    derived: tuple[Derived, ...]
+    left_out: frozenset[str] = frozenset()
+
+
 @dataclass(frozen=True)
 class Deriver:
     """Makes the summaries of a store from its snapshots."""
@@ -64,24 +78,40 @@ class Deriver:
         """All that summaries are made from beside the store's files."""
         return self.calculation_version, self.calendar.fingerprint, repr(self.actions)
 
-    def derive(self, source: str, session: date, underlyings: Iterable[str]) -> list[Derived]:
-        """Judge and summarise one session of some underlyings, from the newest quotes each has in the store."""
+    def make(self, source: str, session: date, underlyings: Iterable[str], since: date | None = None) -> Made | None:
+        """Judge and summarise one session of some underlyings, from the newest quotes each has in the store.
+
+        What it gives is to be :meth:`put`; None where nothing is stored of them. ``since`` bounds the sessions that
+        the chains are compared with, as :meth:`History.compared_since` tells it.
+        """
         listed, chain, earlier = self._newest(source, session, sorted(set(underlyings)))
         if not listed:
-            return []
-        panel = self.history.recent(source, listed, session)
+            return None
+        panel = self.history.recent(source, listed, session, since)
         verdicts = quality.judge(chain, panel, earlier, now=chain.select(pl.col("quote_time").max()).item())
         trusted, _ = quality.apply(chain, verdicts)
         found = summary.of_session(self._priced(trusted), verdicts, self.calendar)
-        self._write(source, session, found, self.lineages(source, session, listed))
         by_name = {str(name): part for (name,), part in verdicts.partition_by("underlying", as_dict=True).items()}
         nothing = verdicts.clear()
         rows_of = dict(chain.group_by("underlying").len().iter_rows())
         final = dict(found.underlyings.select("underlying", "final").iter_rows())
-        return [
+        derived = (
             Derived(source, session, name, rows_of[name], final[name], by_name.get(name, nothing), _moments(pulls[-1]))
             for name, pulls in listed.items()
-        ]
+        )
+        return Made(session, found, tuple(derived), self.snapshots.left_out(source, session))
+
+    def put(self, source: str, made: Made) -> tuple[Derived, ...]:
+        """Write a summary that was made here or by another process; sessions of a name in their order."""
+        self.snapshots.leave_out(source, made.session, made.left_out)
+        names = [item.underlying for item in made.derived]
+        self._write(source, made.session, made.summary, self.lineages(source, made.session, names))
+        return made.derived
+
+    def after(self, source: str, made: Mapping[date, Summary]) -> Deriver:
+        """One that knows sessions which were made and may not be written yet, of all names it will be asked for."""
+        known = Ahead(self.summaries, source, made, self.calculation_version)
+        return replace(self, history=History(known, self.calculation_version, self.actions, self.calendar))
 
     def keep(self, chain: pl.DataFrame, measured: Summary) -> None:
         """Write what was measured of the chains of one source and session whose close was seen.

@@ -16,6 +16,7 @@ from scanner.history.contract_ids import Ids
 from scanner.history.panel import FIELDS, Matrix, Panel
 from scanner.market.calendar import Calendar
 from scanner.market.corporate_actions import Actions
+from scanner.market.symbology import one_spelling
 from scanner.quality import counts
 from scanner.store.resident import BaselineFiles, Kept
 from scanner.store.summaries import UNDERLYING_ROWS, Summaries
@@ -66,16 +67,36 @@ class History:
         known = self._sessions(source, before)[-UNDERLYING_DEPTH:]
         return self._panel(source, names, known, before, depth, remember=remember)
 
-    def recent(self, source: str, underlyings: Iterable[str], before: date) -> Panel:
+    def recent(self, source: str, underlyings: Iterable[str], before: date, since: date | None = None) -> Panel:
         """The newest sessions alone, all that the quality gate looks at: a long import holds no more than these.
 
-        Where the whole panel of these names is in memory already, it is that.
+        Where the whole panel of these names is in memory already, it is that. ``since`` leaves out older sessions.
         """
         names = tuple(sorted(set(underlyings)))
-        if (source, names, DEPTH) in self._resident:
+        if since is None and (source, names, DEPTH) in self._resident:
             return self.panel(source, names, before, remember=False)
         known = self._sessions(source, before)[-counts.FURTHEST_BACK :]
+        known = known if since is None else [session for session in known if session >= since]
         return self._panel(source, names, known, before, counts.LOOK_BACK, remember=False)
+
+    def compared_since(
+        self, source: str, underlyings: Iterable[str], before: date, planned: Mapping[date, Iterable[str]]
+    ) -> date:
+        """The oldest session in what :meth:`recent` gives of some names once what is planned is summarised.
+
+        Which sessions a name is compared with rests on the names it is judged with. Who judges some of them says by
+        this that they are to be judged as all of them would.
+        """
+        names = tuple(sorted(set(underlyings)))
+        ahead = (session for session in planned if session < before and self._calendar.is_session(session))
+        known = sorted({*self._sessions(source, before), *ahead})[-counts.FURTHEST_BACK :]
+
+        def holds(session: date) -> bool:
+            former = self._actions.between(session, before, names).former_names(names) or ()
+            is_planned = not {one_spelling(name) for name in former}.isdisjoint(planned.get(session, ()))
+            return is_planned or self._underlying_rows(source, session, names, before).height > 0
+
+        return next(iter([session for session in known if holds(session)][-counts.LOOK_BACK :]), before)
 
     def _panel(
         self,

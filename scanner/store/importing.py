@@ -20,7 +20,7 @@ from scanner.errors import SourceError
 from scanner.market import closes, corporate_actions, corporate_events, parts
 from scanner.store.derive import Derived
 from scanner.store.fingerprints import KEY
-from scanner.store.store import RENAMES_FILE, Store
+from scanner.store.store import RENAMES_FILE, Maker, Store
 from scanner.tape.prints import Tape
 
 # A heading is read as a whole: what a table is of may be told by its last columns.
@@ -168,11 +168,12 @@ def import_chains(
     on_chain: Callable[[Recorded], object] = lambda item: None,
     on_plan: Callable[[int], object] = lambda count: None,
     on_session: Callable[[Derived], object] = lambda derived: None,
+    maker: Maker | None = None,
 ) -> None:
     """Store recorded chains, then derive every session that is outdated, here or since an import that was cut off.
 
     Each chain is of one source and session, and may be of many names. The callbacks tell how far it has come: each
-    chain read, how many sessions are to be derived, each one derived.
+    chain read, how many sessions are to be derived, each one derived. ``maker`` makes the summaries elsewhere.
     """
     taken: set[Path] = set()
     files: dict[tuple[str, str, date], set[Path]] = {}
@@ -191,7 +192,7 @@ def import_chains(
             on_chain(item)
     plan = store.outdated()
     on_plan(sum(len(names) for stale in plan.values() for names in stale.values()))
-    derived = store.catch_up(plan, on_session)
+    derived = store.catch_up(plan, on_session, maker)
     report.derived += derived
     report.notes.update(_joined(derived, files))
 

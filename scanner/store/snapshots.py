@@ -218,6 +218,15 @@ class Snapshots:
         self._damaged.add(path)
         log.warning("left out: %s", error)
 
+    def left_out(self, source: str, session: date) -> frozenset[str]:
+        """The names of the files of a session that turned out to be damaged."""
+        folder = self._session_folder(source, session)
+        return frozenset(path.name for path in self._damaged if path.parent == folder)
+
+    def leave_out(self, source: str, session: date, names: Iterable[str]) -> None:
+        """Leave out files of a session that another process found to be damaged, and said so."""
+        self._damaged.update(self._session_folder(source, session) / name for name in names)
+
     def footer(self, path: Path) -> tuple[StoredChain, ...]:
         """The chains one file holds. Raises StoreError where the file is cut short or not one of ours."""
         status = path.stat()

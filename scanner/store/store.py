@@ -21,7 +21,7 @@ from scanner.store import checked, layout
 from scanner.store.checked import Checked
 from scanner.store.closes import FILE_NAME as CLOSES_FILE
 from scanner.store.closes import KeptCloses
-from scanner.store.derive import Derived, Deriver
+from scanner.store.derive import Derived, Deriver, Made
 from scanner.store.files import folder_name, unwritable, write_atomically
 from scanner.store.history import History
 from scanner.store.locks import WriteLock
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from scanner.store.mirror import Mirror
 
 T = TypeVar("T")
+# Makes the summaries of some sessions and names of a source, in session order; None where the store is to make them.
+Maker = Callable[[str, Mapping[date, list[str]]], Iterator[Made] | None]
 
 # Tables that `scanner import` keeps in the store, so that every later panel knows of them.
 EVENTS_FILE = "events.csv"
@@ -233,8 +235,12 @@ class Store:
         self,
         plan: Mapping[str, Mapping[date, list[str]]] | None = None,
         on_session: Callable[[Derived], object] = lambda derived: None,
+        maker: Maker | None = None,
     ) -> list[Derived]:
-        """Summarise what is outdated (or the plan that :meth:`outdated` gave), each source in session order."""
+        """Summarise what is outdated (or the plan that :meth:`outdated` gave), each source in session order.
+
+        ``maker`` makes the summaries (default: this process, one session after the other); here they are written.
+        """
         done: dict[tuple[str, date, str], Derived] = {}
         left = plan
 
@@ -242,14 +248,42 @@ class Store:
             nonlocal left
             planned, left = self.outdated() if left is None else left, None
             for source, stale in planned.items():
-                for session, names in stale.items():
-                    for derived in self._deriver.derive(source, session, names):
-                        if (key := (source, session, derived.underlying)) not in done:
+                elsewhere = None if maker is None else maker(source, stale)
+                for made in self._made_here(source, stale) if elsewhere is None else elsewhere:
+                    for derived in self._deriver.put(source, made):
+                        if (key := (source, made.session, derived.underlying)) not in done:
                             on_session(derived)
                         done[key] = derived
 
         self.settled(derive)
         return list(done.values())
+
+    def _made_here(self, source: str, stale: Mapping[date, list[str]]) -> Iterator[Made]:
+        """The summaries of sessions, each made once the one before it is written."""
+        for session, names in stale.items():
+            made = self._deriver.make(source, session, names)
+            if made is not None:
+                yield made
+
+    def made(
+        self, source: str, session: date, names: Iterable[str], since: date, before: Mapping[date, Summary]
+    ) -> Made | None:
+        """The summary of one session of some names, for whoever writes it; None where nothing is stored of them.
+
+        ``before`` are sessions of these names that were made and may not be written yet, ``since`` is what
+        :meth:`compared_since` tells of all names that are judged in the session.
+        """
+        return self._deriver.after(source, before).make(source, session, names, since)
+
+    def families(self, names: Iterable[str]) -> list[tuple[str, ...]]:
+        """Names by whose history is whose, as the renames that the store knows have it."""
+        return self._deriver.actions.families(names)
+
+    def compared_since(
+        self, source: str, names: Iterable[str], session: date, planned: Mapping[date, Iterable[str]]
+    ) -> date:
+        """The oldest session that the chains of a session are compared with, once what is planned is summarised."""
+        return self.history.compared_since(source, names, session, planned)
 
     def remove(self, path: Path) -> None:
         """Delete one of the store's files, below the prefix in the bucket too. Raises StoreError."""

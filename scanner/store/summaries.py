@@ -53,13 +53,9 @@ class Summaries:
 
     def write(self, source: str, session: date, contracts: pl.DataFrame, underlyings: pl.DataFrame) -> None:
         """Put the summary rows of some underlyings in place of what the session held of them."""
-        replaced = underlyings["underlying"].to_list()
-        kept_contracts = self.contracts(source, session).filter(~pl.col("underlying").is_in(replaced))
-        kept_underlyings = self.underlyings(source, session).filter(~pl.col("underlying").is_in(replaced))
-        contracts = pl.concat([kept_contracts, _shaped(contracts, CONTRACT_ROWS, extra=False)]).sort(SORT_KEY)
-        underlyings = pl.concat(
-            [kept_underlyings, _shaped(underlyings, UNDERLYING_ROWS, extra=True)], how="diagonal_relaxed"
-        ).sort("underlying")
+        contracts, underlyings = in_place(
+            self.contracts(source, session), self.underlyings(source, session), contracts, underlyings
+        )
         # The underlying rows go last: a session counts as summarised only once they are there.
         write_parquet(self._path(source, session, "contracts"), contracts)
         write_parquet(self._path(source, session, "underlyings"), underlyings)
@@ -67,11 +63,11 @@ class Summaries:
 
     def contracts(self, source: str, session: date, underlyings: Iterable[str] | None = None) -> pl.DataFrame:
         """One row for each contract of a session, sorted by root, expiry, strike and right."""
-        return _of(self._read(self._path(source, session, "contracts"), CONTRACT_ROWS), underlyings)
+        return of_names(self._read(self._path(source, session, "contracts"), CONTRACT_ROWS), underlyings)
 
     def underlyings(self, source: str, session: date, underlyings: Iterable[str] | None = None) -> pl.DataFrame:
         """One row for each underlying of a session."""
-        return _of(self._read(self._path(source, session, "underlyings"), UNDERLYING_ROWS), underlyings)
+        return of_names(self._read(self._path(source, session, "underlyings"), UNDERLYING_ROWS), underlyings)
 
     def sources(self) -> list[str]:
         """Every source that has a summary."""
@@ -122,11 +118,24 @@ class Summaries:
         return frame
 
 
+def in_place(
+    contracts: pl.DataFrame, underlyings: pl.DataFrame, new_contracts: pl.DataFrame, new_underlyings: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """A session's contract and underlying rows with the new ones in place of what they hold of the same names."""
+    others = ~pl.col("underlying").is_in(new_underlyings["underlying"].to_list())
+    rows = pl.concat([contracts.filter(others), _shaped(new_contracts, CONTRACT_ROWS, extra=False)])
+    names = pl.concat(
+        [underlyings.filter(others), _shaped(new_underlyings, UNDERLYING_ROWS, extra=True)], how="diagonal_relaxed"
+    )
+    return rows.sort(SORT_KEY), names.sort("underlying")
+
+
 def _short(error: Exception) -> str:
     return " ".join(str(error).split())[:120]
 
 
-def _of(frame: pl.DataFrame, underlyings: Iterable[str] | None) -> pl.DataFrame:
+def of_names(frame: pl.DataFrame, underlyings: Iterable[str] | None) -> pl.DataFrame:
+    """The rows of some underlyings, spelled in any way; of all where none are named."""
     if underlyings is None:
         return frame
     return frame.filter(pl.col("underlying").is_in([symbology.one_spelling(name) for name in underlyings]))

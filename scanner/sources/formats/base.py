@@ -135,7 +135,8 @@ class File:
 
     def beside(self, name: str, levels: int = 1) -> Path | None:
         """A file of that name in the same folder, or up to ``levels`` - 1 folders above it."""
-        return next((p / name for p in list(self.path.parents)[:levels] if (p / name).is_file()), None)
+        folders = list(self.path.absolute().parents)[:levels]
+        return next((folder / name for folder in folders if (folder / name).is_file()), None)
 
 
 def _is_date(text: str) -> bool:
