@@ -53,19 +53,29 @@ class Groups:
 
     def known_sums(self, values: pl.Series, where: Flags | None = None) -> pl.Series:
         """The sum of what is known of some rows by group, of the values' own kind; null, not 0, where nothing is."""
-        sums = self._sums(floats(values), where)
+        sums = self.sums(floats(values), where)
         whole = pl.Int64 if values.dtype.is_integer() else pl.Float64
         return nullable(values.name, sums).cast(whole)
 
-    def _sums(self, values: Floats, where: Flags | None) -> Floats:
+    def sums(self, values: Floats, where: Flags | None = None) -> Floats:
+        """The sum of what is known of some rows by group; NaN where nothing is."""
         if self.order is not None:
             values, where = values[self.order], None if where is None else where[self.order]
         return _known_sums(self.starts, values, np.ones(len(values), np.bool_) if where is None else where)
 
+    def count(self, flags: Flags) -> NDArray[np.int64]:
+        """How many rows of each group have a flag."""
+        flags = flags if self.order is None else flags[self.order]
+        counted = np.concatenate(([0], np.cumsum(flags)))
+        return np.asarray(np.diff(counted[self.starts]), np.int64)
+
     def any(self, flags: Flags) -> Flags:
         """Whether any row of each group has a flag."""
-        flags = flags if self.order is None else flags[self.order]
-        return np.asarray(np.add.reduceat(flags.astype(np.int64), self.starts[:-1]) > 0) if len(self) else flags[:0]
+        return self.count(flags) > 0
+
+    def firsts(self) -> NDArray[np.int64]:
+        """The first row of each group."""
+        return self.starts[:-1] if self.order is None else self.order[self.starts[:-1]]
 
     def numbers(self) -> NDArray[np.int64]:
         """The number of the group that each row of the frame is in."""

@@ -15,6 +15,7 @@ import polars as pl
 from scanner.history.panel import Panel
 from scanner.history.same_session import gathered, rows_in
 from scanner.kernels.columns import floats, nullable
+from scanner.kernels.groups import Groups
 from scanner.market.calendar import NEW_YORK
 
 # How many past sessions a chain is compared with. Past that, a feed that changed its shape for good is the new normal.
@@ -53,7 +54,7 @@ def gather(chain: pl.DataFrame, panel: Panel, previous: pl.DataFrame | None) -> 
     """All evidence on a chain frame: one row for each underlying, in name order; null where there is none."""
     chain = chain.with_columns(raw_volume="volume", day=_TRADE_DAY).with_columns(session_volume())
     found = chain.group_by("underlying").agg(_own())
-    for more in (*_implied_spots(chain), _against_snapshot(chain, previous), *_against_past(chain, panel)):
+    for more in (*_implied_spots(chain), _against_snapshot(chain, previous), _against_past(chain, panel)):
         found = found.join(more, on="underlying", how="left")
     return found.sort("underlying")
 
@@ -208,7 +209,7 @@ def _against_snapshot(chain: pl.DataFrame, previous: pl.DataFrame | None) -> pl.
     )
 
 
-def _against_past(chain: pl.DataFrame, panel: Panel) -> list[pl.DataFrame]:
+def _against_past(chain: pl.DataFrame, panel: Panel) -> pl.DataFrame:
     """Comparisons with the newest sessions of the panel."""
     rows = panel.rows_of(chain)
     newest = chain.select(pl.col("session_date").min()).item()
@@ -217,129 +218,117 @@ def _against_past(chain: pl.DataFrame, panel: Panel) -> list[pl.DataFrame]:
     recent = sum(count <= FURTHEST_BACK for count in back)
     columns = range(len(panel.sessions) - 1, len(panel.sessions) - 1 - recent, -1)
     open_interest = floats(chain["open_interest"]).astype(np.float32)
-    return [
-        _repeats(chain, panel, rows, columns, open_interest),
-        *_open_interest(chain, panel, rows, columns, open_interest),
-        _usual_volume(panel, columns),
-    ]
+    names, known = Groups.of(chain, ("underlying",)), Groups.of(panel.contracts, ("underlying",))
+    remembered = pl.concat(
+        [_newest_column(known, panel, columns), _usual_volume(known, panel, columns)], how="horizontal"
+    )
+    found = names.keys.join(remembered, on="underlying", how="left", maintain_order="left")
+    found = found.with_columns(
+        chain["session_date"].gather(names.firsts()),
+        pl.Series("oi_session", panel.sessions, dtype=pl.Date).gather(found["column"]),
+        **_repeats(names, chain, panel, rows, columns, open_interest),
+        **_open_interest(names, found["column"], panel, rows, open_interest),
+    )
+    missing = _missing(panel, rows, found.drop_nulls("column"))
+    return found.join(missing, on="underlying", how="left").drop("column", "session_date")
 
 
 def _repeats(
+    names: Groups,
     chain: pl.DataFrame,
     panel: Panel,
     rows: npt.NDArray[np.int32],
     columns: range,
     open_interest: npt.NDArray[np.float32],
-) -> pl.DataFrame:
-    """The past session whose volumes the chain is most alike to, by the share of traded contracts that agree.
+) -> dict[str, pl.Series]:
+    """The past session whose volumes a name is most alike to, by the share of traded contracts that agree.
 
     A repeat holds the trades of its own newest day, whatever its label, so volumes from before that day are left out.
     """
     carried = pl.col("day") < pl.col("day").max().over("underlying")
-    dated = pl.when(carried).then(0).otherwise(pl.col("raw_volume")).cast(pl.Float32)
-    volume = chain.select(dated.fill_null(np.nan)).to_series().to_numpy()
-    alike = []
-    for column in columns:
+    dated = pl.when(carried).then(0).otherwise(pl.col("raw_volume"))
+    volume = floats(chain.select(dated).to_series()).astype(np.float32)
+    share, traded = np.full((len(columns), len(names)), -1.0), np.zeros((len(columns), len(names)), np.int64)
+    other_oi = np.zeros_like(traded)
+    for place, column in enumerate(columns):
         old_volume, old_oi = at(panel.volume, rows, column), at(panel.open_interest, rows, column)
-        traded = (volume > 0) | (old_volume > 0)
         # A session that is not trusted is all NaN, and is like nothing.
-        known = np.isfinite(old_volume)
-        alike.append(
-            chain.select(
-                "underlying",
-                traded=pl.Series(traded & known),
-                same=pl.Series(traded & (volume == old_volume)),
-                same_oi=pl.Series((open_interest == old_oi) | (np.isnan(open_interest) & np.isnan(old_oi))),
-            )
-            .filter("traded")
-            .group_by("underlying")
-            .agg(
-                like_session=pl.lit(panel.sessions[column]),
-                like_share=pl.col("same").mean(),
-                like_traded=pl.len(),
-                like_oi=pl.col("same_oi").all(),
-            )
-        )
-    if not alike:
-        return pl.DataFrame(schema={"underlying": pl.String, "like_share": pl.Float64})
-    return pl.concat(alike).sort("like_share", descending=True, maintain_order=True).unique("underlying", keep="first")
+        both = ((volume > 0) | (old_volume > 0)) & np.isfinite(old_volume)
+        same_oi = (open_interest == old_oi) | (np.isnan(open_interest) & np.isnan(old_oi))
+        traded[place], other_oi[place] = names.count(both), names.count(both & ~same_oi)
+        np.divide(names.count(both & (volume == old_volume)), traded[place], out=share[place], where=traded[place] > 0)
+    if not len(columns):
+        return {}
+    best, every = share.argmax(axis=0), np.arange(len(names))
+    there = pl.Series(traded[best, every] > 0)
+    sessions = pl.Series([panel.sessions[column] for column in columns], dtype=pl.Date)
+    values = {
+        "like_session": sessions.gather(best),
+        "like_share": pl.Series(share[best, every]),
+        "like_traded": pl.Series(traded[best, every]),
+        "like_oi": pl.Series(other_oi[best, every] == 0),
+    }
+    return {name: column.set(~there, None) for name, column in values.items()}
 
 
 def _open_interest(
-    chain: pl.DataFrame,
+    names: Groups,
+    newest: pl.Series,
     panel: Panel,
     rows: npt.NDArray[np.int32],
-    columns: range,
     open_interest: npt.NDArray[np.float32],
-) -> list[pl.DataFrame]:
-    """Open interest beside that of the newest past session which has some, for each underlying."""
-    newest = _newest_column(panel, columns)
-    column = newest.join(chain.select("underlying"), on="underlying", how="right", maintain_order="right")
-    column_of = column["column"].fill_null(-1).to_numpy()
+) -> dict[str, npt.NDArray[np.generic]]:
+    """Open interest beside that of the ``newest`` past session (column of the panel) which has some, by name."""
+    column_of = newest.fill_null(-1).to_numpy()[names.numbers()]
     here = (rows >= 0) & (column_of >= 0)
     old_oi, old_volume = np.full((2, len(rows)), np.nan, np.float32)
     old_oi[here] = panel.open_interest[rows[here], column_of[here]]
     old_volume[here] = panel.volume[rows[here], column_of[here]]
     change = open_interest - old_oi
-    held = (
-        chain.select("underlying", pl.Series("change", change), pl.Series("old_oi", old_oi), pl.Series("v", old_volume))
-        .with_columns(pl.Series("open_interest", open_interest))
-        .fill_nan(None)
-        .group_by("underlying")
-        .agg(
-            compared=pl.col("change").count(),
-            changed=(pl.col("change") != 0).sum(),
-            traded_then=(pl.col("v") > 0).sum(),
-            impossible=(pl.col("change") > pl.col("v")).sum(),
-            changed_beside_volume=((pl.col("change") != 0) & pl.col("v").is_not_null()).sum(),
-            oi_now=pl.col("open_interest").filter(pl.col("old_oi").is_not_null()).sum(),
-            oi_then=pl.col("old_oi").sum(),
-            live_here=(pl.col("old_oi") > 0).sum(),
-        )
-    )
-    names = newest.join(chain.group_by("underlying").agg(pl.col("session_date").first()), on="underlying").with_columns(
-        oi_session=pl.col("column").replace_strict(dict(enumerate(panel.sessions)), return_dtype=pl.Date)
-    )
-    return [held, names.select("underlying", "oi_session"), _missing(panel, rows, names)]
+    changed = np.isfinite(change) & (change != 0)
+    return {
+        "compared": names.count(np.isfinite(change)),
+        "changed": names.count(changed),
+        "traded_then": names.count(old_volume > 0),
+        "impossible": names.count(change > old_volume),
+        "changed_beside_volume": names.count(changed & np.isfinite(old_volume)),
+        "oi_now": np.nan_to_num(names.sums(open_interest.astype(np.float64), np.isfinite(old_oi))),
+        "oi_then": np.nan_to_num(names.sums(old_oi.astype(np.float64))),
+        "live_here": names.count(old_oi > 0),
+    }
 
 
 def _missing(panel: Panel, rows: npt.NDArray[np.int32], names: pl.DataFrame) -> pl.DataFrame:
     """Contracts with open interest in the newest past session that have not expired and are not in the chain."""
     absent = np.ones(panel.contracts.height, bool)
     absent[rows[rows >= 0]] = False
-    gone = panel.contracts.select("underlying", "root", "expiry", row=pl.Series(np.arange(len(absent)))).filter(
-        pl.Series(absent)
+    gone = (
+        panel.contracts["underlying", "expiry"]
+        .with_columns(row=pl.Series(np.arange(len(absent))))
+        .filter(pl.Series(absent))
     )
-    gone = gone.join(names, on="underlying").filter(pl.col("expiry") >= pl.col("session_date"))
+    of_names = names.select("underlying", "column", "session_date")
+    gone = gone.join(of_names, on="underlying").filter(pl.col("expiry") >= pl.col("session_date"))
     held = panel.open_interest[gone["row"].to_numpy(), gone["column"].to_numpy()]
     return gone.filter(pl.Series(held > 0)).group_by("underlying").agg(missing=pl.len())
 
 
-def _newest_column(panel: Panel, columns: range) -> pl.DataFrame:
-    """For each underlying of the panel, the newest column that holds any open interest of it."""
-    found = [
-        panel.contracts.select("underlying", known=pl.Series(np.isfinite(panel.open_interest[:, column])))
-        .filter("known")
-        .select(pl.col("underlying").unique(), column=pl.lit(column, pl.Int64))
-        for column in columns
-    ]
-    if not found:
-        return pl.DataFrame(schema={"underlying": pl.String, "column": pl.Int64})
-    return pl.concat(found).unique("underlying", keep="first", maintain_order=True)
+def _newest_column(known: Groups, panel: Panel, columns: range) -> pl.DataFrame:
+    """``underlying column``: of each name that is known, the newest column that holds any open interest of it."""
+    found = np.full(len(known), -1)
+    for column in reversed(columns):
+        found[known.any(np.isfinite(panel.open_interest[:, column]))] = column
+    return known.keys.with_columns(column=pl.Series(found).set(pl.Series(found < 0), None))
 
 
-def _usual_volume(panel: Panel, columns: range) -> pl.DataFrame:
-    """The smallest total volume among the past sessions, and how many of them are known."""
-    totals = [
-        panel.contracts.select("underlying", volume=nullable("volume", panel.volume[:, column]))
-        .group_by("underlying")
-        .agg(pl.col("volume").sum(), known=pl.col("volume").count())
-        .filter(pl.col("known") > 0)
-        for column in columns
-    ]
-    if not totals:
-        return pl.DataFrame(schema={"underlying": pl.String, "least_volume": pl.Float64, "known_sessions": pl.UInt32})
-    return pl.concat(totals).group_by("underlying").agg(least_volume=pl.col("volume").min(), known_sessions=pl.len())
+def _usual_volume(known: Groups, panel: Panel, columns: range) -> pl.DataFrame:
+    """``least_volume known_sessions``: the smallest total among the past sessions, and how many of them are known."""
+    totals = np.full((len(columns) + 1, len(known)), np.nan)
+    for place, column in enumerate(columns):
+        totals[place] = known.sums(panel.volume[:, column].astype(np.float64))
+    return pl.DataFrame(
+        [nullable("least_volume", np.fmin.reduce(totals)), pl.Series("known_sessions", np.isfinite(totals).sum(axis=0))]
+    )
 
 
 def at(matrix: npt.NDArray[np.float32], rows: npt.NDArray[np.int32], column: int) -> npt.NDArray[np.float32]:
