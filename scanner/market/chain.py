@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from scanner import fields
 from scanner.errors import ChainError
 from scanner.fields import Field
 from scanner.fields.columns import column_dtype
-from scanner.market import symbology
+from scanner.kernels.columns import changes
+from scanner.market import products, symbology
 from scanner.market.calendar import FIRST, LAST, Calendar
 
 COLUMNS: tuple[Field, ...] = tuple(field for field in fields.of("contract").values() if field.from_chain)
@@ -62,12 +64,13 @@ def conform(frame: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
 def distinct(column: pl.Series) -> list[Any]:
     """The values of a column, each once, null among them.
 
-    Most columns that tell what a chain is of hold one value, which is found without a query: of a small chain a query
-    takes longer than everything it asks for.
+    Rows of one value mostly stand together, so that few are compared; and most columns that tell what a chain is of
+    hold one value, which is found without a query: of a small chain a query takes longer than everything it asks for.
     """
     if not len(column):
         return []
-    return [column[0]] if column.n_unique() == 1 else column.unique().to_list()
+    heads = column[np.append(0, np.flatnonzero(changes(column)) + 1)]
+    return heads.to_list() if len(heads) == 1 else heads.unique().to_list()
 
 
 def in_order(frame: pl.DataFrame) -> bool:
@@ -91,8 +94,15 @@ def _complete(frame: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
     keys = ["root", "underlying", "expiry"]
     if not set(keys) <= set(frame.columns):
         return frame
-    told = frame.lazy().select(keys).drop_nulls().unique().collect()
-    info = [symbology.contract_info(root, name, expiry, calendar) for root, name, expiry in told.iter_rows()]
+    if any(map(products.index_roots, filter(None, distinct(frame["underlying"])))):
+        known_by = keys
+        told = frame.lazy().select(keys).drop_nulls().unique().collect()
+        info = [symbology.contract_info(root, name, expiry, calendar) for root, name, expiry in told.iter_rows()]
+    else:
+        # The rule: where nothing is of an index the root alone tells.
+        known_by = ["root"]
+        told = pl.DataFrame({"root": [root for root in distinct(frame["root"]) if root]}, schema={"root": pl.String})
+        info = [symbology.root_info(root) for root in told["root"]]
     values = {name: [getattr(item, name) for item in info] for name in _TOLD_BY_ROOT}
     same = all(len(set(each)) == 1 for each in values.values()) and not any(frame[key].null_count() for key in keys)
     if same:
@@ -100,7 +110,7 @@ def _complete(frame: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
         known = {name: pl.lit(each[0], dtype=SCHEMA[name]) for name, each in values.items()}
     else:
         table = told.with_columns(pl.Series(f"_{name}", each, dtype=SCHEMA[name]) for name, each in values.items())
-        frame = frame.join(table, on=keys, how="left", maintain_order="left")
+        frame = frame.join(table, on=known_by, how="left", maintain_order="left")
         known = {name: pl.col(f"_{name}") for name in values}
     return frame.with_columns(
         (pl.coalesce(pl.col(name).cast(SCHEMA[name]), expression) if name in frame.columns else expression).alias(name)

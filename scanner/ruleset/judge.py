@@ -114,9 +114,8 @@ def _judge_scope(rules: Sequence[Rule], frames: Mapping[str, pl.DataFrame], outc
             verdict = table[str(number)]
             if verdict.null_count():
                 _report_unknown(rule, rows, rows.frame.filter(verdict.is_null()), outcome)
-            hits = rows.frame[verdict.arg_true()]
-            if hits.height:
-                _report_findings(rule, rows, hits, frames, outcome)
+            if verdict.any():
+                _report_findings(rule, rows, rows.frame.filter(verdict), frames, outcome)
 
 
 def _names(frame: pl.DataFrame) -> list[str]:

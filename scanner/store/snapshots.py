@@ -289,6 +289,9 @@ class Snapshots:
 
     def _pulls(self, items: Sequence[StoredChain]) -> list[Pulled]:
         """The chains of one name, source and session by the pull they belong to."""
+        if len({item.listing for item in items}) == 1:
+            # The rule: each is a whole chain, and lists what the others do.
+            return [Pulled((item,)) for item in items]
         known = [parts.Part(item, item.quote_time, item.listing, partial(self._contracts, item)) for item in items]
         return [Pulled(tuple(part.item for part in pull.parts)) for pull in parts.pulls(known)]
 

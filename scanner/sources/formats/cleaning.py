@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 import polars as pl
 
-from scanner.market import chain, symbology
+from scanner.market import chain, products, symbology
 from scanner.market.calendar import Calendar
 from scanner.sources.formats import columns
 from scanner.sources.formats.base import Findings
@@ -103,6 +103,12 @@ def _rooted(rows: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
     absent = [name for name in ("root", "expiry") if name not in rows.columns]
     types = {"root": pl.String, "expiry": pl.Date}
     rows = rows.with_columns(pl.lit(None, dtype=types[name]).alias(name) for name in absent)
+    names = {name: symbology.root_at(name, None, calendar) for name in chain.distinct(rows["underlying"]) if name}
+    if not any(map(products.index_roots, names)):
+        # The rule: the contracts of a stock have one root, whenever they expire.
+        marked = {name: root for name, root in names.items() if root != name}
+        own = pl.col("underlying").replace(marked) if marked else pl.col("underlying")
+        return rows.with_columns(root_assumed=pl.col("root").is_null(), root=pl.coalesce("root", own))
     keys = ("underlying", "expiry")
     silent = rows.filter(pl.col("root").is_null() & pl.col("underlying").is_not_null()).select(keys).unique()
     rows = rows.with_columns(root_assumed=pl.col("root").is_null())

@@ -85,22 +85,42 @@ class Ledger(Records, Outbox, Following):
     def save_episodes(self, episodes: Iterable[Episode], events: Iterable[Event], seen_at: datetime, run: str) -> None:
         """Store changed episodes: one update each, and the alert as it now stands (never an older view of it)."""
         kinds = {event.alert.alert_id: event.kind.value for event in events}
-        for episode in episodes:
-            alert = episode.alert
-            row = self._session.get(AlertRow, alert.alert_id)
-            if row is None or row.updated_at <= seen_at:
+        changed = {episode.alert.alert_id: episode for episode in episodes}
+        alerts, updates = self._held(list(changed), seen_at)
+        for alert_id, episode in changed.items():
+            standing = alerts.get(alert_id)
+            if standing is None:
+                self._session.add(_alert_row(episode, seen_at))
+            elif standing.updated_at <= seen_at:
                 self._session.merge(_alert_row(episode, seen_at))
-                self._session.flush()
-            self._session.merge(
-                AlertUpdateRow(
-                    alert_id=alert.alert_id,
-                    seen_at=seen_at,
-                    run_id=run,
-                    event=kinds[alert.alert_id],
-                    episode=_episode_document(episode),
-                    document=alert.as_dict(),
-                )
+        # An update refers to its alert.
+        self._session.flush()
+        for alert_id, episode in changed.items():
+            row = AlertUpdateRow(
+                alert_id=alert_id,
+                seen_at=seen_at,
+                run_id=run,
+                event=kinds[alert_id],
+                episode=_episode_document(episode),
+                document=episode.alert.as_dict(),
             )
+            self._session.merge(row) if alert_id in updates else self._session.add(row)
+
+    def _held(
+        self, alert_ids: Sequence[str], seen_at: datetime
+    ) -> tuple[dict[str, AlertRow], dict[str, AlertUpdateRow]]:
+        """What is stored of some alerts, and of what happened to them at a moment, by alert."""
+        alerts: dict[str, AlertRow] = {}
+        updates: dict[str, AlertUpdateRow] = {}
+        for first in range(0, len(alert_ids), _AT_ONCE):
+            some = alert_ids[first : first + _AT_ONCE]
+            found = self._session.scalars(select(AlertRow).where(AlertRow.alert_id.in_(some)))
+            alerts |= {row.alert_id: row for row in found}
+            happened = select(AlertUpdateRow).where(
+                AlertUpdateRow.alert_id.in_(some), AlertUpdateRow.seen_at == seen_at
+            )
+            updates |= {row.alert_id: row for row in self._session.scalars(happened)}
+        return alerts, updates
 
     def happened_at(self, moment: datetime, alert_ids: Iterable[str]) -> set[tuple[str, str]]:
         """What has been kept of some alerts as of a moment: their ids, each with what happened."""
