@@ -113,7 +113,7 @@ class Line:
 
     ``busy`` answers 503; ``reset`` breaks off before the server is asked, ``deaf`` after it has done what it was asked;
     ``half`` breaks off in the middle of the answer, ``stuck`` in the middle of the request, and holds it until
-    ``released``.
+    ``released``; ``slow`` lets the body come a byte at a time, for as long as somebody reads it.
     """
 
     endpoint: str
@@ -175,7 +175,9 @@ def _handle(request: BaseHTTPRequestHandler, line: Line) -> None:
     if fault == "deaf":
         request.close_connection = True
         return None
-    return _answer(request, status, headers, content, half=fault == "half")
+    return _answer(
+        request, status, headers, content, half=fault == "half", drip=line.released if fault == "slow" else None
+    )
 
 
 def _asked(request: BaseHTTPRequestHandler, body: bytes, endpoint: str) -> tuple[int, dict[str, str], bytes]:
@@ -189,7 +191,13 @@ def _asked(request: BaseHTTPRequestHandler, body: bytes, endpoint: str) -> tuple
 
 
 def _answer(
-    request: BaseHTTPRequestHandler, status: int, headers: dict[str, str], content: bytes, *, half: bool = False
+    request: BaseHTTPRequestHandler,
+    status: int,
+    headers: dict[str, str],
+    content: bytes,
+    *,
+    half: bool = False,
+    drip: threading.Event | None = None,
 ) -> None:
     request.send_response_only(status)
     for name, value in headers.items():
@@ -199,7 +207,22 @@ def _answer(
     length = headers.get("Content-Length", str(len(content))) if request.command == "HEAD" else str(len(content))
     request.send_header("Content-Length", length)
     request.end_headers()
-    if request.command != "HEAD":
+    if drip is not None:
+        _drip(request, content, drip)
+    elif request.command != "HEAD":
         request.wfile.write(content[: len(content) // 2] if half else content)
     if half:
         request.close_connection = True
+
+
+def _drip(request: BaseHTTPRequestHandler, content: bytes, until: threading.Event) -> None:
+    """Send a body so slowly that nobody waits for its end, and always some of it."""
+    try:
+        for place in range(len(content)):
+            request.wfile.write(content[place : place + 1])
+            request.wfile.flush()
+            if until.wait(0.1):
+                break
+    except OSError:
+        """Whoever read it has gone."""
+    request.close_connection = True

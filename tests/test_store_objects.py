@@ -21,7 +21,7 @@ from standard import calendar, open_store
 
 from scanner.errors import StoreError, StoreMissingError, StoreUnreachableError, UsageError
 from scanner.object_prefix import ObjectPrefix, store_place
-from scanner.store import maintenance
+from scanner.store import maintenance, objects
 from scanner.store.importing import ImportReport, import_chains
 from scanner.store.store import Store
 
@@ -210,6 +210,20 @@ def test_an_answer_cut_in_half_is_asked_for_again(machine, line):
     assert there.snapshots.newest("test", DAYS[0]).height == built_chain(DAYS[0]).height
 
 
+def test_a_file_that_comes_a_byte_at_a_time_is_waited_for_so_long_and_that_is_said(machine, line, monkeypatch):
+    stored(machine("one"), built_chain(DAYS[0]))
+    monkeypatch.setattr(objects, "_REQUEST", "1 s")
+    monkeypatch.setattr(objects, "_RETRIES", 1)
+    line.fault = lambda method, path: "slow" if "snapshots" in path and "list-type" not in path else None
+    line.seen.clear()
+    with pytest.raises(StoreUnreachableError, match=r"cannot be read now \(no whole answer in 1 s\); try again later"):
+        machine("two", read_only=True)
+    assert line.count("GET", "snapshots/") == 2
+    # Nothing of it is there, and it comes whole the next time.
+    line.fault = object_stores.none
+    assert machine("two", read_only=True).snapshots.sessions("test") == DAYS[:1]
+
+
 def process(bucket: Bucket, home: Path, endpoint: str, *words: str) -> subprocess.Popen[str]:
     environment = {**os.environ, **bucket.environment(endpoint), "HOME": str(home)}
     command = [sys.executable, "-m", "scanner", *words, "--store", bucket.url]
@@ -244,9 +258,9 @@ def test_a_writer_killed_in_the_middle_of_a_file_leaves_nothing_of_it_and_the_ne
     again = process(bucket, tmp_path / "one", bucket.endpoint, "import", str(recorded))
     out, err = again.communicate(timeout=120)
     assert again.returncode == 0, out + err
-    objects = bucket.objects()
-    assert len(snapshots(objects)) == len(DAYS)
-    assert len([key for key in objects if key.startswith("summaries/")]) == 2 * len(DAYS)
+    held = bucket.objects()
+    assert len(snapshots(held)) == len(DAYS)
+    assert len([key for key in held if key.startswith("summaries/")]) == 2 * len(DAYS)
 
 
 @pytest.mark.slow
@@ -256,9 +270,9 @@ def test_two_processes_of_two_machines_that_import_the_same_at_once_store_each_c
     for ran in both:
         out, err = ran.communicate(timeout=240)
         assert ran.returncode == 0, out + err
-    objects = bucket.objects()
-    assert len(snapshots(objects)) == len(DAYS)
-    assert len([key for key in objects if key.startswith("summaries/")]) == 2 * len(DAYS)
+    held = bucket.objects()
+    assert len(snapshots(held)) == len(DAYS)
+    assert len([key for key in held if key.startswith("summaries/")]) == 2 * len(DAYS)
 
 
 def test_a_bucket_that_is_not_there_is_named(bucket, monkeypatch, tmp_path):

@@ -27,11 +27,13 @@ from scanner.object_prefix import ObjectPrefix
 from scanner.store.files import TEMPORARY_SUFFIX, expanded, unwritable, write_atomically
 from scanner.store.locks import WriteLock
 from scanner.store.objects import Objects, RefusedError, Version
+from scanner.store.shared_models import SharedModels
 
 log = logging.getLogger(__name__)
 
 MARKER = "store.json"
-# What is shared: everything that is not made from it on each machine anew. The rest stays in the folder.
+# What is shared: everything that is not made from it on each machine anew. The rest stays in the folder, but for fitted
+# models, which are taken as they are needed.
 _FOLDERS = ("snapshots", "stock_prints", "summaries", "tapes")
 _FILES = (
     MARKER,
@@ -69,6 +71,7 @@ class Mirror:
         self.place = place
         self.folder = expanded(place.mirror)
         self._objects = Objects(place)
+        self.models = SharedModels(self._objects)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -82,12 +85,14 @@ class Mirror:
         it refuses, or holds no store any more.
         """
         try:
-            listed = {key: version for key, version in self._objects.listed().items() if _is_shared(key)}
+            below = self._objects.listed()
         except StoreUnreachableError as error:
             if not (self.folder / MARKER).exists():
                 raise
             log.warning("%s. What was fetched before is used, and what is written waits in %s", error, self.folder)
             return
+        self.models.listed(below)
+        listed = {key: version for key, version in below.items() if _is_shared(key)}
         known = self._index.all()
         if MARKER in known and MARKER not in listed:
             raise StoreError(
@@ -129,6 +134,7 @@ class Mirror:
         if lost:
             named = ", ".join(lost[:3]) + (" and more" if len(lost) > 3 else "")
             raise StoreChangedError(f"{self.place}: another machine has written {named} meanwhile; do it again")
+        self.models.send()
 
     def delete(self, path: Path) -> None:
         """Remove a file here and below the prefix."""

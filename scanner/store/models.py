@@ -1,25 +1,24 @@
 """Fitted volume models, kept so that the second scan of a session need not fit again.
 
 A model is learnt from a panel and the events beside it; the same two always give the same model. What was learnt is
-kept on disk as plain arrays, exactly, so that nothing a scan says depends on whether it was kept; what is laid out
-around it is kept in memory for the next scan of a schedule. Everything here is derived: it may be deleted at any time.
+kept on disk as plain arrays, exactly, so that nothing a scan says depends on whether it was kept, nor, where a store is
+shared, by which machine; what is laid out around it is kept in memory for the next scan of a schedule. Everything here
+is derived: it may be deleted at any time.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
 import logging
-import zipfile
+import platform
 from collections.abc import Callable
 from functools import cache
 from importlib import resources
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from scanner import activity
 from scanner.activity import VolumeModel, prior, ranking
@@ -28,11 +27,30 @@ from scanner.activity.ranking.past import Past
 from scanner.errors import StoreError
 from scanner.history.panel import Panel
 from scanner.store.files import write_atomically
+from scanner.store.model_files import SUFFIX, DoubtfulError, packed, unpacked
 
 # Models kept on disk: those of the newest session for some sets of names.
 MOST_KEPT = 8
+# What the numbers of a fit may differ with in their last digits, beside the code that makes them.
+_COMPUTE = ("numpy", "scipy", "polars", "numba", "llvmlite")
 
 log = logging.getLogger(__name__)
+
+
+class Shared(Protocol):
+    """Models that several machines share, by the names of their files."""
+
+    def take(self, name: str) -> bytes | None:
+        """The file of that name; None where there is none to be had."""
+        ...
+
+    def doubt(self, name: str, why: str) -> None:
+        """What was taken is no such model."""
+        ...
+
+    def offer(self, path: Path) -> None:
+        """Give a file to the others, some time."""
+        ...
 
 
 class LastModel:
@@ -51,12 +69,13 @@ class LastModel:
 class Models:
     """The models of a store, in ``folder``; without a folder, or of a panel that has no fingerprint, nothing is kept.
 
-    A ``read_only`` store lends what it has and keeps nothing.
+    A ``read_only`` store lends what it has and keeps nothing. What another machine has ``shared`` is not fitted again.
     """
 
-    def __init__(self, folder: Path | None, *, read_only: bool = False) -> None:
+    def __init__(self, folder: Path | None, *, read_only: bool = False, shared: Shared | None = None) -> None:
         self._folder = folder
         self._read_only = read_only
+        self._shared = shared
 
     def fit(self, panel: Panel, events: pl.DataFrame | None = None, last: LastModel | None = None) -> VolumeModel:
         """The model for the session after a panel, as :func:`scanner.activity.fit` makes it.
@@ -65,39 +84,65 @@ class Models:
         """
         if self._folder is None or not panel.fingerprint:
             return activity.fit(panel, events)
-        path = self._folder / f"{_name(panel, events)}.npz"
+        path = self._folder / f"{_name(panel, events)}{SUFFIX}"
         last = LastModel() if last is None else last
-        return last.take(path, lambda: self._load(path, panel, events) or self._fitted(path, panel, events))
 
-    def _load(self, path: Path, panel: Panel, events: pl.DataFrame | None) -> VolumeModel | None:
+        def make() -> VolumeModel:
+            return (
+                self._kept(path, panel, events) or self._taken(path, panel, events) or self._fitted(path, panel, events)
+            )
+
+        return last.take(path, make)
+
+    def _kept(self, path: Path, panel: Panel, events: pl.DataFrame | None) -> VolumeModel | None:
         """The model in a file; None where there is none that can be read."""
         try:
-            with np.load(path, allow_pickle=False) as kept:
-                arrays = {name: kept[name] for name in kept.files}
-            learned, base = prior.learned_from(arrays)
-            past = Past.from_arrays(arrays)
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            return _model(path.read_bytes(), path.stem, panel, events)
+        except (OSError, DoubtfulError) as error:
             log.debug("no model taken from %s: %s", path, error)
             return None
-        return VolumeModel.over(Layout.of(panel, events), learned, "own", base, past)
+
+    def _taken(self, path: Path, panel: Panel, events: pl.DataFrame | None) -> VolumeModel | None:
+        """The model that another machine has fitted, kept here from now on; None where there is none to be had."""
+        content = None if self._shared is None else self._shared.take(path.name)
+        if content is None or self._shared is None:
+            return None
+        try:
+            model = _model(content, path.stem, panel, events)
+        except DoubtfulError as error:
+            self._shared.doubt(path.name, str(error))
+            return None
+        self._keep(path, content)
+        return model
 
     def _fitted(self, path: Path, panel: Panel, events: pl.DataFrame | None) -> VolumeModel:
         model = activity.fit(panel, events)
         if model.past is not None and not self._read_only:
-            try:
-                _save(path, prior.arrays_of(model.learned, model.base) | model.past.arrays())
-            except (StoreError, OSError) as error:
-                log.debug("model not kept: %s", error)
+            values = prior.arrays_of(model.learned, model.base) | model.past.arrays()
+            if self._keep(path, packed(values, path.stem)) and self._shared is not None:
+                self._shared.offer(path)
         return model
 
+    def _keep(self, path: Path, content: bytes) -> bool:
+        """Keep a file, and let go of those that were kept longest ago; whether that was possible."""
+        if self._read_only:
+            return False
+        try:
+            write_atomically(path, lambda handle: handle.write(content))
+            by_age = sorted(path.parent.glob(f"*{SUFFIX}"), key=lambda kept: kept.stat().st_mtime_ns)
+            for old in by_age[:-MOST_KEPT]:
+                old.unlink(missing_ok=True)
+        except (StoreError, OSError) as error:
+            log.debug("model not kept: %s", error)
+            return False
+        return True
 
-def _save(path: Path, values: dict[str, NDArray[Any]]) -> None:
-    built = io.BytesIO()
-    np.savez_compressed(built, allow_pickle=False, **values)
-    write_atomically(path, lambda handle: handle.write(built.getbuffer()))
-    by_age = sorted(path.parent.glob("*.npz"), key=lambda kept: kept.stat().st_mtime_ns)
-    for old in by_age[:-MOST_KEPT]:
-        old.unlink(missing_ok=True)
+
+def _model(content: bytes, name: str, panel: Panel, events: pl.DataFrame | None) -> VolumeModel:
+    """The model of a panel in a file. Raises DoubtfulError where it is anything else."""
+    arrays = unpacked(content, name, len(panel.underlyings), len(panel.sessions))
+    learned, base = prior.learned_from(arrays)
+    return VolumeModel.over(Layout.of(panel, events), learned, "own", base, Past.from_arrays(arrays))
 
 
 def _name(panel: Panel, events: pl.DataFrame | None) -> str:
@@ -109,8 +154,10 @@ def _name(panel: Panel, events: pl.DataFrame | None) -> str:
 
 @cache
 def _making() -> str:
-    """What stands for the way models are made: the modules that make them, and the model that came with the package."""
-    digest = hashlib.blake2b(digest_size=16)
+    """What stands for the way models are made: the modules that make them, the model that came with the package, and
+    what computes."""
+    computing = (platform.machine(), platform.python_version(), *(f"{name} {version(name)}" for name in _COMPUTE))
+    digest = hashlib.blake2b(" ".join(computing).encode(), digest_size=16)
     for package in (activity, ranking):
         for item in sorted(resources.files(package).iterdir(), key=lambda item: item.name):
             if item.name.endswith((".py", ".npz")):

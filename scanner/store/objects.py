@@ -24,11 +24,12 @@ if TYPE_CHECKING:
 # A store that stumbles is asked again for some seconds; one that is down longer is not waited for.
 _RETRIES = 6
 _RETRY_TIMEOUT, _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=30), timedelta(milliseconds=50), timedelta(seconds=3)
-# Seconds for a connection, and for a whole file over a slow line.
-_CONNECTION, _REQUEST = "5s", "300s"
+# For a connection, and for a whole file over a slow line. After so long a request is not tried again.
+_CONNECTION, _REQUEST = "5 s", "300 s"
 _STATUS = re.compile(r"status code: (\d{3})")
 _CODE = re.compile(r"<Code>(\w{1,60})</Code>")
 _NO_ANSWER = ("HTTP error", "HttpError", "error sending", "timed out")
+_TOO_SLOW = "TimedOut"
 # Where machines in a cloud ask for their credentials: whoever gets there has none in the environment.
 _MACHINE_CREDENTIALS = ("169.254.169.254", "169.254.170.2", "metadata.google.internal")
 _CREDENTIALS = {
@@ -148,7 +149,9 @@ def _in_words(place: ObjectPrefix, what: str, said: str) -> StoreError:
         return StoreError(f"{place}: {refusal}")
     if number is None and not any(sign in said for sign in _NO_ANSWER):
         return StoreError(f"{place} cannot be {what}: {' '.join(said.split())[:160]}")
-    return StoreUnreachableError(f"{place} cannot be {what} now ({named or 'no answer'}); try again later")
+    if not named:
+        named = f"no whole answer in {_REQUEST}" if _TOO_SLOW in said else "no answer"
+    return StoreUnreachableError(f"{place} cannot be {what} now ({named}); try again later")
 
 
 def _refusal(place: ObjectPrefix, said: str, number: int | None, named: str) -> str | None:

@@ -79,7 +79,8 @@ class Store:
         self.tapes = Tapes(path / "tapes")
         self.stock_prints = StockPrints(path / "stock_prints")
         self.spellings = Spellings(path / SPELLINGS_FILE, self.snapshots, read_only=read_only)
-        self.models = Models(path / MODELS_FOLDER, read_only=read_only)
+        shared = None if mirror is None else mirror.models
+        self.models = Models(path / MODELS_FOLDER, read_only=read_only, shared=shared)
         self.closes = KeptCloses(path / CLOSES_FILE)
         self.told_of = ToldOf(path)
         self._checked = Checked(path / CHECKED_FOLDER, read_only=read_only)
