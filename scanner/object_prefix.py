@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from dataclasses import dataclass
 from os import PathLike, fspath
@@ -15,7 +16,8 @@ SCHEMES = ("s3", "gs", "az")
 _IS_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 # What every object store takes in a name, and no file system turns into something else.
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=-]*")
-_MIRRORS = Path("~/.local/share/scanner-mirrors")
+# Where mirrors lie on this machine, unless its environment says where.
+_MIRRORS, _MIRRORS_VARIABLE = "~/.local/share/scanner-mirrors", "SCANNER_MIRRORS"
 _LONGEST_NAME = 60
 
 
@@ -32,10 +34,10 @@ class ObjectPrefix:
 
     @property
     def mirror(self) -> Path:
-        """The folder on this machine that its files are kept in, one for each URL."""
+        """The folder on this machine that its files are kept in, one for each URL, in that of ``SCANNER_MIRRORS``."""
         digest = hashlib.blake2b(str(self).encode(), digest_size=6).hexdigest()
         words = re.sub(r"[^A-Za-z0-9]+", "-", str(self))[:_LONGEST_NAME].strip("-")
-        folder = _MIRRORS / f"{words}-{digest}"
+        folder = Path(os.environ.get(_MIRRORS_VARIABLE) or _MIRRORS) / f"{words}-{digest}"
         try:
             return folder.expanduser()
         except RuntimeError:

@@ -346,6 +346,16 @@ def test_folders_are_what_they_were_and_prefixes_are_told_by_their_scheme():
     assert store_place("s3://one").mirror != store_place("s3://two").mirror
 
 
+def test_mirrors_lie_in_the_folder_that_the_environment_names(bucket, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("SCANNER_MIRRORS", str(tmp_path / "volume"))
+    run = Commands(monkeypatch, capsys)
+    assert run("import", written(tmp_path / "recorded", DAYS[0]), "--store", bucket.url).code == 0
+    (mirror,) = (tmp_path / "volume").iterdir()
+    assert len(list(mirror.glob("snapshots/*/*/*.parquet"))) == 1
+    assert str(mirror) in run("store", "info", "--store", bucket.url, "--format", "json").out
+    assert not (Path.home() / ".local").exists()
+
+
 def test_pruning_removes_snapshots_below_the_prefix_and_other_machines_let_go_of_them(machine, bucket):
     stored(machine("one"), *map(built_chain, DAYS))
     other = machine("two")
