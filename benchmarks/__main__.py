@@ -14,6 +14,7 @@ NAMES = {
     "rules": "judging the shipped rules over the whole market",
     "scan": "whole scans of a generated market, step by step, beside scripts of pandas and polars",
     "cluster": "replaying and importing in one process and by several workers",
+    "objects": "scans with the store in a folder and below a prefix in a bucket, in turn",
     "scoring": "scoring two million contracts of a whole market",
     "tape": "the trade tape: sides held against known customers, orders put together, and speed",
     "fetching": "the chains of a whole market from a vendor that takes its time, and what a call costs",

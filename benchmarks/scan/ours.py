@@ -19,22 +19,24 @@ from benchmarks.scan.generated import MOMENTS, Folder
 from benchmarks.scan.stopwatch import Stopwatch, peak_megabytes
 from scanner import steps
 from scanner.app import configuring, importing, opening, scanning
+from scanner.object_prefix import ObjectPrefix
 from scanner.store.models import LastModel
 
 # The moments that are scanned: the first scan of a session fits its model, the later ones find it.
 ROUNDS = {"first": range(1), "later": range(1, MOMENTS)}
 
 
-def import_history(market: Folder, store: Path) -> dict[str, Any]:
+def import_history(market: Folder, store: Path | ObjectPrefix) -> dict[str, Any]:
     """Import the sessions before the one that is scanned into an empty store."""
-    shutil.rmtree(store, ignore_errors=True)
+    if isinstance(store, Path):
+        shutil.rmtree(store, ignore_errors=True)
     watch = Stopwatch()
     with watch("import"):
         report = importing.import_chains(market.history, settings=configuring.built_in(store=store))
     return {"rows": report.rows, **watch.as_dict(), "peak_megabytes": peak_megabytes()}
 
 
-def scan_session(market: Folder, store: Path, moments: range) -> dict[str, Any]:
+def scan_session(market: Folder, store: Path | ObjectPrefix, moments: range) -> dict[str, Any]:
     """Scan moments of the session one after the other, as a schedule does."""
     last_model = LastModel()
     scans = []
