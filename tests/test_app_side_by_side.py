@@ -18,6 +18,7 @@ import pytest
 from built_chains import built_chain
 from commands import Commands
 from distributed import Client
+from object_stores import Bucket
 from standard import calendar
 
 from scanner import app
@@ -258,6 +259,22 @@ def test_an_address_where_nobody_answers_is_named_and_nothing_is_stored(
     assert ran.code == 2
     assert f"--cluster {address}: no scheduler with a worker answers" in ran.err
     assert not list((tmp_path / "store").glob("snapshots/*"))
+
+
+@pytest.mark.slow
+def test_a_store_below_a_prefix_is_filled_by_workers_with_the_objects_of_one_process(
+    folder: Path, tmp_path: Path, object_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = []
+    for name, where in (("one", {}), ("several", {"workers": 2})):
+        bucket = Bucket.new(object_server)
+        for variable, value in bucket.environment().items():
+            monkeypatch.setenv(variable, value)
+        monkeypatch.setenv("SCANNER_MIRRORS", str(tmp_path / name))
+        app.import_chains(folder, store=bucket.url, **where)
+        held.append(bucket.objects())
+    assert held[0] == held[1]
+    assert sum(key.startswith("summaries/") for key in held[0]) == 2 * len(DAYS)
 
 
 @pytest.mark.slow
