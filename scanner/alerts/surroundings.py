@@ -83,11 +83,11 @@ def _drivers(findings: pl.DataFrame, contracts: pl.DataFrame | None) -> dict[str
 def _quotes(contracts: pl.DataFrame | None, names: pl.Series) -> dict[str | None, dict[str, Any]]:
     if contracts is None or contracts.is_empty():
         return {}
-    newest = [pl.col(name).max() for name in ("quote_time", "oi_asof", "source") if name in contracts.columns]
+    newest = [name for name in ("quote_time", "oi_asof", "source") if name in contracts.columns]
+    kind = [name for name in ("baseline_kind",) if name in contracts.columns]
+    of_names = contracts["underlying", *newest, *kind].filter(pl.col("underlying").is_in(names.implode()))
     # "own" sorts before "prior": a chain is measured by its own history as soon as one of its contracts is.
-    kind = [pl.col("baseline_kind").min()] if "baseline_kind" in contracts.columns else []
-    of_names = contracts.filter(pl.col("underlying").is_in(names.implode()))
-    found = of_names.group_by("underlying").agg(*newest, *kind)
+    found = of_names.group_by("underlying").agg(pl.col(newest).max(), pl.col(kind).min())
     return {row["underlying"]: row for row in found.iter_rows(named=True)}
 
 

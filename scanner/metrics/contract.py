@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import TYPE_CHECKING, cast
 
@@ -11,6 +12,7 @@ import polars as pl
 from scanner.history import past
 from scanner.history.same_session import gathered, rows_in
 from scanner.kernels.columns import floats, nullable
+from scanner.kernels.groups import Groups
 from scanner.metrics.arithmetic import ratio
 
 if TYPE_CHECKING:
@@ -32,8 +34,7 @@ def measure(contracts: pl.DataFrame, panel: Panel, now: datetime, earlier: pl.Da
     changes = pl.DataFrame(
         {
             "iv_change": _iv_change(contracts, panel, rows),
-            "oi_change": _oi_change(contracts, panel, rows, closes_back=1),
-            "oi_change_5": _oi_change(contracts, panel, rows, closes_back=_CLOSES_BACK),
+            **_oi_changes(contracts, panel, rows, {"oi_change": 1, "oi_change_5": _CLOSES_BACK}),
         }
     )
     return contracts.hstack(changes).with_columns(
@@ -82,22 +83,34 @@ def _iv_change(contracts: pl.DataFrame, panel: Panel, rows: NDArray[np.int32]) -
     return contracts["iv"] - nullable("", before)
 
 
-def _oi_change(contracts: pl.DataFrame, panel: Panel, rows: NDArray[np.int32], closes_back: int) -> pl.Series:
-    """Open interest now minus that at the close ``closes_back`` sessions of the exchange earlier; null if not known."""
-    shown = contracts.select("underlying").join(
-        _shown_at(contracts, panel, closes_back), on="underlying", how="left", maintain_order="left"
-    )
-    columns = shown["column"].to_numpy()
-    known = (rows >= 0) & (columns >= 0)
-    before = np.full(contracts.height, np.nan)
-    before[known] = panel.open_interest[rows[known], columns[known]]
-    now = floats(contracts["open_interest"])
-    return nullable("", now - before).cast(pl.Int64)
+def _oi_changes(
+    contracts: pl.DataFrame, panel: Panel, rows: NDArray[np.int32], closes_back: Mapping[str, int]
+) -> dict[str, pl.Series]:
+    """Open interest now minus that at closes so many sessions of the exchange earlier; null if not known."""
+    names = Groups.of(contracts, ("underlying",))
+    asof = names.keys.with_columns(_first_known(names, contracts["oi_asof"]))
+    number, now = names.numbers(), floats(contracts["open_interest"])
+    changes = {}
+    for name, back in closes_back.items():
+        columns = _shown_at(asof, panel, back)[number]
+        known = (rows >= 0) & (columns >= 0)
+        before = np.full(contracts.height, np.nan)
+        before[known] = panel.open_interest[rows[known], columns[known]]
+        changes[name] = nullable(name, now - before).cast(pl.Int64)
+    return changes
 
 
-def _shown_at(contracts: pl.DataFrame, panel: Panel, closes_back: int) -> pl.DataFrame:
-    """``underlying column``: the newest past session that shows the close so many before a name's own; -1 if none."""
-    asof = contracts.group_by("underlying").agg(pl.col("oi_asof").drop_nulls().first())
+def _first_known(groups: Groups, column: pl.Series) -> pl.Series:
+    """The first value of each group that is known."""
+    if not column.null_count():
+        return column[groups.firsts()]
+    of_rows = pl.DataFrame({"group": groups.numbers(), column.name: column}).drop_nulls().unique("group", keep="first")
+    every = pl.DataFrame({"group": np.arange(len(groups))})
+    return every.join(of_rows, on="group", how="left", maintain_order="left")[column.name]
+
+
+def _shown_at(asof: pl.DataFrame, panel: Panel, closes_back: int) -> NDArray[np.int64]:
+    """The newest past session that shows the close so many before each name's own (``oi_asof``); -1 if none."""
     names = panel.underlying_rows(asof["underlying"])
     columns = np.full(asof.height, -1)
     for (newest,), held in asof.with_row_index("name").drop_nulls().group_by("oi_asof"):
@@ -108,4 +121,4 @@ def _shown_at(contracts: pl.DataFrame, panel: Panel, closes_back: int) -> pl.Dat
             shows = panel.oi_asof[names[mine]] == np.datetime64(earlier[0], "D")
             last = shows.shape[1] - 1 - shows[:, ::-1].argmax(axis=1)
             columns[mine] = np.where(shows.any(axis=1), last, -1)
-    return asof.select("underlying", column=pl.Series(columns))
+    return columns

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from scanner.activity.calibration import Calibration
 from scanner.activity.runs import MEMBER, best_runs, maturity_of
-from scanner.kernels.columns import run_numbers
+from scanner.kernels.columns import floats, run_numbers
 from scanner.metrics.arithmetic import is_call
 
 
@@ -39,16 +39,28 @@ def find(contracts: pl.DataFrame, calibration: Calibration, least: float = 2.0) 
         if not taken[rows].any():
             taken[rows] = True
             runs.append((float(calibrated[first]), rows))
-    return _frame(contracts, runs)
+    return _frame(contracts, runs, _whole_sides(contracts["volume"], runs, expiry, calls))
 
 
-def _frame(contracts: pl.DataFrame, runs: list[tuple[float, NDArray[np.int64]]]) -> pl.DataFrame:
-    """One row a run."""
+def _whole_sides(
+    volume: pl.Series, runs: list[tuple[float, NDArray[np.int64]]], expiry: NDArray[np.int32], calls: NDArray[np.bool_]
+) -> list[float]:
+    """The volume of each run's whole right of its expiry."""
+    lots, sides = floats(volume), []
+    for _, rows in runs:
+        first, stop = np.searchsorted(expiry, [expiry[rows[0]], expiry[rows[0]] + 1])
+        sides.append(float(np.nansum(lots[first:stop][calls[first:stop] == calls[rows[0]]])))
+    return sides
+
+
+def _frame(contracts: pl.DataFrame, runs: list[tuple[float, NDArray[np.int64]]], sides: list[float]) -> pl.DataFrame:
+    """One row a run; ``sides`` are the volumes of which a run's own is told as a share."""
     rows = np.concatenate([rows for _, rows in runs]) if runs else np.empty(0, np.int64)
-    side = contracts.select(_whole=pl.col("volume").sum().over("root", "expiry", "right"))
-    members = contracts.select("underlying", "root", "expiry", "right", "strike", "volume", "open_interest", "contract")
-    numbered = members.hstack(side)[rows].with_columns(
-        _run=pl.Series(np.repeat(np.arange(len(runs)), [len(rows) for _, rows in runs]), dtype=pl.Int64)
+    counts = [len(rows) for _, rows in runs]
+    members = contracts["underlying", "root", "expiry", "right", "strike", "volume", "open_interest", "contract"]
+    numbered = members[rows].with_columns(
+        _run=pl.Series(np.repeat(np.arange(len(runs)), counts), dtype=pl.Int64),
+        _whole=pl.Series(np.repeat(np.array(sides), counts), dtype=pl.Float64),
     )
     known = pl.col("open_interest").null_count() == 0
     found = numbered.group_by("_run", maintain_order=True).agg(

@@ -123,7 +123,7 @@ def find_drivers(rule: Rule, hits: pl.DataFrame, frames: Mapping[str, pl.DataFra
         return DriverCount([[] for _ in range(hits.height)], nothing, nothing, pl.DataFrame())
     drivers = rule.drivers or _UNLESS_TOLD
     keys = [key for key in SCOPES[rule.scope].keys if key in fields.of("contract")]
-    found = _candidates(drivers, keys, frames)
+    found = _candidates(drivers, keys, hits["underlying"].unique(), frames)
     numbered = hits.with_row_index("_finding")
     joined = found.join(numbered.select("_finding", *keys, *_bounds(rule)), on=keys, how="inner")
     if rule.scope == "ladder":
@@ -153,15 +153,19 @@ def _bounds(rule: Rule) -> tuple[str, ...]:
     return ("first_strike", "last_strike") if rule.scope == "ladder" else ()
 
 
-def _candidates(drivers: Drivers, keys: Sequence[str], frames: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-    """Contracts that are, or may be, meant by a rule's drivers, with their rank."""
+def _candidates(
+    drivers: Drivers, keys: Sequence[str], names: pl.Series, frames: Mapping[str, pl.DataFrame]
+) -> pl.DataFrame:
+    """Contracts of some names that are, or may be, meant by a rule's drivers, with their rank."""
     nodes = [drivers.rank_by, *([drivers.where] if drivers.where is not None else [])]
     known = fields.of("contract")
     named = {name: FieldReference(known[name]) for name in (*keys, "contract", "strike", "volume", *DRIVER_FACTS)}
     uses = {use.column: use for node in nodes for use in references(node)} | named
     floors = gates.floors(drivers.where) if drivers.where is not None else {"volume": 1.0}
     usable = {name: floor for name, floor in floors.items() if name in available("contract", frames)}
-    rows = select_rows("contract", frames, list(uses.values()), gates.gate(usable))
+    of_names, reached = pl.col("underlying").cast(pl.String).is_in(names.implode()), gates.gate(usable)
+    gate = of_names if reached is None else of_names & reached
+    rows = select_rows("contract", frames, list(uses.values()), gate)
     meant = compiled.condition(drivers.where) if drivers.where is not None else pl.col("volume") > 0
     return rows.frame.with_columns(_meant=meant, _rank=compiled.operand(drivers.rank_by).cast(pl.Float64)).filter(
         pl.col("_meant").fill_null(True)

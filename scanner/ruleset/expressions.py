@@ -18,6 +18,7 @@ import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal, cast
 
 from scanner import fields
@@ -28,6 +29,8 @@ MAX_CHARACTERS = 1_000
 MAX_DEPTH = 24
 MAX_NODES = 1_000
 MAX_NUMBER = 1e15
+# Rules say the same over and over, and messages little else.
+_TEXTS_HELD = 4_096
 FUNCTIONS: Mapping[str, tuple[int, int]] = {"abs": (1, 1), "log10": (1, 1), "min": (2, 8), "max": (2, 8)}
 """Each function, with the fewest and the most arguments it takes."""
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
@@ -253,6 +256,7 @@ def parse(text: str, names: Names) -> Node:
     return node
 
 
+@lru_cache(_TEXTS_HELD)
 def _syntax(text: str) -> ast.Expression:
     """Python's syntax tree of a text, with everything that could trouble the parser refused before it."""
     if len(text) > MAX_CHARACTERS:
@@ -326,8 +330,7 @@ class _Translator:
         return self.shift + tree.col_offset if tree.lineno == 1 else 0
 
     def _source(self, tree: ast.expr) -> str:
-        source = ast.get_source_segment(self.text, tree) or ""
-        return re.sub(r"\s+", " ", source)
+        return re.sub(r"\s+", " ", self.text[tree.col_offset : tree.end_col_offset])
 
     def _condition(self, tree: ast.expr, depth: int) -> Condition:
         return _as_condition(self.translate(tree, depth + 1), self._source(tree))

@@ -180,10 +180,9 @@ class History:
         self, source: str, session: date, names: tuple[str, ...] | None, actions: Actions
     ) -> pl.DataFrame:
         rows = self._summaries.underlyings(source, session, actions.former_names(names))
-        metrics = pl.exclude(UNDERLYING_ROWS.names())
-        current = pl.col("calculation_version") == self._version
-        if not rows.select(current.all()).item():
-            rows = rows.with_columns(pl.when(current).then(metrics))
+        if not (rows["calculation_version"] == self._version).all():
+            current = pl.col("calculation_version") == self._version
+            rows = rows.with_columns(pl.when(current).then(pl.exclude(UNDERLYING_ROWS.names())))
         return actions.restate_underlyings(rows)
 
     def other_sources(self, source: str, underlyings: Iterable[str], before: date) -> dict[str, int]:

@@ -17,7 +17,7 @@ from pathlib import Path
 import polars as pl
 
 from scanner.market import symbology
-from scanner.market.chain import INSTANT, SORT_KEY
+from scanner.market.chain import INSTANT, SORT_KEY, distinct
 from scanner.metrics.kept import CONTRACT_ROWS, VERDICT
 from scanner.store.files import folder_name, from_folder_name, write_parquet
 
@@ -138,7 +138,10 @@ def of_names(frame: pl.DataFrame, underlyings: Iterable[str] | None) -> pl.DataF
     """The rows of some underlyings, spelled in any way; of all where none are named."""
     if underlyings is None:
         return frame
-    return frame.filter(pl.col("underlying").is_in([symbology.one_spelling(name) for name in underlyings]))
+    wanted = {symbology.one_spelling(name) for name in underlyings}
+    if wanted.issuperset(distinct(frame["underlying"])):
+        return frame
+    return frame.filter(pl.col("underlying").is_in(list(wanted)))
 
 
 def _alike(frame: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
