@@ -13,12 +13,13 @@ from collections.abc import Mapping
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from scanner import fields
 from scanner.activity.selection import benjamini_hochberg, session_maximum
 from scanner.fields import SCOPES, Unit
 from scanner.history.known_before import Look, Looks
-from scanner.kernels.columns import floats, nullable
+from scanner.kernels.columns import floats, nullable, run_begins
 
 # Every 15 minutes from 9:45 to 16:00 New York time, and once after the close.
 SESSION_LOOKS = 27
@@ -82,15 +83,17 @@ def _one_family(alone: pl.DataFrame, charge: pl.DataFrame, looked: Looks, usual:
     return charge.with_columns(nullable("volume_q", q_values))
 
 
-def _looks_at(frame: pl.DataFrame, looked: Looks, usual: int) -> pl.Series:
+def _looks_at(frame: pl.DataFrame, looked: Looks, usual: int) -> NDArray[np.float64]:
     """The looks that each row is charged for: those there were, this one too, and no fewer than usual."""
-    seen = frame["underlying"].replace_strict(looked.counts, default=0, return_dtype=pl.Float64)
-    return (seen + 1.0).clip(usual)
+    # Rows of a name stand together.
+    name = run_begins(frame.select("underlying"))
+    seen = [looked.counts.get(underlying, 0) for underlying in frame["underlying"][np.flatnonzero(name)]]
+    return np.asarray(np.maximum(np.array(seen, np.float64) + 1.0, usual)[np.cumsum(name) - 1])
 
 
-def _maximum(surprise: pl.Series, before: pl.Series | None, looks: pl.Series) -> pl.Series:
+def _maximum(surprise: pl.Series, before: pl.Series | None, looks: NDArray[np.float64]) -> pl.Series:
     """:func:`session_maximum` of a column, null where it has no value."""
     earlier = np.full(len(surprise), np.nan) if before is None else floats(before)
     alone = floats(surprise)
-    values = session_maximum(alone, earlier, looks.to_numpy())
+    values = session_maximum(alone, earlier, looks)
     return nullable(surprise.name, np.where(np.isnan(alone), np.nan, values))

@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 
 import polars as pl
@@ -38,6 +39,8 @@ UNDERLYING_ROWS = pl.Schema(
 )
 
 _FILES = ("contracts.parquet", "underlyings.parquet")
+# A scan asks for the underlying rows of a year, and the next one for the same.
+_SESSIONS_HELD = 600
 
 log = logging.getLogger(__name__)
 
@@ -47,9 +50,7 @@ class Summaries:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        # Underlying rows are small and read for every panel; contract rows are large and read once by a baseline.
         self._damaged: set[Path] = set()
-        self._underlyings: dict[Path, tuple[tuple[int, int], pl.DataFrame]] = {}
 
     def write(self, source: str, session: date, contracts: pl.DataFrame, underlyings: pl.DataFrame) -> None:
         """Put the summary rows of some underlyings in place of what the session held of them."""
@@ -103,19 +104,21 @@ class Summaries:
         """One of a session's two files. Where either is missing or damaged the session is not summarised: no rows."""
         if path.parent in self._damaged or not all((path.parent / name).exists() for name in _FILES):
             return pl.DataFrame(schema=schema)
-        stamp = _file_stamp(path)
-        cached = self._underlyings.get(path)
-        if cached is not None and cached[0] == stamp:
-            return cached[1]
         try:
-            frame = _alike(pl.read_parquet(path), schema)
+            # Underlying rows are small and read for every panel; contract rows are large and read once by a baseline.
+            if schema is UNDERLYING_ROWS:
+                return _underlyings_in(path, _file_stamp(path))
+            return _alike(pl.read_parquet(path), schema)
         except (pl.exceptions.PolarsError, OSError) as error:
             self._damaged.add(path.parent)
             log.warning("left out: %s is damaged (%s); `scanner store verify` mends it", path, _short(error))
             return pl.DataFrame(schema=schema)
-        if schema is UNDERLYING_ROWS:
-            self._underlyings[path] = (stamp, frame)
-        return frame
+
+
+@lru_cache(_SESSIONS_HELD)
+def _underlyings_in(path: Path, stamp: tuple[int, int]) -> pl.DataFrame:
+    """The underlying rows in a file as it stands, for every scan of a process. Raises as polars does."""
+    return _alike(pl.read_parquet(path), UNDERLYING_ROWS)
 
 
 def in_place(

@@ -53,7 +53,6 @@ def rank(contracts: pl.DataFrame, completed: pl.Series, panel: Panel, model: Vol
     in_five, usually = five_sessions(listing.volume[day.at], day.past)
     ranked = pl.DataFrame(
         {
-            "_row": day.at,
             "once_in_sessions": nullable("once_in_sessions", 1.0 / np.fmin.reduce(rates, axis=0)),
             "family": pl.Series([None if number < 0 else FAMILIES[number] for number in family], dtype=pl.String),
             "story": story,
@@ -63,8 +62,10 @@ def rank(contracts: pl.DataFrame, completed: pl.Series, panel: Panel, model: Vol
             "opening_chance": nullable("opening_chance", chance),
         }
     )
-    every = pl.select(_row=pl.int_range(contracts.height, dtype=pl.Int64))
-    whole = contracts.hstack(every.join(ranked, on="_row", how="left", maintain_order="left").drop("_row"))
+    # All others are ranked by a row of nulls behind these.
+    place = np.full(contracts.height, ranked.height)
+    place[day.at] = np.arange(ranked.height)
+    whole = contracts.hstack(pl.concat([ranked, ranked.clear(1)])[place])
     if past is None or past.counted is None:
         return whole
     nothing_rare = pl.when(pl.col("combined_surprise").is_not_null()).then(0.0)

@@ -13,6 +13,9 @@ def of_a_chain(rows: pl.DataFrame) -> pl.DataFrame:
     Such files have hardly two rows of one time and no contract twice; several snapshots of a session have whole chains
     of one time.
     """
+    times = rows["quote_time"]
+    if times.null_count() == 0 and times.min() == times.max():
+        return rows
     day = "session_date" if "session_date" in rows.columns else pl.col("quote_time").dt.date()
     names = [name for name in ("underlying", "root") if name in rows.columns]
     contract = pl.struct(name for name in ("root", "expiry", "strike", "right") if name in rows.columns)

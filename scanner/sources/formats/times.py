@@ -155,6 +155,8 @@ def each(column: pl.Series, convert: Callable[[str], object], dtype: pl.DataType
     if not distinct:
         return pl.Series(column.name, [None] * len(column), dtype=dtype)
     converted = pl.Series([convert(value) for value in distinct], dtype=dtype)
+    if column.dtype == dtype and converted.to_list() == distinct:
+        return column
     if len(distinct) == 1 and not column.null_count():
         return converted.new_from_index(0, len(column)).alias(column.name)
     return column.replace_strict(distinct, converted, default=None, return_dtype=dtype)
