@@ -33,27 +33,28 @@ COLUMNS = ("session_date", "underlying", "expiry", "strike", "right", "volume", 
 EXPIRIES = [calendar.sessions_between(date(2026, month, 14), date(2026, month, 18))[-1] for month in (9, 10, 11, 12)]
 
 
-def write(folder: Path, chain: pl.DataFrame, name: str) -> None:
+def write(folder: Path, day: date, volumes_of: date, name: str) -> None:
+    """A chain of a day with the volumes of that day, or of another."""
     folder.mkdir(exist_ok=True, parents=True)
-    chain.select(COLUMNS).write_csv(folder / name)
+    chain = built_chain(volumes_of, underlying=name).with_columns(session_date=pl.lit(day))
+    chain.select(COLUMNS).write_csv(folder / f"{day}.csv")
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Ten sessions of four names, one of which is renamed, one seldom there and one that repeats a day's volumes.
+    """Ten sessions of four names, one of which is renamed and one seldom there.
 
+    Two repeat the volumes of an earlier session: the renamed one those of its last day under its old name, and the rare
+    one those of nine sessions ago, further back than names are looked at that are there each day.
     Beside them lie a letter, a file cut off in a line, a table of renames and one of splits.
     """
     made = tmp_path_factory.mktemp("recorded") / "chains"
     for place, day in enumerate(DAYS):
-        write(made / "ABC", built_chain(day), f"{day}.csv")
-        write(made / "others", built_chain(day, underlying="OLD" if place < 5 else "NEW"), f"renamed-{day}.csv")
-        if place in (0, 4, 9):
-            write(made / "others", built_chain(day, underlying="RARE", volume=70 + place), f"rare-{day}.csv")
-        # The ninth session has the volumes of the second: a verdict that looks back over several sessions.
-        repeated = DAYS[1] if place == 8 else day
-        chain = built_chain(repeated, underlying="XYZ").with_columns(session_date=pl.lit(day))
-        write(made / "XYZ", chain, f"{day}.csv")
+        write(made / "ABC", day, day, "ABC")
+        write(made / "renamed", day, DAYS[4] if place == 5 else day, "OLD" if place < 5 else "NEW")
+        if place in (0, 9):
+            write(made / "rare", day, DAYS[0], "ZZZ")
+        write(made / "XYZ", day, day, "XYZ")
     (made / "letter.csv").write_text("Dear Sir,\nplease find enclosed\n", "utf-8")
     whole = (made / "ABC" / f"{DAYS[0]}.csv").read_text("utf-8").replace("ABC", "CUT")
     (made / "cut.csv").write_text(whole[:-20], "utf-8")
@@ -110,13 +111,24 @@ def in_one_process(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tu
     return came_to(tmp_path_factory.mktemp("one") / "store", folder)
 
 
-def test_the_recording_has_what_may_go_wrong(in_one_process: tuple[str, list[Any], Any]) -> None:
+def repeated(held: dict[str, bytes]) -> set[tuple[str, date]]:
+    """The names and sessions whose volumes a store takes for those of another session."""
+    files = [pl.read_parquet(content) for name, content in held.items() if name.endswith("underlyings.parquet")]
+    verdicts = pl.concat(files, how="diagonal_relaxed").explode("verdicts").unnest("verdicts")
+    return set(
+        verdicts.filter(pl.col("reason").str.contains("repeat")).select("underlying", "session_date").iter_rows()
+    )
+
+
+def test_the_recording_has_what_may_go_wrong(
+    folder: Path, tmp_path: Path, in_one_process: tuple[str, list[Any], Any]
+) -> None:
     said, _, held = in_one_process
     assert "letter.csv" in said
     assert "cut.csv" in said
-    summaries = [pl.read_parquet(content) for name, content in held.items() if name.endswith("underlyings.parquet")]
-    verdicts = pl.concat(summaries, how="diagonal_relaxed").explode("verdicts").unnest("verdicts")
-    assert {"XYZ"} <= set(verdicts.filter(pl.col("check").is_not_null())["underlying"])
+    assert repeated(held) == {("NEW", DAYS[5])}
+    # By itself it is compared with sessions that lie further back.
+    assert repeated(came_to(tmp_path / "store", folder / "rare")[2]) == {("ZZZ", DAYS[9])}
 
 
 def test_workers_store_the_very_files_of_one_process_and_tell_the_same(
@@ -131,11 +143,12 @@ def test_workers_store_the_very_files_of_one_process_and_tell_the_same(
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(Crew, "submit", noted)
+        patched.setattr(Crew, "threads", 4)
         assert came_to(tmp_path / "store", folder, cluster=cluster) == in_one_process
-    # 33 of chains, the letter, the one cut off and the renames.
-    assert done.count("read") == 36
-    # Two groups of names in each session.
-    assert done.count("summarised") == 2 * len(DAYS)
+    # 32 of chains, the letter, the one cut off and the renames.
+    assert done.count("read") == 35
+    # Four groups of names; that of the rare one has two sessions.
+    assert done.count("summarised") == 3 * len(DAYS) + 2
 
 
 @pytest.mark.slow
@@ -144,7 +157,7 @@ def test_importing_again_changes_nothing_and_summarises_nothing(
 ) -> None:
     app.import_chains(folder, store=tmp_path / "store", cluster=cluster)
     again = app.import_chains(folder, store=tmp_path / "store", cluster=cluster)
-    assert (again.stored, again.known, len(again.derived)) == (0, 34, 0)
+    assert (again.stored, again.known, len(again.derived)) == (0, 33, 0)
     assert files(tmp_path / "store") == in_one_process[2]
 
 
@@ -205,7 +218,7 @@ def test_frames_are_taken_beside_files(folder: Path, tmp_path: Path, cluster: st
     frame = built_chain(DAYS[0], underlying="FRM")
     one, several = (came_to(tmp_path / name, frame, folder, **where) for name, where in named(cluster))
     assert several == one
-    assert '"chains_stored": 35' in several[0]
+    assert '"chains_stored": 34' in several[0]
 
 
 def test_a_worker_that_sees_another_file_is_refused_by_name(
@@ -242,7 +255,7 @@ def test_a_snapshot_found_to_be_damaged_by_a_worker_is_left_out_as_by_one_proces
         caplog.clear()
         report = app.import_chains(folder / "ABC", store=tmp_path / name, **where)
         said.append([record.getMessage().replace(str(tmp_path / name), "") for record in caplog.records])
-        assert len(report.derived) == 33
+        assert len(report.derived) == 32
     assert said[0] == said[1]
     assert [f"{damaged.name} is damaged" in words for words in said[0]] == [True]
     assert files(tmp_path / "several") == files(tmp_path / "one")
