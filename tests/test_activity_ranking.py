@@ -115,14 +115,14 @@ def test_the_odds_of_opening_count_half_as_much_again_as_the_chance_of_one_sessi
 
 
 def test_a_ladder_of_three_strikes_in_a_row_is_worth_more_than_one_strike_beside_a_rare_one() -> None:
-    """Surprises of 2, 5 and 1.7: the smallest of the three is one decade above .7, of which .7 is added."""
+    """Surprises of 2, 5 and 1.7: the smallest of the three is one decade above .7, of which 1.2 is made."""
     alone = listing(surprise=np.array([0.0, 2.0, 5.0, 0.0, 0.0]))
     ladder = listing(surprise=np.array([0.0, 2.0, 5.0, 1.7, 0.0]))
     long = listing(surprise=np.array([4.0, 4.0, 5.0, 0.0, 0.0]))
     past = [0.0] * 20, [0.0] * 20
     single, three, four = (keys_of(chain, day_of(chain, *past))[ONE_SESSION] for chain in (alone, ladder, long))
-    assert three - single == pytest.approx(0.7)
-    assert four - single == pytest.approx(0.7 * 2.0), "of a ladder no more than two decades count"
+    assert three - single == pytest.approx(1.2)
+    assert four - single == pytest.approx(1.2 * 2.0), "of a ladder no more than two decades count"
 
 
 def test_a_strike_of_another_expiry_or_right_is_no_neighbour() -> None:
@@ -131,6 +131,61 @@ def test_a_strike_of_another_expiry_or_right_is_no_neighbour() -> None:
         chain = listing(surprise=np.full(5, 5.0), **{name: np.array(values)})
         day = day_of(chain, *past)
         assert day.beside.tolist() == day.run.tolist() == [0.0]
+
+
+def around_of(surprise: list[float], at: int, **changes: np.ndarray) -> tuple[float, np.ndarray]:
+    """What is around the one contract of a chain that trades, of 5 decades and no day's past; and its keys."""
+    count = len(surprise)
+    traded = np.where(np.arange(count) == at, 1000.0, 0.0)
+    values = {name: np.resize(getattr(listing(), name), count) for name in ("name", "group", "call", "days")}
+    whole = {"volume": traded, "completed": traded, "open_interest": np.zeros(count), "week": np.zeros(count)}
+    shown = np.where(traded > 0, 5.0, surprise)
+    chain = listing(row=np.arange(count), surprise=shown, **(values | whole | changes))
+    empty = np.zeros((count, 20), np.float32)
+    day = Day.of(chain, empty, empty, 20, np.array([1000.0]))
+    return float(day.around[0]), keys_of(chain, day)
+
+
+def test_what_the_strikes_around_show_beyond_chance_is_taken_off() -> None:
+    """Twelve strikes, the third to eighth on either side, show 1 decade each: .25 more than chance has them show.
+
+    Of one that shows 9 no more than 2 count, and those beside the contract are not meant, nor is a ninth.
+    """
+    all_of_them = [9.0, *[1.0] * 6, 0.0, 0.0, 5.0, 0.0, 0.0, *[1.0] * 6, 9.0]
+    none = [9.0, *[0.0] * 6, 0.0, 0.0, 5.0, 0.0, 0.0, *[0.0] * 6, 9.0]
+    (quiet, alone), (loud, among) = around_of(none, 9), around_of(all_of_them, 9)
+    assert quiet == 0.0
+    assert loud == pytest.approx(0.25)
+    assert (alone - among)[ONE_SESSION] == pytest.approx(8.0 * 0.25)
+    assert (alone - among)[NEW_STRIKE] == pytest.approx(2.0 * 0.25)
+    one_large = [*[1.0] * 5, 9.0, 0.0, 0.0, 5.0, 0.0, 0.0, *[1.0] * 6]
+    assert around_of(one_large, 8)[0] == pytest.approx(0.25 + 1.0 / 12)
+
+
+def test_a_strike_that_is_not_listed_not_judged_or_of_another_expiry_or_right_is_not_around() -> None:
+    """The six strikes above show 2 decades each, and where six more would be below chance's .43 is taken."""
+    chain = [0.0, 0.0, 5.0, 0.0, 0.0, *[2.0] * 6]
+    assert around_of(chain, 2)[0] == pytest.approx((2.0 + np.log10(np.e)) / 2 - 0.75)
+    assert around_of([*chain[:5], *[np.nan] * 6], 2)[0] == 0.0
+    assert around_of(chain, 2, group=np.array([0] * 5 + [1] * 6))[0] == 0.0
+    assert around_of(chain, 2, call=np.array([True] * 5 + [False] * 6))[0] == 0.0
+
+
+def test_the_other_leg_of_a_spread_explains_nothing() -> None:
+    """Four strikes away as rare a volume, and nothing in between."""
+    leg = [0.0, 0.0, 5.0, 0.0, 0.0, 0.0, 6.0, *[0.4] * 8]
+    assert around_of(leg, 2)[0] == 0.0
+
+
+def test_strikes_around_that_show_what_chance_has_them_show_change_no_more_than_ones_that_have_not_traded_yet() -> None:
+    """In the morning they show nothing; at the close, by chance, the surprises of twelve chances spread evenly."""
+    by_chance = -np.log10((np.arange(12) + 0.5) / 12)
+    shuffled = np.random.default_rng(5).permutation(by_chance)
+    for close in (by_chance, shuffled):
+        (_, early), (_, late) = (
+            around_of([*row[:6], 0.0, 0.0, 5.0, 0.0, 0.0, *row[6:]], 8) for row in (np.zeros(12), close)
+        )
+        assert early[[ONE_SESSION, NEW_STRIKE]].tolist() == late[[ONE_SESSION, NEW_STRIKE]].tolist()
 
 
 def test_what_was_opened_lately_is_told_by_the_mornings_and_closings_count_against_it() -> None:
@@ -152,13 +207,16 @@ def test_a_strike_is_new_where_nothing_is_open_and_nothing_traded_in_twenty_sess
 
 
 def test_a_build_up_is_what_two_mornings_running_showed_to_have_been_opened() -> None:
-    """100 lots on each of four days; open interest 0, 40, 80 ... had 40 opened each night, 0, 30, 60 ... had 30."""
+    """100 lots on each of four days; open interest 0, 40, 80 ... had 40 opened each night, 0, 30, 60 ... had 30.
+
+    3 decades of the week, and twice the share of what was traded that was opened: 160 of 400 and the 50 that steady it.
+    """
     volume = [0.0] * 16 + [100.0] * 4
     chain = listing(open_interest=np.array([10.0, 10.0, 160.0, 10.0, 10.0]))
     built = keys_of(chain, day_of(chain, volume, [0.0] * 16 + [0.0, 40.0, 80.0, 120.0]))
     fewer = listing(open_interest=np.array([10.0, 10.0, 120.0, 10.0, 10.0]))
     not_built = keys_of(fewer, day_of(fewer, volume, [0.0] * 16 + [0.0, 30.0, 60.0, 90.0]))
-    assert built[BUILD_UP] == pytest.approx(3.0)
+    assert built[BUILD_UP] == pytest.approx(3.0 + 2.0 * 160.0 / 450.0)
     assert np.isnan(not_built[BUILD_UP])
 
 

@@ -23,7 +23,13 @@ _SMOOTHING = 20.0
 _OPENED = 0.4
 _LOOKED_BACK, _NIGHTS = 20, 5
 # Below this the smallest of three strikes in a row is chance; beyond it adds, up to the second, what a ladder is worth.
-_RUN, _LONGEST_RUN, _WORTH_OF_A_RUN = 0.7, 2.0, 0.7
+_RUN, _LONGEST_RUN, _WORTH_OF_A_RUN = 0.7, 2.0, 1.2
+# The strikes around: from the nearest that no ladder of three reaches, to so far that others are meant. By chance the
+# surprises of twelve have a mean of log10(e), and in one case of seventy one of .75: what they show beyond it explains.
+# Of one strike no more than two decades count, for a leg of a spread explains nothing.
+_NEAREST, _FARTHEST = 3, 8
+_BY_CHANCE, _BEYOND_CHANCE, _MOST_OF_ONE = float(np.log10(np.e)), 0.75, 2.0
+_EXPLAINED, _EXPLAINED_OF_NEW = 8.0, 2.0
 
 
 @dataclass(frozen=True)
@@ -52,8 +58,9 @@ class Day:
     """The contracts of a session that may take a place, by their positions ``at`` in its listing, shape (rows,).
 
     ``side`` is the volume of the expiry's same right, ``beside`` the larger surprise of the two neighbouring strikes,
-    ``run`` the smaller one of the other two in the best three strikes in a row; ``mean`` the contract's own mean of the
-    five sessions before (0 without any), ``past`` (rows, 20) the volumes of the last twenty, newest last, NaN where not
+    ``run`` the smaller one of the other two in the best three strikes in a row, ``around`` by how many decades the
+    strikes third to eighth next on either side are rarer than by chance; ``mean`` the contract's own mean of the five
+    sessions before (0 without any), ``past`` (rows, 20) the volumes of the last twenty, newest last, NaN where not
     known; ``gained`` the open interest gained in four mornings (NaN: not known), ``opened`` the share of what five
     sessions traded that was opened overnight (closings count against it), ``built`` whether two mornings running opened
     a large part of the volume. ``busy`` are decades above the name's mean of twenty sessions.
@@ -63,6 +70,7 @@ class Day:
     side: NDArray[np.float64]
     beside: NDArray[np.float64]
     run: NDArray[np.float64]
+    around: NDArray[np.float64]
     mean: NDArray[np.float64]
     past: NDArray[np.float64]
     gained: NDArray[np.float64]
@@ -105,6 +113,7 @@ class Day:
             np.asarray(total[side[at]], np.float64),
             beside,
             run,
+            _around(listing, at),
             _mean(traded),
             past,
             mornings[:, -1] - first,
@@ -157,11 +166,13 @@ def keys(
     beyond = sizes.decades(np.maximum(volume - day.mean, 0.0), cell)
     times = np.log10((volume + _SMOOTHING) / (day.mean + _SMOOTHING))
     ladder = _WORTH_OF_A_RUN * np.clip(np.minimum(day.run, np.nan_to_num(surprise)) - _RUN, 0.0, _LONGEST_RUN)
-    one = surprise + 0.5 * (beyond - 1.2 * day.busy) + times + ladder + 1.5 * opens - 2.0 * day.busy
+    explained = 2.0 * day.busy + _EXPLAINED * day.around
+    one = surprise + 0.5 * (beyond - 1.2 * day.busy) + times + ladder + 1.5 * opens - explained
     share = np.log10(volume / np.maximum(day.side, volume))
     alone = 0.25 * np.nan_to_num(surprise) - 0.3 * np.minimum(day.beside, 3.0)
-    new = np.log10(volume + 1.0) + 0.25 * share + alone + 0.8 * opens - day.busy
-    week = listing.week[day.at] + 0.5 * sizes.decades(np.nan_to_num(day.gained), cell) + 1.2 * opens - day.busy
+    new = np.log10(volume + 1.0) + 0.25 * share + alone + 0.8 * opens - day.busy - _EXPLAINED_OF_NEW * day.around
+    built = 0.5 * sizes.decades(np.nan_to_num(day.gained), cell) + 2.0 * day.opened
+    week = listing.week[day.at] + built + 1.2 * opens - day.busy
     fresh = (listing.open_interest[day.at] == 0) & ~(np.nan_to_num(day.past) > 0).any(axis=1)
     return np.stack(
         [
@@ -202,3 +213,25 @@ def _shown(listing: Listing, rows: NDArray[np.int64], place: NDArray[np.int64], 
     other = rows[np.where(there, place + steps, place)]
     same = there & (listing.group[other] == listing.group[rows[place]])
     return np.where(same, np.nan_to_num(listing.surprise[other]), 0.0)
+
+
+def _around(listing: Listing, at: NDArray[np.int64]) -> NDArray[np.float64]:
+    """By how many decades the strikes around some contracts are rarer than by chance, as a mean; 0 where they are not.
+
+    They are of the same expiry and right, beyond those that a ladder of three reaches; one that is not listed or not
+    judged counts as usual. What all of them show is where the spot went, or what the whole expiry is traded for, and
+    nothing of the one contract. Less than by chance says nothing: none of them shows anything in the morning, when what
+    is held against the whole session has hardly begun, and who looks then is to be told no more than at the close.
+    """
+    shown = np.nan_to_num(np.minimum(listing.surprise, _MOST_OF_ONE) - _BY_CHANCE)
+    total = np.zeros(len(at))
+    for right in (False, True):
+        mine, rows = listing.call[at] == right, np.flatnonzero(listing.call == right)
+        place, group = np.searchsorted(rows, at[mine]), listing.group[rows]
+        first, end = (np.searchsorted(group, group[place], side=side) for side in ("left", "right"))
+        summed = np.append(0.0, np.cumsum(shown[rows]))
+        for low, high in ((-_FARTHEST, 1 - _NEAREST), (_NEAREST, _FARTHEST + 1)):
+            begin, stop = (np.clip(place + steps, first, end) for steps in (low, high))
+            total[mine] += summed[stop] - summed[begin]
+    mean = _BY_CHANCE + total / (2 * (_FARTHEST + 1 - _NEAREST))
+    return np.maximum(mean - _BEYOND_CHANCE, 0.0)
