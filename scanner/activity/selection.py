@@ -15,6 +15,7 @@ _SAME, _ABOUT = (0.95, 1.05), (0.7, 1.25)
 # From so many legs on, and such a share of what is rare in an expiry, a whole month moves into it.
 _LEAST_LEGS, _LEAST_SHARE = 5, 1 / 3
 _STRIKE = ("root", "strike", "right")
+_LOOKED_AT = (*_STRIKE, "expiry", "session_date", "volume", "volume_expected", "open_interest", "combined_surprise")
 
 
 def benjamini_hochberg(surprise: NDArray[np.float64], tests: int | None = None) -> NDArray[np.float64]:
@@ -107,8 +108,8 @@ def roll_suspects(contracts: pl.DataFrame) -> pl.Series:
     that volume and open interest of the near legs can hold what the far one traded beyond expectation, for in a busy
     one a roll drowns. Null where the volume or the surprise is not known.
     """
-    traded = contracts.with_row_index("_row").filter(pl.col("volume") >= ROLLED_LOTS)
-    traded = traded.with_columns(
+    told = contracts.lazy().select(*_LOOKED_AT).with_row_index("_row")
+    traded = told.filter(pl.col("volume") >= ROLLED_LOTS).with_columns(
         beyond=pl.col("volume") - pl.col("volume_expected"),
         days=(pl.col("expiry") - pl.col("session_date")).dt.total_days(),
     )
@@ -131,7 +132,7 @@ def roll_suspects(contracts: pl.DataFrame) -> pl.Series:
     legs = legs.join(rare.group_by("root", "expiry").agg(rare=pl.len()), on=["root", "expiry"])
     moving = legs.filter((pl.col("legs") >= _LEAST_LEGS) & (pl.col("legs") >= _LEAST_SHARE * pl.col("rare")))
     held = pairs.filter(_fits("beyond", "most", (0.0, 1.25))).join(moving, on=["root", "expiry"], how="semi")
-    rolled = pl.concat([about.filter(_matches(_SAME)), held])
+    rolled = pl.concat([about.filter(_matches(_SAME)), held]).select("near", "far").collect()
     return _tag(contracts, "roll_suspect", pl.concat([rolled["near"], rolled["far"]]).to_numpy())
 
 

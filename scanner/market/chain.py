@@ -69,8 +69,7 @@ def distinct(column: pl.Series) -> list[Any]:
     """
     if not len(column):
         return []
-    heads = column[np.append(0, np.flatnonzero(changes(column)) + 1)]
-    return heads.to_list() if len(heads) == 1 else heads.unique().to_list()
+    return list(dict.fromkeys(column[np.append(0, np.flatnonzero(changes(column)) + 1)]))
 
 
 def in_order(frame: pl.DataFrame) -> bool:

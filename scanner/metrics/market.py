@@ -45,25 +45,33 @@ def measure(underlyings: pl.DataFrame, past: pl.DataFrame, calendar: Calendar) -
 
 def _segment(segment: str, members: pl.DataFrame, past: pl.DataFrame) -> pl.DataFrame:
     of_value = known_sum(pl.col("notional_oi").filter(pl.col("market_value").is_not_null()))
-    today = members.select(
-        *(known_sum(pl.col(name)).alias(name) for name in (*_SUMMED, *_NOTIONALS)),
-        notional_value_share=ratio(
-            of_value, known_sum(pl.col("market_value").filter(pl.col("notional_oi").is_not_null()))
-        ),
-    ).with_columns(_ratios())
+    today = (
+        members.lazy()
+        .select(
+            *(known_sum(pl.col(name)).alias(name) for name in (*_SUMMED, *_NOTIONALS)),
+            notional_value_share=ratio(
+                of_value, known_sum(pl.col("market_value").filter(pl.col("notional_oi").is_not_null()))
+            ),
+        )
+        .with_columns(_ratios())
+    )
     names = members.filter(pl.col("volume").is_not_null())["underlying"]
     complete = (
-        past.filter(pl.col("underlying").is_in(names.implode()))
+        past.lazy()
+        .filter(pl.col("underlying").is_in(names.implode()))
         .drop_nulls(["call_volume", "put_volume"])
         .group_by("back")
         .agg(pl.col("underlying").n_unique(), pl.col("call_volume").sum(), pl.col("put_volume").sum())
         .filter(pl.col("underlying") == names.len())
     )
     volume = pl.col("call_volume") + pl.col("put_volume")
-    before = complete.filter(pl.col("back") == 1).select(ratio("put_volume", "call_volume"))
-    previous = before.item() if before.height else None
-    means = {count: complete.select(mean_of_last(count, volume)).item() for count in (5, 20)}
-    return today.select(
+    before = complete.select(
+        previous=ratio("put_volume", "call_volume").filter(pl.col("back") == 1).first(),
+        mean_5=mean_of_last(5, volume),
+        mean_20=mean_of_last(20, volume),
+    )
+    previous, *means = before.collect().row(0)
+    told = today.select(
         segment=pl.lit(segment),
         underlyings=pl.lit(names.len(), dtype=pl.Int64),
         **{name: pl.col(name) for name in (*_SUMMED, "put_call_volume")},
@@ -73,10 +81,11 @@ def _segment(segment: str, members: pl.DataFrame, past: pl.DataFrame) -> pl.Data
         put_call_premium=pl.col("put_call_premium"),
         near_dated_share=ratio(pl.col("near_volume").fill_null(0), "volume"),
         zero_dte_share=ratio(pl.col("zero_dte_volume").fill_null(0), "volume"),
-        volume_ratio_5=ratio(pl.col("volume"), pl.lit(means[5], dtype=pl.Float64)),
-        volume_ratio_20=ratio(pl.col("volume"), pl.lit(means[20], dtype=pl.Float64)),
+        volume_ratio_5=ratio(pl.col("volume"), pl.lit(means[0], dtype=pl.Float64)),
+        volume_ratio_20=ratio(pl.col("volume"), pl.lit(means[1], dtype=pl.Float64)),
         **{name: pl.col(name) for name in (*_NOTIONALS, "notional_value_share")},
     )
+    return told.collect()
 
 
 def _ratios() -> list[pl.Expr]:

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from scanner.kernels.columns import floats
+from scanner.kernels.columns import changes, floats
 from scanner.market import products
 from scanner.market.calendar import Calendar
 from scanner.pricing.curve import Curve
@@ -71,13 +71,13 @@ def find_expiries(chain: pl.DataFrame) -> NDArray[np.int64] | None:
     """
     if chain.is_empty():
         return np.zeros(1, np.int64)
-    fresh = np.diff(chain["root"].rle_id().to_numpy()) != 0
-    roots = chain["root"].gather(np.concatenate(([0], np.flatnonzero(fresh) + 1)))
+    fresh = changes(chain["root"])
+    roots = chain["root"][np.concatenate(([0], np.flatnonzero(fresh) + 1))]
     if roots.is_duplicated().any():
         return None
     offsets = None
-    for name in ("expiry", "strike", "right"):
-        values = chain[name].to_physical().to_numpy()
+    expiry, strike, put = chain["expiry"].cast(pl.Int32), chain["strike"], chain["right"] == "P"
+    for values in (expiry.to_numpy(), strike.to_numpy(), put.to_numpy()):
         before, after = values[:-1], values[1:]
         if (~fresh & (after < before)).any():
             return None
@@ -96,8 +96,8 @@ def read(
 ) -> ChainArrays:
     """Read a sorted chain whose expiries are at ``offsets``."""
     expiries = _expiries(chain, offsets, calendar)
-    instant = expiries["instant"].to_physical().to_numpy()
-    quote_time = chain["quote_time"].to_physical().to_numpy()
+    instant = expiries["instant"].cast(pl.Int64).to_numpy()
+    quote_time = chain["quote_time"].cast(pl.Int64).to_numpy()
     counts = np.diff(offsets)
     latest = np.maximum.reduceat(quote_time, offsets[:-1]) if counts.size else quote_time
     expiry_years = (instant - latest) / _YEAR
@@ -123,7 +123,7 @@ def read(
     price, traded = _prices(chain, bid, ask, expiries, offsets)
     strike = floats(chain["strike"])
     arrays = ChainArrays(
-        sign=np.where(chain["right"].to_physical().to_numpy() == 0, 1, -1).astype(np.int8),
+        sign=np.where((chain["right"] == "C").to_numpy(), 1, -1).astype(np.int8),
         strike=np.where(strike > 0, strike, np.nan),
         bid=bid,
         ask=ask,

@@ -136,11 +136,15 @@ def _add(place: ToldTable, told: pl.DataFrame, when: str) -> None:
 
 def _newest(held: pl.DataFrame, when: str, session: date, moment: datetime) -> pl.DataFrame:
     """Of each name the newest row of before a session, as far as it was known at a moment."""
+    if held.is_empty():
+        return held.drop("known_at")
     known = held.filter((pl.col(when) < session) & (pl.col("known_at") <= moment))
     return known.sort(when).unique("underlying", keep="last").drop("known_at")
 
 
 def _of(frame: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
+    if frame.is_empty():
+        return frame
     spelled = {plain_ticker(name): name for name in names}
     told = {name: spelled[plain_ticker(name)] for name in frame["underlying"].unique() if plain_ticker(name) in spelled}
     kept = frame.filter(pl.col("underlying").is_in(list(told)))
