@@ -47,8 +47,9 @@ def _whole_sides(
 ) -> list[float]:
     """The volume of each run's whole right of its expiry."""
     lots, sides = floats(volume), []
+    bounds = np.searchsorted(expiry, np.arange(expiry.max(initial=-1) + 2, dtype=expiry.dtype))
     for _, rows in runs:
-        first, stop = np.searchsorted(expiry, [expiry[rows[0]], expiry[rows[0]] + 1])
+        first, stop = bounds[expiry[rows[0]] : expiry[rows[0]] + 2]
         sides.append(float(np.nansum(lots[first:stop][calls[first:stop] == calls[rows[0]]])))
     return sides
 
