@@ -62,7 +62,7 @@ def main(arguments: list[str]) -> int:
     what = f"{options.names} names, {market.contracts:,} contracts"
     print(f"{what}, {options.sessions} sessions replayed" if recorded is None else f"{recorded} imported ({what})")
     for count, run in found.items():
-        print(_told(count, run, found))
+        print(_told(count, run, found, of=1 if recorded is None else 0))
     same = len({run["digest"] for run in found.values()}) == 1
     print("results identical" if same else "RESULTS DIFFER")
     return 0 if same else 1
@@ -74,18 +74,24 @@ def _in_a_process_of_its_own(count: int, arguments: list[str]) -> dict[str, Any]
     return dict(json.loads(done.stdout))
 
 
-def _told(count: int, run: dict[str, Any], found: dict[int, dict[str, Any]]) -> str:
+def _told(count: int, run: dict[str, Any], found: dict[int, dict[str, Any]], of: int) -> str:
+    """What a run took, and how many times as fast it was as the one of so many workers, or of one process (0)."""
     mine, workers = run["mine"], run["workers"]
     said = f"  {count} workers: " if count else "  one process: "
     said += f"{mine['processor']:.1f} processor s here (peak {mine['peak']:,.0f} MB)"
     if count:
         each = ", ".join(f"{one['processor']:.1f} s (peak {one['peak']:,.0f} MB)" for one in workers)
         said += f"; workers {each}; {run['bytes'] / 1e6:.1f} MB came from them"
-        if 1 in found and count > 1:
-            one, bound = found[1], max(item["processor"] for item in workers)
-            said += f"; {one['wall'] / run['wall']:.2f} x one worker by the clock"
-            said += f", {found[1]['workers'][0]['processor'] / bound:.2f} x by the busiest worker"
+    if of in found and count > of:
+        what = "one worker" if of else "one process"
+        said += f"; {found[of]['wall'] / run['wall']:.2f} x {what} by the clock"
+        said += f", {_busiest(found[of]) / _busiest(run):.2f} x by the busiest of them"
     return f"{said}; {run['wall']:.1f} s by the clock"
+
+
+def _busiest(run: dict[str, Any]) -> float:
+    """The processor seconds of the worker that took most; without workers, of the process."""
+    return float(max((one["processor"] for one in run["workers"]), default=run["mine"]["processor"]))
 
 
 def _replayed(market: generated.Folder, sessions: int, count: int) -> dict[str, Any]:
