@@ -351,6 +351,11 @@ def test_money_of_a_name_with_fewer_than_six_sessions_is_not_judged() -> None:
     assert np.isnan(surprise_of(np.array([1e7, 1e7]), np.array([0, 1]), money)).all()
 
 
+def test_where_nothing_traded_enough_to_be_told_no_money_is_rare() -> None:
+    """So in the chain of a session that has just begun, or of a name in which nobody trades."""
+    assert surprise_of(np.empty(0), np.empty(0, np.int64), np.full((1, 10), 1e6)).tolist() == []
+
+
 @pytest.mark.parametrize(("count", "links"), [(1, 0), (6, 2), (300, 150), (2_000, 2_500)])
 def test_components_are_those_that_another_library_finds_in_the_same_order(count, links):
     random = np.random.default_rng(links)

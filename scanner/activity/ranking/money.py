@@ -26,7 +26,7 @@ def surprise_of(
     # In the order of the names, so that each looks at rows of its own alone.
     order = np.argsort(name, kind="stable")
     numbers, firsts = np.unique(name[order], return_index=True)
-    for number, rows in zip(numbers, np.split(order, firsts[1:]), strict=True):
+    for number, rows in zip(numbers, np.split(order, firsts)[1:], strict=True):
         past = money[number] if number < len(money) else np.empty(0)
         past = np.sort(past[np.isfinite(past)])[::-1]
         mine = rows[np.isfinite(premium[rows])]
