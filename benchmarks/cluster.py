@@ -85,13 +85,13 @@ def _told(count: int, run: dict[str, Any], found: dict[int, dict[str, Any]], of:
     if of in found and count > of:
         what = "one worker" if of else "one process"
         said += f"; {found[of]['wall'] / run['wall']:.2f} x {what} by the clock"
-        said += f", {_busiest(found[of]) / _busiest(run):.2f} x by the busiest of them"
+        said += f", {_busiest(found[of]) / _busiest(run):.2f} x by the busiest process"
     return f"{said}; {run['wall']:.1f} s by the clock"
 
 
 def _busiest(run: dict[str, Any]) -> float:
-    """The processor seconds of the worker that took most; without workers, of the process."""
-    return float(max((one["processor"] for one in run["workers"]), default=run["mine"]["processor"]))
+    """The processor seconds of the process that took most, a worker or the one that asked."""
+    return float(max(one["processor"] for one in (run["mine"], *run["workers"])))
 
 
 def _replayed(market: generated.Folder, sessions: int, count: int) -> dict[str, Any]:
