@@ -76,7 +76,7 @@ def counts(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         "panel": (History, "_panel"),
         "gate": (quality, "judge"),
         "price": (pricing, "price_chain"),
-        "derive": (Deriver, "derive"),
+        "derive": (Deriver, "make"),
     }
     for step, (owner, name) in steps.items():
         monkeypatch.setattr(owner, name, _counted(getattr(owner, name), step, seen))
