@@ -141,7 +141,7 @@ def test_what_other_libraries_fitted_is_another_model(machine, bucket, panel, fi
     one = machine("one")
     one.learned(panel)
     one.shared.send()
-    monkeypatch.setattr(models, "version", lambda name: "0.0.1")
+    monkeypatch.setattr(models, "computed_with", lambda: {"numpy": "0.0.1"})
     models._making.cache_clear()
     two = machine("two")
     two.learned(panel)

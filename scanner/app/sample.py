@@ -12,12 +12,12 @@ import io
 import logging
 import os
 import zipfile
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scanner.app import opening
 from scanner.errors import StoreError
+from scanner.kernels.computing import computed_with
 
 if TYPE_CHECKING:
     import polars as pl
@@ -27,7 +27,6 @@ log = logging.getLogger(__name__)
 SEED = 7
 NAMES = ("AAPL", "GOOG", "KO", "SPY")
 SESSIONS = 22
-_MADE_BY = ("numba", "numpy", "polars")
 
 
 def frames() -> dict[str, pl.DataFrame]:
@@ -65,7 +64,7 @@ def _folder() -> Path:
 def _digest() -> str:
     """Changes with every file of the package that is no documentation, and with what computes beside it."""
     package = Path(__file__).parents[1]
-    digest = hashlib.blake2b(" ".join(map(version, _MADE_BY)).encode(), digest_size=16)
+    digest = hashlib.blake2b(str(computed_with()).encode(), digest_size=16)
     for file in sorted(package.rglob("*")):
         if file.is_file() and file.suffix not in (".nbc", ".pyc"):
             digest.update(f"{file.relative_to(package)}\n".encode() + file.read_bytes())

@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from scanner.app import opening
@@ -36,8 +35,6 @@ _PATIENCE = 20
 _PATIENCE_WITHOUT_WORKERS, _LOOK = 120, 5
 # So many tasks for each thread are handed out ahead of the one that is waited for.
 _AHEAD = 2
-# What must be the same for the numbers to be the same.
-_LIBRARIES = ("numpy", "scipy", "polars", "numba", "llvmlite")
 _PACKAGE = logging.getLogger("scanner")
 
 
@@ -170,16 +167,15 @@ class Crew:
 
 
 def made_with() -> dict[str, str]:
-    """What numbers depend on: this package, the libraries that compute, Python and the kind of processor."""
+    """What must be the same for the numbers to be the same."""
     import scanner
+    from scanner.kernels.computing import computed_with
     from scanner.metrics.summary import CALCULATION_VERSION
 
     return {
         "the scanner": scanner.__version__,
         "calculation": CALCULATION_VERSION,
-        "Python": platform.python_version(),
-        "machine": platform.machine(),
-        **{name: version(name) for name in _LIBRARIES},
+        **computed_with(),
     }
 
 

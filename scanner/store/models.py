@@ -10,11 +10,9 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import platform
 from collections.abc import Callable
 from functools import cache
 from importlib import resources
-from importlib.metadata import version
 from pathlib import Path
 from typing import Protocol
 
@@ -26,13 +24,12 @@ from scanner.activity.history import Layout
 from scanner.activity.ranking.past import Past
 from scanner.errors import StoreError
 from scanner.history.panel import Panel
+from scanner.kernels.computing import computed_with
 from scanner.store.files import write_atomically
 from scanner.store.model_files import SUFFIX, DoubtfulError, packed, unpacked
 
 # Models kept on disk: those of the newest session for some sets of names.
 MOST_KEPT = 8
-# What the numbers of a fit may differ with in their last digits, beside the code that makes them.
-_COMPUTE = ("numpy", "scipy", "polars", "numba", "llvmlite")
 
 log = logging.getLogger(__name__)
 
@@ -154,10 +151,8 @@ def _name(panel: Panel, events: pl.DataFrame | None) -> str:
 
 @cache
 def _making() -> str:
-    """What stands for the way models are made: the modules that make them, the model that came with the package, and
-    what computes."""
-    computing = (platform.machine(), platform.python_version(), *(f"{name} {version(name)}" for name in _COMPUTE))
-    digest = hashlib.blake2b(" ".join(computing).encode(), digest_size=16)
+    """What stands for the way models are made: what computes, the modules, and the model that came with the package."""
+    digest = hashlib.blake2b(str(computed_with()).encode(), digest_size=16)
     for package in (activity, ranking):
         for item in sorted(resources.files(package).iterdir(), key=lambda item: item.name):
             if item.name.endswith((".py", ".npz")):
