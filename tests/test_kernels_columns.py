@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from scanner.kernels.columns import floats, nullable
+from scanner.kernels.columns import finite, floats, nullable, run_starts
 
 # Shorter and longer than what is asked of polars rather than of numpy.
 LENGTHS = (0, 1, 3, 40_000)
@@ -62,3 +62,18 @@ def test_infinities_and_single_precision_stay_what_they_are() -> None:
 def test_a_column_of_a_matrix_is_one_too() -> None:
     matrix = np.array([[1.0, np.nan], [3.0, 4.0]])
     assert nullable("x", matrix[:, 1]).to_list() == [None, 4.0]
+
+
+def test_where_only_what_is_finite_counts_infinities_are_null_as_well() -> None:
+    made = finite("x", np.array([np.inf, np.nan, -1.0, -np.inf]))
+    assert (made.name, made.to_list()) == ("x", [None, None, -1.0, None])
+
+
+@pytest.mark.parametrize(
+    ("values", "starts"),
+    [([], []), (["a"], [0]), (["a", "a", "b", "a"], [0, 2, 3]), ([None, None, "a", None], [0, 2, 3])],
+)
+def test_a_run_starts_with_the_first_row_and_where_another_value_than_before_stands(
+    values: list[str | None], starts: list[int]
+) -> None:
+    assert run_starts(pl.Series(values, dtype=pl.String)).tolist() == starts

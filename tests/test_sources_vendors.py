@@ -296,10 +296,7 @@ def test_what_the_subscription_does_not_hold_is_left_out_and_told(httpserver: HT
 
 
 def test_rows_of_the_terminal_that_contradict_each_other_are_left_out_and_told(httpserver: HTTPServer) -> None:
-    def answer(request: Request) -> Response:
-        sound = vendor_stubs.thetadata(Behaviour(), request).get_data()
-        return Response(sound.replace(b"2026-07-24,95.000,CALL", b"2026-07-24,100.000,CALL"))
-
+    answer = replacing(vendor_stubs.thetadata, b"2026-07-24,95.000,CALL", b"2026-07-24,100.000,CALL")
     vendor_stubs.serve(httpserver, "thetadata", Behaviour(failing={"/open_interest": answer}))
     fetched = fetch("thetadata", httpserver)
     held = dict(chain_of(fetched).select("contract", "open_interest").iter_rows())
@@ -327,6 +324,15 @@ def test_an_index_is_asked_for_by_each_of_its_roots(httpserver: HTTPServer) -> N
 
 
 # --- Unusual Whales
+
+
+def replacing(vendor: vendor_stubs.Handler, sound: bytes, damaged: bytes) -> Any:
+    """A vendor's answers with some bytes of them replaced."""
+
+    def answer(request: Request) -> Response:
+        return Response(vendor(Behaviour(), request).get_data().replace(sound, damaged))
+
+    return answer
 
 
 def pages_of_whales(first: int) -> Any:
@@ -358,10 +364,7 @@ def test_a_vendor_that_gives_the_same_page_for_ever_gives_no_chain(
 
 
 def test_of_two_rows_of_a_page_that_name_one_contract_neither_is_taken(httpserver: HTTPServer) -> None:
-    def answer(request: Request) -> Response:
-        sound = vendor_stubs.unusualwhales(Behaviour(), request).get_data()
-        return Response(sound.replace(b"XYZ260724C00100000", b"XYZ260724P00100000"))
-
+    answer = replacing(vendor_stubs.unusualwhales, b"XYZ260724C00100000", b"XYZ260724P00100000")
     vendor_stubs.serve(httpserver, "unusualwhales", Behaviour(failing={"XYZ": answer}))
     fetched = fetch("unusualwhales", httpserver)
     others = {one.symbol for one in MARKET.options} - {"XYZ260724C00100000", "XYZ260724P00100000"}

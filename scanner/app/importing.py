@@ -113,7 +113,7 @@ def import_chains(
 def _import(
     recorded: Iterable[Place | Frame], settings: Settings, report: ImportReport, progress: Progress, crew: Crew | None
 ) -> None:
-
+    """Import by the settings, with the help of a crew if there is one."""
     from scanner.sources.files import read_recorded, recorded_files
     from scanner.sources.tapes.files import is_quotes, is_stock_prints, is_tape
     from scanner.store import importing

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from scanner.kernels.columns import changes
+from scanner.kernels.columns import run_starts
 from scanner.kernels.compile import kernel
 from scanner.kernels.threads import over_items
 
@@ -124,9 +124,7 @@ def _columns(frame: pl.DataFrame, roots: list[str]) -> Columns:
 
 def _root_runs(column: pl.Series) -> tuple[npt.NDArray[np.int64], list[str]]:
     """Where runs of one root begin, and the root of each."""
-    if column.is_empty():
-        return np.empty(0, np.int64), []
-    starts = np.append(0, np.flatnonzero(changes(column)) + 1)
+    starts = run_starts(column)
     return starts, column[starts].to_list()
 
 

@@ -38,6 +38,11 @@ def changes(column: pl.Series) -> NDArray[np.bool_]:
     return (after.ne_missing(before) if column.null_count() else after != before).to_numpy()
 
 
+def run_starts(column: pl.Series) -> NDArray[np.int64]:
+    """Where the runs of one value begin."""
+    return np.append(0, np.flatnonzero(changes(column)) + 1)[: len(column)]
+
+
 def run_begins(rows: pl.DataFrame) -> NDArray[np.bool_]:
     """Whether a run of equal rows begins with a row, for each of them."""
     begins = np.zeros(rows.height, np.bool_)
@@ -58,3 +63,9 @@ def nullable(name: str, values: NDArray[np.floating]) -> pl.Series:
     The column may share the array's memory: who hands it over writes to it no more.
     """
     return pl.Series(name, values, nan_to_null=True)
+
+
+def finite(name: str, values: NDArray[np.floating]) -> pl.Series:
+    """An array of numbers as :func:`nullable` has it, null where they are infinite, too."""
+    known = np.isfinite(values)
+    return nullable(name, values if known.all() else np.where(known, values, np.nan))

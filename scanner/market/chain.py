@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from scanner import fields
 from scanner.errors import ChainError
 from scanner.fields import Field
 from scanner.fields.columns import column_dtype
-from scanner.kernels.columns import changes
+from scanner.kernels.columns import run_starts
 from scanner.market import products, symbology
 from scanner.market.calendar import FIRST, LAST, Calendar
 
@@ -67,9 +66,7 @@ def distinct(column: pl.Series) -> list[Any]:
     Rows of one value mostly stand together, so that few are compared; and most columns that tell what a chain is of
     hold one value, which is found without a query: of a small chain a query takes longer than everything it asks for.
     """
-    if not len(column):
-        return []
-    return list(dict.fromkeys(column[np.append(0, np.flatnonzero(changes(column)) + 1)]))
+    return list(dict.fromkeys(column[run_starts(column)]))
 
 
 def in_order(frame: pl.DataFrame) -> bool:

@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from scanner.kernels.columns import floats, nullable
+from scanner.kernels.columns import finite, floats
 from scanner.market.calendar import Calendar
 from scanner.metrics.arithmetic import CALL, GAMMA, HEDGE, PUT, known_sum, ratio
 from scanner.metrics.gamma_sums import DAYS, ONE_PERCENT, ONE_POINT
@@ -121,7 +121,7 @@ def vanna_and_charm(contracts: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
     hedge = contracts.select(HEDGE).to_series()
     columns = [hedge, *(contracts[name] for name in ("forward", "strike", "discount", "years", "iv"))]
     vanna, charm = vannas_and_charms(calls, *map(floats, columns))
-    return _series(vanna), _series(charm)
+    return finite("vanna", vanna), finite("charm", charm)
 
 
 def smile_move(contracts: pl.DataFrame) -> float | None:
@@ -198,7 +198,3 @@ def _until_worthless(rows: list[tuple[float, str, float | None, float | None]]) 
         nothing = 0
         found.append((strike, mid))
     return found
-
-
-def _series(values: NDArray[np.float64]) -> pl.Series:
-    return nullable("", np.where(np.isfinite(values), values, np.nan))

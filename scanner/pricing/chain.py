@@ -15,7 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from scanner.errors import PricingError
-from scanner.kernels.columns import nullable
+from scanner.kernels.columns import finite
 from scanner.market import corporate_events as event_tables
 from scanner.market.calendar import Calendar
 from scanner.market.chain import SORT_KEY
@@ -253,7 +253,4 @@ def _words(codes: NDArray[np.integer], words: Sequence[str | None]) -> pl.Series
 
 def _column(name: str, values: Values) -> pl.Series:
     """A named column; NaN leaves the kernels as null."""
-    if isinstance(values, pl.Series):
-        return values.alias(name)
-    finite = np.isfinite(values)
-    return nullable(name, values if finite.all() else np.where(finite, values, np.nan))
+    return values.alias(name) if isinstance(values, pl.Series) else finite(name, values)
