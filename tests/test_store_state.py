@@ -29,6 +29,7 @@ from alert_samples import (
     frames,
     scan,
 )
+from sqlalchemy import event
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.schema import CreateTable
@@ -164,6 +165,43 @@ def test_calibration_and_jobs_are_read_back_as_written(state):
         assert ledger.calibration("cboe") == [record]
         assert ledger.calibration("other") == []
         assert ledger.jobs() == [job]
+
+
+def test_of_two_scans_of_a_close_that_of_more_rows_is_kept_level_by_level(state):
+    first = [Calibration("cboe", THURSDAY, channel, 0.01, 0.5, 100, "1") for channel in ("fewer", "alike", "more")]
+    again = [
+        Calibration("cboe", THURSDAY, channel, 0.01, 0.25, count, "2")
+        for channel, count in {"fewer": 99, "alike": 100, "more": 101, "new": 1}.items()
+    ]
+    elsewhere = [Calibration("cboe", FRIDAY, "fewer", 0.01, 1.0, 1, "2"), replace(again[0], source="other")]
+    for records in (first, [*again, *elsewhere]):
+        with state.write() as ledger:
+            ledger.save_calibration(records)
+    with state.read() as ledger:
+        assert ledger.calibration("cboe", since=FRIDAY) == elsewhere[:1]
+        kept = {record.channel: record for record in ledger.calibration("cboe") if record.session_date == THURSDAY}
+        assert ledger.calibration("other") == elsewhere[1:]
+    assert kept == {"fewer": first[0], "alike": again[1], "more": again[2], "new": again[3]}
+
+
+def test_a_record_that_two_sources_of_a_scan_state_is_kept_once(state):
+    """The later of them, as long as it is of no fewer rows."""
+    record = Calibration("cboe", THURSDAY, "volume", 0.01, 0.5, 100, "1")
+    with state.write() as ledger:
+        ledger.save_calibration([record, replace(record, realised=0.25), replace(record, realised=1.0, count=99)])
+        assert ledger.calibration() == [replace(record, realised=0.25)]
+
+
+@pytest.mark.parametrize("count", [1, 250])
+def test_a_record_of_many_levels_asks_the_database_no_more_often_than_one_of_few(state, count):
+    statements = []
+    event.listen(state.engine, "before_cursor_execute", lambda *told: statements.append(told[2]))
+    with state.write() as ledger:
+        statements.clear()
+        ledger.save_calibration(
+            [Calibration("cboe", THURSDAY, f"tier {tier}", 0.01, 0.5, 100, "1") for tier in range(count)]
+        )
+    assert [statement.split()[0] for statement in statements] == ["SELECT", "DELETE", "INSERT"]
 
 
 def test_pruning_removes_what_is_older_and_nothing_else(state):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 _LOOK = ("source", "underlying", "session_date", "quote_time")
+_LEVEL = ("source", "session_date", "channel", "nominal")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,23 +104,30 @@ class Records:
 
     def save_calibration(self, records: Iterable[Calibration]) -> None:
         """Store how often nominal chances were really met; of two scans of a session, what the one of more rows saw."""
-        for record in records:
-            key = (record.source, record.session_date, record.channel, record.nominal)
-            row = self._session.get(CalibrationRow, key)
-            if row is None or row.count <= record.count:
-                self._session.merge(CalibrationRow(**values_of(record)))
+        rows = list(records)
+        if not rows:
+            return
+        days = {record.session_date for record in rows}
+        key = [getattr(CalibrationRow, name) for name in _LEVEL]
+        stored = self._session.execute(select(*key, CalibrationRow.count).where(CalibrationRow.session_date.in_(days)))
+        most = {tuple(level): count for *level, count in stored}
+        kept: dict[tuple[Any, ...], Calibration] = {}
+        for record in rows:
+            level = tuple(getattr(record, name) for name in _LEVEL)
+            if record.count >= most.get(level, 0):
+                kept[level], most[level] = record, record.count
+        self._replace(CalibrationRow, _LEVEL, [values_of(record) for record in kept.values()])
 
     def calibration(self, source: str | None = None, since: date | None = None) -> list[Calibration]:
         """Stored calibration records, oldest session first."""
-        query = select(CalibrationRow).order_by(
-            CalibrationRow.session_date, CalibrationRow.channel, CalibrationRow.nominal
-        )
+        # Plain columns: there are hundreds of every session, and nobody changes them by hand.
+        columns = (getattr(CalibrationRow, name) for name in Calibration.__dataclass_fields__)
+        query = select(*columns).order_by(CalibrationRow.session_date, CalibrationRow.channel, CalibrationRow.nominal)
         if source is not None:
             query = query.where(CalibrationRow.source == source)
         if since is not None:
             query = query.where(CalibrationRow.session_date >= since)
-        names = Calibration.__dataclass_fields__
-        return [Calibration(**{name: getattr(row, name) for name in names}) for row in self._session.scalars(query)]
+        return [Calibration(*row) for row in self._session.execute(query)]
 
     def save_job(self, job: Job) -> None:
         """Store what a scheduled job did."""
