@@ -12,9 +12,12 @@ from standard import update
 
 from scanner.alerts.episodes import Draft
 from scanner.alerts.identity import Key
+from scanner.alerts.model import Confirmation
 from scanner.alerts.selection import Floor, Reason
 from scanner.alerts.stories import gather
 from scanner.alerts.update import AlertUpdate
+from scanner.alerts.verdict import Verdict
+from scanner.outputs import messages, sentence
 from scanner.severity import Severity
 from scanner.store.state import State
 
@@ -73,6 +76,32 @@ def test_a_ladder_takes_in_its_contracts_and_names_them():
     assert summary(result) == ([("ladder", "new")], {Reason.story: 3})
     assert set(result.alerts[0].drivers) == {row["contract"] for row in rows}
     assert result.alerts[0].once_in_sessions == pytest.approx(10.0)
+
+
+def test_a_ladder_is_told_with_all_of_its_run_also_with_strikes_too_common_to_be_linked():
+    rows = [contract(96.0, 1.2, story=None), contract(101.0), contract(106.0, 1.1, story=None), contract(150.0)]
+    (only,) = told([found_ladder(96.0, 106.0)], frames(*rows, ladder=(96.0, 106.0))).alerts
+    assert sentence.about(only) == "ABC 96-106 calls, 19 Sep"
+    # Six lots a point of the strike, usually five of each: 6 * (96 + 101 + 106) against 15.
+    assert ", ".join(sentence.of(only).measure) == "1,818 traded, usual 15 (121x)"
+
+
+def test_a_contract_that_a_ladder_begins_with_is_told_without_it():
+    rows = [contract(96.0), contract(101.0, 1.2, story=None), contract(106.0, 1.1, story=None)]
+    (only,) = told([found(rows[0])], frames(*rows, ladder=(96.0, 106.0))).alerts
+    assert sentence.about(only) == "ABC 96 call, 19 Sep"
+
+
+def test_open_interest_is_said_of_what_an_alert_rests_on_and_not_of_all_that_is_told_with_it():
+    rows = [contract(100.0, 6.5), contract(105.0)]
+    (only,) = told([found(rows[0])], frames(*rows)).alerts
+    assert sentence.about(only) == "ABC 100-105 calls, 19 Sep"
+    verdict = Verdict(only, THURSDAY, Confirmation.confirmed, 400, 600)
+    assert sentence.verdict(verdict) == "4 Sep: ABC 100 call, 19 Sep OPENED: 400 of 600 (67 %)"
+    decided = only.changed(context={**only.context, "opened": 400, "opened_of": 600})
+    title = messages.one("confirmed", decided).title
+    said = "NOTICE OPENED 400 of 600 (67 %) in ABC 100 call, 19 Sep by the morning's open interest: ABC 100-105 calls, "
+    assert title.startswith(said)
 
 
 def test_neighbouring_strikes_are_one_alert_and_strikes_apart_are_two():

@@ -43,6 +43,9 @@ _PARTS = (
     "family", "story", "opening_chance", "roll_suspect", "mid", "last", "otm_pct", "dte", "days_to_earnings",
     "days_to_ex_date",
 )  # fmt: skip
+_LADDER = ("root", "expiry", "right")
+# What names a run: root, expiry, right and the first strike.
+_Run = tuple[Any, ...]
 
 
 class Stories:
@@ -52,6 +55,7 @@ class Stories:
         self._members: dict[int, list[Row]] = {}
         self._made: dict[int, Story] = {}
         self._places: dict[tuple[Any, Any], list[tuple[float, str, str, int]]] = {}
+        self._runs: dict[_Run, list[Row]] = {}
         contracts = frames.get("contract")
         narrow = findings.filter(pl.col("scope").is_in(NARROW))
         if contracts is None or "story" not in contracts.columns or narrow.is_empty():
@@ -63,31 +67,59 @@ class Stories:
         told = in_stories.filter(pl.col("story").is_in(near["story"].unique().implode()))
         rarest = told.sort("once_in_sessions", "combined_surprise", descending=True, nulls_last=True)
         self._legs = _Legs(contracts, rarest["underlying"].unique())
+        self._runs = _of_runs(contracts, frames.get("ladder"), touched)
         for row in rarest.iter_rows(named=True):
             self._members.setdefault(row["story"], []).append(row)
             place = self._places.setdefault((row["root"], row["expiry"]), [])
             place.append((row["strike"], row["right"], row["contract"], row["story"]))
 
     def of(self, finding: Row, looked: Row) -> Story | None:
-        """The story that a finding is about; of a wider one the rarest in it. None where it is about none."""
+        """The story that a finding is about; of a wider one the rarest in it. None where it is about none.
+
+        What a ladder tells is all of its run: also the contracts of it that are not rare enough to be linked.
+        """
         if finding["scope"] not in NARROW:
             return None
         first, last = (looked.get(name, finding["strike"]) for name in ("first_strike", "last_strike"))
         found = [
-            self._story(number)
+            number
             for strike, right, contract, number in self._places.get((finding["root"], finding["expiry"]), ())
             if (finding["contract"] is None or contract == finding["contract"])
             and (finding["right"] is None or right == finding["right"])
             and (first is None or last is None or first <= strike <= last)
         ]
-        return max(found, key=lambda story: story.once_in_sessions or 0.0, default=None)
+        number = max(found, key=lambda number: self._story(number).once_in_sessions or 0.0, default=None)
+        if number is None:
+            return None
+        run = (*(finding[name] for name in _LADDER), first)
+        return self._told_with(number, run) if finding["scope"] == "ladder" else self._story(number)
 
     def _story(self, number: int) -> Story:
         """A story, made when a finding is first about it."""
         if number not in self._made:
-            members = self._members[number]
-            self._made[number] = Story.of(f"{members[0]['root']} {number}", members, self._legs.beside(members))
+            self._made[number] = self._of(number, self._members[number])
         return self._made[number]
+
+    def _told_with(self, number: int, run: _Run) -> Story:
+        """A story together with the contracts of a run that are not linked to it."""
+        linked = {row["contract"] for row in self._members[number]}
+        others = [row for row in self._runs.get(run, ()) if row["contract"] not in linked]
+        return self._of(number, [*self._members[number], *others]) if others else self._story(number)
+
+    def _of(self, number: int, members: Sequence[Row]) -> Story:
+        return Story.of(f"{members[0]['root']} {number}", members, self._legs.beside(members))
+
+
+def _of_runs(contracts: pl.DataFrame, ladders: pl.DataFrame | None, touched: pl.DataFrame) -> dict[_Run, list[Row]]:
+    """The contracts of the runs of some roots and expiries, all that lie between the first and the last strike."""
+    if ladders is None:
+        return {}
+    near = ladders.join(touched, on=_LADDER[:2], how="semi").select(*_LADDER, "first_strike", "last_strike")
+    between = pl.col("strike").is_between("first_strike", "last_strike")
+    runs: dict[_Run, list[Row]] = {}
+    for row in contracts.join(near, on=_LADDER).filter(between).iter_rows(named=True):
+        runs.setdefault((*(row[name] for name in _LADDER), row["first_strike"]), []).append(row)
+    return runs
 
 
 class _Legs:

@@ -16,9 +16,9 @@ from scanner.severity import Severity
 _LISTED = 12
 _SHORT_ID = 8
 _VERDICTS = {
-    "confirmed": "OPENED{} by the morning's open interest",
-    "faded": "NOT opened{} by the morning's open interest",
-    "gone": "GONE, less than a quarter is still open",
+    "confirmed": "OPENED{share}{told} by the morning's open interest",
+    "faded": "NOT opened{share}{told} by the morning's open interest",
+    "gone": "GONE{told}, less than a quarter is still open",
 }
 _SHORT_VERDICTS = {"confirmed": "OPENED", "faded": "NOT opened", "gone": "GONE"}
 _VERDICTS_COUNTED = {"confirmed": "opened", "faded": "not opened", "gone": "gone"}
@@ -107,7 +107,7 @@ def _summary(ranked: Sequence[tuple[str, Alert]]) -> str:
         return "nothing"
     if len(ranked) == 1 and ranked[0][0] in _SHORT_VERDICTS:
         event, alert = ranked[0]
-        return f"{sentence.about(alert)} {_SHORT_VERDICTS[event]}{_share(alert)}"
+        return f"{sentence.rests_on(alert)} {_SHORT_VERDICTS[event]}{_share(alert)}"
     became = Counter(_VERDICTS_COUNTED[event] for event, _ in ranked if event in _VERDICTS)
     told = [alert for event, alert in ranked if event not in _VERDICTS]
     severities = Counter(alert.severity for alert in told)
@@ -136,9 +136,14 @@ def _label(alert: Alert) -> str:
 
 
 def _verdict(event: str, alert: Alert) -> str:
-    """What happened, where that is not simply an alert that is new: ``OPENED 4,668 of 5,399 (86 %)``."""
+    """What happened, where that is not simply an alert that is new: ``OPENED 4,668 of 5,399 (86 %)``.
+
+    Where more is told with what opened than that, it says what opened.
+    """
     if event in _VERDICTS:
-        return f"{_VERDICTS[event].format(_share(alert))}: "
+        rests = sentence.rests_on(alert)
+        told = "" if rests == sentence.about(alert) else f" in {rests}"
+        return f"{_VERDICTS[event].format(share=_share(alert), told=told)}: "
     return "STRONGER: " if event == "escalated" else ""
 
 

@@ -86,9 +86,12 @@ def story(alert: Alert) -> Iterator[str]:
 
 
 def verdict(said: Verdict) -> str:
-    """What the open interest said, in a line: ``12 Aug: MU 1,150 call, 14 Aug OPENED 4,668 of 5,399 (86 %)``."""
+    """What the open interest said, in a line: ``12 Aug: MU 1,150 call, 14 Aug OPENED 4,668 of 5,399 (86 %)``.
+
+    It is said of what the alert rests on, not of the story told with it: only of that the open interest was compared.
+    """
     day = wording.day(said.session_date, said.session_date)
-    what = f"{'SIMULATED ' if said.alert.simulated else ''}{day}: {about(said.alert)}"
+    what = f"{'SIMULATED ' if said.alert.simulated else ''}{day}: {rests_on(said.alert)}"
     if said.outcome is Confirmation.unconfirmable:
         return f"{what}: no open interest will tell"
     verb = "OPENED" if said.outcome is Confirmation.confirmed else "NOT opened"
@@ -119,6 +122,11 @@ def about(alert: Alert) -> str:
     return printable(words)
 
 
+def rests_on(alert: Alert) -> str:
+    """What of its story an alert rests on, whose open interest alone is compared: ``MU 700 put, 17 Dec 2027``."""
+    return printable(_of_alert(alert))
+
+
 def _of_story(story: dict[str, Any], alert: Alert) -> str:
     (low, high), (first, last) = story["strikes"], map(date.fromisoformat, story["expiries"])
     days = [wording.day(day, alert.session_date) for day in dict.fromkeys((first, last))]
@@ -139,7 +147,8 @@ def _span(low: float, high: float) -> str:
 def _of_alert(alert: Alert) -> str:
     if alert.contract is not None:
         return contract(alert.contract, alert.session_date)
-    words = [alert.underlying or "Market"]
+    roots = alert.context.get("story", {}).get("roots", ()) if alert.scope in ("strike", "ladder") else ()
+    words = ["/".join(roots) or alert.underlying or "Market"]
     first, last = alert.evidence.get("first_strike"), alert.evidence.get("last_strike")
     if alert.strike is not None:
         words.append(f"{alert.strike:,g}")
