@@ -485,7 +485,7 @@ def test_what_became_of_alerts_is_read_back_as_written(state):
         found = [Outcome(alert.alert_id, THURSDAY, horizon, figures, (figures, figures)) for horizon in (1, 3)]
         for _ in range(2):
             ledger.save_followed(alert.alert_id, rows)
-            ledger.save_outcomes(alert.alert_id, THURSDAY, found)
+            ledger.save_outcomes(alert.alert_id, {THURSDAY: found})
     with state.read() as ledger:
         assert ledger.followed(alert.alert_id) == rows
         assert scoreboard.read(ledger.outcomes()).sort("horizon").equals(scoreboard.table(found))

@@ -8,6 +8,8 @@ volume/OI, and the share of those whose open interest rose by half of their volu
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
+from functools import cache
 
 import numpy as np
 import polars as pl
@@ -28,8 +30,9 @@ def matched_by(panel: Panel, open_interest: pl.DataFrame) -> MatchedRandom:
     """
     published = Published(open_interest)
 
-    def share(group: Sequence[Flagged]) -> float | None:
-        session, name = group[0].session_date, group[0].underlying
+    # Many alerts are of one name and session.
+    @cache
+    def of(session: date, name: str | None) -> tuple[pl.Series, NDArray[np.float64], NDArray[np.float64]] | None:
         if session not in panel.sessions or name not in panel.underlyings:
             return None
         column = panel.sessions.index(session)
@@ -38,8 +41,14 @@ def matched_by(panel: Panel, open_interest: pl.DataFrame) -> MatchedRandom:
             return None
         alive = (pl.col("underlying") == name) & (pl.col("expiry") > session)
         of_name = panel.contracts.with_row_index("_row").filter(alive)
-        features, label = _features(panel, of_name, column, published)
-        mine = of_name["contract"].is_in([item.contract for item in group]).to_numpy()
+        return of_name["contract"], *_features(panel, of_name, column, published)
+
+    def share(group: Sequence[Flagged]) -> float | None:
+        known = of(group[0].session_date, group[0].underlying)
+        if known is None:
+            return None
+        contracts, features, label = known
+        mine = contracts.is_in([item.contract for item in group]).to_numpy()
         chosen = np.flatnonzero(mine & np.isfinite(label))
         if not len(chosen):
             return None

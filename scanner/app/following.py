@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from itertools import groupby
+from itertools import chain, groupby
 from typing import TYPE_CHECKING
 
 from scanner.app import clock, configuring, opening
 from scanner.errors import StoreError
+from scanner.market.symbology import plain_ticker
 
 if TYPE_CHECKING:
     import polars as pl
@@ -31,6 +32,8 @@ log = logging.getLogger(__name__)
 
 # The open interest of a close is in the next session's chain, or in one soon after where that was not fetched.
 _MORNINGS = 3
+# Names whose chains of all sessions since their first alert are held at once.
+_NAMES_AT_ONCE = 32
 
 
 def bring_up_to_date(
@@ -46,8 +49,6 @@ def bring_up_to_date(
     leaves - below a quarter of what was opened - is owed to the ``routes`` as an event of its alert. Raises StoreError
     where the state cannot be written.
     """
-    from scanner.alerts import follow
-
     snapshots = store.snapshots
     reach = {source: _reach(snapshots.sessions(source), store.calendar, now) for source in snapshots.sources()}
     if not reach:
@@ -56,33 +57,54 @@ def bring_up_to_date(
         unfinished = {source: ledger.unfinished(each.closed, each.newest) for source, each in reach.items()}
         wanted = set().union(*unfinished.values())
         flagged = ledger.flagged(among=wanted if alert_ids is None else wanted & alert_ids)
+    count = 0
+    for source, by_name in _unfinished_by_name(store, flagged, unfinished).items():
+        first = {name: min(item.session_date for item in chain(*alerts)) for name, alerts in by_name.items()}
+        for name, closes in closes_of(store, source, first, now):
+            _follow(store, state, by_name[name], closes, routes, now)
+            count += len(by_name[name])
+    return count
+
+
+def _unfinished_by_name(
+    store: Store, flagged: Iterable[Flagged], unfinished: Mapping[str, Collection[str]]
+) -> dict[str, dict[str, list[list[Flagged]]]]:
+    """What is flagged, oldest session first, by source, name and alert; as far as an alert is unfinished there."""
     by_alert: dict[str, list[Flagged]] = {}
     for item in flagged:
         by_alert.setdefault(item.alert_id, []).append(item)
-    by_name: dict[tuple[str, str], list[list[Flagged]]] = {}
-    for alert_id, items in by_alert.items():
-        source = _source_of(store, items[0], reach)
-        if source is not None and alert_id in unfinished[source]:
-            by_name.setdefault((source, items[0].underlying or ""), []).append(items)
-    count = 0
-    for (source, name), alerts in by_name.items():
-        first = min(item.session_date for items in alerts for item in items)
-        closes = closes_of(store, source, name, first, now)
-        if closes is None:
-            continue
+    found: dict[str, dict[str, list[list[Flagged]]]] = {}
+    for session, begun in groupby(by_alert.values(), lambda items: items[0].session_date):
+        held = {source: _names_in(store, source, session) for source in unfinished}
+        for items in begun:
+            name = items[0].underlying or ""
+            # Of several sources the first that has a chain of the name then.
+            source = next((source for source, names in held.items() if plain_ticker(name) in names), None)
+            if source is not None and items[0].alert_id in unfinished[source]:
+                found.setdefault(source, {}).setdefault(name, []).append(items)
+    return found
+
+
+def _follow(
+    store: Store,
+    state: State,
+    alerts: Sequence[Sequence[Flagged]],
+    closes: Closes,
+    routes: Sequence[Route],
+    now: datetime,
+) -> None:
+    """Keep what became of one name's alerts at its closes."""
+    from scanner.alerts import follow
+
+    with state.write() as ledger:
         for items in alerts:
-            rows = follow.followed(items, closes)
-            by_session = [list(group) for _, group in groupby(items, lambda item: item.session_date)]
-            outcomes = {group[0].session_date: follow.outcomes(group, closes) for group in by_session}
-            with state.write() as ledger:
-                before = ledger.followed(items[0].alert_id)
-                ledger.save_followed(items[0].alert_id, rows)
-                for session, found in outcomes.items():
-                    ledger.save_outcomes(items[0].alert_id, session, found)
-                if before and _leaves(by_session[0], before, rows):
-                    _tell(ledger, items[0].alert_id, routes, now, store)
-            count += 1
-    return count
+            alert_id, rows = items[0].alert_id, follow.followed(items, closes)
+            by_session = {day: list(group) for day, group in groupby(items, lambda item: item.session_date)}
+            before = ledger.followed(alert_id)
+            ledger.save_followed(alert_id, rows)
+            ledger.save_outcomes(alert_id, {day: follow.outcomes(group, closes) for day, group in by_session.items()})
+            if before and _leaves(next(iter(by_session.values())), before, rows):
+                _tell(ledger, alert_id, routes, now, store)
 
 
 def settle(
@@ -169,12 +191,9 @@ def _leaves(flagged: Sequence[Flagged], before: Sequence[Followed], now: Sequenc
     return bool(last and newest) and newest[-1].state == "gone" and all(item.state != "gone" for item in last)
 
 
-def _source_of(store: Store, item: Flagged, sources: Iterable[str]) -> str | None:
-    """Which of the store's sources the flagged session is of: the first that has a chain of the name then."""
-    for source in sources:
-        if store.snapshots.chains(source, item.session_date, [item.underlying or ""]):
-            return source
-    return None
+def _names_in(store: Store, source: str, session: date) -> frozenset[str]:
+    """The names that the store holds a chain of in a session, as they are compared."""
+    return frozenset(plain_ticker(item.underlying) for item in store.snapshots.chains(source, session))
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,31 +211,43 @@ def _reach(sessions: Iterable[date], calendar: Calendar, now: datetime) -> _Reac
     return _Reach(closed[-1] if closed else None, stored[-1] if stored else None)
 
 
-def closes_of(store: Store, source: str, name: str, first: date, now: datetime) -> Closes | None:
-    """One name's closes from a session on, as far as there are any and the store holds chains; None where of none."""
+def closes_of(store: Store, source: str, first: Mapping[str, date], now: datetime) -> Iterator[tuple[str, Closes]]:
+    """Names' closes, each from a session of its own on, as far as there are any and the store holds chains of it."""
     from scanner.alerts.closes import Closes
 
-    sessions = [day for day in store.snapshots.sessions(source) if day >= first]
+    stored = store.snapshots.sessions(source)
     # The session before tells what was open before, and what others like it were.
-    before = [day for day in store.snapshots.sessions(source) if day < first][-1:]
-    known = Closes.of(_chains(store, source, name, [*before, *sessions]), store.calendar)
-    return None if known is None else known.until(store.calendar, now)
+    begin = {name: max((day for day in stored if day < session), default=session) for name, session in first.items()}
+    names = list(first)
+    for place in range(0, len(names), _NAMES_AT_ONCE):
+        some = {name: begin[name] for name in names[place : place + _NAMES_AT_ONCE]}
+        chains = _chains(store, source, some, [day for day in stored if day >= min(some.values())])
+        for name in some:
+            known = Closes.of(chains[name], store.calendar)
+            if known is not None:
+                yield name, known.until(store.calendar, now)
 
 
-def _chains(store: Store, source: str, name: str, sessions: Iterable[date]) -> Iterator[pl.DataFrame]:
+def _chains(
+    store: Store, source: str, begin: Mapping[str, date], sessions: Iterable[date]
+) -> dict[str, list[pl.DataFrame]]:
+    """Names' chains of some sessions, oldest first, each name's from a session of its own on."""
     import polars as pl
 
     from scanner.alerts.closes import COLUMNS
     from scanner.market import chain
 
-    yield chain.empty().with_columns(iv=pl.lit(None, pl.Float64), delta=pl.lit(None, pl.Float64)).select(COLUMNS)
+    nothing = chain.empty().with_columns(iv=pl.lit(None, pl.Float64), delta=pl.lit(None, pl.Float64)).select(COLUMNS)
+    found = {name: [nothing] for name in begin}
+    spelled = {plain_ticker(name): name for name in begin}
     for session in sessions:
-        rows = store.snapshots.newest(source, session, [name])
-        if rows.is_empty():
-            continue
-        priced = store.summaries.contracts(source, session, [name]).select("contract", "iv", "delta")
+        rows = store.snapshots.newest(source, session, [name for name in begin if begin[name] <= session])
+        priced = store.summaries.contracts(source, session, begin).select("contract", "iv", "delta")
         bare = rows.drop("iv", "delta", strict=False)
-        yield bare.join(priced, on="contract", how="left", maintain_order="left").select(COLUMNS)
+        told = bare.join(priced, on="contract", how="left", maintain_order="left").select("underlying", *COLUMNS)
+        for (name,), mine in told.partition_by("underlying", as_dict=True, include_key=False).items():
+            found[spelled[plain_ticker(name)]].append(mine)
+    return found
 
 
 def published(store: Store, waiting: Sequence[Flagged], until: date | None = None) -> list[tuple[str, pl.DataFrame]]:
@@ -226,26 +257,38 @@ def published(store: Store, waiting: Sequence[Flagged], until: date | None = Non
     """
     import polars as pl
 
-    wanted = ("underlying", "contract", "simulated", "oi_asof", "open_interest")
-    days = sorted({(item.underlying, item.session_date) for item in waiting if item.underlying is not None})
+    wanted: dict[date, set[str]] = {}
+    for item in waiting:
+        if item.underlying is not None:
+            wanted.setdefault(item.session_date, set()).add(item.underlying)
     found = []
     for source in store.snapshots.sources():
-        frames = []
-        for name, session in days:
-            if not store.snapshots.chains(source, session, [name]):
-                continue
-            mornings = (store.calendar.next_session(session, count) for count in range(1, _MORNINGS + 1))
-            for morning in mornings:
-                if until is not None and morning > until:
-                    break
-                rows = store.snapshots.newest(source, morning, [name])
-                rows = rows.filter(pl.col("oi_asof") == session)
-                if not rows.is_empty():
-                    frames.append(rows.select(wanted))
-                    break
+        frames = [
+            rows
+            for session, names in sorted(wanted.items())
+            for rows in _published(store, source, session, names, until)
+        ]
         if frames:
             found.append((source, pl.concat(frames)))
     return found
+
+
+def _published(
+    store: Store, source: str, session: date, names: Iterable[str], until: date | None
+) -> Iterator[pl.DataFrame]:
+    """The open interest of names at the close of a session, of each name what the first morning that tells it says."""
+    import polars as pl
+
+    held = _names_in(store, source, session)
+    left = {plain_ticker(name) for name in names} & held
+    for count in range(1, _MORNINGS + 1):
+        morning = store.calendar.next_session(session, count)
+        if not left or (until is not None and morning > until):
+            return
+        rows = store.snapshots.newest(source, morning, left).filter(pl.col("oi_asof") == session)
+        if not rows.is_empty():
+            yield rows.select("underlying", "contract", "simulated", "oi_asof", "open_interest")
+        left -= {plain_ticker(name) for name in rows["underlying"].unique()}
 
 
 def _may_tell_more(settings: Settings) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 
 from sqlalchemy import String, and_, case, cast, delete, exists, false, func, insert, null, or_, select
@@ -24,12 +24,12 @@ class Following:
         self._session.execute(delete(FollowedRow).where(FollowedRow.alert_id == alert_id))
         values = [{name: getattr(row, name) for name in row.__dataclass_fields__} for row in rows]
         if values:
-            self._session.execute(insert(FollowedRow), values)
+            self._session.connection().execute(insert(FollowedRow), values)
 
-    def save_outcomes(self, alert_id: str, session: date, outcomes: Iterable[Outcome]) -> None:
-        """Put what became of an alert's flagged session in place of what was known."""
-        gone = delete(OutcomeRow).where(OutcomeRow.alert_id == alert_id, OutcomeRow.session_date == session)
-        self._session.execute(gone)
+    def save_outcomes(self, alert_id: str, outcomes: Mapping[date, Iterable[Outcome]]) -> None:
+        """Put what became of an alert's flagged sessions in place of what was known of them."""
+        mine = OutcomeRow.alert_id == alert_id
+        self._session.execute(delete(OutcomeRow).where(mine, OutcomeRow.session_date.in_(outcomes)))
         values = [
             {
                 "alert_id": item.alert_id,
@@ -38,17 +38,18 @@ class Following:
                 "figures": item.figures,
                 "matched": list(item.matched),
             }
-            for item in outcomes
+            for found in outcomes.values()
+            for item in found
         ]
         if values:
-            self._session.execute(insert(OutcomeRow), values)
+            self._session.connection().execute(insert(OutcomeRow), values)
 
     def followed(self, alert_id: str) -> list[Followed]:
         """An alert's contracts at each close, oldest session first."""
-        query = select(FollowedRow).where(FollowedRow.alert_id == alert_id)
-        rows = self._session.scalars(query.order_by(FollowedRow.session_date, FollowedRow.contract))
-        names = Followed.__dataclass_fields__
-        return [Followed(**{name: getattr(row, name) for name in names}) for row in rows]
+        columns = (getattr(FollowedRow, name) for name in Followed.__dataclass_fields__)
+        query = select(*columns).where(FollowedRow.alert_id == alert_id)
+        rows = self._session.execute(query.order_by(FollowedRow.session_date, FollowedRow.contract))
+        return [Followed(*row) for row in rows]
 
     def unfinished(self, closed: date | None, newest: date | None) -> set[str]:
         """The alerts that may be followed on by sessions of which ``closed`` is the last that has, ``newest`` of all.
