@@ -47,6 +47,19 @@ def event(number: int, **changes: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def ranked(number: int, **changes: Any) -> dict[str, Any]:
+    """A contract as the vendor ranks it: the strike is 100 and the number, and it opened 1,000 less 10 a number."""
+    return {
+        "code": f"US.XYZ260724C{100_000 + 1_000 * number}", "name": "XYZ 260724 100.00C", "option_type": "CALL",
+        "oi_increment": 1000 - 10 * number, "oi_decrement": 0, "oi_market_cap_increment": 190_000.0 - number,
+        "oi_market_cap_decrement": 0.0, "volume": 1500, "turnover": 292_500.0, "open_interest": 4000,
+        "open_interest_market_cap": 780_000.0, "iv": 129.5, "option_price": 1.95, "change_ratio": 12.5,
+        "mid_price": 1.95, "bid_price": 1.9, "bid_volume": 3, "ask_price": 2.0, "ask_volume": 4, "delta": 0.52,
+        "gamma": 0.06, "theta": -0.08, "vega": 0.06, "rho": "N/A", "trading_date": "2026-07-15",
+        "trading_timestamp": 1_784_088_000.0, **changes,
+    }  # fmt: skip
+
+
 @dataclass
 class OpenD:
     """The package's quote context; ``refusing`` answers a method with a sentence in place of a table."""
@@ -59,6 +72,9 @@ class OpenD:
     events: list[dict[str, Any]] = field(default_factory=lambda: [event(number) for number in range(5)])
     page: int = 2
     stated: int | None = None
+    # What the vendor ranks, in its order; a page of it holds no more than ``rank_page``.
+    ranked: list[dict[str, Any]] = field(default_factory=lambda: [ranked(number) for number in range(5)])
+    rank_page: int = 200
 
     def answer(self, method: str, about: Any, rows: list[dict[str, Any]]) -> tuple[int, Any]:
         self.asked.append((method, about))
@@ -92,6 +108,21 @@ class OpenD:
         stated = len(self.events) if self.stated is None else self.stated
         return 0, {"event_list": listed, "next_page": following, "all_count": stated}
 
+    def get_option_rank(
+        self, option_market: str, sort_type: str, *, count: int, trading_date: str | None, sort_direction: int,
+        page: str | None, filter_list: list[Any] | None,
+    ) -> Any:  # fmt: skip
+        assert 1 <= count <= 200
+        assert sort_direction == 0
+        owners = [owner for one in filter_list or () for owner in one.security_list]
+        status, table = self.answer("ranks", (option_market, sort_type, trading_date, owners), self.ranked)
+        if status != 0:
+            return status, table, None, None
+        begin, size = int(page or 0), min(count, self.rank_page)
+        following = str(begin + size) if begin + size < len(self.ranked) else None
+        stated = len(self.ranked) if self.stated is None else self.stated
+        return 0, table.iloc[begin : begin + size], following, stated
+
 
 class Filter(SimpleNamespace):
     """A filter of the package's: a kind, and what it is to be."""
@@ -108,6 +139,14 @@ def package(opend: OpenD) -> Any:
         OptionMarket=SimpleNamespace(US_SECURITY="us stocks", US_INDEX="us indices"),
         EventIndicatorType=SimpleNamespace(OWNER_LIST="owner list", TIME="time"),
         OptionEventFilter=Filter,
+        OptionRankIndicatorType=SimpleNamespace(OWNER_LIST="owner list"),
+        OptionRankFilter=Filter,
+        OptionRankType=SimpleNamespace(
+            **{
+                name: name.lower()
+                for name in ("VOLUME", "TURNOVER", "OI", "OI_INCREMENT", "OI_DECREMENT", "OI_MARKET_CAP", "IV")
+            }
+        ),
     )
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 import polars as pl
 import pytest
 from commands import Commands, Ran
-from opend_stub import OpenD, client, event, package
+from opend_stub import OpenD, client, event, package, quote
 from standard import calendar
 from test_sources_contract import expected
 from vendor_stubs import MARKET, NOW, QUOTED, SESSION, SPOT, TRADED
@@ -66,6 +66,21 @@ def test_the_same_chain_comes_out_as_from_any_vendor(shell: Shell) -> None:
         wanted = expected(one, "moomoo")
         assert {name: given[one.symbol][name] for name in wanted} == wanted
     assert fetched.chain["quote_time"].unique().to_list() == [QUOTED]
+
+
+def test_a_volatility_above_100_per_cent_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    opend = OpenD()
+    wild = {**quote(MARKET.options[0]), "option_implied_volatility": 129.5}
+    given = opend.get_market_snapshot
+
+    def snapshot(code_list: list[str]) -> tuple[int, pd.DataFrame]:
+        status, table = given(code_list)
+        return status, pd.DataFrame([wild if row["code"] == wild["code"] else row for row in table.to_dict("records")])
+
+    monkeypatch.setattr(opend, "get_market_snapshot", snapshot)
+    (fetched,) = source_of(opend).chains(["XYZ"], NOW)
+    assert fetched.chain is not None
+    assert fetched.chain.filter(contract=MARKET.options[0].symbol)["vendor_iv"].to_list() == [1.295]
 
 
 def test_a_scan_asks_opend_and_lists_contracts_once_a_day(shell: Shell) -> None:

@@ -64,9 +64,11 @@ def vendors() -> str:
         "| name | what | credential | behind the market | calls | a chain takes | price | never gives |\n"
         "|---|---|---|---|---|---|---|---|",
         *(_vendor_row(vendor) for vendor in VENDORS.values() if vendor.live),
-        "\nDaily closes (`companions: {closes: NAME}`) come from "
-        + ", ".join(f"`{one.name}`" for one in VENDORS.values() if Gives.closes in one.gives)
-        + "; what stands beside chains from these, too:\n",
+        f"\nPrints (`scanner tape`, [tape.md](tape.md)) come from {_giving(Gives.trades)}, those that the vendor "
+        f"itself finds unusual (`--flagged`) from {_giving(Gives.flagged)}, a vendor's own rankings of contracts "
+        f"(`scanner ranks`, [ranks.md](ranks.md)) from {_giving(Gives.ranks)}. Daily closes "
+        "(`companions: {closes: NAME}`) come from "
+        f"{_giving(Gives.closes)}; what stands beside chains from these, too:\n",
         "| name | what | credential | calls |\n|---|---|---|---|",
         *(_companion_row(vendor) for vendor in COMPANIONS.values()),
         "\n`terms` in the second column: the site's terms restrict automated and non-personal use; give "
@@ -74,6 +76,10 @@ def vendors() -> str:
         "machine.\n",
     ]
     return "\n".join(parts)
+
+
+def _giving(kind: Gives) -> str:
+    return ", ".join(f"`{one.name}`" for one in VENDORS.values() if one.live and kind in one.gives)
 
 
 def _companion_row(vendor: Vendor) -> str:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from scanner.app.importing import import_chains
     from scanner.app.looking import chain
     from scanner.app.positioning import structure
+    from scanner.app.ranking_contracts import ranks
     from scanner.app.replaying import replay
     from scanner.app.reporting import report
     from scanner.app.rulebook import check_rules, explain, fields, load_rules, new_rule, prove_rules
@@ -38,9 +39,11 @@ if TYPE_CHECKING:
     from scanner.app.storing import prune_store, rebuild_store, store_info, verify_store
     from scanner.app.taping import tape
     from scanner.frames import to_pandas, to_polars
+    from scanner.market.vendor_ranks import RankedBy
     from scanner.severity import Severity
 
 __all__ = [
+    "RankedBy",
     "Severity",
     "acknowledge",
     "alert",
@@ -64,6 +67,7 @@ __all__ = [
     "new_rule",
     "prove_rules",
     "prune_store",
+    "ranks",
     "rebuild_store",
     "replay",
     "report",
@@ -96,6 +100,7 @@ _HOMES = {
     "scanner.app.importing": ("import_chains",),
     "scanner.app.looking": ("chain",),
     "scanner.app.positioning": ("structure",),
+    "scanner.app.ranking_contracts": ("ranks",),
     "scanner.app.replaying": ("replay",),
     "scanner.app.reporting": ("report",),
     "scanner.app.rulebook": ("check_rules", "explain", "fields", "load_rules", "new_rule", "prove_rules"),
@@ -107,6 +112,7 @@ _HOMES = {
     "scanner.app.storing": ("prune_store", "rebuild_store", "store_info", "verify_store"),
     "scanner.app.taping": ("tape",),
     "scanner.frames": ("to_pandas", "to_polars"),
+    "scanner.market.vendor_ranks": ("RankedBy",),
     "scanner.severity": ("Severity",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, cast
 
-from scanner.app import clock
+from scanner.app import clock, opening
 from scanner.errors import SourceError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from scanner.config import Settings
-    from scanner.sources.base import Gives, Source, TellsFlagged, TellsPrints
+    from scanner.sources.base import Source, TellsFlagged, TellsPrints
     from scanner.tape.prints import Problem, Tape
 
 _MOST_CONTRACTS = 40
@@ -31,28 +31,14 @@ def tape(name: str, contract: str | None, moment: datetime | None, settings: Set
     calendar, until = settings.exchange_calendar, moment or clock.right_now()
     session = calendar.session_of(until)
     first, last = calendar.session_open(session) - _AROUND, min(until, calendar.session_close(session) + _AROUND)
-    source = _opened(settings, Gives.flagged if flagged else Gives.trades)
+    wanted, what = (Gives.flagged, "flagged trades") if flagged else (Gives.trades, "prints")
+    source = opening.source_that_gives(settings, wanted, what, "`--path FILE` reads a recorded tape")
     if flagged:
         found = cast("TellsFlagged", source).flagged(name, first, last)
         only = Problem("flagged_alone", "only what the vendor finds unusual: no whole tape, and nothing to import", 0)
         return Tape(found.prints, (only, *found.problems))
     contracts, problems = ([contract], []) if contract else _most_traded(source, name, until)
     return _together(cast("TellsPrints", source), contracts, first, last, problems)
-
-
-def _opened(settings: Settings, wanted: Gives) -> Source:
-    """The source that was asked for. Raises UsageError where it has no prints."""
-    from scanner.sources.registry import VENDORS, open_source, require_terms, vendor_of
-
-    vendor = vendor_of(settings.source[0])
-    if wanted not in vendor.gives:
-        there = ", ".join(sorted(one.name for one in VENDORS.values() if wanted in one.gives and one.live))
-        what = "flagged trades" if wanted.value == "flagged" else "prints"
-        raise UsageError(
-            f"{vendor.name} gives no {what}; those that do: {there}; and `--path FILE` reads a recorded tape"
-        )
-    require_terms(vendor.name, settings.accept_terms)
-    return open_source(vendor.name, settings.for_sources(), settings.exchange_calendar, clock.right_now)
 
 
 def _most_traded(source: Source, name: str, until: datetime) -> tuple[list[str], list[Problem]]:

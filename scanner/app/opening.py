@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from scanner.config import Settings
     from scanner.frames import Frame
     from scanner.ruleset import Rule
-    from scanner.sources.base import Source
+    from scanner.sources.base import Gives, Source
     from scanner.sources.receiving import Received, Request
     from scanner.store.state import State
     from scanner.store.store import Store
@@ -247,6 +247,23 @@ def open_sources(settings: Settings, as_of: datetime | None = None, record_to: P
     if all(isinstance(source, ClosedSource) for source in opened):
         raise UsageError(*(source.why for source in opened if isinstance(source, ClosedSource)))
     return companions.with_open_interest(opened, settings)
+
+
+def source_that_gives(settings: Settings, wanted: Gives, what: str, otherwise: str = "") -> Source:
+    """The first configured source, asked for something else than chains; ``what`` that is in words.
+
+    ``otherwise`` says how else it may be had. Raises UsageError where the source has none of it, TermsError and what
+    opening it raises.
+    """
+    from scanner.sources.registry import VENDORS, open_source, require_terms, vendor_of
+
+    vendor = vendor_of(settings.source[0])
+    if wanted not in vendor.gives:
+        there = ", ".join(sorted(one.name for one in VENDORS.values() if wanted in one.gives and one.live))
+        others = f"; and {otherwise}" if otherwise else " (--source NAME)"
+        raise UsageError(f"{vendor.name} gives no {what}; those that do: {there}{others}")
+    require_terms(vendor.name, settings.accept_terms)
+    return open_source(vendor.name, settings.for_sources(), settings.exchange_calendar, clock.right_now)
 
 
 def sources_for(

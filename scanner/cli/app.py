@@ -22,6 +22,7 @@ _COMMANDS = {
     "structure": ("structure", "Show where open interest sits, and what moves are expected."),
     "moves": ("moves", "Show what is priced for events, and what came of past ones."),
     "tape": ("tape", "Show a day's orders, put together out of the trade tape."),
+    "ranks": ("ranks", "Show contracts as a vendor ranks them, dated."),
     "history": ("history", "Show one figure of a name over the stored sessions."),
     "curve": ("curve", "Show, or refresh, the Treasury curve that discounts."),
     "import": ("importing", "Load recorded chains and tapes into the store."),

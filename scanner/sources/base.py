@@ -7,7 +7,7 @@ with the chains.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
@@ -19,6 +19,7 @@ from scanner.errors import ScanProblem, UsageError
 if TYPE_CHECKING:
     import polars as pl
 
+    from scanner.market.vendor_ranks import RankedBy, Ranking
     from scanner.tape.prints import Tape
 
 STAGE = "source"
@@ -43,6 +44,7 @@ class Gives(StrEnum):
     chains = "chains"
     trades = "trades"
     flagged = "flagged"
+    ranks = "ranks"
     events = "events"
     history = "history"
     closes = "closes"
@@ -158,6 +160,18 @@ class TellsFlagged(Protocol):
 
     def flagged(self, ticker: str, first: datetime, last: datetime) -> Tape:
         """Those of one underlying between two moments of one session. Raises as :class:`TellsPrints` does."""
+        ...
+
+
+class TellsRanks(Protocol):
+    """A vendor that ranks contracts itself, session by session."""
+
+    def ranks(self, by: RankedBy, tickers: Sequence[str], day: date | None, most: int, *, indices: bool) -> Ranking:
+        """The first ``most`` contracts of a session (None: the newest), of some underlyings or (without) of all.
+
+        ``indices`` takes those of indices, which are ranked apart from stocks and ETFs. Raises as
+        :class:`TellsPrints` does, and where the answer is of another session than was asked for, or is a part of it.
+        """
         ...
 
 

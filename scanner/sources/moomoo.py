@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from importlib import import_module
 from typing import Any
@@ -21,11 +21,13 @@ import polars as pl
 
 from scanner.errors import SourceError, UsageError
 from scanner.market.calendar import NEW_YORK, Calendar, new_york_date
+from scanner.market.vendor_ranks import RankedBy, Ranking
 from scanner.sources.access import Access, VendorError
 from scanner.sources.base import Clock, Rate, SourceSettings
 from scanner.sources.formats import columns, json_objects
 from scanner.sources.formats.base import Findings
-from scanner.sources.live import LiveSource, is_day, is_index, open_access
+from scanner.sources.live import LiveSource, is_day, is_index, is_ticker, open_access
+from scanner.sources.moomoo_ranks import ORDERS, ranking
 from scanner.sources.opend import OpenD, OpenDClient
 from scanner.sources.pace import Pace
 from scanner.sources.registry import VENDORS
@@ -42,6 +44,7 @@ _QUOTES_A_CALL = 400
 _LISTS = Rate(10, 30.0)
 _CONNECT_SECONDS = 3.0
 _MOST_PAGES = 400
+_RANKS_A_PAGE = 200
 _EVENTS = MoomooEvents()
 _OURS = {
     "symbol": "symbol",
@@ -52,7 +55,7 @@ _OURS = {
     "last_price": "last",
     "volume": "volume",
     "option_open_interest": "open_interest",
-    "option_implied_volatility": "vendor_iv",
+    "option_implied_volatility": "volatility",
     "option_delta": "vendor_delta",
     "option_contract_size": "multiplier",
     "update_time": "updated",
@@ -60,11 +63,20 @@ _OURS = {
 _MISSING = frozenset({"N/A", ""})
 # What OpenD says when it does not answer, by the words in it.
 _REFUSALS = (
-    (("frequen", "too many"), "rate_limited", "asks for fewer calls"),
-    (("permission", "authority", "right", "subscri"), "not_entitled", "does not give this to the account"),
+    (("frequen", "too many"), "rate_limited", "asks for fewer calls; wait half a minute"),
+    (
+        ("permission", "authority", "right", "subscri"),
+        "not_entitled",
+        "does not give this to the account; look at its right to US option quotes in the vendor's app",
+    ),
     (("unknown stock", "no such", "not found", "invalid code", "wrong stock"), "unknown_symbol", "does not know it"),
     (("log in", "login", "not logged"), "unauthorised", "is not logged in; log in to OpenD"),
     (("disconnect", "timeout", "time out", "not connected"), "unreachable", "does not answer; is OpenD running?"),
+    (
+        ("protocol", "proto id", "not support", "unsupported"),
+        "not_supported",
+        "may be too old for this; install a newer OpenD",
+    ),
 )
 
 
@@ -135,17 +147,17 @@ class MoomooSource(LiveSource):
         entries = [{**_told(quotes[code]), "symbol": _symbol(code)} for code in codes]
         rows = json_objects.rows_of(entries, _OURS, findings)
         rows = columns.instants(rows, NEW_YORK.key, findings, "updated")
-        rows = columns.numbers(rows, findings, "vendor_iv")
+        rows = columns.numbers(rows, findings, "volatility")
         newest = rows["updated"].max()
         return rows.with_columns(
             underlying=pl.lit(ticker),
             spot=pl.lit(spot, dtype=pl.Float64),
-            vendor_iv=pl.when(pl.col("vendor_iv") > 0).then(pl.col("vendor_iv") / 100),
+            vendor_iv=pl.when(pl.col("volatility") > 0).then(pl.col("volatility") / 100),
             last=pl.when(pl.col("last").cast(pl.Float64, strict=False) > 0).then("last"),
             quote_time=pl.lit(newest, dtype=rows.schema["updated"]),
             # A contract that was not updated since shows the volume of the day it was.
             volume_day=pl.col("updated").dt.convert_time_zone(NEW_YORK.key).dt.date(),
-        ).drop("updated")
+        ).drop("updated", "volatility")
 
     def _contracts(self, underlying: str, today: date) -> list[str]:
         """The codes of all contracts, in the order of their expiries; they are listed for a day."""
@@ -174,27 +186,54 @@ class MoomooSource(LiveSource):
         return Tape(tape.prints.filter(pl.col("time").is_between(first, last)), tape.problems)
 
     def _events(self, ticker: str, first: datetime, last: datetime) -> Iterator[list[dict[str, Any]]]:
-        """Every page. Raises VendorError where they do not end, or end before all that is said to be there."""
+        """Every page of what is flagged. Raises as :meth:`_pages` does."""
         market = "US_INDEX" if is_index(ticker) else "US_SECURITY"
-        named = {"market": market, "owner": f"US.{'.' if is_index(ticker) else ''}{ticker}"}
         span = {"first": f"{first.timestamp():.0f}", "last": f"{last.timestamp():.0f}"}
+        asked = {"market": market, "owner": _owner(ticker), **span}
+        return (_rows(page) for page in self._pages("get_option_event", "events", asked))
+
+    def ranks(self, by: RankedBy, tickers: Sequence[str], day: date | None, most: int, *, indices: bool) -> Ranking:
+        """As :class:`scanner.sources.base.TellsRanks`."""
+        strange = [ticker for ticker in tickers if not is_ticker(ticker)]
+        if strange:
+            raise VendorError(f"{columns.quoted(strange[0])} is not a ticker symbol", "unknown_symbol")
+        asked = {
+            "market": "US_INDEX" if indices else "US_SECURITY",
+            "by": ORDERS[by],
+            "count": str(min(most, _RANKS_A_PAGE)),
+            **({"day": str(day)} if day else {}),
+            **({"owners": ",".join(map(_owner, tickers))} if tickers else {}),
+        }
+        entries: list[dict[str, Any]] = []
+        there_are: int | None = None
+        for page in self._pages("get_option_rank", "ranked contracts", asked, most):
+            entries += _rows(page)
+            there_are = _count_of(page)
+        return ranking(entries[:most], by, tickers, day, there_are)
+
+    def _pages(
+        self, method: str, what: str, asked: Mapping[str, str], most: int | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """The pages of an answer until there are so many rows (None: all of them).
+
+        Raises VendorError where they do not end, or end before all that is said to be there.
+        """
         page: dict[str, str] = {}
         seen, count = set[str](), 0
         while True:
-            document = self._document("get_option_event", **named, **span, **page)
-            rows = _rows(document)
-            count += len(rows)
-            yield rows
+            document = self._document(method, **asked, **page)
+            count += len(_rows(document))
+            yield document
             following = document.get("next_page")
-            if not following:
+            if not following or (most is not None and count >= most):
                 break
             if not isinstance(following, str) or following in seen or len(seen) >= _MOST_PAGES:
                 raise VendorError("its pages do not end: what is there would be a part of it", "incomplete")
             seen.add(following)
             page = {"page": following}
-        stated = document.get("all_count")
-        if isinstance(stated, int) and count < stated:
-            raise VendorError(f"it gives {count:,} of {stated:,} events", "incomplete")
+        stated = _count_of(document)
+        if stated is not None and count < (stated if most is None else min(stated, most)):
+            raise VendorError(f"it gives {count:,} of {stated:,} {what}", "incomplete")
 
     def _asked(self, method: str, **named: str) -> list[dict[str, Any]]:
         """The rows of an answer. Raises VendorError in OpenD's own words."""
@@ -207,6 +246,17 @@ class MoomooSource(LiveSource):
         if document.get("status") != 0:
             raise _refused(str(document.get("said")))
         return document
+
+
+def _owner(ticker: str) -> str:
+    """An underlying as OpenD writes it: of an index a dot before its name."""
+    return f"US.{'.' if is_index(ticker) else ''}{ticker}"
+
+
+def _count_of(document: dict[str, Any]) -> int | None:
+    """How many rows there are on all pages together, where that is said."""
+    stated = document.get("all_count")
+    return stated if isinstance(stated, int) and not isinstance(stated, bool) else None
 
 
 def _rows(document: dict[str, Any]) -> list[dict[str, Any]]:

@@ -18,6 +18,7 @@ from scanner.sources.http import Answer
 from scanner.sources.pace import Pace
 
 _EVENTS_A_PAGE = 300
+_DESCENDING = 0
 _LONGEST_WAIT = 60.0
 
 
@@ -42,6 +43,20 @@ class OpenD(Protocol):
         """Prints that the vendor flags, as a page: ``event_list``, ``next_page`` and ``all_count``."""
         ...
 
+    def get_option_rank(
+        self,
+        option_market: Any,
+        sort_type: Any,
+        *,
+        count: int,
+        trading_date: str | None,
+        sort_direction: int,
+        page: str | None,
+        filter_list: list[Any] | None,
+    ) -> tuple[int, Any, str | None, Any]:
+        """Contracts as the vendor ranks them, as a page, with where the next one begins and how many there are."""
+        ...
+
 
 # How each method is asked: of the context, with the package's own words, for what a query says.
 _Asking = Callable[[OpenD, Any, Mapping[str, str]], Any]
@@ -57,6 +72,20 @@ def _events(opend: OpenD, package: Any, query: Mapping[str, str]) -> Any:
     return opend.get_option_event(market, count=_EVENTS_A_PAGE, page=query.get("page"), filter_list=wanted)
 
 
+def _ranks(opend: OpenD, package: Any, query: Mapping[str, str]) -> Any:
+    kinds, one = package.OptionRankIndicatorType, package.OptionRankFilter
+    owners = query["owners"].split(",") if "owners" in query else []
+    return opend.get_option_rank(
+        getattr(package.OptionMarket, query["market"]),
+        getattr(package.OptionRankType, query["by"]),
+        count=int(query["count"]),
+        trading_date=query.get("day"),
+        sort_direction=_DESCENDING,
+        page=query.get("page"),
+        filter_list=[one(kinds.OWNER_LIST, security_list=owners)] if owners else None,
+    )
+
+
 METHODS: Mapping[str, _Asking] = MappingProxyType(
     {
         "get_option_expiration_date": lambda opend, _, query: opend.get_option_expiration_date(query["code"]),
@@ -65,11 +94,12 @@ METHODS: Mapping[str, _Asking] = MappingProxyType(
         ),
         "get_market_snapshot": lambda opend, _, query: opend.get_market_snapshot(query["codes"].split(",")),
         "get_option_event": _events,
+        "get_option_rank": _ranks,
     }
 )
 """What may be asked, by the name of the package's method."""
 # OpenD takes fewer questions for lists than for quotes.
-_OF_LISTS = frozenset({"get_option_chain", "get_option_event"})
+_OF_LISTS = frozenset({"get_option_chain", "get_option_event", "get_option_rank"})
 
 
 class OpenDClient:
@@ -102,6 +132,11 @@ class OpenDClient:
                 answer = METHODS[method](self._opend, self._package, query)
             except AttributeError as error:
                 said = f"the vendor's package has no {error.name or method}: a newer one does (pip install -U)"
+                raise HttpError(said, "refused") from error
+            except TypeError as error:
+                said = (
+                    f"the vendor's package is asked for {method} in another way ({error}): another version of it is not"
+                )
                 raise HttpError(said, "refused") from error
         return Answer(200, json.dumps(_document(answer), ensure_ascii=True).encode(), {})
 

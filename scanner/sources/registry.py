@@ -133,7 +133,7 @@ _ROWS = (
         "a broker's OpenD on this machine, through its own package (extra `moomoo`)",
         "scanner.sources.moomoo",
         live=True,
-        gives=frozenset({Gives.chains, Gives.flagged}),
+        gives=frozenset({Gives.chains, Gives.flagged, Gives.ranks}),
         rate=Rate(60, 30.0),
         calls_a_chain=24,
         price="the account's right to option quotes",

@@ -23,6 +23,8 @@ from scanner.sources.formats.base import Findings
 
 PRICES = ("bid", "ask", "last", "spot", "strike")
 COUNTS = ("volume", "open_interest", "bid_size", "ask_size", "multiplier")
+CHANGES = ("oi_increase", "oi_decrease")
+AMOUNTS = ("oi_value", "oi_value_increase", "oi_value_decrease", "turnover")
 VENDOR_FIGURES = ("vendor_iv", "vendor_delta")
 DATES = ("session_date", "expiry", "oi_asof")
 _BLANKS = ("", "-", "--", "\u2013", "\u2014", "na", "n/a", "#n/a", "<na>", "nan", "null", "none", "nat")
@@ -33,15 +35,20 @@ _DEAREST = 1_000_000.0
 # the busiest days.
 _MOST_CONTRACTS = 20_000_000
 _LARGEST_SIZE = 2**31 - 1
+# All options on US stocks and indices together stand for less than a hundred million million dollars.
+_MOST_MONEY = 1e14
+_WHOLE = frozenset({*COUNTS, *CHANGES})
 # From a contract on one share to the largest that are listed.
 MULTIPLIERS = (1, 10_000)
 # A volatility of 10,000 per cent moves the price by 600 per cent a day.
 _HIGHEST_VOLATILITY = 100.0
 _MOST = {
     **dict.fromkeys(PRICES, (_DEAREST, "dearer than anything traded")),
-    **dict.fromkeys(("volume", "open_interest"), (_MOST_CONTRACTS, "more than any contract trades or holds")),
+    **dict.fromkeys(("volume", "open_interest", *CHANGES), (_MOST_CONTRACTS, "more than any contract trades or holds")),
     **dict.fromkeys(("bid_size", "ask_size"), (_LARGEST_SIZE, "too large")),
+    **dict.fromkeys(AMOUNTS, (_MOST_MONEY, "more money than there is in options")),
     "vendor_iv": (_HIGHEST_VOLATILITY, "above 10,000 %"),
+    "volatility": (100 * _HIGHEST_VOLATILITY, "above 10,000 %"),
     "vendor_delta": (math.inf, ""),
     "multiplier": (_LARGEST_SIZE, "too large"),
 }
@@ -81,7 +88,7 @@ class _Given:
 def numbers(rows: pl.DataFrame, findings: Findings, *names: str) -> pl.DataFrame:
     """Prices, counts and vendor figures as numbers. Prices and counts are not negative; counts are whole.
 
-    ``names`` are other columns, of prices, to be read instead of the chain's own.
+    ``names`` are other columns, of prices, to be read instead of the chain's own; ``volatility`` is one in per cent.
     """
     names = names or tuple(name for name in (*PRICES, *COUNTS, *VENDOR_FIGURES) if name in rows.columns)
     comma = _has_decimal_commas(map(rows.get_column, names))
@@ -101,7 +108,7 @@ def _has_decimal_commas(rows: Iterable[pl.Series]) -> bool:
 
 
 def _number(column: _Given, *, comma: bool) -> pl.Series:
-    given, whole = column.values, column.name in COUNTS
+    given, whole = column.values, column.name in _WHOLE
     if given.dtype == pl.String:
         read = _from_text(column, comma=comma)
     elif given.dtype.is_numeric():
@@ -137,7 +144,7 @@ def _is_sound(read: pl.Series, name: str) -> bool:
     if not len(known):
         return True
     least = np.nextafter(_SENTINEL, 0) if name in VENDOR_FIGURES else 0
-    whole = name not in COUNTS or bool((known == np.floor(known)).all())
+    whole = name not in _WHOLE or bool((known == np.floor(known)).all())
     return bool(known.min() >= least and known.max() <= _most(name)[0]) and whole
 
 
