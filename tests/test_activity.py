@@ -12,7 +12,7 @@ from polars.testing import assert_frame_equal
 from standard import calendar
 
 from scanner import activity
-from scanner.activity import scoring
+from scanner.activity import features, geometry, kernel, scoring
 from scanner.history.panel import Panel
 from scanner.market import symbology
 
@@ -99,6 +99,18 @@ def panel() -> Panel:
 @pytest.fixture(scope="module")
 def model(panel: Panel) -> activity.VolumeModel:
     return activity.fit(panel)
+
+
+def test_kernels_meet_one_kind_of_array_however_a_chain_lies_in_memory(
+    model: activity.VolumeModel, panel: Panel
+) -> None:
+    met = (kernel.judge, features.usual, geometry.groups_of, geometry.locate, geometry.at_the_money)
+    chain = chain_of(panel, draw(np.random.default_rng(1), mean_volume(panel.contracts)))
+    told = []
+    for lying in (chain.rechunk(), pl.concat([chain[:100], chain[100:]], rechunk=False)):
+        scored = activity.score(model, lying, panel)
+        told.append((scored["combined_surprise"].to_list(), [len(compiled.overloads) for compiled in met]))
+    assert told[0] == told[1]
 
 
 def test_expected_volume_is_the_laws_mean_within_a_third(model: activity.VolumeModel, panel: Panel) -> None:

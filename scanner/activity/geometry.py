@@ -15,6 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from scanner.history.panel import Panel
+from scanner.kernels.columns import integers
 from scanner.kernels.compile import kernel
 from scanner.kernels.threads import in_pieces
 from scanner.kernels.vector_math import exp, inlined, log, scalar, vectorised
@@ -50,10 +51,8 @@ class Places:
     def of(cls, contracts: pl.DataFrame, underlyings: tuple[str, ...]) -> Places:
         """Coordinates of a frame with ``underlying root expiry strike right``; an unknown underlying is -1."""
         numbered = dict(zip(underlyings, range(len(underlyings)), strict=True))
-        # Writable, as those of a chain are: kernels are compiled once more for arrays that are not.
-        number = contracts["underlying"].replace_strict(numbered, default=-1, return_dtype=pl.Int32)
-        names, strike = number.to_numpy(writable=True), contracts["strike"].to_numpy(writable=True)
-        expiry = contracts["expiry"].to_physical().to_numpy()
+        names = integers(contracts["underlying"].replace_strict(numbered, default=-1, return_dtype=pl.Int32))
+        expiry, strike = integers(contracts["expiry"]), contracts["strike"].to_numpy(writable=True)
         call = (contracts["right"] == "C").to_numpy()
         return cls(names, np.log(np.maximum(strike, 1e-3)), call, expiry, groups_of(names, expiry, strike))
 
@@ -113,7 +112,7 @@ class Market:
             volatility[:, session] = at_the_money(
                 places.underlying,
                 places.log_strike,
-                np.ascontiguousarray(panel.iv[:, session]),
+                panel.iv[:, session].astype(np.float64),
                 np.ascontiguousarray(log_spot[:, session]),
                 places.expiry - day[session],
             )
@@ -147,7 +146,7 @@ class Market:
         volatility = last_volatility.copy()
 
         def look(part: slice) -> None:
-            told = at_the_money(underlying[part], log_strike[part], iv[part], log_spot, days[part])
+            told = at_the_money(underlying[part], log_strike[part], iv[part].copy(), log_spot, days[part])
             known = np.isfinite(told)
             volatility[known] = told[known]
 
@@ -200,7 +199,7 @@ def fill_spot(
 def at_the_money(
     underlying: NDArray[np.int32],
     log_strike: NDArray[np.float64],
-    iv: NDArray[np.floating],
+    iv: NDArray[np.float64],
     log_spot: NDArray[np.float64],
     days: NDArray[np.int32],
 ) -> NDArray[np.float64]:  # pragma: no cover - compiled
@@ -215,7 +214,7 @@ def at_the_money(
             count += 1
             end[name + 1] += 1
     end = np.cumsum(end)
-    place, values = end.copy(), np.empty(count, iv.dtype)
+    place, values = end.copy(), np.empty(count)
     for i in near[:count]:
         name = underlying[i]
         values[place[name]] = iv[i]

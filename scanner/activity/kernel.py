@@ -269,9 +269,9 @@ def judge(
     underlyings: Underlyings,
     tables: Tables,
     mean: NDArray[np.float64],
-    surprises: NDArray[np.float64],
+    surprises: tuple[NDArray[np.float64], ...],
 ) -> None:  # pragma: no cover - compiled
-    """Fill ``mean`` (rows,) and ``surprises`` (4, rows): one, three and five sessions, and the combination.
+    """Fill ``mean`` (rows,) and the four ``surprises`` (rows,): one, three and five sessions, and the combination.
 
     ``rows`` are those of the panel; ``volume`` is today's, negative where it is not known. The open interest of the
     ``contracts`` is that of now, for one that has none from the beginning of a window; their activity is today's.
@@ -323,4 +323,4 @@ def judge(
             for i in range(first, last):
                 name = contracts.underlying[i]
                 surprise = of_name_at(found[which, i - first], underlyings.own[which, name])
-                surprises[which, i] = max(surprise - underlyings.charge[name], 0.0)
+                surprises[which][i] = max(surprise - underlyings.charge[name], 0.0)

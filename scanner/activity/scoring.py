@@ -151,7 +151,7 @@ def _judged(
             charge=_CHARGE_OF_BUSY * model.memory.beyond_usual(busy),
             own=own,
         )
-        surprises = result.surprises[:, part]
+        surprises = (*(line[part] for line in result.surprises),)
         kernel.judge(rows, volume, contracts, day, recent.past, recent.volume, underlyings, tables, mean, surprises)
         if share[0] < 1.0:
             mean *= np.where(expiry <= day, share[1], share[0])
@@ -254,7 +254,7 @@ def _past_volume(recent: Recent, today: Today) -> list[pl.Series]:
             recent.averages,
             recent.sessions,
             recent.listed,
-            averages[:, part],
+            (*(line[part] for line in averages),),
             sessions[part],
             fresh[part],
             named,
@@ -276,7 +276,7 @@ def _past_of(
     known_averages: NDArray[np.float32],
     known_sessions: NDArray[np.int32],
     known_listed: NDArray[np.bool_],
-    averages: NDArray[np.float64],
+    averages: tuple[NDArray[np.float64], ...],
     sessions: NDArray[np.int64],
     fresh: NDArray[np.bool_],
     named: NDArray[np.bool_],
@@ -285,7 +285,7 @@ def _past_of(
     for i in range(len(rows)):
         row = rows[i]
         for column in range(3):
-            averages[column, i] = known_averages[row, column]
+            averages[column][i] = known_averages[row, column]
         sessions[i] = known_sessions[row]
         fresh[i] = not known_listed[row]
         if not fresh[i]:

@@ -14,7 +14,7 @@ from scanner.activity.geometry import Places, fill_spot
 from scanner.activity.history import standardised_move
 from scanner.activity.parts import whole_names
 from scanner.history.panel import Panel
-from scanner.kernels.columns import floats
+from scanner.kernels.columns import floats, integers
 from scanner.kernels.compile import kernel
 from scanner.kernels.threads import at_once, in_parts, in_pieces
 
@@ -57,7 +57,7 @@ class Today:
         unknown = contracts["underlying"].gather(fresh).unique()
         names = panel.underlyings + tuple(sorted(set(unknown) - set(panel.underlyings)))
         underlying, log_strike = _placed(model.layout.places, contracts, rows, fresh, names)
-        expiry, day = contracts["expiry"].to_physical().to_numpy(), int(contracts["session_date"].to_physical()[0])
+        expiry, day = integers(contracts["expiry"]), int(contracts["session_date"].to_physical()[0])
         call = contracts["right"].to_physical().to_numpy() == 0
         parts = whole_names(underlying)
         first = np.full(len(names), np.nan)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from scanner.kernels.columns import run_starts
+from scanner.kernels.columns import floats, integers, run_starts
 from scanner.kernels.compile import kernel
 from scanner.kernels.threads import over_items
 
@@ -116,8 +116,8 @@ def _columns(frame: pl.DataFrame, roots: list[str]) -> Columns:
     return (
         np.append(starts, frame.height),
         np.array([rank.get(text, -1) for text in texts], np.int64),
-        frame["expiry"].cast(pl.Int32).to_numpy(),
-        frame["strike"].to_numpy(),
+        integers(frame["expiry"]),
+        floats(frame["strike"]),
         (frame["right"] == "P").to_numpy().view(np.uint8),
     )
 

@@ -29,6 +29,14 @@ def floats(column: pl.Series) -> Floats:
     return values
 
 
+def integers(column: pl.Series) -> NDArray[np.int32]:
+    """A column of whole numbers, or of days as their numbers since 1970, none of them null, as an array of its own.
+
+    Writable, whether or not polars could lend its memory: kernels are compiled once more for arrays that are not.
+    """
+    return column.to_physical().cast(pl.Int32).to_numpy(writable=True)
+
+
 def changes(column: pl.Series) -> NDArray[np.bool_]:
     """For every value but the first whether it is another than the one before; null is a value like any other."""
     if column.dtype == pl.Date and not column.null_count():
