@@ -5,7 +5,6 @@ One row for each underlying, found for all underlyings of a chain frame at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 
 import numpy as np
@@ -17,23 +16,12 @@ from scanner.history.same_session import gathered, rows_in
 from scanner.kernels.columns import floats, nullable
 from scanner.kernels.groups import Groups
 from scanner.market.calendar import NEW_YORK
+from scanner.quality.implied_spots import implied_spots
 
 # How many past sessions a chain is compared with. Past that, a feed that changed its shape for good is the new normal.
 LOOK_BACK = 5
 # Sessions of the exchange; what lies further back tells nothing of today's listing.
 FURTHEST_BACK = 10
-# The strikes at which call and put cost about the same tell the spot back: C - P + K, with carry neglected.
-_PARITY_STRIKES = 5
-_LONGEST_DAYS_FOR_PARITY = 45
-# The carry of several expiries is a line; the second expiry of it may be as far away as this.
-_LONGEST_DAYS_FOR_CARRY = 200
-# Carry hides nothing in an expiry this near: two per cent would be more than fifty a year.
-_DAYS_WITHOUT_CARRY = 14
-# By how much the expiries must differ, as a share of the spot and of their quotes' widths, to show a carry.
-_CARRY_SHARE, _CARRY_WIDTHS = 0.01, 2.0
-# Calls worth as much as exercise gives, and no more: so many of them agree on the spot within this share.
-_EXERCISED_STRIKES, _EXERCISE_SHARE = 3, 0.01
-
 _TRADE_DAY = pl.col("last_trade_time").dt.convert_time_zone(str(NEW_YORK)).dt.date()
 _TRADED = pl.col("volume") > 0
 _TWO_SIDED = (pl.col("bid") > 0) & (pl.col("ask") > 0)
@@ -54,7 +42,7 @@ def gather(chain: pl.DataFrame, panel: Panel, previous: pl.DataFrame | None) -> 
     """All evidence on a chain frame: one row for each underlying, in name order; null where there is none."""
     chain = chain.with_columns(raw_volume="volume", day=_TRADE_DAY).with_columns(session_volume())
     found = chain.group_by("underlying").agg(_own())
-    for more in (*_implied_spots(chain), _against_snapshot(chain, previous), _against_past(chain, panel)):
+    for more in (implied_spots(chain), _against_snapshot(chain, previous), _against_past(chain, panel)):
         found = found.join(more, on="underlying", how="left")
     return found.sort("underlying")
 
@@ -84,108 +72,6 @@ def _own() -> list[pl.Expr]:
         "most_strike": pl.col("strike").filter(~pl.col("nonstandard")).max(),
     }
     return [expression.alias(name) for name, expression in named.items()]
-
-
-def _implied_spots(chain: pl.DataFrame) -> list[pl.DataFrame]:
-    """The spots that calls and puts imply, whatever spot the source claims.
-
-    ``parity_spot``: the strikes of the next 45 days at which call and put cost about the same, carry neglected.
-    ``near_spot``: those of an expiry within two weeks. ``carry_spot``: where the line through the logarithms of several
-    expiries' levels begins, if they lie apart: dear borrowing is its slope, a late price its beginning.
-    ``called_spot`` and ``put_spot``: what American calls and puts in the money are worth beside their strikes, if these
-    agree: they are exercised rather than sold for less.
-    """
-    key = ("underlying", "root", "expiry", "strike")
-    days = (pl.col("expiry") - pl.col("session_date")).dt.total_days()
-    needed = (*key, "right", "session_date", "bid", "ask", "nonstandard", "exercise_style")
-    usable = (
-        chain.select(needed)
-        .filter(
-            _TWO_SIDED,
-            ~pl.col("nonstandard"),
-            pl.col("bid") <= pl.col("ask"),
-            days.is_between(0, _LONGEST_DAYS_FOR_CARRY),
-        )
-        .with_columns(mid=(pl.col("bid") + pl.col("ask")) / 2, width=(pl.col("ask") - pl.col("bid")) / 2, days=days)
-    )
-    calls, puts = (usable.filter(pl.col("right") == right) for right in ("C", "P"))
-    difference = pl.col("mid") - pl.col("mid_put")
-    pairs = calls.join(puts.select(*key, "mid", "width"), on=key, suffix="_put").select(
-        "underlying",
-        "root",
-        "expiry",
-        "days",
-        apart=difference.abs(),
-        implied=difference + pl.col("strike"),
-        width=pl.col("width") + pl.col("width_put"),
-    )
-    near = pl.col("days") <= _LONGEST_DAYS_FOR_PARITY
-    levels = (
-        pairs.group_by("underlying", "root", "expiry")
-        .agg(
-            pl.col("days").first(),
-            pl.col("implied", "width").bottom_k_by("apart", _PARITY_STRIKES),
-        )
-        .filter(pl.col("implied").list.len() == _PARITY_STRIKES)
-        .with_columns(pl.col("implied", "width").list.median())
-    )
-    return [
-        _parity_spot(pairs.filter(near)),
-        _nearest_level(levels),
-        _carry_spot(levels),
-        _exercised(calls.filter(near), pl.col("strike") + pl.col("mid"), pl.Expr.bottom_k, "called_spot"),
-        _exercised(puts.filter(near), pl.col("strike") - pl.col("mid"), pl.Expr.top_k, "put_spot"),
-    ]
-
-
-def _parity_spot(pairs: pl.DataFrame) -> pl.DataFrame:
-    """``underlying parity_spot``: the median of the five strikes at which call and put are least apart."""
-    found = pairs.group_by("underlying").agg(parity_spot=pl.col("implied").bottom_k_by("apart", _PARITY_STRIKES))
-    full = found.filter(pl.col("parity_spot").list.len() == _PARITY_STRIKES)
-    return full.with_columns(pl.col("parity_spot").list.median())
-
-
-def _nearest_level(levels: pl.DataFrame) -> pl.DataFrame:
-    """``underlying near_spot``: the level of the first expiry."""
-    near = levels.filter(pl.col("days") <= _DAYS_WITHOUT_CARRY).sort("days", "root")
-    return near.group_by("underlying").agg(near_spot=pl.col("implied").first())
-
-
-def _carry_spot(levels: pl.DataFrame) -> pl.DataFrame:
-    """``underlying carry_spot``: a line through ln(level) over time, at the session; for those whose levels lie apart.
-
-    The expiries of the next 45 days count, and always the first two.
-    """
-    order = pl.col("days").rank("dense").over("underlying")
-    lined = levels.filter((pl.col("days") <= _LONGEST_DAYS_FOR_PARITY) | (order <= 2)).select(
-        "underlying",
-        t=pl.col("days") / 365,
-        y=pl.col("implied").log(),
-        blur=pl.col("width") / pl.col("implied"),
-        w=(pl.col("width") / pl.col("implied") + 0.001) ** -2,
-    )
-    t, y, w = pl.col("t"), pl.col("y"), pl.col("w")
-    mean_t, mean_y = (w * t).sum() / w.sum(), (w * y).sum() / w.sum()
-    slope = (w * (t - mean_t) * (y - mean_y)).sum() / (w * (t - mean_t) ** 2).sum()
-    lines = lined.group_by("underlying").agg(
-        carry_spot=(mean_y - slope * mean_t).exp(),
-        carried=slope.abs() * (t.max() - t.min()),
-        blur=pl.col("blur").max(),
-        expiries=t.n_unique(),
-    )
-    clear = pl.col("carried") > pl.max_horizontal(pl.lit(_CARRY_SHARE), _CARRY_WIDTHS * pl.col("blur"))
-    return lines.filter((pl.col("expiries") >= 2) & clear).select("underlying", "carry_spot")
-
-
-def _exercised(
-    rows: pl.DataFrame, level: pl.Expr, furthest: Callable[[pl.Expr, int], pl.Expr], name: str
-) -> pl.DataFrame:
-    """``underlying`` and the three levels of American options that lie furthest: their median, where they agree."""
-    american = rows.filter(pl.col("exercise_style") == "american").select("underlying", level=level)
-    levels = furthest(pl.col("level"), _EXERCISED_STRIKES)
-    agree = levels.max() - levels.min() <= _EXERCISE_SHARE * levels.median()
-    enough = levels.len() == _EXERCISED_STRIKES
-    return american.group_by("underlying").agg(pl.when(agree & enough).then(levels.median()).alias(name))
 
 
 def _against_snapshot(chain: pl.DataFrame, previous: pl.DataFrame | None) -> pl.DataFrame:
