@@ -248,6 +248,18 @@ def test_garbage_rows_leave_their_neighbours_alone():
     assert (code[::3] != status.SOLVED).all()
 
 
+def test_a_contract_has_one_number_whatever_is_priced_beside_it():
+    terms = market(rows=300)
+    price, greeks = american.price(*terms), american.greeks(*terms)
+    found, _ = american.implied_volatility(terms[0], price, *terms[1:-1])
+    for rows in (slice(0, 1), slice(1, 8), slice(8, 24), slice(24, 41), slice(41, 300)):
+        some = tuple(column[rows] for column in terms)
+        np.testing.assert_array_equal(american.price(*some), price[rows])
+        np.testing.assert_array_equal(american.implied_volatility(some[0], price[rows], *some[1:-1])[0], found[rows])
+        for ours, whole in zip(american.greeks(*some), greeks, strict=True):
+            np.testing.assert_array_equal(ours, whole[rows])
+
+
 def test_the_boundary_starts_at_its_limit_and_falls_with_time():
     table = boundary.table()
     assert table.shape == (boundary.LOG_A.size, boundary.WING.size, boundary.COEFFICIENTS)

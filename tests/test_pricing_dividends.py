@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from datetime import date
+from datetime import date, timedelta
 from itertools import product
 
 import numpy as np
 import polars as pl
 import pytest
 import QuantLib as ql  # noqa: N813 - the library's own usage
+from numba import typeof
 from quoted_chains import EXPIRIES, QUOTE_TIME, RATE, SESSION, SPOT, quoted_chain
 from standard import calendar, measure, price_chain
 
@@ -20,6 +21,7 @@ from scanner.pipeline import Methods
 from scanner.pricing import Pricing, american, status
 from scanner.pricing.american import Dividends
 from scanner.pricing.curve import flat
+from scanner.pricing.ex_dates import ahead
 
 QUARTERLY = Dividends(np.array([30, 121, 212, 303]) / 365, np.array([0.8, 0.8, 0.9, 0.9]))
 SPECIAL = Dividends(np.array([20]) / 365, np.array([4.0]))
@@ -246,6 +248,18 @@ def test_dividends_of_a_table_of_events_are_those_with_dollars():
     assert found is not None
     assert found.rows() == [("KO", date(2026, 9, 12), 0.51)]
     assert corporate_events.dividends(corporate_events.empty()) is None
+
+
+def test_kernels_are_compiled_once_for_chains_with_and_without_known_dividends():
+    expiries = pl.DataFrame(
+        {"underlying": ["TEST"], "session_date": [SESSION], "expiry": [SESSION + timedelta(days=30)]}
+    )
+    paid = pl.DataFrame({"underlying": ["TEST"], "ex_date": [SESSION + timedelta(days=9)], "amount": [0.5]})
+    kinds = {
+        tuple(str(typeof(column)) for column in ahead(expiries, dividends, np.array([30 / 365])))
+        for dividends in (None, paid.clear(), paid)
+    }
+    assert len(kinds) == 1
 
 
 def test_a_scan_prices_with_the_dividends_of_its_events():

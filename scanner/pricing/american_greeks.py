@@ -99,10 +99,15 @@ def _slopes(at: float, nodes: Floats, inverses: Floats, slopes: Floats) -> None:
 
 
 @scalar
+def _as_scalars(weights: Floats) -> tuple[float, float, float, float, float, float]:
+    """Six weights that need not be looked up in memory again."""
+    return weights[0], weights[1], weights[2], weights[3], weights[4], weights[5]
+
+
+@scalar
 def _look_up(terms: Floats, series: Floats, whole: bool) -> None:
     """The four series of every contract, or the first alone."""
-    weights, slopes = np.empty((2, _POINTS)), np.empty((2, _POINTS))
-    mixed, found = np.empty((2, COEFFICIENTS)), np.empty((3, COEFFICIENTS))
+    weights, slopes, found = np.empty((2, _POINTS)), np.empty((2, _POINTS)), np.empty((2, COEFFICIENTS))
     for row in range(terms.shape[1]):
         rate, paid, vol = max(terms[_R, row], LEAST_RATE), terms[_Q, row], terms[_V, row]
         log_a = min(max(math.log(2.0 * rate / (vol * vol)), LOG_A[0]), LOG_A[-1])
@@ -114,41 +119,43 @@ def _look_up(terms: Floats, series: Floats, whole: bool) -> None:
         wing = (1.0 + math.copysign(math.sqrt(abs(moved)), moved)) * _MIDDLE
         start = min(max(int(wing) - 2, lowest), lowest + _MIDDLE + 1 - _POINTS)
         _weights(moved, _MOVED[start:], _OF_MOVED[start], weights[1])
-        found[:] = 0.0
-        if not whole:
+        nodes = _TABLE[first : first + _POINTS, start : start + _POINTS]
+        by_a, by_moved = _as_scalars(weights[0]), _as_scalars(weights[1])
+        # The coefficients outside, so that they become vectors, and their sums stay in registers.
+        for k in range(COEFFICIENTS):
+            total = 0.0
             for i in range(_POINTS):
-                mixed[0, :] = 0.0
+                mixed = 0.0
                 for j in range(_POINTS):
-                    for k in range(COEFFICIENTS):
-                        mixed[0, k] += weights[1, j] * _TABLE[first + i, start + j, k]
-                for k in range(COEFFICIENTS):
-                    found[0, k] += weights[0, i] * mixed[0, k]
-            for k in range(COEFFICIENTS):
-                series[_H, k, row] = found[0, k]
+                    mixed += by_moved[j] * nodes[i, j, k]
+                total += by_a[i] * mixed
+            series[_H, k, row] = total
+        if not whole:
             continue
         _slopes(log_a, LOG_A[first:], _OF_LOG_A[first], slopes[0])
         _slopes(moved, _MOVED[start:], _OF_MOVED[start], slopes[1])
+        moved_slopes = _as_scalars(slopes[1])
         by_ratio = 1.0 if ratio <= 1.0 else 1.0 / (ratio * ratio)
         put = terms[_SIDE, row] < 0.0
         by_x = -paid / (rate * rate) if put else 1.0 / rate
+        found[:] = 0.0
         for i in range(_POINTS):
-            mixed[:] = 0.0
-            for j in range(_POINTS):
-                for k in range(COEFFICIENTS):
-                    mixed[0, k] += weights[1, j] * _TABLE[first + i, start + j, k]
-                    mixed[1, k] += slopes[1, j] * _TABLE[first + i, start + j, k]
+            line, own, slope = nodes[i], weights[0, i], slopes[0, i]
+            by_vol = -2.0 / vol * slope
             for k in range(COEFFICIENTS):
-                found[0, k] += weights[0, i] * mixed[0, k]
-                found[1, k] += -2.0 / vol * slopes[0, i] * mixed[0, k]
-                by_a = slopes[0, i] * mixed[0, k] / rate if put else 0.0
-                found[2, k] += by_a + weights[0, i] * mixed[1, k] * by_ratio * by_x
+                mixed, steep = 0.0, 0.0
+                for j in range(_POINTS):
+                    mixed += by_moved[j] * line[j, k]
+                    steep += moved_slopes[j] * line[j, k]
+                found[0, k] += by_vol * mixed
+                found[1, k] += (slope * mixed / rate if put else 0.0) + own * steep * by_ratio * by_x
         for k in range(COEFFICIENTS):
-            series[_H, k, row] = found[0, k]
-            series[_THROUGH_V, k, row], series[_THROUGH_X, k, row] = found[1, k], found[2, k]
+            series[_THROUGH_V, k, row], series[_THROUGH_X, k, row] = found[0, k], found[1, k]
         # Coefficients of the derivative, by their recurrence.
         for k in range(COEFFICIENTS - 1, -1, -1):
             after = series[_OWN, k + 2, row] if k + 2 < COEFFICIENTS else 0.0
-            series[_OWN, k, row] = after + 2.0 * (k + 1) * found[0, k + 1] if k + 1 < COEFFICIENTS else 0.0
+            following = 2.0 * (k + 1) * series[_H, k + 1, row] if k + 1 < COEFFICIENTS else 0.0
+            series[_OWN, k, row] = after + following
         series[_OWN, 0, row] *= 0.5
 
 

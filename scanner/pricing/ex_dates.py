@@ -52,6 +52,6 @@ def ahead(expiries: pl.DataFrame, dividends: pl.DataFrame | None, years: Floats)
     wait = np.minimum(paid["wait"].to_numpy(), paid["years"].to_numpy())
     return ExDates(
         np.concatenate(([0], np.cumsum(counts))).astype(np.int64),
-        np.ascontiguousarray(wait, dtype=np.float64),
-        np.ascontiguousarray(paid["amount"].cast(pl.Float64).to_numpy(), dtype=np.float64),
+        np.array(wait, np.float64),
+        np.array(paid["amount"], np.float64),
     )

@@ -216,7 +216,9 @@ def _find_premiums(
     """
     q = rate - math.log(forward / spot) / years
     discount = math.exp(-rate * years)
-    found = np.empty(1)
+    legs = early_exercise.room(2 * calls.shape[0])
+    rows, vols, european = np.empty(legs.sign.shape, np.int64), np.empty(legs.sign.shape), np.empty(legs.sign.shape)
+    count = 0
     for call in calls:
         is_call = strike[call] >= spot if held == 0 else held > 0
         outer, outward = (call, 1.0) if is_call else (call + 1, -1.0)
@@ -224,21 +226,24 @@ def _find_premiums(
         time_value = (price[outer] - premium[outer]) / discount - inner_value
         if time_value <= 0.0:
             for row, side in ((call, 1.0), (call + 1, -1.0)):
-                european = discount * max(side * (forward - strike[row]), 0.0)
-                premium[row] = early_exercise.least(side, spot, strike[row], years, rate, q) - european
+                least = early_exercise.least(side, spot, strike[row], years, rate, q)
+                premium[row] = least - discount * max(side * (forward - strike[row]), 0.0)
             continue
         deviation = implied_deviation(time_value, forward, strike[call])
         if math.isnan(deviation):
             continue
-        vol = deviation / math.sqrt(years)
         for row, side in ((call, 1.0), (call + 1, -1.0)):
-            european = discount * undiscounted_price(side, forward, strike[row], deviation)
-            if amounts.shape[0] > 0:
-                some = early_exercise.single(side, spot, strike[row], years, rate, q)
-                values(some, np.full(1, vol), ex_years, amounts, found)
-                premium[row] = found[0] - european
-            else:
-                premium[row] = early_exercise.value(side, spot, strike[row], years, rate, q, vol) - european
+            early_exercise.put(legs, count, side, spot, strike[row], years, rate, q)
+            rows[count], vols[count] = row, deviation / math.sqrt(years)
+            european[count] = discount * undiscounted_price(side, forward, strike[row], deviation)
+            count += 1
+    found, some = np.empty(count), early_exercise.part(legs, 0, count)
+    if amounts.shape[0] > 0:
+        values(some, vols[:count], ex_years, amounts, found)
+    else:
+        early_exercise.values(some, vols[:count], found)
+    for i in range(count):
+        premium[rows[i]] = found[i] - european[i]
 
 
 @kernel

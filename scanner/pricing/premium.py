@@ -32,6 +32,8 @@ class Contracts(NamedTuple):
 
 # Contracts taken through all passes together, so that they stay in the first-level cache.
 BLOCK = 128
+# Contracts in a vector of the widest kind.
+_LANES = 8
 LEAST_RATE = 1e-7
 
 # Prices take half of the coefficients: what is cut off is below what interpolation loses.
@@ -83,37 +85,38 @@ def tail(d: float) -> float:
 
 
 @scalar
-def _cubic(position: float, first: int, weights: Floats) -> None:
+def _cubic(position: float, first: int) -> tuple[float, float, float, float]:
     """Lagrange weights of the four nodes from ``first`` on, at a position counted in nodes."""
     x = position - first
-    weights[0] = -(x - 1.0) * (x - 2.0) * (x - 3.0) / 6.0
-    weights[1] = x * (x - 2.0) * (x - 3.0) / 2.0
-    weights[2] = -x * (x - 1.0) * (x - 3.0) / 2.0
-    weights[3] = x * (x - 1.0) * (x - 2.0) / 6.0
+    return (
+        -(x - 1.0) * (x - 2.0) * (x - 3.0) / 6.0,
+        x * (x - 2.0) * (x - 3.0) / 2.0,
+        -x * (x - 1.0) * (x - 3.0) / 2.0,
+        x * (x - 1.0) * (x - 2.0) / 6.0,
+    )
 
 
 @scalar
-def _look_up(terms: Floats, curve: Floats) -> None:
-    """Chebyshev coefficients of each row's boundary, by cubic interpolation that does not cross the middle wing."""
-    by_a, by_wing, mixed = np.empty(4), np.empty(4), np.empty(_COEFFICIENTS)
-    for row in range(terms.shape[1]):
+def _look_up(terms: Floats, curve: Floats, rows: int) -> None:
+    """Chebyshev coefficients of the rows' boundaries, by cubic interpolation that does not cross the middle wing."""
+    for row in range(rows):
         place = min(max((terms[_LOG_A_OF, row] - _FIRST_LOG_A) * _PER_LOG_A, 0.0), float(_LAST_LOG_A))
         first = min(max(int(place) - 1, 0), _LAST_LOG_A - 3)
-        _cubic(place, first, by_a)
+        by_a = _cubic(place, first)
         ratio = min(max(terms[_PAID, row] / max(terms[_RATE, row], LEAST_RATE), 0.0), 400.0)
         moved = ratio - 1.0 if ratio <= 1.0 else 1.0 - 1.0 / ratio
         wing = (1.0 + math.copysign(math.sqrt(abs(moved)), moved)) * _PER_WING
         lowest = 0 if moved <= 0.0 else _MIDDLE_WING
         start = min(max(int(wing) - 1, lowest), lowest + _MIDDLE_WING - 3)
-        _cubic(wing, start, by_wing)
-        mixed[:] = 0.0
-        for i in range(4):
-            for j in range(4):
-                weight = by_a[i] * by_wing[j]
-                for k in range(_COEFFICIENTS):
-                    mixed[k] += weight * _TABLE[first + i, start + j, k]
+        by_wing = _cubic(wing, start)
+        nodes = _TABLE[first : first + 4, start : start + 4]
+        # The coefficients outside, so that they become vectors, and their sums stay in registers.
         for k in range(_COEFFICIENTS):
-            curve[k, row] = mixed[k]
+            mixed = 0.0
+            for i in range(4):
+                for j in range(4):
+                    mixed += by_a[i] * by_wing[j] * nodes[i, j, k]
+            curve[k, row] = mixed
 
 
 # Rows of the scratch array: the folded contract, and what the passes hand to each other.
@@ -197,12 +200,20 @@ def _finish(terms: Floats, curve: Floats, out: Floats) -> None:
 def values(contracts: Contracts, volatility: Floats, out: Floats) -> None:
     """Prices of at most a block of contracts; without meaning where a volatility, time or price is not positive."""
     rows = volatility.shape[0]
-    terms, curve = np.empty((_TERMS, rows)), np.empty((_COEFFICIENTS, rows))
+    # Vectors are filled with the last contract: rows left over, one by one, would cost more than another vector.
+    filled = (rows + _LANES - 1) // _LANES * _LANES
+    terms, curve, found = np.empty((_TERMS, filled)), np.empty((_COEFFICIENTS, filled)), np.empty(filled)
     _fold(contracts, volatility, terms)
-    _look_up(terms, curve)
+    _look_up(terms, curve, rows)
+    for row in range(rows, filled):
+        for term in range(_TERMS):
+            terms[term, row] = terms[term, rows - 1]
+        for order in range(_COEFFICIENTS):
+            curve[order, row] = curve[order, rows - 1]
     for node in range(_RULE.shape[1]):
         _add_node(terms, curve, _RULE[0, node], _RULE[1, node], _RULE[2, node])
-    _finish(terms, curve, out)
+    _finish(terms, curve, found)
+    out[:] = found[:rows]
 
 
 @scalar
@@ -221,17 +232,17 @@ def price_rows(contracts: Contracts, volatility: Floats, out: Floats) -> None:
 
 
 @scalar
-def single(sign: float, spot: float, strike: float, years: float, rate: float, q: float) -> Contracts:
-    """One contract."""
-    side, one = np.empty(1, np.int8), np.empty((5, 1))
-    side[0] = 1 if sign > 0.0 else -1
-    one[0, 0], one[1, 0], one[2, 0], one[3, 0], one[4, 0] = spot, strike, years, rate, q
-    return Contracts(side, one[0], one[1], one[2], one[3], one[4])
+def room(count: int) -> Contracts:
+    """Room for so many contracts."""
+    floats = np.empty((5, count))
+    return Contracts(np.empty(count, np.int8), floats[0], floats[1], floats[2], floats[3], floats[4])
 
 
 @scalar
-def value(sign: float, spot: float, strike: float, years: float, rate: float, q: float, vol: float) -> float:
-    """One American option, dollars."""
-    out = np.empty(1)
-    values(single(sign, spot, strike, years, rate, q), np.full(1, vol), out)
-    return float(out[0])
+def put(
+    contracts: Contracts, at: int, sign: float, spot: float, strike: float, years: float, rate: float, q: float
+) -> None:
+    """Put one contract in its place."""
+    contracts.sign[at] = 1 if sign > 0.0 else -1
+    contracts.spot[at], contracts.strike[at], contracts.years[at] = spot, strike, years
+    contracts.rate[at], contracts.dividend_yield[at] = rate, q

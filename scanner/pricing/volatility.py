@@ -218,6 +218,9 @@ def _judge_quotes(
     for group in range(first, last):
         start, stop = offsets[group], offsets[group + 1]
         level, t = forward[group], years[group]
+        halved, vols = early_exercise.room(stop - start), np.empty(stop - start)
+        doubtful = np.empty(stop - start, np.int64)
+        count = 0
         for row in range(start, stop):
             source[row], uncertainty[row] = 0, math.nan
             if iv[row] > 0.0:
@@ -227,10 +230,16 @@ def _judge_quotes(
                 source[row], uncertainty[row] = OWN, half_spread[row] / max(vega, 1e-300)
                 exercise = sign[row] * (spot[group] - strike[row])
                 if exercised[group] and exercise > 0.0 and price[row] - half_spread[row] <= exercise:
-                    half = (rate[group], dividend_yield[group], 0.5 * iv[row])
-                    held = early_exercise.value(float(sign[row]), spot[group], strike[row], t, *half)
-                    if held <= exercise + _EXERCISED * half_spread[row]:
-                        uncertainty[row] = math.inf
+                    terms = (strike[row], t, rate[group], dividend_yield[group])
+                    early_exercise.put(halved, count, float(sign[row]), spot[group], *terms)
+                    doubtful[count], vols[count] = row, 0.5 * iv[row]
+                    count += 1
+        held = np.empty(count)
+        early_exercise.price_rows(early_exercise.part(halved, 0, count), vols[:count], held)
+        for i in range(count):
+            row = doubtful[i]
+            if held[i] <= sign[row] * (spot[group] - strike[row]) + _EXERCISED * half_spread[row]:
+                uncertainty[row] = math.inf
         for call in range(start, stop - 1):
             put = call + 1
             if strike[call] == pivot[group] or strike[call] != strike[put] or sign[call] < 0 or sign[put] > 0:
