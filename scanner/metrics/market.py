@@ -45,20 +45,15 @@ def measure(underlyings: pl.DataFrame, past: pl.DataFrame, calendar: Calendar) -
 
 def _segment(segment: str, members: pl.DataFrame, past: pl.DataFrame) -> pl.DataFrame:
     of_value = known_sum(pl.col("notional_oi").filter(pl.col("market_value").is_not_null()))
-    today = (
-        members.lazy()
-        .select(
-            *(known_sum(pl.col(name)).alias(name) for name in (*_SUMMED, *_NOTIONALS)),
-            notional_value_share=ratio(
-                of_value, known_sum(pl.col("market_value").filter(pl.col("notional_oi").is_not_null()))
-            ),
-        )
-        .with_columns(_ratios())
-    )
+    today = members.select(
+        *(known_sum(pl.col(name)).alias(name) for name in (*_SUMMED, *_NOTIONALS)),
+        notional_value_share=ratio(
+            of_value, known_sum(pl.col("market_value").filter(pl.col("notional_oi").is_not_null()))
+        ),
+    ).with_columns(_ratios())
     names = members.filter(pl.col("volume").is_not_null())["underlying"]
     complete = (
-        past.lazy()
-        .filter(pl.col("underlying").is_in(names.implode()))
+        past.filter(pl.col("underlying").is_in(names.implode()))
         .drop_nulls(["call_volume", "put_volume"])
         .group_by("back")
         .agg(pl.col("underlying").n_unique(), pl.col("call_volume").sum(), pl.col("put_volume").sum())
@@ -70,8 +65,8 @@ def _segment(segment: str, members: pl.DataFrame, past: pl.DataFrame) -> pl.Data
         mean_5=mean_of_last(5, volume),
         mean_20=mean_of_last(20, volume),
     )
-    previous, *means = before.collect().row(0)
-    told = today.select(
+    previous, *means = before.row(0)
+    return today.select(
         segment=pl.lit(segment),
         underlyings=pl.lit(names.len(), dtype=pl.Int64),
         **{name: pl.col(name) for name in (*_SUMMED, "put_call_volume")},
@@ -85,7 +80,6 @@ def _segment(segment: str, members: pl.DataFrame, past: pl.DataFrame) -> pl.Data
         volume_ratio_20=ratio(pl.col("volume"), pl.lit(means[1], dtype=pl.Float64)),
         **{name: pl.col(name) for name in (*_NOTIONALS, "notional_value_share")},
     )
-    return told.collect()
 
 
 def _ratios() -> list[pl.Expr]:

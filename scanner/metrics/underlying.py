@@ -54,13 +54,11 @@ def measure(
     placed = positioning.measure(standard, expiries, panel.calendar)
     today = (
         totals(standard)
-        .lazy()
-        .join(parity_spot(expiries).lazy(), on="underlying", how="left", maintain_order="left")
-        .join(_top_strike(standard).lazy(), on="underlying", how="left", maintain_order="left")
-        .join(priced.lazy(), on="underlying", how="left", maintain_order="left")
-        .join(placed.lazy(), on="underlying", how="left", maintain_order="left")
+        .join(parity_spot(expiries), on="underlying", how="left", maintain_order="left")
+        .join(_top_strike(standard), on="underlying", how="left", maintain_order="left")
+        .join(priced, on="underlying", how="left", maintain_order="left")
+        .join(placed, on="underlying", how="left", maintain_order="left")
         .with_columns(option_stock_volume_ratio=pl.lit(None, pl.Float64))
-        .collect()
     )
     return _against_history(today, panel, told, cast("date", contracts["session_date"].max()))
 
@@ -119,36 +117,22 @@ def _against_history(today: pl.DataFrame, panel: Panel, told: pl.DataFrame | Non
     past = past_sessions.beside_today(remembered(panel.underlying_sessions), today, panel.calendar)
     closes = returns.closes(panel.underlying_sessions, told)
     prices = returns.closes(panel.underlying_sessions, told, or_implied=True)
-    before = (
-        past.lazy()
-        .filter(pl.col("back") == 1)
-        .select(
-            "underlying",
-            put_call_volume_prev="put_call_volume",
-            _iv30="iv30",
-            _skew="skew_25d",
-        )
+    before = past.filter(pl.col("back") == 1).select(
+        "underlying", put_call_volume_prev="put_call_volume", _iv30="iv30", _skew="skew_25d"
     )
     weeks = [returns.week_before(day, panel.calendar) for day in today["session_date"]]
-    week_before = (
-        today.lazy()
-        .select("underlying", session_date=pl.Series(weeks, dtype=pl.Date))
-        .join(
-            past.lazy().select("underlying", "session_date", _iv30_week="iv30"),
-            on=["underlying", "session_date"],
-            how="left",
-        )
+    week_before = today.select("underlying", session_date=pl.Series(weeks, dtype=pl.Date)).join(
+        past.select("underlying", "session_date", _iv30_week="iv30"), on=["underlying", "session_date"], how="left"
     )
     volatility = returns.volatility(prices, session, panel.calendar)
     joined = (
-        today.lazy()
-        .join(before, on="underlying", how="left", maintain_order="left")
+        today.join(before, on="underlying", how="left", maintain_order="left")
         .join(week_before.drop("session_date"), on="underlying", how="left", maintain_order="left")
-        .join(returns.past(closes, today, panel.calendar).lazy(), on="underlying", how="left", maintain_order="left")
-        .join(_history(today.lazy(), past.lazy()), on="underlying", how="left", maintain_order="left")
-        .join(volatility.lazy(), on="underlying", how="left", maintain_order="left")
+        .join(returns.past(closes, today, panel.calendar), on="underlying", how="left", maintain_order="left")
+        .join(_history(today, past), on="underlying", how="left", maintain_order="left")
+        .join(volatility, on="underlying", how="left", maintain_order="left")
     )
-    beside_past = joined.with_columns(
+    return joined.with_columns(
         pl.col("history_sessions", "iv_sessions").fill_null(0),
         put_call_volume_change=pl.col("put_call_volume") - pl.col("put_call_volume_prev"),
         spot_change=pl.col("spot") / pl.col("previous_close") - 1,
@@ -175,10 +159,9 @@ def _against_history(today: pl.DataFrame, panel: Panel, told: pl.DataFrame | Non
         "_back_mean_20",
         "_call_mean_20",
     )
-    return beside_past.collect()
 
 
-def _history(today: pl.LazyFrame, past: pl.LazyFrame) -> pl.LazyFrame:
+def _history(today: pl.DataFrame, past: pl.DataFrame) -> pl.DataFrame:
     """How long the trusted history is, its mean volumes, and where today's figures lie in it."""
     volume, notional = (
         pl.col("call_volume") + pl.col("put_volume"),
