@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
+import numpy as np
 import polars as pl
 
 from scanner.alerts.episodes import Event
@@ -34,8 +36,12 @@ def flagged_contracts(events: Iterable[Event], contracts: pl.DataFrame | None, s
     alerts = [event.alert for event in events if event.alert.status is not Status.closed]
     rows = contracts_of((alert.underlying for alert in alerts), contracts)
     assert rows is not None
-    for alert in alerts:
-        for row in rows.filter(_behind(alert)).iter_rows(named=True):
+    # One question for all alerts: a scan may have hundreds.
+    asked = rows.select(_behind(alert).fill_null(value=False).alias(str(n)) for n, alert in enumerate(alerts))
+    found = [(alert, np.flatnonzero(flags.to_numpy())) for alert, flags in zip(alerts, asked, strict=True)]
+    told = rows[np.concatenate([places for _, places in found])].iter_rows(named=True) if found else iter(())
+    for alert, places in found:
+        for row in islice(told, len(places)):
             yield Flagged(
                 alert_id=alert.alert_id,
                 session_date=scan.session_date,

@@ -20,7 +20,10 @@ class Surroundings:
 
     def __init__(self, findings: pl.DataFrame, frames: Frames) -> None:
         names = findings["underlying"].drop_nulls().unique()
-        self._rows = {scope: _rows(findings, scope, frame) for scope, frame in frames.items() if scope in SCOPES}
+        by_scope = findings.partition_by("scope", as_dict=True)
+        self._rows = {
+            scope: _rows(found, scope, frames[scope]) for (scope,), found in by_scope.items() if scope in frames
+        }
         self._underlyings = _by_underlying(frames.get("underlying"), names)
         self._quotes = _quotes(frames.get("contract"), names)
         self._drivers = _drivers(findings, frames.get("contract"))
@@ -55,12 +58,12 @@ def evidence_of(finding: Row, first: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _rows(findings: pl.DataFrame, scope: str, frame: pl.DataFrame) -> dict[tuple[Any, ...], dict[str, Any]]:
+    """The frame's rows that findings of its scope may be of, by key."""
     keys = SCOPES[scope].keys
-    of_scope = findings.filter(pl.col("scope") == scope)
-    if of_scope.is_empty() or not set(keys) <= set(frame.columns):
+    if not set(keys) <= set(frame.columns):
         return {}
-    shared = [name for name in keys if name in findings.columns and of_scope[name].null_count() == 0]
-    wanted = of_scope.select(pl.col(name).cast(frame.schema[name]) for name in shared).unique()
+    shared = [name for name in keys if name in findings.columns and findings[name].null_count() == 0]
+    wanted = findings.select(pl.col(name).cast(frame.schema[name]) for name in shared)
     found = frame.join(wanted, on=shared, how="semi") if shared else frame
     return {tuple(row[name] for name in keys): row for row in found.iter_rows(named=True)}
 
