@@ -184,6 +184,26 @@ def test_a_volatility_found_gives_the_price_back():
     assert np.abs(found - volatility)[identifiable].max() < 1e-6
 
 
+@pytest.mark.parametrize(
+    ("spots", "yields", "volatilities"),
+    [((40.0, 250.0), (0.0, 0.05), (0.05, 1.5)), ((15.0, 700.0), (0.0, 0.3), (1.5, 10.0))],
+    ids=["far from the money", "worth nearly all there is"],
+)
+def test_a_volatility_is_found_wherever_the_price_tells_it(spots, yields, volatilities):
+    random = np.random.default_rng(8)
+    sign = np.where(random.random(4_000) < 0.5, 1, -1).astype(np.int8)
+    levels = ((0.05, 3.0), (0.005, 0.08), yields, volatilities)
+    spot = np.exp(random.uniform(*np.log(spots), sign.size))
+    years, rate, paid, volatility = (random.uniform(*level, sign.size) for level in levels)
+    terms = (sign, spot, np.full(sign.size, 100.0), years, rate, paid)
+    price = american.price(*terms, volatility)
+    found, code = american.implied_volatility(sign, price, *terms[1:])
+    telling = american.greeks(*terms, volatility).vega > 1e-3
+    assert telling.mean() > 0.7
+    assert (code[telling] == status.SOLVED).all()
+    assert np.abs(found / volatility - 1.0)[telling].max() < 1e-7
+
+
 @given(
     st.sampled_from([1, -1]),
     st.floats(60.0, 160.0),

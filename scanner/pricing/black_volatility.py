@@ -37,14 +37,8 @@ _ROUNDING = 4e-16
 
 
 @inlined
-def guessed_deviation(distance: float, share: float, price: float) -> float:
-    """Total volatility to 4e-4, for abs(ln(forward/strike)) <= 2.5, up to 7 deviations out, and deviations to 6.
-
-    ``share`` is the price over its bound, ``price`` the normalised one. Fitted by weighted least squares, iterated
-    towards the smallest largest error, to the exact solution on a grid of deviations from 0.002 to 6.
-    """
-    a = math.sqrt(1.0 - 2.0 * rough_log(price / (price + _PER_ROOT_TWO_PI * distance))) - 1.0
-    b = distance - 2.0 * rough_log(1.0 - share)
+def fitted_deviation(a: float, b: float) -> float:
+    """Total volatility by two coordinates of a price: those of :func:`guessed_deviation`."""
     n0 = 1.2537595133984232 + b * (
         0.4488135670863262 + b * (0.04424046133129839 + b * (0.0032012678079931392 - b * 3.650817584827488e-05))
     )
@@ -60,6 +54,18 @@ def guessed_deviation(distance: float, share: float, price: float) -> float:
     numerator = n0 + a * (n1 + a * (n2 + a * (n3 + a * 0.0013565974595973825)))
     denominator = d0 + a * (d1 + a * (d2 + a * (d3 + a * 0.12160733676563736)))
     return b * numerator / denominator
+
+
+@inlined
+def guessed_deviation(distance: float, share: float, price: float) -> float:
+    """Total volatility to 4e-4, for abs(ln(forward/strike)) <= 2.5, up to 7 deviations out, and deviations to 6.
+
+    ``share`` is the price over its bound, ``price`` the normalised one. Fitted by weighted least squares, iterated
+    towards the smallest largest error, to the exact solution on a grid of deviations from 0.002 to 6.
+    """
+    a = math.sqrt(1.0 - 2.0 * rough_log(price / (price + _PER_ROOT_TWO_PI * distance))) - 1.0
+    b = distance - 2.0 * rough_log(1.0 - share)
+    return fitted_deviation(a, b)
 
 
 @vectorised

@@ -22,8 +22,8 @@ from scanner.pricing.inversion import (
     FLOOR,
     HIGH,
     LOW,
-    LOWEST_GAP,
     MAX_STEPS,
+    NOTHING,
     PRICE,
     RATE,
     ROUNDING,
@@ -37,9 +37,7 @@ from scanner.pricing.inversion import (
 )
 from scanner.pricing.lattice import differences, usual_spacing
 from scanner.pricing.premium import Contracts, price_rows
-from scanner.pricing.status import MAX_VOLATILITY
 
-_TOLERANCE = 1e-7
 _VOLATILITY_BUMP, _RATE_BUMP = 0.01, 1e-3
 
 
@@ -146,7 +144,7 @@ def _begin(
             continue
         work[PRICE, count], work[SPOT, count], work[STRIKE, count] = price[row], spot[row], strike[row]
         work[YEARS, count], work[RATE, count], work[YIELD, count] = years[row], rate[row], dividend_yield[row]
-        work[FLOOR, count], work[LOW, count], work[HIGH, count] = floors[row], 0.0, 2.0 * MAX_VOLATILITY
+        work[FLOOR, count] = floors[row]
         side[count], origin[count] = sign[row], row
         count += 1
     return count
@@ -168,7 +166,7 @@ def _first_two(side: NDArray[np.int8], work: Floats, ex_years: Floats, amounts: 
     inversion.to_gaps(work, value)
     for row in range(rows):
         before = work[BEFORE, row]
-        inside = found[row] > 0.0 and (found[row] < before) == (value[row] > 0.0) and value[row] > LOWEST_GAP
+        inside = found[row] > 0.0 and (found[row] < before) == (value[row] > 0.0) and value[row] > NOTHING
         nearby = 0.8 * before if value[row] > 0.0 else 1.25 * before
         work[TRIED, row] = min(max(found[row], 0.5 * before), 2.0 * before) if inside else nearby
         work[inversion.GAP, row] = value[row]
@@ -188,6 +186,7 @@ def solve_block(
     work, side = np.ascontiguousarray(scratch[:, :active]), sides[:active]
     out[:] = math.nan
     if active > 0:
+        inversion.begin(side, work)
         _first_two(side, work, ex_years, amounts)
     for _ in range(MAX_STEPS):
         if active == 0:
@@ -195,7 +194,7 @@ def solve_block(
         now = slice(0, active)
         values(inversion.of_work(side[now], work[:, now]), work[TRIED, :active], ex_years, amounts, gaps[now])
         inversion.to_gaps(work, gaps[now])
-        active = inversion.settle(side, work, origin, gaps[now], _TOLERANCE, out)
+        active = inversion.settle(side, work, origin, gaps[now], out)
     for row in range(active):
         out[origin[row]] = work[TRIED, row]
     for row in range(rows):
