@@ -16,6 +16,7 @@ import numpy.typing as npt
 import polars as pl
 
 from scanner.kernels.compile import kernel
+from scanner.kernels.groups import Groups
 from scanner.market import chain as chain_module
 
 KEY = ("underlying", "quote_time")
@@ -32,21 +33,19 @@ def described(chain: pl.DataFrame) -> pl.DataFrame:
     ``fingerprint`` is a digest of all that a chain says, ``listing`` one of its contracts, ``volume`` that of all of
     them.
     """
-    numbered = chain.select(KEY).unique(maintain_order=True).with_row_index("_chain")
-    of_row = chain.select(KEY).join(numbered, on=KEY, how="left", maintain_order="left")["_chain"]
-    sums = chain.group_by(KEY, maintain_order=True).agg(rows=pl.len(), volume=pl.col("volume").sum())
-    return sums.select(
-        *KEY,
-        "rows",
-        pl.Series("fingerprint", _digests(chain, _SAID, of_row, len(sums))),
-        pl.Series("listing", _digests(chain, ["contract"], of_row, len(sums))),
-        "volume",
+    chains = Groups.of(chain, KEY)
+    of_row, count = chains.numbers().astype(np.uint32), len(chains)
+    return chains.keys.with_columns(
+        rows=pl.Series(np.diff(chains.starts), dtype=pl.UInt32),
+        fingerprint=pl.Series(_digests(chain, _SAID, of_row, count)),
+        listing=pl.Series(_digests(chain, ["contract"], of_row, count)),
+        volume=chains.known_sums(chain["volume"]).fill_null(0),
     )
 
 
 def fingerprint(chain: pl.DataFrame) -> str:
     """The digest of a frame as one chain."""
-    (digest,) = _digests(chain, _SAID, pl.repeat(0, chain.height, dtype=pl.UInt32, eager=True), 1)
+    (digest,) = _digests(chain, _SAID, np.zeros(chain.height, np.uint32), 1)
     return digest
 
 
@@ -69,7 +68,7 @@ def is_earlier(digest: str) -> bool:
     return not digest.startswith(_MARK)
 
 
-def _digests(chain: pl.DataFrame, columns: Iterable[str], of_row: pl.Series, count: int) -> list[str]:
+def _digests(chain: pl.DataFrame, columns: Iterable[str], of_row: npt.NDArray[np.uint32], count: int) -> list[str]:
     words = np.zeros((chain.height, 2), np.uint64)
     for name in columns:
         seed = np.frombuffer(hashlib.blake2b(name.encode(), digest_size=16).digest(), np.uint64).copy()
@@ -80,7 +79,7 @@ def _digests(chain: pl.DataFrame, columns: Iterable[str], of_row: pl.Series, cou
         else:
             _take_in(_numbers(column), known, seed, words)
     sums = np.zeros((count, 2), np.uint64)
-    _add_up(words, of_row.to_numpy(writable=True), sums)
+    _add_up(words, of_row, sums)
     return [f"{_MARK}{one:016x}{other:016x}" for one, other in sums.tolist()]
 
 
