@@ -332,7 +332,7 @@ def stated(judged: Judged, setup: Setup, meta: ScanMeta) -> Stated:
         judged.frames,
         calendar=panels[0].calendar,
         cooldown=setup.alerts.cooldown,
-        not_judged=[NotJudged(**row) for row in judged.judgement.not_judged.iter_rows(named=True)],
+        not_judged=[NotJudged(*row) for row in judged.judgement.not_judged.iter_rows()],
     )
     return Stated(
         meta,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any, Self
@@ -313,7 +313,13 @@ class NotJudged:
 
     def as_dict(self) -> dict[str, Any]:
         """One entry of the document's ``not_judged``."""
-        return {**asdict(self), "reasons": list(self.reasons)}
+        # Written out: there may be thousands, and the general way copies every one of them deeply.
+        return {
+            "rule_id": self.rule_id,
+            "underlying": self.underlying,
+            "reasons": list(self.reasons),
+            "count": self.count,
+        }
 
 
 def iso(moment: date | datetime | None) -> str | None:
