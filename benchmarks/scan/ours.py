@@ -37,14 +37,15 @@ def import_history(market: Folder, store: Path | ObjectPrefix) -> dict[str, Any]
 
 
 def scan_session(market: Folder, store: Path | ObjectPrefix, moments: range) -> dict[str, Any]:
-    """Scan moments of the session one after the other, as a schedule does."""
+    """Scan moments of the session one after the other, as a schedule does, which reads its rules once."""
     last_model = LastModel()
     scans = []
     for number in moments:
         watch = Stopwatch()
         with steps.observed(watch), watch("around"):
             settings = configuring.settings(configuring.built_in(store=store), path=market.moment(number))
-            rules, problems = opening.usable_rules(settings, strict=True)
+            if not scans:
+                rules, problems = opening.usable_rules(settings, strict=True)
             sources = opening.sources_for(settings, None, None)
             result = scanning.scan_once(settings, sources, rules, (), None, problems, last_model)
         found = {
