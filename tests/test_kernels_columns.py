@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import statistics
+
 import numpy as np
 import polars as pl
 import pytest
 
-from scanner.kernels.columns import finite, floats, nullable, run_starts
+from scanner.kernels.columns import finite, floats, median, nullable, placed, run_starts
 
 # Shorter and longer than what is asked of polars rather than of numpy.
 LENGTHS = (0, 1, 3, 40_000)
@@ -77,3 +79,24 @@ def test_a_run_starts_with_the_first_row_and_where_another_value_than_before_sta
     values: list[str | None], starts: list[int]
 ) -> None:
     assert run_starts(pl.Series(values, dtype=pl.String)).tolist() == starts
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 8, 9])
+def test_the_median_is_that_of_the_known_numbers(count: int) -> None:
+    known = np.random.default_rng(count).lognormal(3, 1, count).tolist()
+    assert median(pl.Series([None, *known, None], dtype=pl.Float64)) == pytest.approx(
+        statistics.median(known), rel=1e-15
+    )
+    assert median(pl.Series(known)) == pl.Series(known).median()
+
+
+def test_the_median_of_no_known_number_is_not_known() -> None:
+    assert median(pl.Series([None, None], dtype=pl.Float64)) is None
+    assert median(pl.Series([], dtype=pl.Float64)) is None
+
+
+def test_columns_are_put_in_the_place_of_those_of_their_names_and_the_others_behind() -> None:
+    rows = pl.DataFrame({"a": [1, 2], "b": ["x", "y"]})
+    found = placed(rows, [pl.Series("b", [True, None]), pl.Series("c", [0.5, 1.5]), pl.Series("a", [3, 4])])
+    assert found.to_dict(as_series=False) == {"a": [3, 4], "b": [True, None], "c": [0.5, 1.5]}
+    assert rows.to_dict(as_series=False) == {"a": [1, 2], "b": ["x", "y"]}

@@ -6,6 +6,8 @@ question of its costs as much as the passes of a kernel over a few thousand rows
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -35,6 +37,32 @@ def integers(column: pl.Series) -> NDArray[np.int32]:
     Writable, whether or not polars could lend its memory: kernels are compiled once more for arrays that are not.
     """
     return column.to_physical().cast(pl.Int32).to_numpy(writable=True)
+
+
+def median(column: pl.Series) -> float | None:
+    """The middle of the known numbers of a column, as polars has it to the bit; None where none is known.
+
+    Polars' own holds the interpreter while it waits for its threads, which those who read other answers keep busy.
+    """
+    count = len(column) - column.null_count()
+    if count == 0:
+        return None
+    ordered = np.sort(floats(column))  # What is not known comes last.
+    low, high = float(ordered[(count - 1) // 2]), float(ordered[count // 2])
+    return low if count % 2 else low + 0.5 * (high - low)
+
+
+def placed(rows: pl.DataFrame, columns: Iterable[pl.Series]) -> pl.DataFrame:
+    """A frame with columns in the place of its own of the same names, and the others after them."""
+    result, places = rows.clone(), {name: place for place, name in enumerate(rows.columns)}
+    others = []
+    for column in columns:
+        place = places.get(column.name)
+        if place is None:
+            others.append(column)
+        else:
+            result.replace_column(place, column)
+    return result.hstack(others) if others else result
 
 
 def changes(column: pl.Series) -> NDArray[np.bool_]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from scanner import fields
@@ -26,10 +27,8 @@ RIGHT, INSTANT = SCHEMA["right"], SCHEMA["quote_time"]
 SORT_KEY = ("root", "expiry", "strike", "right")
 # So many contracts of one expiry are no stray rows.
 WHOLE_EXPIRY = 10
-_CONFORMED = [
-    pl.col(name).cast(dtype).fill_nan(None) if dtype == pl.Float64 else pl.col(name).cast(dtype)
-    for name, dtype in SCHEMA.items()
-]
+# A column of no more rows is sooner looked at value by value than asked of polars.
+SHORT = 1_000
 _TOLD_BY_ROOT = ("multiplier", "exercise_style", "settlement", "nonstandard")
 
 
@@ -51,7 +50,7 @@ def conform(frame: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
     if missing:
         raise ChainError(f"columns missing: {', '.join(missing)}")
     try:
-        frame = frame.select(_CONFORMED).sort(SORT_KEY)
+        frame = pl.DataFrame([_typed(frame[name], dtype) for name, dtype in SCHEMA.items()]).sort(SORT_KEY)
     except pl.exceptions.PolarsError as error:
         raise ChainError(f"a column has the wrong type: {error}") from error
     problems = _problems(frame, calendar)
@@ -60,12 +59,23 @@ def conform(frame: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
     return frame
 
 
+def _typed(column: pl.Series, dtype: pl.DataType) -> pl.Series:
+    """A column in the type it has in a chain, NaN as null. Raises PolarsError where it cannot be."""
+    column = column if column.dtype == dtype else column.cast(dtype)
+    if dtype == pl.Float64 and np.isnan(column.to_numpy()).sum() > column.null_count():
+        return column.fill_nan(None)
+    return column
+
+
 def distinct(column: pl.Series) -> list[Any]:
     """The values of a column, each once, null among them.
 
     Rows of one value mostly stand together, so that few are compared; and most columns that tell what a chain is of
     hold one value, which is found without a query: of a small chain a query takes longer than everything it asks for.
+    Of a short column its values themselves are sooner looked at than where they change.
     """
+    if len(column) <= SHORT:
+        return list(dict.fromkeys(column.to_list()))
     return list(dict.fromkeys(column[run_starts(column)]))
 
 

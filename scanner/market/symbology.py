@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from scanner.market import products
@@ -255,23 +255,31 @@ def parse_osi_column(symbols: pl.Series) -> pl.DataFrame:
     """
     import polars as pl
 
-    compact = (
-        pl.col("symbol").str.to_uppercase().str.strip_prefix(_PREFIX).str.replace_all(_DECORATION, "").alias("contract")
-    )
-    fits = pl.when(pl.col("contract").str.contains(_OSI_COLUMN)).then("contract")
+    compact, fits, parts = _osi_steps()
+    # One after the other: of a small chain, to plan them as one takes longer than all of them.
+    parsed = symbols.cast(pl.String).to_frame("symbol").select(compact).select(fits).select(parts)
+    if parsed["expiry"].null_count() == 0:
+        return parsed
+    readable = parsed["expiry"].is_not_null()
+    return parsed.select(pl.when(readable).then(pl.col(name)).alias(name) for name in parsed.columns)
+
+
+@cache
+def _osi_steps() -> tuple[pl.Expr, pl.Expr, tuple[pl.Expr, ...]]:
+    """From a column ``symbol`` to what may be compact OSI, to what is, to its parts: made once."""
+    import polars as pl
+
+    compact = pl.col("symbol").str.to_uppercase().str.strip_prefix(_PREFIX).str.replace_all(_DECORATION, "")
     # Where the whole fits, each part stands so far from the end; matching it again for each takes three times as long.
     parts = (
-        "contract",
+        pl.col("contract"),
         pl.col("contract").str.head(-15).alias("root"),
         ("20" + pl.col("contract").str.slice(-15, 6)).str.to_date("%Y%m%d", strict=False).alias("expiry"),
         pl.col("contract").str.slice(-9, 1).cast(pl.Enum(["C", "P"])).alias("right"),
         # Dividing a column by a constant multiplies by its reciprocal; rounding makes 65710 the same 65.71 as text.
         (pl.col("contract").str.tail(8).cast(pl.Int64) / 1000).round(3).alias("strike"),
     )
-    parsed = symbols.cast(pl.String).to_frame("symbol").lazy().select(compact).select(fits).select(parts)
-    readable = pl.col("expiry").is_not_null()
-    told = ("contract", "root", "expiry", "right", "strike")
-    return parsed.select(pl.when(readable).then(pl.col(name)).alias(name) for name in told).collect()
+    return compact.alias("contract"), pl.when(pl.col("contract").str.contains(_OSI_COLUMN)).then("contract"), parts
 
 
 def format_osi_column() -> pl.Expr:

@@ -7,8 +7,10 @@ without a word: blanks, ``NaN``, -999, a zero implied volatility, a zero last pr
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from typing import Any
 
+import numpy as np
 import polars as pl
 
 from scanner.market import chain, products, symbology
@@ -29,11 +31,12 @@ _DISAGREEMENTS = {
 }
 
 
+_ROOT = re.compile(r"[0-9A-Z]{1,6}")
 _THOUSANDTHS = pl.col("strike") * 1000
 # What tells that a row's contract is not sure, what is said of it, and the column whose value is the example.
 _IMPOSSIBLE: tuple[tuple[pl.Expr, str, str | None], ...] = (
     (pl.col("underlying").is_null(), "no underlying", None),
-    (~pl.col("root").str.contains(r"^[0-9A-Z]{1,6}$"), "root {} is no root", "root"),
+    (~pl.col("root").str.contains(f"^{_ROOT.pattern}$"), "root {} is no root", "root"),
     (pl.col("right").is_null(), "right is neither a call nor a put", None),
     (pl.col("expiry").is_null(), "no expiry date", None),
     (
@@ -56,14 +59,6 @@ _IMPOSSIBLE_MULTIPLIER: tuple[pl.Expr, str, str | None] = (
 )
 
 
-def _any(conditions: Iterable[pl.Expr]) -> pl.Expr:
-    """Whether one of some conditions holds, or cannot be told, in any row."""
-    return pl.any_horizontal(*conditions).fill_null(value=True).any()
-
-
-# Made once: most chains have nothing to refuse, and expressions take longer to make than to ask of a small one.
-_ANY_IMPOSSIBLE = _any(bad for bad, *_ in _IMPOSSIBLE)
-_ANY_IMPOSSIBLE_WITH_MULTIPLIER = _any(bad for bad, *_ in (*_IMPOSSIBLE, _IMPOSSIBLE_MULTIPLIER))
 _SOUND = {
     **{name: pl.when(pl.col(name) > 0).then(name).alias(name) for name in ("last", "spot", "vendor_iv")},
     "vendor_delta": pl.when(pl.col("vendor_delta").abs() <= 1.001).then("vendor_delta").alias("vendor_delta"),
@@ -141,7 +136,7 @@ def _from_symbol(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
         for name, differs in disagree.items():
             reason = f"the symbol {{}} disagrees with the {name} beside it"
             rows = _refuse(rows, differs.fill_null(value=False), findings, reason, "symbol")
-    return rows.lazy().drop("symbol").with_columns(_FROM_SYMBOL).collect()
+    return rows.drop("symbol").with_columns(_FROM_SYMBOL)
 
 
 def _identified(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
@@ -149,13 +144,33 @@ def _identified(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
     names = chain.distinct(rows["underlying"])
     strange = [name for name in names if name is not None and not symbology.is_name(name)]
     has_multiplier = "multiplier" in rows.columns
-    if strange or rows.select(_ANY_IMPOSSIBLE_WITH_MULTIPLIER if has_multiplier else _ANY_IMPOSSIBLE).item():
+    if strange or not _are_sure(rows):
         no_ticker = pl.col("underlying").is_in(strange), "{} is no ticker symbol", "underlying"
         first, *others = (*_IMPOSSIBLE, _IMPOSSIBLE_MULTIPLIER) if has_multiplier else _IMPOSSIBLE
         for bad, reason, example in (first, no_ticker, *others):
             rows = _refuse(rows, bad, findings, reason, example)
     rows = rows.with_columns(pl.col("strike").round(3))
     return rows if "contract" in rows.columns else rows.with_columns(contract=symbology.format_osi_column())
+
+
+def _are_sure(rows: pl.DataFrame) -> bool:
+    """Whether nothing of ``_IMPOSSIBLE`` holds in any row: told by the ends of columns, for most chains are sound."""
+    if any(rows[name].null_count() for name in ("underlying", "right", "expiry", "strike")):
+        return False
+    if not all(root is not None and _ROOT.fullmatch(root) for root in chain.distinct(rows["root"])):
+        return False
+    strikes = rows["strike"].to_numpy()
+    thousandths = strikes * 1000
+    whole = np.abs(thousandths - np.round(thousandths)) <= 1e-4
+    if not ((strikes > 0) & whole & (thousandths < 1e8)).all():
+        return False
+    if "multiplier" in rows.columns and not _within(rows["multiplier"], *columns.MULTIPLIERS):
+        return False
+    return _within(rows["expiry"], symbology.FIRST_EXPIRY, symbology.LAST_EXPIRY)
+
+
+def _within(column: pl.Series, least: Any, most: Any) -> bool:
+    return column.null_count() == len(column) or bool(least <= column.min() and column.max() <= most)
 
 
 def _refuse(

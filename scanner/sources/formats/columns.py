@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 
 from scanner import fields
+from scanner.kernels.columns import placed
 from scanner.market import chain, symbology
 from scanner.sources.blanks import AROUND_VALUES
 from scanner.sources.formats import languages, times
@@ -92,9 +93,8 @@ def numbers(rows: pl.DataFrame, findings: Findings, *names: str) -> pl.DataFrame
     """
     names = names or tuple(name for name in (*PRICES, *COUNTS, *VENDOR_FIGURES) if name in rows.columns)
     comma = _has_decimal_commas(map(rows.get_column, names))
-    return rows.with_columns(
-        _number(_Given(name, rows[name], rows["line"], findings), comma=comma).alias(name) for name in names
-    )
+    lines = rows["line"]
+    return placed(rows, (_number(_Given(name, rows[name], lines, findings), comma=comma).alias(name) for name in names))
 
 
 def _has_decimal_commas(rows: Iterable[pl.Series]) -> bool:
@@ -201,7 +201,7 @@ def instants(rows: pl.DataFrame, zone: str, findings: Findings, *names: str) -> 
                 read, strange & ~never.fill_null(value=False), times.NOT_UNDERSTOOD
             )
         told.append(read.alias(name))
-    return rows.with_columns(told)
+    return placed(rows, told)
 
 
 def moments(rows: pl.DataFrame, zone: str, findings: Findings, name: str) -> pl.DataFrame:
@@ -249,11 +249,11 @@ def words(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
                 read = column.without(
                     read, _strange(given, read), f"none of {', '.join(fields.of('contract')[name].choices)}"
                 )
-            rows = rows.with_columns(read.cast(chain.SCHEMA[name]).alias(name))
+            rows = placed(rows, [read.cast(chain.SCHEMA[name]).alias(name)])
     for name, written in (("underlying", symbology.ticker), ("root", symbology.root_of)):
         if name in rows.columns:
             read = times.each(times.as_text(rows[name]), lambda text: written(text) or None, pl.String)  # noqa: B023
-            rows = rows.with_columns(read.alias(name))
+            rows = placed(rows, [read.alias(name)])
     return rows
 
 
@@ -270,7 +270,7 @@ def days(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
             read = times.each(times.as_text(given), lambda value: times.day(value, order), pl.Date)
         column = _Given(name, given, rows["line"], findings)
         strange = _strange(given, read)
-        rows = rows.with_columns(read.alias(name))
+        rows = placed(rows, [read.alias(name)])
         if name == "expiry":
             column.without(read, strange, "not a date")
         else:

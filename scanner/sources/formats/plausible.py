@@ -10,6 +10,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
+from scanner.kernels.columns import median
 from scanner.market import chain
 from scanner.market.calendar import Calendar
 from scanner.sources.formats.base import Findings
@@ -83,8 +84,8 @@ def _spots(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
     """Null prices of the underlying that are not of the size of the others in the chain."""
     if "spot" not in rows.columns:
         return rows
-    usual = rows["spot"].median()
-    if not isinstance(usual, float):
+    usual = median(rows["spot"])
+    if usual is None:
         return rows
     least, most = usual / TIMES_THE_USUAL_SPOT, usual * TIMES_THE_USUAL_SPOT
     if least <= rows["spot"].min() and rows["spot"].max() <= most:  # type: ignore[operator]
@@ -104,7 +105,7 @@ def _quotes(rows: pl.DataFrame, findings: Findings) -> pl.DataFrame:
     """
     named = [name for name in PRICES if name in rows.columns]
     # What is no more than that of the usual strike is within every bound.
-    within = TIMES_ITS_WORTH * (rows["strike"].median() or 0.0)  # type: ignore[operator]
+    within = TIMES_ITS_WORTH * (median(rows["strike"]) or 0.0)
     if all((rows[name].max() or 0.0) <= within for name in named):  # type: ignore[operator]
         return rows
     spot = pl.col("spot") if "spot" in rows.columns else pl.lit(None, dtype=pl.Float64)
@@ -196,5 +197,4 @@ def _times_the_straddle(rows: pl.DataFrame, session: date) -> float | None:
     both = calls.join(puts.select(*key, put="price"), on=key)
     straddle, apart = pl.col("price") + pl.col("put"), (pl.col("price") - pl.col("put")).abs()
     worth = 2 * pl.lit(1 / math.sqrt(2 * math.pi)) * pl.col("strike") * (pl.col("days") / 365).sqrt()
-    ratio = both.filter(apart <= straddle / 4).select(pl.col("vendor_iv") * worth / straddle).to_series().median()
-    return ratio if isinstance(ratio, float) else None
+    return median(both.filter(apart <= straddle / 4).select(pl.col("vendor_iv") * worth / straddle).to_series())

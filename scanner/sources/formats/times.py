@@ -159,6 +159,9 @@ def each(column: pl.Series, convert: Callable[[str], object], dtype: pl.DataType
         return column
     if len(distinct) == 1 and not column.null_count():
         return converted.new_from_index(0, len(column)).alias(column.name)
+    if len(column) <= chain.SHORT:
+        known = dict(zip(distinct, converted.to_list(), strict=True))
+        return pl.Series(column.name, [known.get(value) for value in column.to_list()], dtype=dtype)
     return column.replace_strict(distinct, converted, default=None, return_dtype=dtype)
 
 
