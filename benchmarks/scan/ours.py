@@ -19,6 +19,7 @@ from benchmarks.scan.generated import MOMENTS, Folder
 from benchmarks.scan.stopwatch import Stopwatch, peak_megabytes
 from scanner import steps
 from scanner.app import configuring, importing, opening, scanning
+from scanner.cli.main import collect_seldom
 from scanner.object_prefix import ObjectPrefix
 from scanner.store.models import LastModel
 
@@ -78,6 +79,7 @@ def _alone() -> Iterator[None]:
 def main(arguments: list[str]) -> int:
     """Run one step and print what it took."""
     what, market, small, store = arguments[0], *map(Path, arguments[1:])
+    collect_seldom()
     with _alone():
         warm_up(Folder(small))
         if what == "import":

@@ -22,9 +22,14 @@ _INTERRUPTED = 130
 _BEFORE_COLLECTING = 50_000
 
 
+def collect_seldom() -> None:
+    """Have Python look for garbage as seldom as the program does."""
+    gc.set_threshold(_BEFORE_COLLECTING)
+
+
 def main() -> None:
     """Run the command line; every error of ours becomes a message on stderr and its exit code."""
-    gc.set_threshold(_BEFORE_COLLECTING)
+    collect_seldom()
     with _interruptible():
         try:
             code = _run()
