@@ -85,8 +85,7 @@ class Snapshots:
         """
         from scanner.store.fingerprints import described
 
-        parts = chain.partition_by("source", "session_date")
-        return [self._write_scan(part, described(part), scan_id) for part in parts]
+        return [self._write_scan(part, described(part), scan_id) for part in _by_session(chain)]
 
     def _write_scan(self, chain: pl.DataFrame, told: pl.DataFrame, scan_id: str) -> Path:
         source, session = chain.select("source", "session_date").row(0)
@@ -119,7 +118,7 @@ class Snapshots:
         session, as :meth:`write` names it. Raises StoreError where one cannot be written.
         """
         written = []
-        for part in chain.partition_by("source", "session_date"):
+        for part in _by_session(chain):
             fresh, told = self._unheld(part)
             if not fresh.is_empty():
                 self._write_scan(fresh, told, scan_id)
@@ -347,6 +346,12 @@ def damaged(path: Path, error: Exception) -> StoreError:
     if isinstance(error, OSError):
         return StoreError(f"{path} cannot be read ({reason})")
     return StoreDamagedError(f"{path} is damaged ({reason}); `scanner store verify` sets it aside")
+
+
+def _by_session(chain: pl.DataFrame) -> list[pl.DataFrame]:
+    """The chains of each source and session; where all are of one, as they mostly are, no row is copied."""
+    key = ("source", "session_date")
+    return [chain] if all(chain[name].n_unique() == 1 for name in key) else chain.partition_by(key)
 
 
 def _is_of(item: StoredChain) -> pl.Expr:

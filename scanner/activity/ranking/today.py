@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 # How the places of a list are shared out: among the families, and what is left to alerts of whole names and expiries.
 SHARES = (0.53, 0.30, 0.12)
 WIDE_SHARE = 0.05
+# What is looked at of the contracts that are ranked: of a hundred columns no others are copied.
+_LOOKED_AT = (
+    *("underlying", "root", "expiry", "strike", "right", "volume", "combined_surprise", "premium"),
+    *("roll_suspect", "delta", "mid"),
+)
 
 
 def rank(contracts: pl.DataFrame, completed: pl.Series, panel: Panel, model: VolumeModel) -> pl.DataFrame:
@@ -41,7 +46,7 @@ def rank(contracts: pl.DataFrame, completed: pl.Series, panel: Panel, model: Vol
     usual = np.full(names, np.nan)
     usual[: len(panel.underlyings)] = usual_volume(layout, layout.sessions)
     day = Day.of(listing, layout.panel.volume, layout.panel.open_interest, layout.sessions, usual)
-    few, name = contracts[day.at], listing.name[day.at]
+    few, name = contracts.select(name for name in _LOOKED_AT if name in contracts.columns)[day.at], listing.name[day.at]
     sizes = sizes_before(layout, layout.sessions, names - len(panel.underlyings))
     rolled = few["roll_suspect"].fill_null(value=False).to_numpy()
     chance = opening_chance(_traded(few, listing, day), model.learned.opening)
