@@ -29,18 +29,18 @@ from alert_samples import (
     frames,
     scan,
 )
-from sqlalchemy import event
+from sqlalchemy import event, select
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.schema import CreateTable
 from standard import update
 
 from scanner.activity.record import Calibration
-from scanner.alerts.model import NotJudged
+from scanner.alerts.model import Confirmation, NotJudged
 from scanner.errors import ScanProblem, StoreDamagedError, StoreError, StoreLockedError
 from scanner.severity import Severity
 from scanner.store.state import Job, State, database, is_whole, set_aside
-from scanner.store.state.tables import Table
+from scanner.store.state.tables import AlertRow, Table
 
 
 @pytest.fixture
@@ -204,6 +204,48 @@ def test_a_record_of_many_levels_asks_the_database_no_more_often_than_one_of_few
     assert [statement.split()[0] for statement in statements] == ["SELECT", "DELETE", "INSERT"]
 
 
+@pytest.mark.parametrize("count", [1, 3])
+def test_what_the_open_interest_said_of_many_alerts_asks_the_database_no_more_often_than_of_one(state, count):
+    morning, statements = at(FRIDAY, 14), []
+    ids = {raise_alert(state, identity=f"contract {number}") for number in range(count)}
+    assert len(ids) == count
+    event.listen(state.engine, "before_cursor_execute", lambda *told: statements.append(told[2]))
+    with state.write() as ledger:
+        alerts = ledger.standing([*ids, "no such"])
+        flagged = [replace(item, outcome="confirmed", opened=7) for item in ledger.flagged()]
+        statements.clear()
+        ledger.decide(flagged)
+        ledger.confirm(
+            [(alert.changed(confirmation=Confirmation.confirmed), "confirmed") for alert in alerts.values()], morning
+        )
+        assert [statement.split()[0] for statement in statements] == [
+            *("DELETE", "INSERT"),  # the contracts
+            *("SELECT", "DELETE", "INSERT", "UPDATE"),  # the alerts
+        ]
+    assert set(alerts) == ids
+    with state.read() as ledger:
+        assert ledger.flagged() == flagged
+        assert {alert.confirmation for alert in ledger.alerts()} == {"confirmed"}
+        for alert_id in ids:
+            assert [update.event for update in ledger.updates(alert_id)] == ["new", "confirmed"]
+        (episode, *_) = ledger.episodes(at(FRIDAY, 15), FRIDAY, simulated=False)
+    # It goes on as it was raised.
+    assert (episode.started, episode.alert.confirmation) == (THURSDAY, "confirmed")
+
+
+def test_an_alert_that_two_sessions_decide_at_once_stands_by_the_later_and_never_goes_back_in_time(state):
+    alert_id = raise_alert(state)
+    with state.write() as ledger:
+        alert = ledger.standing([alert_id])[alert_id]
+        said = [(alert.changed(confirmation=Confirmation(outcome)), outcome) for outcome in ("faded", "confirmed")]
+        ledger.confirm(said, at(FRIDAY, 14))
+        ledger.confirm(said[:1], at(FRIDAY, 13))
+    with state.read() as ledger:
+        assert [update.event for update in ledger.updates(alert_id)] == ["new", "faded", "confirmed"]
+        assert ledger.standing([alert_id])[alert_id].confirmation == "faded"
+        assert ledger._session.scalar(select(AlertRow.updated_at)) == at(FRIDAY, 14)
+
+
 def test_pruning_removes_what_is_older_and_nothing_else(state):
     """Thursday's alert had two updates, raised on Thursday and closed on Monday, and one contract behind it."""
     raise_alert(state)
@@ -287,8 +329,6 @@ def test_a_full_disk_is_said_and_nothing_is_stored(file_state):
 
     def limit(connection, _record) -> None:
         connection.execute("PRAGMA max_page_count = 1")
-
-    from sqlalchemy import event
 
     event.listen(file_state.engine, "connect", limit)
     jobs = [Job(f"job {number}", at(THURSDAY, 15), message="x" * 500) for number in range(500)]

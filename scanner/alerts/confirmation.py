@@ -65,9 +65,12 @@ def confirm(
     markets = {flag: Published(open_interest.filter(pl.col("simulated") == flag)) for flag in (False, True)}
     today = calendar.session_of(now)
     verdicts: list[Verdict] = []
+    decided: list[Flagged] = []
     waiting = 0
     with state.write() as ledger:
-        for alert_id, group in _by_alert_session(ledger.flagged(outcome=Confirmation.pending)):
+        groups = _by_alert_session(ledger.flagged(outcome=Confirmation.pending))
+        alerts = ledger.standing({alert_id for alert_id, _ in groups})
+        for alert_id, group in groups:
             if only is not None and (group[0].underlying, group[0].session_date) not in only:
                 continue
             outcome, opened = judge(group, markets[group[0].simulated], today, calendar)
@@ -75,7 +78,7 @@ def confirm(
                 waiting += 1
                 continue
             share = matched(group) if matched is not None and outcome is not Confirmation.unconfirmable else None
-            ledger.decide(
+            decided += (
                 replace(
                     item,
                     outcome=outcome.value,
@@ -85,11 +88,12 @@ def confirm(
                 )
                 for item in group
             )
-            alert = ledger.alert(alert_id)
-            if alert is not None:
-                verdict = _verdict(alert, group, outcome, opened)
-                verdicts.append(verdict)
-                ledger.confirm(verdict.alert, now, outcome.value)
+            if alert_id in alerts:
+                verdicts.append(_verdict(alerts[alert_id], group, outcome, opened))
+                # What was flagged in several sessions stands by what the newest of them said.
+                alerts[alert_id] = verdicts[-1].alert
+        ledger.decide(decided)
+        ledger.confirm([(verdict.alert, verdict.outcome.value) for verdict in verdicts], now)
         report = ConfirmationReport(tuple(verdicts), waiting)
         owed = letters(report.events, routes, ledger.silences(), now, today, calendar)
         ledger.queue(owed, {route.name: route.most_an_hour for route in routes})

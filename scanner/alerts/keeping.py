@@ -64,12 +64,12 @@ class Kept(Protocol):
         """Keep messages to be sent, once each."""
         ...
 
-    def alert(self, alert_id: str) -> Alert | None:
-        """One alert as it stands now."""
+    def standing(self, alert_ids: Iterable[str]) -> dict[str, Alert]:
+        """Some alerts as they stand now, by id; without those that there are none of."""
         ...
 
-    def confirm(self, alert: Alert, seen_at: datetime, event: str) -> None:
-        """Keep what the open interest said about an alert."""
+    def confirm(self, confirmed: Iterable[tuple[Alert, str]], seen_at: datetime) -> None:
+        """Keep what the open interest said at a moment about alerts, each with what happened to it."""
         ...
 
 

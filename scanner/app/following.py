@@ -175,7 +175,7 @@ def _tell(ledger: object, alert_id: str, routes: Sequence[Route], now: datetime,
     from scanner.store.state import Ledger
 
     assert isinstance(ledger, Ledger)
-    alert = ledger.alert(alert_id)
+    alert = ledger.standing([alert_id]).get(alert_id)
     if alert is None:
         return
     session = store.calendar.session_of(now)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import delete, func, null, or_, select, update
+from sqlalchemy import bindparam, case, delete, func, null, or_, select, update
 
 from scanner.alerts.episodes import Episode, Event, Sighting
 from scanner.alerts.flagged import Decided, Flagged
@@ -35,6 +35,7 @@ from scanner.store.state.tables import (
 
 # A statement takes so many parameters and no more.
 _AT_ONCE = 1_000
+_FLAGGED = ("alert_id", "session_date", "contract")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +113,7 @@ class Ledger(Records, Outbox, Following):
         """What is stored of some alerts, and of what happened to them at a moment, by alert."""
         alerts: dict[str, AlertRow] = {}
         updates: dict[str, AlertUpdateRow] = {}
-        for first in range(0, len(alert_ids), _AT_ONCE):
-            some = alert_ids[first : first + _AT_ONCE]
+        for some in _some_at_once(alert_ids):
             found = self._session.scalars(select(AlertRow).where(AlertRow.alert_id.in_(some)))
             alerts |= {row.alert_id: row for row in found}
             happened = select(AlertUpdateRow).where(
@@ -207,6 +207,15 @@ class Ledger(Records, Outbox, Following):
             select(AlertRow).where(AlertRow.alert_id.startswith(alert_id, autoescape=True)).limit(2)
         ).all()
         return Alert.from_dict(rows[0].document) if len(rows) == 1 else None
+
+    def standing(self, alert_ids: Iterable[str]) -> dict[str, Alert]:
+        """Some alerts as they stand now, by id; without those that there are none of."""
+        columns = select(AlertRow.alert_id, AlertRow.document)
+        return {
+            alert_id: Alert.from_dict(document)
+            for some in _some_at_once(alert_ids)
+            for alert_id, document in self._session.execute(columns.where(AlertRow.alert_id.in_(some)))
+        }
 
     def updates(self, alert_id: str) -> list[Update]:
         """Everything that happened to an alert, oldest first."""
@@ -306,19 +315,17 @@ class Ledger(Records, Outbox, Following):
     def flag(self, flagged: Iterable[Flagged]) -> None:
         """Remember the contracts behind alerts; what has been decided about one already stays as it is."""
         rows = {(item.alert_id, item.session_date, item.contract): values_of(item) for item in flagged}
-        names = ("alert_id", "session_date", "contract")
-        key = [getattr(FlaggedRow, name) for name in names]
+        key = [getattr(FlaggedRow, name) for name in _FLAGGED]
         decided = select(*key).where(
             FlaggedRow.alert_id.in_({alert_id for alert_id, _, _ in rows}), FlaggedRow.outcome != Confirmation.pending
         )
         for known in self._session.execute(decided):
             rows.pop(tuple(known), None)
-        self._replace(FlaggedRow, names, list(rows.values()))
+        self._replace(FlaggedRow, _FLAGGED, list(rows.values()))
 
     def decide(self, flagged: Iterable[Flagged]) -> None:
         """Store what became of flagged contracts."""
-        for item in flagged:
-            self._session.merge(FlaggedRow(**values_of(item)))
+        self._replace(FlaggedRow, _FLAGGED, [values_of(item) for item in flagged])
 
     def flagged(
         self,
@@ -342,10 +349,11 @@ class Ledger(Records, Outbox, Following):
             query = query.where(FlaggedRow.session_date < before)
         if among is None:
             return [Flagged(*row) for row in self._session.execute(query)]
-        wanted, found = sorted(among), []
-        for begin in range(0, len(wanted), _AT_ONCE):
-            some = query.where(FlaggedRow.alert_id.in_(wanted[begin : begin + _AT_ONCE]))
-            found += [Flagged(*row) for row in self._session.execute(some)]
+        found = [
+            Flagged(*row)
+            for some in _some_at_once(among)
+            for row in self._session.execute(query.where(FlaggedRow.alert_id.in_(some)))
+        ]
         return sorted(found, key=lambda item: (item.session_date, item.alert_id, item.contract))
 
     def decided(self) -> list[Decided]:
@@ -354,27 +362,29 @@ class Ledger(Records, Outbox, Following):
         query = select(*columns).distinct().order_by(FlaggedRow.session_date, FlaggedRow.alert_id)
         return [Decided(*row) for row in self._session.execute(query)]
 
-    def confirm(self, alert: Alert, seen_at: datetime, event: str) -> None:
-        """Store what the open interest said about an alert, as one more update of it."""
-        row = self._session.get_one(AlertRow, alert.alert_id)
-        newest = self._session.scalars(
-            select(AlertUpdateRow)
-            .where(AlertUpdateRow.alert_id == alert.alert_id)
-            .order_by(AlertUpdateRow.seen_at.desc())
-            .limit(1)
-        ).one()
-        row.document = alert.as_dict()
-        row.updated_at = max(row.updated_at, seen_at)
-        self._session.merge(
-            AlertUpdateRow(
-                alert_id=alert.alert_id,
-                seen_at=seen_at,
-                run_id=None,
-                event=event,
-                episode=newest.episode,
-                document=alert.as_dict(),
+    def confirm(self, confirmed: Iterable[tuple[Alert, str]], seen_at: datetime) -> None:
+        """Store what the open interest said at a moment about alerts, each with its event, as one more update of it.
+
+        Of several about one alert the last is kept.
+        """
+        told = {alert.alert_id: (alert.as_dict(), event) for alert, event in confirmed}
+        episodes: dict[str, dict[str, Any]] = {}
+        columns = select(AlertUpdateRow.alert_id, AlertUpdateRow.episode).order_by(AlertUpdateRow.seen_at)
+        for some in _some_at_once(told):
+            episodes |= dict(self._session.execute(columns.where(AlertUpdateRow.alert_id.in_(some))).all())
+        updates = [
+            {"alert_id": alert_id, "seen_at": seen_at, "run_id": None, "event": event, "episode": episodes[alert_id],
+             "document": document}
+            for alert_id, (document, event) in told.items()
+        ]  # fmt: skip
+        self._replace(AlertUpdateRow, ("alert_id", "seen_at"), updates)
+        if updates:
+            newest = case((AlertRow.updated_at < seen_at, seen_at), else_=AlertRow.updated_at)
+            changed = update(AlertRow).where(AlertRow.alert_id == bindparam("_alert_id"))
+            rows = [{"_alert_id": row["alert_id"], "_document": row["document"]} for row in updates]
+            self._session.connection().execute(
+                changed.values(document=bindparam("_document", type_=AlertRow.document.type), updated_at=newest), rows
             )
-        )
 
     # -- retention ------------------------------------------------------------------------------------------------
 
@@ -448,6 +458,13 @@ def _episode(alert: AlertRow, update: AlertUpdateRow) -> Episode:
         peak_stars=kept["peak_stars"],
         displaced=kept["displaced"],
     )
+
+
+def _some_at_once(ids: Iterable[str]) -> Iterator[list[str]]:
+    """Ids, as many at a time as a statement takes."""
+    every = sorted(ids)
+    for first in range(0, len(every), _AT_ONCE):
+        yield every[first : first + _AT_ONCE]
 
 
 def _from(severity: Severity) -> list[str]:
