@@ -15,7 +15,6 @@ from scanner.kernels.columns import floats
 from scanner.kernels.compile import kernel
 from scanner.kernels.threads import over_groups, over_rows, over_spans
 from scanner.pricing import american, black
-from scanner.pricing import premium as early_exercise
 from scanner.pricing.arrays import Greeks, Signs, Statuses
 from scanner.pricing.chain_arrays import CODE, ChainArrays, Flags, Floats
 from scanner.pricing.forward import Forwards, Offsets
@@ -95,26 +94,14 @@ def find(arrays: ChainArrays, market: Market, forwards: Forwards) -> Found:
     arrays.reason[arrays.priceable() & np.isnan(market.forward)] = CODE["no_forward"]
     iv, status = of_prices(arrays, market, np.where(arrays.priceable(), arrays.price, np.nan))
     found = Found(iv, np.empty(iv.shape, np.uint8), np.empty(iv.shape))
-    over_groups(
-        _judge_quotes,
-        arrays.known.offsets,
-        forwards.forward,
-        _exercise_level(arrays, forwards),
-        pivots(arrays, forwards),
-        arrays.known.years,
-        arrays.discount,
-        arrays.sign,
-        arrays.strike,
-        arrays.price,
-        arrays.half_spread,
-        arrays.known.exercised & (np.diff(arrays.known.ex_dates.offsets) == 0),
-        arrays.known.rate,
-        forwards.dividend_yield,
-        arrays.reason,
-        found.iv,
-        found.source,
-        found.uncertainty,
-    )
+    level, offsets, doubtful = _exercise_level(arrays, forwards), arrays.known.offsets, np.zeros(iv.shape, np.bool_)
+    exercised = arrays.known.exercised & (np.diff(arrays.known.ex_dates.offsets) == 0)
+    quotes = (arrays.sign, arrays.strike, arrays.price, arrays.half_spread)
+    discounted = (forwards.forward, level, arrays.known.years, arrays.discount)
+    over_groups(_blur, offsets, *discounted, *quotes, exercised, iv, found.source, found.uncertainty, doubtful)
+    _blur_without_end(arrays, market, found, np.flatnonzero(doubtful))
+    pivot = pivots(arrays, forwards)
+    over_groups(_take_twins, offsets, level, pivot, *quotes, arrays.reason, iv, found.source, found.uncertainty)
     missing = np.isnan(iv) & arrays.priceable()
     for code, reason in KERNEL_REASONS.items():
         arrays.reason[missing & (status == code)] = CODE[reason]
@@ -187,13 +174,12 @@ def of_prices(arrays: ChainArrays, market: Market, price: Floats) -> tuple[Float
 
 
 @kernel
-def _judge_quotes(
+def _blur(
     first: int,
     last: int,
     offsets: Offsets,
     forward: Floats,
     spot: Floats,
-    pivot: Floats,
     years: Floats,
     discount: Floats,
     sign: Signs,
@@ -201,27 +187,18 @@ def _judge_quotes(
     price: Floats,
     half_spread: Floats,
     exercised: Flags,
-    rate: Floats,
-    dividend_yield: Floats,
-    reason: Codes,
     iv: Floats,
     source: Codes,
     uncertainty: Floats,
+    doubtful: Flags,
 ) -> None:
-    """How far the quotes' width blurs each volatility; in-the-money rows that it blurs too far take their twin's.
+    """How far the quotes' width blurs each volatility, by the European vega.
 
-    Those are contracts without a solution though the ask is above the intrinsic value, solved ones blurred by more than
-    a quarter of themselves and by more than the twin. The vega here is the European one; a contract that is exercised
-    at half its volatility, and whose quotes reach down to what that gives, is blurred without end: it takes its twin's
-    or has none.
+    ``doubtful`` are those whose quotes reach down to what exercise gives.
     """
     for group in range(first, last):
-        start, stop = offsets[group], offsets[group + 1]
         level, t = forward[group], years[group]
-        halved, vols = early_exercise.room(stop - start), np.empty(stop - start)
-        doubtful = np.empty(stop - start, np.int64)
-        count = 0
-        for row in range(start, stop):
+        for row in range(offsets[group], offsets[group + 1]):
             source[row], uncertainty[row] = 0, math.nan
             if iv[row] > 0.0:
                 deviation = iv[row] * math.sqrt(t)
@@ -229,17 +206,41 @@ def _judge_quotes(
                 vega = discount[group] * level * normal_pdf(d1) * math.sqrt(t)
                 source[row], uncertainty[row] = OWN, half_spread[row] / max(vega, 1e-300)
                 exercise = sign[row] * (spot[group] - strike[row])
-                if exercised[group] and exercise > 0.0 and price[row] - half_spread[row] <= exercise:
-                    terms = (strike[row], t, rate[group], dividend_yield[group])
-                    early_exercise.put(halved, count, float(sign[row]), spot[group], *terms)
-                    doubtful[count], vols[count] = row, 0.5 * iv[row]
-                    count += 1
-        held = np.empty(count)
-        early_exercise.price_rows(early_exercise.part(halved, 0, count), vols[:count], held)
-        for i in range(count):
-            row = doubtful[i]
-            if held[i] <= sign[row] * (spot[group] - strike[row]) + _EXERCISED * half_spread[row]:
-                uncertainty[row] = math.inf
+                doubtful[row] = exercised[group] and exercise > 0.0 and price[row] - half_spread[row] <= exercise
+
+
+def _blur_without_end(arrays: ChainArrays, market: Market, found: Found, rows: NDArray[np.int64]) -> None:
+    """Of some American contracts, those that are exercised at half their volatility tell none of their own."""
+    every = (market.spot, arrays.strike, arrays.years, market.rate, market.dividend_yield)
+    sign, (spot, strike, years, rate, dividend_yield) = arrays.sign[rows], (column[rows] for column in every)
+    held = american.price(sign, spot, strike, years, rate, dividend_yield, 0.5 * found.iv[rows])
+    exercised = held <= sign * (spot - strike) + _EXERCISED * arrays.half_spread[rows]
+    found.uncertainty[rows[exercised]] = math.inf
+
+
+@kernel
+def _take_twins(
+    first: int,
+    last: int,
+    offsets: Offsets,
+    spot: Floats,
+    pivot: Floats,
+    sign: Signs,
+    strike: Floats,
+    price: Floats,
+    half_spread: Floats,
+    reason: Codes,
+    iv: Floats,
+    source: Codes,
+    uncertainty: Floats,
+) -> None:
+    """In-the-money rows that the quotes' width blurs too far take their twin's volatility, or have none.
+
+    Those are contracts without a solution though the ask is above the intrinsic value, solved ones blurred by more than
+    a quarter of themselves and by more than the twin, and those that are blurred without end.
+    """
+    for group in range(first, last):
+        start, stop = offsets[group], offsets[group + 1]
         for call in range(start, stop - 1):
             put = call + 1
             if strike[call] == pivot[group] or strike[call] != strike[put] or sign[call] < 0 or sign[put] > 0:
