@@ -21,16 +21,20 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from scanner.kernels.vector_math import exp, inlined, log, prefer_wide_vectors, scalar, vectorised
 from scanner.pricing.arrays import DAYS_PER_YEAR, PER_POINT, Floats, Greeks, part_of_greeks
 from scanner.pricing.boundary import COEFFICIENTS, LOG_A, LONGEST, WIDEST, WING, table
 from scanner.pricing.normalised import ROOT_TWO_PI
-from scanner.pricing.premium import LEAST_RATE, Contracts, part, tail
+from scanner.pricing.premium import LEAST_RATE, VECTOR, Contracts, part, tail
 
 _TABLE = table()
 _POINTS = 6
+# Nodes of the integral and how far their angles are drawn to zero: in general, and out of the money, where the boundary
+# is far away and the integrand smooth. There the short rule is as good: to 1e-6 of every greek, rho to 1e-4.
 _NODES, _POWER = 32, 2.0
+_SHORT_NODES, _SHORT_POWER = 20, 1.0
 _BLOCK = 64
 _STEP_LOG_A = float(LOG_A[1] - LOG_A[0])
 _MIDDLE = WING.size // 2
@@ -41,21 +45,23 @@ _LARGEST_RATIO = 400.0
 _LEAST_H = 1e-6
 
 
-def _rule() -> Floats:
+def _rule(nodes: int, power: float) -> Floats:
     """Sines, cosines and weights in u = years * sin(angle)**2, with the angles drawn to zero, where s may be near B."""
-    points, weights = np.polynomial.legendre.leggauss(_NODES)
+    points, weights = np.polynomial.legendre.leggauss(nodes)
     x = 0.5 * (points + 1.0)
-    angles = 0.5 * math.pi * x**_POWER
+    angles = 0.5 * math.pi * x**power
     sines, cosines = np.sin(angles), np.cos(angles)
-    return np.stack((sines, cosines, 0.5 * math.pi * _POWER * x ** (_POWER - 1.0) * weights * sines * cosines))
+    return np.stack((sines, cosines, 0.5 * math.pi * power * x ** (power - 1.0) * weights * sines * cosines))
 
 
-_RULE = _rule()
+_RULE, _SHORT_RULE = _rule(_NODES, _POWER), _rule(_SHORT_NODES, _SHORT_POWER)
 
 # Rows of the scratch array: the contract folded to a put; its value and derivatives; what a node hands on.
 _SIDE, _S, _K, _T, _R, _Q, _V, _LN, _LIMIT, _LIMIT_SLOPE, _EARLY = range(11)
 _VALUE, _BY_S, _BY_SS, _BY_V, _BY_X, _SHARE, _X = range(11, 18)
 _TERMS = 18
+# Contracts without a volatility, never exercised early, out of the money, and the rest.
+_UNKNOWN, _HELD, _FAR, _NEAR = range(4)
 # Series by contract: H, its derivative by the series' own variable, and by volatility and rate through the other axes.
 _H, _OWN, _THROUGH_V, _THROUGH_X = range(4)
 
@@ -300,25 +306,43 @@ def _finish(terms: Floats, edge: Floats, price: Floats, greeks: Greeks) -> None:
 
 
 @scalar
-def _block(contracts: Contracts, volatility: Floats, price: Floats, greeks: Greeks, whole: bool) -> None:
-    """Value and greeks of at most a block of contracts."""
+def _block(contracts: Contracts, volatility: Floats, price: Floats, greeks: Greeks, whole: bool, kind: int) -> None:
+    """Value and greeks of at most a block of contracts of one kind."""
     rows = volatility.shape[0]
     terms, series = np.empty((_TERMS, rows)), np.empty((4, COEFFICIENTS, rows))
     sums, room = np.empty((4, rows)), np.empty(rows)
     _fold(contracts, volatility, terms)
-    _look_up(terms, series, whole)
-    for node in range(_NODES):
-        _place(terms, _RULE[1, node])
-        for one in range(4 if whole else 1):
-            _sum_series(terms, series[one], sums[one], room)
-        _add_node_by_spot(terms, sums, _RULE[0, node], _RULE[2, node])
-        if whole:
-            _add_node_by_rest(terms, sums, _RULE[0, node], _RULE[1, node], _RULE[2, node])
-    _place(terms, 1.0)
-    _sum_series(terms, series[_H], sums[_H], room)
+    if kind == _HELD:
+        sums[_H, :] = 0.0
+    else:
+        _look_up(terms, series, whole)
+        rule = _SHORT_RULE if kind == _FAR else _RULE
+        for node in range(rule.shape[1]):
+            _place(terms, rule[1, node])
+            for one in range(4 if whole else 1):
+                _sum_series(terms, series[one], sums[one], room)
+            _add_node_by_spot(terms, sums, rule[0, node], rule[2, node])
+            if whole:
+                _add_node_by_rest(terms, sums, rule[0, node], rule[1, node], rule[2, node])
+        _place(terms, 1.0)
+        _sum_series(terms, series[_H], sums[_H], room)
     _finish(terms, sums[_H], price, greeks)
     if not whole:
         greeks.vega[:], greeks.rho[:] = math.nan, math.nan
+
+
+@scalar
+def _kinds(contracts: Contracts, volatility: Floats, kinds: NDArray[np.int8]) -> None:
+    """Of which kind each contract is."""
+    sign, spot, strike, _, rate, dividend_yield = contracts
+    for row in range(kinds.shape[0]):
+        paid = dividend_yield[row] if sign[row] > 0 else rate[row]
+        if math.isnan(volatility[row]):
+            kinds[row] = _UNKNOWN
+        elif not paid > LEAST_RATE:
+            kinds[row] = _HELD
+        else:
+            kinds[row] = _FAR if sign[row] * (spot[row] - strike[row]) < 0.0 else _NEAR
 
 
 @scalar
@@ -326,25 +350,32 @@ def greek_rows(contracts: Contracts, volatility: Floats, price: Floats, greeks: 
     """Value and greeks of any number of contracts, into ``price`` and ``greeks``; NaN where an input is missing.
 
     Vega and rho, which cost more than the others together, are NaN unless the ``whole`` of them is asked for. A third
-    of a market's contracts have no volatility: blocks are made of those that have one.
+    of a market's contracts have no volatility: blocks are made of those that have one, and of one kind.
     """
     sign, spot, strike, years, rate, dividend_yield = contracts
     side, one, rows = np.empty(_BLOCK, np.int8), np.empty((12, _BLOCK)), np.empty(_BLOCK, np.int64)
-    found = Greeks(one[7], one[8], one[9], one[10], one[11])
-    count = 0
-    for row in range(volatility.shape[0]):
-        price[row] = greeks.delta[row] = greeks.gamma[row] = math.nan
-        greeks.vega[row] = greeks.theta[row] = greeks.rho[row] = math.nan
-        if not math.isnan(volatility[row]):
-            side[count], one[0, count], one[1, count], one[2, count] = sign[row], spot[row], strike[row], years[row]
-            one[3, count], one[4, count], one[5, count] = rate[row], dividend_yield[row], volatility[row]
-            rows[count] = row
-            count += 1
-        if count == _BLOCK or (count > 0 and row + 1 == volatility.shape[0]):
-            some = part(Contracts(side, one[0], one[1], one[2], one[3], one[4]), 0, count)
-            _block(some, one[5, :count], one[6, :count], part_of_greeks(found, 0, count), whole)
-            for i in range(count):
-                at = rows[i]
-                price[at], greeks.delta[at], greeks.gamma[at] = one[6, i], found.delta[i], found.gamma[i]
-                greeks.vega[at], greeks.theta[at], greeks.rho[at] = found.vega[i], found.theta[i], found.rho[i]
-            count = 0
+    found, kinds = Greeks(one[7], one[8], one[9], one[10], one[11]), np.empty(volatility.shape[0], np.int8)
+    _kinds(contracts, volatility, kinds)
+    for results in (price, greeks.delta, greeks.gamma, greeks.vega, greeks.theta, greeks.rho):
+        results[:] = math.nan
+    for kind in (_HELD, _FAR, _NEAR):
+        count = 0
+        for row in range(kinds.shape[0]):
+            if kinds[row] == kind:
+                side[count], one[0, count], one[1, count], one[2, count] = sign[row], spot[row], strike[row], years[row]
+                one[3, count], one[4, count], one[5, count] = rate[row], dividend_yield[row], volatility[row]
+                rows[count] = row
+                count += 1
+            if count == _BLOCK or (count > 0 and row + 1 == kinds.shape[0]):
+                # Vectors are filled with the last contract, as those of prices are.
+                filled = (count + VECTOR - 1) // VECTOR * VECTOR
+                side[count:filled] = side[count - 1]
+                for column in range(6):
+                    one[column, count:filled] = one[column, count - 1]
+                some = part(Contracts(side, one[0], one[1], one[2], one[3], one[4]), 0, filled)
+                _block(some, one[5, :filled], one[6, :filled], part_of_greeks(found, 0, filled), whole, kind)
+                for i in range(count):
+                    at = rows[i]
+                    price[at], greeks.delta[at], greeks.gamma[at] = one[6, i], found.delta[i], found.gamma[i]
+                    greeks.vega[at], greeks.theta[at], greeks.rho[at] = found.vega[i], found.theta[i], found.rho[i]
+                count = 0

@@ -33,7 +33,7 @@ class Contracts(NamedTuple):
 # Contracts taken through all passes together, so that they stay in the first-level cache.
 BLOCK = 128
 # Contracts in a vector of the widest kind.
-_LANES = 8
+VECTOR = 8
 LEAST_RATE = 1e-7
 
 # Prices take half of the coefficients: what is cut off is below what interpolation loses.
@@ -201,7 +201,7 @@ def values(contracts: Contracts, volatility: Floats, out: Floats) -> None:
     """Prices of at most a block of contracts; without meaning where a volatility, time or price is not positive."""
     rows = volatility.shape[0]
     # Vectors are filled with the last contract: rows left over, one by one, would cost more than another vector.
-    filled = (rows + _LANES - 1) // _LANES * _LANES
+    filled = (rows + VECTOR - 1) // VECTOR * VECTOR
     terms, curve, found = np.empty((_TERMS, filled)), np.empty((_COEFFICIENTS, filled)), np.empty(filled)
     _fold(contracts, volatility, terms)
     _look_up(terms, curve, rows)
