@@ -44,26 +44,22 @@ def past(closes: pl.DataFrame, today: pl.DataFrame, calendar: Calendar) -> pl.Da
     ``today`` has ``underlying session_date``. They are of the very sessions: what lies before a gap is no close of
     yesterday.
     """
-    rows = []
+    asked = []
     for name, session in today.select("underlying", "session_date").iter_rows():
         before = calendar.sessions_before(session, _FIVE)
+        five = before[0] if len(before) == _FIVE else None
         new_year = calendar.sessions_before(date(session.year, 1, 1), 1)
-        five = before[:1] if len(before) == _FIVE else []
-        week = week_before(session, calendar)
-        rows.append((name, before[-1:], five, [week] if week else [], new_year))
+        days = (before[-1] if before else None, five, week_before(session, calendar), new_year[0] if new_year else None)
+        asked.append((name, days))
+    wanted = {day for _, days in asked for day in days if day is not None}
+    told = closes.filter(pl.col("session_date").is_in(list(wanted))).select("underlying", "session_date", "spot")
+    spots = {(name, day): spot for name, day, spot in told.iter_rows()}
     columns = ("previous_close", "_close_5", "_close_week", "_close_ytd")
-    asked = pl.DataFrame(
-        [(name, *(days[0] if days else None for days in wanted)) for name, *wanted in rows],
-        schema={"underlying": pl.String, **dict.fromkeys(columns, pl.Date)},
+    return pl.DataFrame(
+        [(name, *(spots.get((name, day)) for day in days)) for name, days in asked],
+        schema={"underlying": pl.String, **dict.fromkeys(columns, pl.Float64)},
         orient="row",
     )
-    days = pl.concat([asked[column] for column in columns]).unique()
-    closes = closes.filter(pl.col("session_date").is_in(days.implode()))
-    for column in columns:
-        found = closes.select("underlying", pl.col("session_date").alias(column), pl.col("spot").alias("_found"))
-        asked = asked.join(found, on=["underlying", column], how="left", maintain_order="left")
-        asked = asked.drop(column).rename({"_found": column})
-    return asked
 
 
 def week_before(session: date, calendar: Calendar) -> date | None:
