@@ -346,6 +346,18 @@ def _kinds(contracts: Contracts, volatility: Floats, kinds: NDArray[np.int8]) ->
 
 
 @scalar
+def _fill(side: NDArray[np.int8], one: Floats, count: int) -> int:
+    """Fill the last vector with its last contract, as those of prices are; how many there are then."""
+    prefer_wide_vectors()
+    filled = (count + VECTOR - 1) // VECTOR * VECTOR
+    for i in range(count, filled):
+        side[i] = side[count - 1]
+        for column in range(6):
+            one[column, i] = one[column, count - 1]
+    return filled
+
+
+@scalar
 def greek_rows(contracts: Contracts, volatility: Floats, price: Floats, greeks: Greeks, whole: bool) -> None:
     """Value and greeks of any number of contracts, into ``price`` and ``greeks``; NaN where an input is missing.
 
@@ -367,11 +379,7 @@ def greek_rows(contracts: Contracts, volatility: Floats, price: Floats, greeks: 
                 rows[count] = row
                 count += 1
             if count == _BLOCK or (count > 0 and row + 1 == kinds.shape[0]):
-                # Vectors are filled with the last contract, as those of prices are.
-                filled = (count + VECTOR - 1) // VECTOR * VECTOR
-                side[count:filled] = side[count - 1]
-                for column in range(6):
-                    one[column, count:filled] = one[column, count - 1]
+                filled = _fill(side, one, count)
                 some = part(Contracts(side, one[0], one[1], one[2], one[3], one[4]), 0, filled)
                 _block(some, one[5, :filled], one[6, :filled], part_of_greeks(found, 0, filled), whole, kind)
                 for i in range(count):
