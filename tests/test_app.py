@@ -43,7 +43,7 @@ def test_every_function_says_what_it_gives_and_what_it_raises():
     assert silent == ["check_rules", "to_pandas"]
 
 
-@pytest.mark.parametrize("name", [name for name in app.__all__ if name not in ("Severity", "settings")])
+@pytest.mark.parametrize("name", [name for name in app.__all__ if name not in ("RankedBy", "Severity", "settings")])
 def test_settings_are_taken_in_the_same_way_everywhere(name):
     parameters = inspect.signature(getattr(app, name)).parameters
     if name in ("fields", "new_rule", "simulate", "to_pandas", "to_polars"):

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 from built_chains import built_chain
@@ -143,13 +144,13 @@ def test_volume_from_before_the_open_is_no_alarm_at_931(shell: Shell, traded: da
 
 
 def with_expiries(day: date, expiries: Sequence[date], loud: bool = False) -> pl.DataFrame:
-    """A chain in which each expiry trades by its days, whatever weekday it is on."""
+    """A chain in which each expiry trades by its days, whatever weekday it is on; how much more or less is drawn."""
     live = [expiry for expiry in expiries if expiry > day]
     rows = [(expiry, strike, right) for expiry in live for strike in STRIKES for right in ("C", "P")]
-    turn = day.toordinal()
+    busy = np.random.default_rng([7, day.toordinal()]).lognormal(0.0, 0.4, len(rows))
     volume = [
-        round(9000 / (2 + (expiry - day).days) / (1 + abs(strike - 100)) * (0.5 + (7 * i + 5 * turn) % 23 / 20))
-        for i, (expiry, strike, _) in enumerate(rows)
+        round(9000 / (2 + (expiry - day).days) / (1 + abs(strike - 100)) * share)
+        for (expiry, strike, _), share in zip(rows, busy, strict=True)
     ]
     if loud:
         volume[rows.index((MONDAY, 105.0, "C"))] *= 60
@@ -176,8 +177,8 @@ def test_a_first_monday_expiry_is_judged_by_what_expiries_of_its_days_bring(shel
     assert {row["baseline_kind"] for row in mondays.values()} == {"own"}
     surprises = {name: row["volume_surprise"] for name, row in mondays.items()}
     assert surprises.pop("NVDA260921C00105000") > 5
-    # Of eighty ordinary ones none is as rare as 1 in 30.
-    assert max(surprises.values()) < 1.5
+    # The rarest of eighty ordinary ones is one of about eighty: five such markets gave 1 in 20 to 1 in 76.
+    assert max(surprises.values()) < 2.5
     # What is expected of one is what the Fridays on either side bring in as many days.
     quiet = mondays["NVDA260921P00100000"]
     assert 1 / 2 < quiet["volume_expected"] / quiet["volume"] < 2

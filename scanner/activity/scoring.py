@@ -151,7 +151,7 @@ def _judged(
             charge=_CHARGE_OF_BUSY * model.memory.beyond_usual(busy),
             own=own,
         )
-        surprises = (*(line[part] for line in result.surprises),)
+        surprises = tuple(line[part] for line in result.surprises)
         kernel.judge(rows, volume, contracts, day, recent.past, recent.volume, underlyings, tables, mean, surprises)
         if share[0] < 1.0:
             mean *= np.where(expiry <= day, share[1], share[0])
@@ -254,7 +254,7 @@ def _past_volume(recent: Recent, today: Today) -> list[pl.Series]:
             recent.averages,
             recent.sessions,
             recent.listed,
-            (*(line[part] for line in averages),),
+            tuple(line[part] for line in averages),
             sessions[part],
             fresh[part],
             named,

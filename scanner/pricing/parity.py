@@ -113,7 +113,7 @@ def _pairs(start: int, stop: int, sign: Signs, strike: Floats, price: Floats) ->
 
 @kernel
 def _choose(calls: NDArray[np.int64], strike: Floats, centre: float, chosen: Flags) -> None:
-    """Mark the few calls with the nearest strikes; of two that are equally near the lower one."""
+    """Mark the few calls with the nearest strikes; of two that are equally near the higher one."""
     first = 0
     while first < calls.size and strike[calls[first]] < centre:
         first += 1
@@ -121,7 +121,7 @@ def _choose(calls: NDArray[np.int64], strike: Floats, centre: float, chosen: Fla
     for _ in range(min(_NEAREST, calls.size)):
         below = centre - strike[calls[first - 1]] if first > 0 else math.inf
         above = strike[calls[stop]] - centre if stop < calls.size else math.inf
-        if below <= above:
+        if below < above:
             first -= 1
             chosen[calls[first]] = True
         else:
