@@ -188,15 +188,15 @@ def fit(expiries: Expiries, sign: Signs, strike: Floats, price: Floats, half_spr
     offsets, order, underlying_offsets, years, rate, spot, exercised, ex_dates, worth = expiries
     groups = years.shape[0]
     chosen, premium = np.zeros(sign.shape, np.bool_), np.zeros(sign.shape)
-    over_groups(put_call_parity.choose_pairs, offsets, sign, strike, price, half_spread, years, rate, chosen)
     found = put_call_parity.Parity(*np.full((4, groups), np.nan))
-    line_spot, held = spot.copy(), np.zeros(groups, np.int8)
+    line_spot = spot.copy()
     out = Forwards(np.empty(groups), np.empty(groups), np.empty(groups), np.empty(groups, np.int8), found.residual)
-    terms = put_call_parity.Terms(years, rate, exercised, worth, line_spot, held)
+    terms = put_call_parity.Terms(years, rate, exercised, worth, line_spot, np.zeros(groups, np.int8))
+    over_groups(put_call_parity.choose_pairs, offsets, sign, strike, price, half_spread, terms, chosen)
     for turn in range(_ROUNDS if exercised.any() else 1):
         if turn == 1:
-            yields = (years, exercised, line_spot, worth, out.dividend_yield)
-            over_groups(put_call_parity.choose_again, offsets, sign, strike, price, *yields, chosen, held, found.spot)
+            pairs = (sign, strike, price, terms, out.dividend_yield, chosen, found)
+            over_groups(put_call_parity.choose_again, offsets, *pairs)
         if turn < 2:
             calls = np.flatnonzero(chosen)
             quotes = put_call_parity.Quotes(calls, np.searchsorted(calls, offsets), strike, price, half_spread)

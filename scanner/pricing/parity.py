@@ -138,16 +138,15 @@ def choose_pairs(
     strike: Floats,
     price: Floats,
     half_spread: Floats,
-    years: Floats,
-    rate: Floats,
+    terms: Terms,
     chosen: Flags,
 ) -> None:
     """Mark the calls of the pairs nearest to the money, which is where most tight pairs put the forward."""
     for group in range(first, last):
-        if not years[group] > 0.0:
+        if not terms.years[group] > 0.0:
             continue
         calls = _pairs(offsets[group], offsets[group + 1], sign, strike, price)
-        growth = math.exp(rate[group] * years[group])
+        growth = math.exp(terms.rate[group] * terms.years[group])
         level, weight = np.empty(calls.size), np.empty(calls.size)
         for i in range(calls.size):
             row = calls[i]
@@ -165,28 +164,24 @@ def choose_again(
     sign: Signs,
     strike: Floats,
     price: Floats,
-    years: Floats,
-    exercised: Flags,
-    spot: Floats,
-    worth: Floats,
+    terms: Terms,
     dividend_yield: Floats,
     chosen: Flags,
-    held: Signs,
-    tried_spot: Floats,
+    found: Parity,
 ) -> None:
     """Take the pairs nearest to the spot where a large yield keeps the forward far from it.
 
     Between the two the options in the money are exercised at once, and worth no more than that: it is at the spot that
-    both legs of an American pair have a life of their own to tell the forward by.
+    both legs of an American pair have a life of their own to tell the forward by. What was ``found`` is found anew.
     """
     for group in range(first, last):
-        if not (exercised[group] and abs(dividend_yield[group]) * years[group] > _FAR_FROM_SPOT):
+        if not (terms.exercised[group] and abs(dividend_yield[group]) * terms.years[group] > _FAR_FROM_SPOT):
             continue
         calls = _pairs(offsets[group], offsets[group + 1], sign, strike, price)
         chosen[offsets[group] : offsets[group + 1]] = False
-        _choose(calls, strike, spot[group] + worth[group], chosen)
-        held[group] = -1 if dividend_yield[group] > 0.0 else 1
-        tried_spot[group] = math.nan
+        _choose(calls, strike, terms.spot[group] + terms.worth[group], chosen)
+        terms.held[group] = -1 if dividend_yield[group] > 0.0 else 1
+        found.spot[group] = math.nan
 
 
 @kernel
