@@ -22,7 +22,7 @@ def test_a_name_counts_as_the_days_on_which_it_shows_a_rare_chance() -> None:
     """
     surprise = np.concatenate([sessions(*[10] * 20), sessions(*[0] * 20)])
     cluster = np.concatenate([np.repeat(np.arange(20), 1_000) * 3, np.repeat(np.arange(20), 1_000) * 3 + 1])
-    own = own_frequencies(surprise, cluster, 3)
+    own = own_frequencies(surprise, cluster, np.bincount(cluster % 3, minlength=3))
     assert own[0] == pytest.approx(np.log10((20 + 20) / (20 * DUE / 10 + 20)))
     assert own[1] == pytest.approx(np.log10(20 / (20 * DUE / 10 + 20)))
     assert own[2] == 0.0, "a name without a past has nothing of its own to say"
@@ -31,13 +31,13 @@ def test_a_name_counts_as_the_days_on_which_it_shows_a_rare_chance() -> None:
 def test_one_wild_day_says_little() -> None:
     """A hundred contracts of one day are one witness: 1 came where .25 was due."""
     surprise = sessions(100, *[0] * 7)
-    (own,) = own_frequencies(surprise, np.repeat(np.arange(8), 1_000), 1)
+    (own,) = own_frequencies(surprise, np.repeat(np.arange(8), 1_000), np.array([8_000]))
     assert own == pytest.approx(np.log10(21 / (8 * DUE / 100 + 20)))
     assert own < 0.02
 
 
 def test_no_past_says_more_than_half_a_decade() -> None:
-    (own,) = own_frequencies(np.full(300, 3.0), np.arange(300), 1)
+    (own,) = own_frequencies(np.full(300, 3.0), np.arange(300), np.array([300]))
     assert own == 0.5
 
 

@@ -56,7 +56,7 @@ def test_calibration_turns_a_wrong_tail_into_real_frequencies() -> None:
     random = np.random.default_rng(3)
     learnt, fresh = (3.0 * random.exponential(1 / np.log(10), 200_000) for _ in range(2))
     one_tier = np.zeros(200_000, np.int64)
-    surprises = calibrate(learnt, one_tier, np.arange(len(learnt)), tiers=1).apply(fresh, one_tier)
+    surprises = calibrate(learnt, one_tier, np.arange(len(learnt)), rows=np.array([len(learnt)])).apply(fresh, one_tier)
     for nominal in (1e-1, 1e-2, 1e-3, 1e-4):
         assert (surprises >= -np.log10(nominal)).mean() / nominal == pytest.approx(1.0, abs=0.4)
 
@@ -64,7 +64,7 @@ def test_calibration_turns_a_wrong_tail_into_real_frequencies() -> None:
 def test_the_tail_beyond_the_data_goes_on_and_stays_in_order() -> None:
     random = np.random.default_rng(4)
     calibration = calibrate(
-        random.exponential(1 / np.log(10), 5_000), np.zeros(5_000, np.int64), np.arange(5_000), tiers=1
+        random.exponential(1 / np.log(10), 5_000), np.zeros(5_000, np.int64), np.arange(5_000), np.array([5_000])
     )
     far = calibration.apply(np.array([4.0, 6.0, 9.0]), np.zeros(3, np.int64))
     assert far[0] < far[1] < far[2]
@@ -77,7 +77,7 @@ def test_a_chance_learnt_from_few_days_comes_as_often_as_stated_all_the_same() -
     day, fresh, came = np.repeat(np.arange(400), 10), np.linspace(0.0, 20.0, 2_001), []
     for _ in range(300):
         learnt = random.exponential(1 / np.log(10), 400)[day]
-        calibration = calibrate(learnt, np.zeros(4_000, np.int64), day, tiers=1)
+        calibration = calibrate(learnt, np.zeros(4_000, np.int64), day, rows=np.array([4_000]))
         threshold = fresh[np.searchsorted(calibration.apply(fresh, np.zeros(2_001, np.int64)), 4.0)]
         came.append(10.0**-threshold)
     assert 0.5 < np.mean(came) / 1e-4 < 2.5  # taken for 4,000 witnesses, it would be six
@@ -86,12 +86,23 @@ def test_a_chance_learnt_from_few_days_comes_as_often_as_stated_all_the_same() -
 def test_a_tier_with_few_rows_borrows_the_map_of_all() -> None:
     raw = np.random.default_rng(5).exponential(0.5, 3_000)
     tier = np.where(np.arange(3_000) < 100, 1, 0)
-    calibration = calibrate(raw, tier, np.arange(len(raw)), tiers=2)
+    calibration = calibrate(raw, tier, np.arange(len(raw)), rows=np.bincount(tier))
     assert calibration.apply(np.array([0.0]), np.array([1])).tolist() == [0.0]
     assert calibration.rows.tolist() == [2900, 100]
     assert calibration.apply(np.array([1.0]), np.array([1]))[0] == pytest.approx(
         calibration.apply(np.array([1.0]), np.array([0]))[0], abs=0.1
     )
+
+
+def test_contract_days_without_volume_may_be_counted_instead_of_handed_over() -> None:
+    random = np.random.default_rng(4)
+    raw = np.where(random.random(60_000) < 0.2, random.exponential(0.5, 60_000), 0.0)
+    tier = random.choice(4, 60_000, p=[0.7, 0.28, 0.0196, 0.0004])
+    raw[(tier == 2) & (random.random(60_000) < 0.99)] = 0.0  # so few traded that the tail begins at nothing
+    day, rows, there = random.integers(0, 900, 60_000), np.bincount(tier), raw > 0
+    whole, counted = calibrate(raw, tier, day, rows), calibrate(raw[there], tier[there], day[there], rows)
+    for part in ("raw", "calibrated", "rows"):
+        np.testing.assert_array_equal(getattr(counted, part), getattr(whole, part))
 
 
 def test_expiring_contracts_and_those_of_the_last_week_have_tiers_of_their_own() -> None:

@@ -18,7 +18,9 @@ from scanner.metrics import ladder
 def calibration():
     """Runs whose raw surprise is what it says."""
     raw = np.random.default_rng(1).exponential(1 / np.log(10), 100_000)
-    return calibrate(raw, np.zeros(len(raw), np.int64), np.arange(len(raw)), MATURITIES)
+    return calibrate(
+        raw, np.zeros(len(raw), np.int64), np.arange(len(raw)), np.bincount([0] * len(raw), minlength=MATURITIES)
+    )
 
 
 def scored(surprises: dict[tuple[str, float], float]) -> pl.DataFrame:
@@ -74,7 +76,9 @@ def test_a_run_in_a_band_where_runs_are_common_is_less_rare_than_elsewhere() -> 
     random = np.random.default_rng(2)
     near, far = 2.0 * random.exponential(1 / np.log(10), 20_000), random.exponential(1 / np.log(10), 20_000)
     band = np.repeat([1, 2], 20_000)
-    calibration = calibrate(np.concatenate([near, far]), band, np.arange(40_000), MATURITIES)
+    calibration = calibrate(
+        np.concatenate([near, far]), band, np.arange(40_000), np.bincount(band, minlength=MATURITIES)
+    )
     calls = {("C", 105.0): 2.0, ("C", 110.0): 2.0, ("C", 115.0): 2.0}
     month, quarter = (
         ladder.find(scored(calls).with_columns(session_date=pl.lit(session)), calibration, 0.5)["ladder_surprise"][0]

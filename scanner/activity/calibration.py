@@ -108,18 +108,20 @@ def of_names(
     return result
 
 
-def own_frequencies(surprise: NDArray[np.float64], cluster: NDArray[np.int64], names: int) -> NDArray[np.float64]:
+def own_frequencies(
+    surprise: NDArray[np.float64], cluster: NDArray[np.int64], rows: NDArray[np.int64]
+) -> NDArray[np.float64]:
     """How much more often than stated 1 in 300 came in each name, in decades, shape (names,), half a one at most.
 
-    ``surprise`` are the calibrated surprises of held-out contract-days of all names; ``cluster`` numbers the session
-    and name of each, the name being its remainder by ``names``. The contracts of a name on one day are one witness, so
+    ``surprise`` are the calibrated surprises of held-out contract-days of all names, where there is any; ``cluster``
+    numbers the session and name of each, the name being its remainder by the number of names. ``rows`` (names,) counts
+    all contract-days, those without a surprise too. The contracts of a name on one day are one witness, so
     a name counts as the days on which it shows such a chance, and is drawn towards what all names say with the weight
     of twenty; one that shows none counts as many days as all names would have shown in its place.
     """
-    rare = surprise >= OWN_AT
-    came = np.bincount(cluster[rare] % names, minlength=names)
-    due = np.bincount(cluster % names, minlength=names) * 10.0**-OWN_AT
-    days = np.bincount(np.unique(cluster[rare]) % names, minlength=names)
+    names, rare = len(rows), cluster[surprise >= OWN_AT]
+    came, due = np.bincount(rare % names, minlength=names), rows * 10.0**-OWN_AT
+    days = np.bincount(np.unique(rare) % names, minlength=names)
     of_all = days.sum() / max(came.sum(), 1)
     each = np.where(came > 0, days / np.maximum(came, 1), of_all)
     ratio = (came * each + OWN_DAYS) / (due * each + OWN_DAYS)
@@ -161,25 +163,26 @@ def apart(cluster: NDArray[np.int64], names: int, window: int) -> NDArray[np.int
 
 
 def calibrate(
-    raw: NDArray[np.float64], tier: NDArray[np.int64], cluster: NDArray[np.int64], tiers: int = TIERS
+    raw: NDArray[np.float64], tier: NDArray[np.int64], cluster: NDArray[np.int64], rows: NDArray[np.int64]
 ) -> Calibration:
-    """Learn the map from raw surprises of held-out contract-days (those without volume included, as 0).
+    """Learn the map from raw surprises of held-out contract-days.
 
-    ``cluster`` numbers the session and underlying of every row, or, where a surprise looks back over several sessions,
-    so many sessions and the underlying: what one name shows on one day, or in days that share most of what they show,
-    are no independent witnesses. A tier with fewer than 400 rows uses the map of all tiers together.
+    Those of a raw surprise of 0 may be left out of the arrays: ``rows`` (tiers,) counts them, too. ``cluster`` numbers
+    the session and underlying of every row, or, where a surprise looks back over several sessions, so many sessions and
+    the underlying: what one name shows on one day, or in days that share most of what they show, are no independent
+    witnesses. A tier with fewer than 400 rows uses the map of all tiers together.
     """
-    pooled_tail = _tail(raw, cluster, shape=_USUAL_SHAPE, weight=_USUAL_WEIGHT)
-    everything = _knots(raw, pooled_tail)
-    knots_raw, knots_calibrated = np.empty((tiers, KNOTS)), np.empty((tiers, KNOTS))
-    rows = np.bincount(tier, minlength=tiers)
-    for number in range(tiers):
-        if rows[number] < _THIN_TIER:
-            knots = everything
-        else:
-            mine = tier == number
+    pooled_tail = _tail(raw, cluster, int(rows.sum()), shape=_USUAL_SHAPE, weight=_USUAL_WEIGHT)
+    everything = _knots(raw, int(rows.sum()), pooled_tail)
+    by_tier = np.argsort(tier.astype(np.int16), kind="stable")
+    bounds = np.cumsum(np.append(0, np.bincount(tier, minlength=len(rows))))
+    knots_raw, knots_calibrated = np.empty((len(rows), KNOTS)), np.empty((len(rows), KNOTS))
+    for number, count in enumerate(rows.tolist()):
+        knots = everything
+        if count >= _THIN_TIER:
+            mine = by_tier[bounds[number] : bounds[number + 1]]
             own = raw[mine]
-            knots = _knots(own, _tail(own, cluster[mine], shape=pooled_tail.shape, weight=100.0))
+            knots = _knots(own, count, _tail(own, cluster[mine], count, shape=pooled_tail.shape, weight=100.0))
         knots_raw[number], knots_calibrated[number] = knots
     return Calibration(knots_raw, knots_calibrated, rows)
 
@@ -194,24 +197,23 @@ class _Tail:
     scale: float
 
 
-def _tail(raw: NDArray[np.float64], cluster: NDArray[np.int64], shape: float, weight: float) -> _Tail:
+def _tail(raw: NDArray[np.float64], cluster: NDArray[np.int64], count: int, shape: float, weight: float) -> _Tail:
     """Fit the tail by probability-weighted moments (Hosking and Wallis 1987), the shape shrunk towards a given one.
 
-    What is wanted is the chance of the next exceedance, not the law that fits the past ones best. For exponential
-    exceedances whose scale was learnt from n of them that chance is a generalised Pareto law of shape 1 / n; so the
-    shape is raised by one over the number of names and days that the exceedances come from, and their share by one
-    more of those than were seen.
+    ``count`` are all rows, those of 0 that are left out of ``raw`` too. What is wanted is the chance of the next
+    exceedance, not the law that fits the past ones best. For exponential exceedances whose scale was learnt from n of
+    them that chance is a generalised Pareto law of shape 1 / n; so the shape is raised by one over the number of names
+    and days that the exceedances come from, and their share by one more of those than were seen.
     """
-    count = len(raw)
     if count == 0:
         return _Tail(0.0, 1.0, 0.0, 1.0)
     exceeding = int(np.clip(0.004 * count, min(60, max(count // 10, 1)), 2000))
-    top = (
-        np.argpartition(raw, count - exceeding - 1)[count - exceeding - 1 :] if exceeding < count else np.arange(count)
-    )
+    wanted = min(exceeding + 1, count)
+    top = np.argpartition(raw, len(raw) - wanted)[len(raw) - wanted :] if wanted < len(raw) else np.arange(len(raw))
     top = top[np.argsort(raw[top], kind="stable")]
-    start = float(raw[top[0]])
-    excess = raw[top[1:]] - start
+    largest = np.concatenate([np.zeros(wanted - len(top)), raw[top]])
+    start = float(largest[0])
+    excess = largest[1:] - start
     if len(excess) < 10 or excess.mean() <= 0:
         return _Tail(start, max(exceeding, 1) / count, shape, 1.0)
     mean = float(excess.mean())
@@ -220,19 +222,17 @@ def _tail(raw: NDArray[np.float64], cluster: NDArray[np.int64], shape: float, we
     estimate = 2.0 - mean / (mean - 2.0 * first) if mean > 2.0 * first else 0.0
     blended = (len(excess) * estimate + weight * shape) / (len(excess) + weight)
     blended = float(np.clip(blended, -0.15, 0.35))
-    witnesses = len(np.unique(cluster[top[1:]]))
+    witnesses = len(np.unique(cluster[top[raw[top] > start]]))
     chance = exceeding / count * (1.0 + 1.0 / witnesses)
     return _Tail(start, chance, blended + 1.0 / witnesses, mean * (1.0 - blended))
 
 
-def _knots(raw: NDArray[np.float64], tail: _Tail) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Empirical quantiles while at least 20 rows stand beyond them, then the fitted tail."""
-    count = max(len(raw), 1)
-    levels = _LEVELS[(_LEVELS * count >= _SMALLEST_COUNT) & (tail.chance < _LEVELS)]
-    ordered = np.sort(raw)
-    empirical = (
-        ordered[np.minimum((count * (1.0 - levels)).astype(np.int64), count - 1)] if len(raw) else np.zeros(len(levels))
-    )
+def _knots(raw: NDArray[np.float64], count: int, tail: _Tail) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Empirical quantiles while at least 20 of ``count`` rows stand beyond them, then the fitted tail."""
+    levels = _LEVELS[(max(count, 1) * _LEVELS >= _SMALLEST_COUNT) & (tail.chance < _LEVELS)]
+    # Before the first of them come the rows of 0 that are left out.
+    place = np.minimum((count * (1.0 - levels)).astype(np.int64), count - 1) - (count - len(raw))
+    empirical = np.append(np.sort(raw), 0.0)[np.maximum(place, -1)]
     beyond = tail.start + _quantile_of_excess(tail, _BEYOND)
     x = np.concatenate([[0.0], empirical, [tail.start], beyond])
     y = np.concatenate([[0.0], -np.log10(levels), [-np.log10(tail.chance)], -np.log10(tail.chance) + _BEYOND])

@@ -110,6 +110,7 @@ _SHORT, _LONG, _MEAN, _RATE = 0.5 ** (1 / 2.5), 0.5 ** (1 / 15), 0.5 ** (1 / 8),
 _PEAK = 0.5 ** (1 / 8)
 _CAP = 3.0
 _BUSIEST = 3.0
+_NOTHING = np.float32(0.0)
 # Looked up, because a logarithm and an exponential a row are a third of what filling the row costs.
 _LOG_DAYS = np.log1p(np.arange(4096.0)).astype(np.float32)
 _YOUNG = np.exp(np.arange(128.0) / -3.0).astype(np.float32)
@@ -154,10 +155,11 @@ def remember(
             if not np.isfinite(traded):
                 continue
             ceiling = own + _CAP
-            residual = min(np.log1p(traded) - level, ceiling)
+            # Most contracts trade in none of their sessions: for them neither logarithm nor exponential is asked.
+            residual = min((np.log1p(traded) if traded > 0 else _NOTHING) - level, ceiling)
             short, short_weight = short * _SHORT + residual, short_weight * _SHORT + 1.0
             long, long_weight = long * _LONG + residual, long_weight * _LONG + 1.0
-            mean = mean * _MEAN + min(traded, np.expm1(level + ceiling) + 10.0)
+            mean = mean * _MEAN + (min(traded, np.expm1(level + ceiling) + 10.0) if traded > 0 else 0.0)
             mean_weight = mean_weight * _MEAN + 1.0
             rate, rate_weight = rate * _RATE + (1.0 if traded > 0 else 0.0), rate_weight * _RATE + 1.0
             last = residual

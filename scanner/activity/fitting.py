@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from scanner.activity import features, prior
-from scanner.activity.calibration import Calibration, apart, calibrate, of_names, own_frequencies, tier_of
+from scanner.activity.calibration import Calibration, apart, calibrate, of_names, own_frequencies
 from scanner.activity.combination import bounded, combine
-from scanner.activity.geometry import Places
+from scanner.activity.held_out import HeldOut, Pool, WindowFit, hold_out
 from scanner.activity.history import Layout, States, design_of
 from scanner.activity.model import Learned, VolumeModel, WindowModel
 from scanner.activity.opening import FEATURES as OPENING_FEATURES
@@ -27,7 +26,7 @@ from scanner.activity.regression import (
     interpolate_tail,
     tail_table,
 )
-from scanner.activity.rehearsal import Rehearsed, Scored, rehearse
+from scanner.activity.rehearsal import Rehearsed, rehearse
 from scanner.activity.runs import MATURITIES, best_runs, both_rights, maturity_of
 from scanner.activity.scoring import GOOD_SESSIONS
 from scanner.history.panel import Panel
@@ -41,7 +40,6 @@ _LEAST_ROWS = 1_500
 
 # Which contracts of a session belong to one of the two halves: (session, half) -> (contracts,).
 Split = Callable[[int, int], NDArray[np.bool_]]
-_Fit = tuple[NDArray[np.float64], NDArray[np.float32], TailShape]
 
 
 def fit(panel: Panel, events: pl.DataFrame | None = None, seed: int = 1) -> VolumeModel:
@@ -59,9 +57,10 @@ def fit(panel: Panel, events: pl.DataFrame | None = None, seed: int = 1) -> Volu
         base = np.repeat(pooled[None, :], names + 1, axis=0)
         return VolumeModel.over(layout, learned, "prior", base)
 
+    nothing = np.zeros(len(panel.contracts), bool)
+
     def split(session: int, half: int) -> NDArray[np.bool_]:
-        mine = session in halves[half]
-        return layout.seasoned(session, _WARM_UP) & mine
+        return layout.seasoned(session, _WARM_UP) if session in halves[half] else nothing
 
     places = layout.places
     bases = []
@@ -92,29 +91,6 @@ def _rows_of(layout: Layout, half: NDArray[np.int64]) -> int:
     )
 
 
-@dataclass
-class _HeldOut:
-    """What calibration needs of held-out contract-days, one array a session."""
-
-    raw: dict[int, list[NDArray[np.float64]]] = field(default_factory=lambda: {w: [] for w in features.WINDOWS})
-    mean: list[NDArray[np.float64]] = field(default_factory=list)
-    days: list[NDArray[np.int64]] = field(default_factory=list)
-    cluster: list[NDArray[np.int64]] = field(default_factory=list)
-    rows: list[NDArray[np.int64]] = field(default_factory=list)
-    today: list[NDArray[np.float64]] = field(default_factory=list)
-    expected: list[NDArray[np.float64]] = field(default_factory=list)
-    session: list[int] = field(default_factory=list)
-
-    def scored(self, surprises: NDArray[np.float64], combined: NDArray[np.float64]) -> list[Scored]:
-        """The same by session, with the calibrated surprises of all rows (windows, rows)."""
-        ends = np.cumsum([len(rows) for rows in self.rows])
-        parts = [slice(int(end) - len(rows), int(end)) for end, rows in zip(ends, self.rows, strict=True)]
-        return [
-            Scored(session, rows, surprises[:, part], combined[part], expected)
-            for session, rows, part, expected in zip(self.session, self.rows, parts, self.expected, strict=True)
-        ]
-
-
 def learn(
     layout: Layout,
     bases: list[NDArray[np.float32]],
@@ -139,41 +115,51 @@ def rehearsed(
 ) -> tuple[Learned, list[Rehearsed]]:
     """:func:`learn`, and every held-out session, in order, as scored by the half that has not seen it."""
     centres = {} if before is None else {window: part.coefficients for window, part in before.windows.items()}
-    fitted, held = [], _HeldOut()
-    for half in (0, 1):
-        past = States.of(layout, bases[half])
-        fits = {
-            window: _fit_window(layout, past, split, half, window, random, centres.get(window))
-            for window in features.WINDOWS
-        }
-        fitted.append(fits)
-        for session in range(layout.sessions):
-            _hold_out(layout, past, fits, session, split(session, 1 - half), held)
-    tier = tier_of(np.concatenate(held.mean), np.concatenate(held.days))
-    cluster = np.concatenate(held.cluster)
-    names = len(layout.panel.underlyings)
-    name, own = cluster % names, np.empty((len(features.WINDOWS) + 1, names))
-    windows, surprises = {}, np.empty((len(features.WINDOWS), len(tier)))
+    halves = [_half(layout, base, split, half, random, centres) for half, base in enumerate(bases)]
+    fitted, held = [fits for fits, _ in halves], [part for _, scored in halves for part in scored]
+    pool = Pool.of(layout, held)
+    names, tier = len(layout.panel.underlyings), pool.tier
+    own = np.empty((len(features.WINDOWS) + 1, names))
+    windows, surprises = {}, np.empty_like(pool.raw)
     for number, window in enumerate(features.WINDOWS):
-        raw = np.concatenate(held.raw[window])
-        calibration = calibrate(raw, tier, apart(cluster, names, window))
-        surprises[number] = calibration.apply(raw, tier)
+        calibration = calibrate(pool.raw[number], tier, apart(pool.cluster, names, window), rows=pool.of_tier)
+        surprises[number] = calibration.apply(pool.raw[number], tier)
         windows[window] = WindowModel(*_mean_of([fits[window] for fits in fitted]), calibration)
-    today = np.concatenate(held.today)
-    together = combine(surprises, today)
-    combination = calibrate(together, tier, apart(cluster, names, max(features.WINDOWS)))
-    combined = bounded(combination.apply(together, tier), surprises, today)
+    together = combine(surprises, pool.today)
+    combination = calibrate(together, tier, apart(pool.cluster, names, max(features.WINDOWS)), rows=pool.of_tier)
+    combined = bounded(combination.apply(together, tier), surprises, pool.today)
     for number, stated in enumerate((*surprises, combined)):
-        own[number] = own_frequencies(stated, cluster, names)
-        stated[:] = of_names(stated, name, own[number])
-    ladder, strike = _neighbour_calibrations(layout.places, held, combined, surprises[0], names)
-    ordered = sorted(held.scored(surprises, combined), key=lambda part: part.session)
-    sessions = [Rehearsed.of(layout, part) for part in ordered]
+        own[number] = own_frequencies(stated, pool.cluster, pool.of_name)
+        stated[:] = of_names(stated, pool.name, own[number])
+    ladder, strike = _neighbour_calibrations(layout, held, pool, combined, surprises[0])
+    # Session by session: of a whole market the arrays of one alone are a tenth of a gigabyte.
+    sessions = [
+        Rehearsed.of(layout, part.scored(surprises[:, mine], combined[mine]))
+        for part, mine in sorted(zip(held, pool.parts, strict=True), key=lambda both: both[0].session)
+    ]
     opening = fit_opening((part.traded, part.risen) for part in sessions)
     if opening is None:
         opening = _same_chance() if before is None else before.opening
-    learned = Learned(windows, combination, ladder, strike, opening, own, record(combined, tier))
+    learned = Learned(windows, combination, ladder, strike, opening, own, record(combined, tier, pool.of_tier))
     return learned, sessions
+
+
+def _half(
+    layout: Layout,
+    base: NDArray[np.float32],
+    split: Split,
+    half: int,
+    random: np.random.Generator,
+    centres: Mapping[int, NDArray[np.float64]],
+) -> tuple[dict[int, WindowFit], list[HeldOut]]:
+    """What one half teaches of every window, and the other half's sessions scored by it."""
+    past = States.of(layout, base)
+    fits = {
+        window: _fit_window(layout, past, split, half, window, random, centres.get(window))
+        for window in features.WINDOWS
+    }
+    scored = (hold_out(layout, past, fits, session, split(session, 1 - half)) for session in range(layout.sessions))
+    return fits, [part for part in scored if part is not None]
 
 
 def _same_chance() -> NDArray[np.float64]:
@@ -189,7 +175,7 @@ def _fit_window(
     window: int,
     random: np.random.Generator,
     centre: NDArray[np.float64] | None,
-) -> _Fit:
+) -> WindowFit:
     """Coefficients, count tail and its shape of one window from one half."""
     usable = [np.isfinite(layout.panel.volume[:, s]) & split(s, half) for s in range(layout.sessions)]
     share = min(1.0, _ROWS_A_TAIL / max(sum(int(rows.sum()) for rows in usable), 1))
@@ -205,75 +191,62 @@ def _fit_window(
     busier = features.times_busier(matrix, coefficients)
     mean, counts = expected(matrix, coefficients) / busier, counts / busier
     tail = tail_table(fit_dispersion(mean, counts))
-    return coefficients, tail, fit_tail_shape(matrix, interpolate_tail(tail, mean, counts))
+    return WindowFit(coefficients, tail, fit_tail_shape(matrix, interpolate_tail(tail, mean, counts)))
 
 
-def _mean_of(fits: list[_Fit]) -> _Fit:
+def _mean_of(fits: list[WindowFit]) -> WindowFit:
     """The fits of the halves averaged."""
     coefficients, tails, shapes = zip(*fits, strict=True)
     start = np.mean([shape.start for shape in shapes], axis=0)
     bend = np.mean([shape.coefficients for shape in shapes], axis=0)
-    return np.mean(coefficients, axis=0), np.mean(tails, axis=0), TailShape(start, bend)
-
-
-def _hold_out(
-    layout: Layout,
-    past: States,
-    fits: dict[int, _Fit],
-    session: int,
-    mine: NDArray[np.bool_],
-    held: _HeldOut,
-) -> None:
-    """Score held-out contracts of a session and keep what calibration needs."""
-    today = layout.panel.volume[:, session].astype(np.float64)
-    rows = np.flatnonzero(np.isfinite(today) & mine)
-    if not len(rows):
-        return
-    for window in features.WINDOWS:
-        coefficients, tail, shape = fits[window]
-        x = design_of(layout, past, session, window, rows)
-        busier = features.times_busier(x, coefficients)
-        mean = expected(x, coefficients) / busier
-        raw = interpolate_tail(tail, mean, layout.target(session, window)[rows] / busier)
-        held.raw[window].append(shape.bend(x, raw))
-        if window == 1:
-            held.mean.append(mean)
-            held.expected.append(mean * busier)
-    held.days.append((layout.places.expiry[rows] - layout.market.day[session]).astype(np.int64))
-    name = layout.places.underlying[rows].astype(np.int64)
-    held.cluster.append(session * len(layout.panel.underlyings) + name)
-    held.rows.append(rows)
-    held.session.append(session)
-    held.today.append(today[rows])
+    return WindowFit(np.mean(coefficients, axis=0), np.mean(tails, axis=0), TailShape(start, bend))
 
 
 def _neighbour_calibrations(
-    places: Places, held: _HeldOut, combined: NDArray[np.float64], single: NDArray[np.float64], names: int
+    layout: Layout, held: Sequence[HeldOut], pool: Pool, combined: NDArray[np.float64], single: NDArray[np.float64]
 ) -> tuple[Calibration, Calibration]:
     """How often runs of strikes, and strikes of both rights, look like this in the held-out sessions."""
-    runs, strikes, of_strikes, begin = [], [], [], 0
-    for mine, cluster in zip(held.rows, held.cluster, strict=True):
-        part = slice(begin, begin + len(mine))
-        runs.append(best_runs(combined[part], places.group[mine], places.call[mine])[0])
-        number = places.strike_numbers(mine)
-        strikes.append(both_rights(single[part], number))
-        of_strikes.append(cluster[np.unique(number, return_index=True)[1]])
-        begin += len(mine)
-    ladder, strike = np.concatenate(runs), np.concatenate(strikes)
-    maturity = maturity_of(np.concatenate(held.days))
+    places, names = layout.places, len(layout.panel.underlyings)
+    runs, maturities, of_runs, strikes, of_strikes = [], [], [], [], []
+    of_maturity, every = np.zeros(MATURITIES, np.int64), 0
+    for part, mine in zip(held, pool.parts, strict=True):
+        rows = part.rows
+        cluster = part.session * names + places.underlying[rows].astype(np.int64)
+        maturity = maturity_of(places.expiry[rows] - int(layout.market.day[part.session]))
+        of_maturity += np.bincount(maturity, minlength=MATURITIES)
+        found = best_runs(part.among_all(combined[mine]), places.group[rows], places.call[rows])[0]
+        begins = np.flatnonzero(found > 0)
+        runs.append(found[begins])
+        maturities.append(maturity[begins])
+        of_runs.append(cluster[begins])
+        number = places.strike_numbers(rows)
+        both = both_rights(part.among_all(single[mine]), number)
+        every += len(both)
+        rare = np.flatnonzero(both > 0)
+        strikes.append(both[rare])
+        of_strikes.append(cluster[np.searchsorted(number, rare)])
+    of_one = np.concatenate(strikes)
     return (
-        calibrate(ladder, maturity, apart(np.concatenate(held.cluster), names, max(features.WINDOWS)), MATURITIES),
-        calibrate(strike, np.zeros(len(strike), np.int64), np.concatenate(of_strikes), tiers=1),
+        calibrate(
+            np.concatenate(runs),
+            np.concatenate(maturities),
+            apart(np.concatenate(of_runs), names, max(features.WINDOWS)),
+            rows=of_maturity,
+        ),
+        calibrate(of_one, np.zeros(len(of_one), np.int64), np.concatenate(of_strikes), rows=np.array([every])),
     )
 
 
-def record(surprise: NDArray[np.float64], tier: NDArray[np.int64]) -> pl.DataFrame:
-    """Nominal against realised: ``tier nominal rows flagged realised``, tier -1 for all."""
-    rows = []
-    for number in (-1, *np.unique(tier)):
-        mine = surprise if number == -1 else surprise[tier == number]
+def record(surprise: NDArray[np.float64], tier: NDArray[np.int64], rows: NDArray[np.int64]) -> pl.DataFrame:
+    """Nominal against realised: ``tier nominal rows flagged realised``, tier -1 for all.
+
+    ``rows`` (tiers,) counts all contract-days, those without any surprise too.
+    """
+    told = []
+    for number in (-1, *np.flatnonzero(rows).tolist()):
+        mine, count = (surprise, rows.sum()) if number == -1 else (surprise[tier == number], rows[number])
         for nominal in (1e-2, 1e-3, 1e-4):
             flagged = int((mine >= -np.log10(nominal)).sum())
-            rows.append((int(number), nominal, len(mine), flagged, flagged / len(mine)))
+            told.append((number, nominal, int(count), flagged, flagged / int(count)))
     schema = {"tier": pl.Int64, "nominal": pl.Float64, "rows": pl.Int64, "flagged": pl.Int64, "realised": pl.Float64}
-    return pl.DataFrame(rows, schema=schema, orient="row")
+    return pl.DataFrame(told, schema=schema, orient="row")

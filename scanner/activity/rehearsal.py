@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -59,14 +59,21 @@ def sizes_before(layout: Layout, session: int, more: int = 0) -> Sizes:
 
 @dataclass(frozen=True)
 class Rehearsed:
-    """One past session laid out as today is: its listing, the contracts that may take a place, and their trading.
+    """The contracts of one past session that may take a place in its list, laid out as today's are, shape (rows,).
 
+    ``rows`` are theirs in the panel, ``judged`` (names,) tells which names the session was judged for; ``listing`` and
+    ``day`` are of these contracts alone, as are their ``strike`` numbers, ``combined`` surprises and ``expected`` lots.
     ``risen`` is how far the open interest of each rose overnight, NaN where that is not known.
     """
 
-    scored: Scored
+    session: int
+    rows: NDArray[np.int64]
+    judged: NDArray[np.bool_]
     listing: Listing
     day: Day
+    strike: NDArray[np.int64]
+    combined: NDArray[np.float64]
+    expected: NDArray[np.float64]
     traded: Traded
     risen: NDArray[np.float64]
 
@@ -88,38 +95,46 @@ class Rehearsed:
             listing.surprise[at],
             day.beside,
         )
-        return cls(scored, listing, day, traded, _risen(layout, session, rows))
+        judged = np.bincount(listing.name, minlength=len(panel.underlyings)) > 0
+        return cls(
+            session,
+            rows,
+            judged,
+            Listing(*(getattr(listing, column.name)[at] for column in fields(listing))),
+            replace(day, at=np.arange(len(at))),
+            layout.places.strike_numbers(scored.rows)[at],
+            scored.combined[at],
+            scored.expected[at],
+            traded,
+            _risen(layout, session, rows),
+        )
 
 
 def rehearse(layout: Layout, sessions: Sequence[Rehearsed], coefficients: NDArray[np.float64]) -> Past:
     """The stories of the past, session after session; ``coefficients`` are those of :mod:`scanner.activity.opening`."""
-    names = len(layout.panel.underlyings)
-    judged = np.zeros((names, len(sessions)), bool)
-    for number, part in enumerate(sessions):
-        judged[np.unique(layout.places.underlying[part.scored.rows]), number] = True
+    judged = np.column_stack([part.judged for part in sessions])
     return Past.of(_found(layout, sessions, coefficients), judged, len(layout.panel.contracts))
 
 
 def _found(layout: Layout, sessions: Sequence[Rehearsed], coefficients: NDArray[np.float64]) -> Iterator[Found]:
-    panel, places = layout.panel, layout.places
+    panel = layout.panel
     for part in sessions:
-        session, rows, listing, day = part.scored.session, part.scored.rows, part.listing, part.day
-        at = rows[day.at]
-        frame = panel.contracts[at].with_columns(
-            session_date=pl.lit(panel.sessions[session]),
-            place=pl.Series(places.strike_numbers(rows)[day.at]),
-            volume=pl.Series(listing.volume[day.at]).cast(pl.Int64),
-            open_interest=nullable("open_interest", listing.open_interest[day.at]),
-            combined_surprise=pl.Series(part.scored.combined[day.at]),
-            volume_expected=pl.Series(part.scored.expected[day.at]),
+        listing, rows = part.listing, part.rows
+        frame = panel.contracts[rows].with_columns(
+            session_date=pl.lit(panel.sessions[part.session]),
+            place=pl.Series(part.strike),
+            volume=pl.Series(listing.volume).cast(pl.Int64),
+            open_interest=nullable("open_interest", listing.open_interest),
+            combined_surprise=pl.Series(part.combined),
+            volume_expected=pl.Series(part.expected),
         )
         rolled = roll_suspects(frame).fill_null(value=False).to_numpy()
         chance = opening_chance(part.traded, coefficients)
-        found = keys(listing, day, sizes_before(layout, session), chance, rolled)
+        found = keys(listing, part.day, sizes_before(layout, part.session), chance, rolled)
         told = np.isfinite(found).any(axis=0)
         frame = frame.filter(pl.Series(told)).with_columns(surprise=pl.col("combined_surprise"))
-        premium = listing.volume[day.at] * panel.mid[at, session] * _MULTIPLIER
-        yield Found(at[told], places.underlying[at[told]], found[:, told], linked(frame), premium[told])
+        premium = listing.volume * panel.mid[rows, part.session] * _MULTIPLIER
+        yield Found(rows[told], listing.name[told], found[:, told], linked(frame), premium[told])
 
 
 def _listing(layout: Layout, part: Scored) -> Listing:

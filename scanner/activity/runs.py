@@ -53,7 +53,7 @@ def best_runs(
 
 def maturity_of(days: NDArray[np.integer]) -> NDArray[np.int64]:
     """The band of days to expiry that a run's calibration is read in, from 0 for the nearest."""
-    return np.searchsorted(MATURITY_EDGES, days, side="right").astype(np.int64)
+    return np.asarray(np.sum([days >= edge for edge in MATURITY_EDGES], axis=0, dtype=np.int64))
 
 
 def both_rights(surprise: NDArray[np.float64], strike: NDArray[np.integer]) -> NDArray[np.float64]:

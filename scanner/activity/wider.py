@@ -174,7 +174,7 @@ def tail_surprise(standardised: NDArray[np.float64], past: NDArray[np.float64]) 
     raw = student_surprise(standardised)
     if len(past) >= _ENOUGH_FOR_TAIL:
         one_tier = np.zeros(len(past), np.int64)
-        map_ = calibrate(student_surprise(past), one_tier, np.arange(len(past)), tiers=1)
+        map_ = calibrate(student_surprise(past), one_tier, np.arange(len(past)), rows=np.array([len(past)]))
         raw = np.interp(raw, map_.raw[0], map_.calibrated[0])
     return np.where(np.isfinite(standardised), np.minimum(raw, HIGHEST), np.nan)
 
