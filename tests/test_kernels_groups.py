@@ -61,3 +61,10 @@ def test_an_unknown_number_is_no_zero() -> None:
     groups = Groups.of(frame, ("root",))
     assert groups.known_sums(frame["value"]).to_list() == [None, 0.0]
     assert groups.known_sums(frame["value"], np.array([True, True, False])).to_list() == [None, None]
+
+
+def test_a_key_with_something_unknown_in_it_is_a_key_wherever_its_rows_stand() -> None:
+    rows = pl.DataFrame({"name": ["A", "B", "A", "B", "A"], "at": [None, 1, None, None, None]})
+    groups = Groups.of(rows, ["name", "at"])
+    assert groups.keys.rows() == [("A", None), ("B", 1), ("B", None)]
+    assert groups.numbers().tolist() == [0, 1, 0, 2, 0]

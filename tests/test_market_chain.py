@@ -101,3 +101,27 @@ def test_missing_columns_are_named():
 
 def test_the_empty_chain_is_a_chain():
     assert conform(chain.empty()).schema == chain.SCHEMA
+
+
+@pytest.mark.parametrize("values", [["C", "P"] * 600, ["B"] * 700 + ["A"] * 700, [None, "P", "C"] * 400])
+def test_a_long_column_is_told_by_its_values_in_the_order_they_first_have(values: list[str | None]):
+    first = [value for place, value in enumerate(values) if value not in values[:place]]
+    assert chain.distinct(pl.Series(values, dtype=pl.String)) == first
+
+
+@pytest.mark.parametrize(
+    ("rows", "ordered"),
+    [
+        ([("A", 1, 5.0, "C"), ("A", 1, 5.0, "P"), ("A", 1, 6.0, "C"), ("A", 2, 5.0, "C"), ("B", 1, 1.0, "C")], True),
+        ([("A", 1, 5.0, "P"), ("A", 1, 5.0, "C")], False),
+        ([("A", 1, 5.0, "C"), ("A", 1, 5.0, "C")], False),
+        ([("B", 1, 5.0, "C"), ("A", 2, 6.0, "P")], False),
+        ([("A", 2, 5.0, "C"), ("A", 1, 6.0, "C")], False),
+        ([("A", None, 5.0, "C"), ("A", 1, 6.0, "C")], False),
+        ([("A", 1, 5.0, "C")], True),
+    ],
+)
+def test_rows_are_in_order_where_each_comes_after_the_one_before(rows: list[tuple[object, ...]], ordered: bool):
+    schema = {name: chain.SCHEMA[name] for name in chain.SORT_KEY} | {"expiry": pl.Int32}
+    frame = pl.DataFrame(rows, schema, orient="row").with_columns(pl.col("expiry").cast(pl.Date))
+    assert chain.in_order(frame) is ordered

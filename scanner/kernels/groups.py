@@ -42,7 +42,8 @@ class Groups:
         if not _repeats(keys):
             return cls(keys, np.append(first, len(begins)).astype(np.int64))
         unique = keys.unique(maintain_order=True)
-        place = keys.join(unique.with_row_index("_group"), on=list(key), how="left", maintain_order="left")["_group"]
+        numbered = unique.with_row_index("_group")
+        place = keys.join(numbered, on=list(key), how="left", nulls_equal=True, maintain_order="left")["_group"]
         group = place.to_numpy().astype(np.int64)[np.cumsum(begins) - 1]
         order = np.argsort(group, kind="stable")
         starts = np.searchsorted(group[order], np.arange(unique.height + 1)).astype(np.int64)

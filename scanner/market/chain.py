@@ -15,7 +15,7 @@ from scanner import fields
 from scanner.errors import ChainError
 from scanner.fields import Field
 from scanner.fields.columns import column_dtype
-from scanner.kernels.columns import run_starts
+from scanner.kernels.columns import changes, run_starts
 from scanner.market import products, symbology
 from scanner.market.calendar import FIRST, LAST, Calendar
 
@@ -50,9 +50,10 @@ def conform(frame: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
     if missing:
         raise ChainError(f"columns missing: {', '.join(missing)}")
     try:
-        frame = pl.DataFrame([_typed(frame[name], dtype) for name, dtype in SCHEMA.items()]).sort(SORT_KEY)
+        frame = pl.DataFrame([_typed(frame[name], dtype) for name, dtype in SCHEMA.items()])
     except pl.exceptions.PolarsError as error:
         raise ChainError(f"a column has the wrong type: {error}") from error
+    frame = frame if in_order(frame) else frame.sort(SORT_KEY)
     problems = _problems(frame, calendar)
     if problems:
         raise ChainError("; ".join(problems))
@@ -76,19 +77,33 @@ def distinct(column: pl.Series) -> list[Any]:
     """
     if len(column) <= SHORT:
         return list(dict.fromkeys(column.to_list()))
-    return list(dict.fromkeys(column[run_starts(column)]))
+    starts = run_starts(column)
+    if len(starts) > len(column) // 8:
+        # Calls and puts in turn, say: nothing stands together.
+        return column.unique(maintain_order=True).to_list()
+    return list(dict.fromkeys(column[starts]))
 
 
 def in_order(frame: pl.DataFrame) -> bool:
     """Whether the rows are sorted by root, expiry, strike and right, none of which is null, and no two are of one."""
     if frame.height < 2:
         return True
-    after, ties = pl.lit(value=False), pl.lit(value=True)
+    if any(frame[name].null_count() for name in SORT_KEY):
+        return False
+    rises, ties = np.zeros(frame.height - 1, np.bool_), np.ones(frame.height - 1, np.bool_)
     for name in SORT_KEY:
-        value = pl.col(name).to_physical() if name == "right" else pl.col(name)
-        after = after | (ties & (value > value.shift(1)))
-        ties = ties & (value == value.shift(1))
-    return bool(frame.select(after.slice(1).fill_null(value=False).all()).item())
+        column = frame[name]
+        if column.dtype == pl.String:
+            differs = changes(column)
+            at = np.flatnonzero(differs)
+            more = np.zeros_like(differs)
+            more[at] = (column[at + 1] > column[at]).to_numpy()
+        else:
+            value = column.to_physical().to_numpy()
+            differs, more = value[1:] != value[:-1], value[1:] > value[:-1]
+        rises |= ties & more
+        ties &= ~differs
+    return bool(rises.all())
 
 
 def _complete(frame: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:

@@ -31,7 +31,7 @@ SPAN = timedelta(hours=1)
 _REPEATED = 0.5
 # A pull with no more than this of the one before it is a renewed part of that one.
 _WHOLE = 0.9
-_UNQUOTED_SHARE = 0.95
+UNQUOTED_SHARE = 0.95
 
 
 @dataclass(frozen=True)
@@ -156,4 +156,4 @@ def is_quoted() -> pl.Expr:
     """Whether anything is quoted in a chain, or among the rows of a group."""
     bid, ask = pl.col("bid").fill_null(0.0), pl.col("ask").fill_null(0.0)
     given = pl.col("bid").is_not_null() | pl.col("ask").is_not_null()
-    return (given & (bid == 0) & (ask == 0)).sum() < _UNQUOTED_SHARE * given.sum()
+    return (given & (bid == 0) & (ask == 0)).sum() < UNQUOTED_SHARE * given.sum()

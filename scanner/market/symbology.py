@@ -286,7 +286,19 @@ def format_osi_column() -> pl.Expr:
     """The compact OSI symbol from the columns ``root expiry right strike``, as a polars expression."""
     import polars as pl
 
-    thousandths = (pl.col("strike") * 1000).round().cast(pl.Int64).cast(pl.String).str.zfill(8)
-    return pl.concat_str(
-        pl.col("root"), pl.col("expiry").dt.strftime("%y%m%d"), pl.col("right").cast(pl.String), thousandths
+    # Padding knows no signs, which costs half of what filling up with zeros does; no strike is below zero.
+    thousandths = (pl.col("strike") * 1000).round().cast(pl.Int64).cast(pl.String).str.pad_start(8, "0")
+    day = pl.col("expiry").map_batches(_written_days, pl.String)
+    return pl.concat_str(pl.col("root"), day, pl.col("right").cast(pl.String), thousandths)
+
+
+def _written_days(days: pl.Series) -> pl.Series:
+    """Days as symbols have them, each written once for all rows of it that stand together."""
+    import numpy as np
+
+    from scanner.kernels.columns import run_starts
+
+    starts = run_starts(days)
+    return (
+        days[starts].dt.strftime("%y%m%d").gather(np.repeat(np.arange(len(starts)), np.diff(starts, append=len(days))))
     )

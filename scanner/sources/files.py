@@ -13,6 +13,7 @@ import polars as pl
 from scanner.errors import ScanProblem, UsageError
 from scanner.market import parts
 from scanner.market.calendar import Calendar, new_york_date
+from scanner.market.chain import distinct
 from scanner.market.symbology import plain_ticker
 from scanner.sources.base import STAGE, Clock, Fetched, SourceSettings, failed, is_recording
 from scanner.sources.formats import building
@@ -109,7 +110,7 @@ class _Taken:
     def each(cls, recorded: RecordedChain, frame: pl.DataFrame) -> list[_Taken]:
         """The chain of each name in a frame of one session and moment."""
         session, moment = frame.select("session_date", "quote_time").row(0)
-        names = frame["underlying"].unique().sort()
+        names = sorted(distinct(frame["underlying"]))
         return [cls(recorded, name, session, moment, len(names) > 1) for name in names]
 
     @property
@@ -131,7 +132,7 @@ def _fetched_together(taken: list[_Taken]) -> Fetched:
     """The chains of names that came in one frame, each the newest of its name, as one answer."""
     frame = taken[0].recorded.chain
     assert frame is not None
-    if frame["underlying"].n_unique() > len(taken):
+    if len(distinct(frame["underlying"])) > len(taken):
         frame = frame.filter(pl.col("underlying").is_in([one.name for one in taken]))
     return Fetched("", frame, notes=tuple(dict.fromkeys(taken[0].notes)))
 

@@ -11,7 +11,7 @@ import polars as pl
 
 from scanner.errors import ScanProblem
 from scanner.market.calendar import Calendar
-from scanner.market.chain import SORT_KEY, in_order
+from scanner.market.chain import SORT_KEY, distinct, in_order
 from scanner.market.symbology import each_once, plain_ticker
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def _not_given_yet(chain: pl.DataFrame, given: set[str]) -> tuple[pl.DataFrame, 
     ``given`` is told of the new ones.
     """
     again: dict[str, str] = {}
-    for spelled in chain["underlying"].unique(maintain_order=True):
+    for spelled in distinct(chain["underlying"]):
         name = plain_ticker(spelled)
         if name in given:
             again[spelled] = name

@@ -16,6 +16,7 @@ from typing import Any
 import polars as pl
 
 from scanner.errors import CalendarError
+from scanner.kernels.groups import Groups
 from scanner.market import chain
 from scanner.market.calendar import Calendar
 from scanner.sources import formats
@@ -129,7 +130,7 @@ class _Reading:
                     continue
                 if recorded.chain is not None:
                     source, session = recorded.chain.select("source", "session_date").row(0)
-                    for name in recorded.chain["underlying"].unique():
+                    for name in chain.distinct(recorded.chain["underlying"]):
                         self.told.setdefault((source, name), set()).add(session)
                 yield recorded
         for path in again:
@@ -270,7 +271,7 @@ class _Opened:
     def _of_table(self, table: pl.DataFrame, wanted: Wanted) -> Iterator[building.Built]:
         """The chains of a table that is a whole file."""
         if self.reading.together:
-            keys = table.select(list(building.KEY)).unique(maintain_order=True)
+            keys = Groups.of(table, list(building.KEY)).keys
             chosen = pl.Series([wanted(_key(values)) for values in keys.iter_rows()], dtype=pl.Boolean)
             if not chosen.all():
                 self.turned_down = True

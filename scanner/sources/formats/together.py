@@ -9,13 +9,18 @@ row is odd is left to be built by itself, with everything that is to be reported
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from scanner.errors import ChainError
+from scanner.kernels.columns import floats
+from scanner.kernels.groups import Groups
 from scanner.market import chain, products
-from scanner.market.parts import is_quoted, without_empty_quotes
+from scanner.market.chain import distinct
+from scanner.market.parts import UNQUOTED_SHARE, is_quoted, without_empty_quotes
 from scanner.sources.formats import building, plausible
 from scanner.sources.formats.building import KEY, Payload
 
@@ -33,16 +38,18 @@ def build(rows: pl.DataFrame, payload: Payload) -> Together:
 
     Each is row for row what building it alone gives, with nothing to report.
     """
-    told = _told(rows, payload)
-    if told.is_empty():
+    groups = Groups.of(rows, list(KEY))
+    told = _told(rows, groups, payload)
+    usual = told.filter(pl.col("moment").is_not_null())
+    if usual.is_empty():
         return Together((), rows)
     chains: list[pl.DataFrame] = []
     rest: list[pl.DataFrame] = []
-    of_key = rows.select(list(KEY)).join(told, on=list(KEY), how="left", nulls_equal=True, maintain_order="left")
+    of_key = told[groups.numbers()]
     odd = of_key["moment"].is_null()
     if odd.any():
         rest.append(rows.filter(odd))
-    moments = told.select("session_date", "moment").unique().sort("session_date", "moment")
+    moments = usual.select("session_date", "moment").unique().sort("session_date", "moment")
     for session, moment in moments.iter_rows():
         if moments.height == 1 and not rest:
             mine, dated = rows, of_key["open_interest_of"]
@@ -56,34 +63,78 @@ def build(rows: pl.DataFrame, payload: Payload) -> Together:
     return Together(tuple(chains), pl.concat(rest).sort("line") if rest else rows.clear())
 
 
-def _told(rows: pl.DataFrame, payload: Payload) -> pl.DataFrame:
-    """The keys of the chains that may be built together, each with its ``moment`` and ``open_interest_of``."""
-    usual = rows.group_by(list(KEY), maintain_order=True).agg(pl.all_horizontal(_nothing_odd(rows)).alias("_usual"))
-    usual = usual.filter(
-        pl.col("_usual"),
-        pl.col("session_date").is_not_null(),
-        pl.col("quote_time").is_not_null(),
-        pl.col("seen_at").is_null(),
-    ).drop("_usual")
-    indices = [name for name in usual["underlying"].unique() if products.index_roots(name)]
-    usual = usual.filter(~pl.col("underlying").is_in(indices))
-    times = usual.select("session_date", "quote_time").unique()
-    in_time = [
-        payload.calendar.is_covered(session) and not building.not_yet(session, quoted, payload, timed=True)
-        for session, quoted in times.iter_rows()
-    ]
-    asof = [building.open_interest_session(quoted, payload.calendar) for quoted in times["quote_time"]]
-    times = times.with_columns(pl.Series("open_interest_of", asof, dtype=pl.Date)).filter(
-        pl.Series(in_time, dtype=pl.Boolean)
+def _told(rows: pl.DataFrame, groups: Groups, payload: Payload) -> pl.DataFrame:
+    """Of each key ``session_date moment open_interest_of``; without a moment where its chain is built by itself."""
+    keys = groups.keys
+    indices = [name for name in distinct(keys["underlying"]) if products.index_roots(name)]
+    timed = keys["session_date"].is_not_null() & keys["quote_time"].is_not_null() & keys["seen_at"].is_null()
+    usual = _usual(rows, groups, (timed & ~keys["underlying"].is_in(indices)).to_numpy())
+    dated = {
+        (session, quoted): building.open_interest_session(quoted, payload.calendar)
+        for session, quoted in dict.fromkeys(keys.filter(usual).select("session_date", "quote_time").iter_rows())
+        if payload.calendar.is_covered(session) and not building.not_yet(session, quoted, payload, timed=True)
+    }
+    told: list[tuple[datetime, date | None] | None] = [None] * len(groups)
+    of_moment: dict[tuple[str, date, datetime], int] = {}
+    for number, (name, session, quoted) in enumerate(
+        keys.select("underlying", "session_date", "quote_time").iter_rows()
+    ):
+        if usual[number] and (session, quoted) in dated:
+            moment = building.stamped(quoted, session, name, payload.calendar, label=True)
+            other = of_moment.setdefault((name, session, moment), number)
+            told[number] = (moment, dated[session, quoted])
+            if other != number:
+                # Two payloads from after the close describe one moment, and stay two chains.
+                told[number] = told[other] = None
+    return keys.select("session_date").with_columns(
+        moment=pl.Series([one and one[0] for one in told], dtype=chain.INSTANT),
+        open_interest_of=pl.Series([one and one[1] for one in told], dtype=pl.Date),
     )
-    usual = usual.join(times, on=["session_date", "quote_time"], maintain_order="left")
-    moments = [
-        building.stamped(quoted, session, name, payload.calendar, label=True)
-        for name, session, quoted in usual.select("underlying", "session_date", "quote_time").iter_rows()
-    ]
-    usual = usual.with_columns(pl.Series("moment", moments, dtype=chain.INSTANT))
-    # Two payloads from after the close describe one moment, and stay two chains.
-    return usual.filter(~pl.struct("underlying", "session_date", "moment").is_duplicated())
+
+
+def _usual(rows: pl.DataFrame, groups: Groups, asked: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Of which of the keys asked for :func:`~scanner.sources.formats.building.build` would have nothing to say.
+
+    Most chains are plainly so by what each row says; only the others are looked at as a whole.
+    """
+    plain = _plainly_usual(rows, groups)
+    look = asked & ~plain
+    if look.any():
+        looked = rows.filter(look[groups.numbers()])
+        found = looked.group_by(list(KEY), maintain_order=True).agg(
+            pl.all_horizontal(_nothing_odd(rows)).alias("_usual")
+        )
+        plain[look] = found["_usual"].fill_null(value=False).to_numpy()
+    return asked & plain
+
+
+def _plainly_usual(rows: pl.DataFrame, groups: Groups) -> NDArray[np.bool_]:
+    """Of which keys each row by itself tells that nothing in ``_nothing_odd`` is."""
+    number = groups.numbers()
+    day, expiry = floats(rows["session_date"].cast(pl.Int32)), floats(rows["expiry"].cast(pl.Int32))
+    odd = ~((expiry >= day) & (expiry <= day + plausible.LONGEST_YEARS * 365))
+    if "oi_asof" in rows.columns:
+        # Of what is not known no comparison holds.
+        asof = floats(rows["oi_asof"].cast(pl.Int32))
+        odd |= (asof < day - plausible.OLDEST_DAYS) | (asof > day)
+    dearest = floats(rows["strike"])
+    if "spot" in rows.columns:
+        spot = floats(rows["spot"])
+        first = spot[groups.firsts()][number]
+        odd |= ~((spot > 0) & (spot == first) | np.isnan(spot) & np.isnan(first))
+        dearest = np.fmax(dearest, spot)
+    for name in plausible.PRICES:
+        if name in rows.columns:
+            odd |= floats(rows[name]) > plausible.TIMES_ITS_WORTH * dearest
+    if "vendor_iv" in rows.columns:
+        odd |= floats(rows["vendor_iv"]) > plausible.SELDOM_ABOVE
+    usual = ~groups.any(odd)
+    if {"bid", "ask"} <= set(rows.columns):
+        bid, ask = floats(rows["bid"]), floats(rows["ask"])
+        given = ~(np.isnan(bid) & np.isnan(ask))
+        nothing = given & (np.isnan(bid) | (bid == 0)) & (np.isnan(ask) | (ask == 0))
+        usual &= groups.count(nothing) < UNQUOTED_SHARE * groups.count(given)
+    return usual
 
 
 def _nothing_odd(rows: pl.DataFrame) -> list[pl.Expr]:
