@@ -179,7 +179,7 @@ def fill_spot(
     rows = rows[np.isnan(spot)[underlying[rows]]]
     if not rows.size:
         return spot
-    from scipy.special import ndtri
+    from scanner.kernels.special import ndtri
 
     call_delta = np.where(call[rows], delta[rows], 1.0 + delta[rows])
     near = (np.abs(call_delta - 0.5) < _NEAR_DELTA) & (iv[rows] > 0)

@@ -87,7 +87,7 @@ def fit_dispersion(mean: NDArray[np.float64], counts: NDArray[np.float64], bins:
     for small k it only needs the counts through log-gamma sums. Which rows of a bin are looked at does not depend on
     their order in it: means that differ in the last digit give the same size, not the next one of the grid.
     """
-    from scipy.special import gammaln
+    from scanner.kernels.special import gammaln
 
     order = np.argsort(mean, kind="stable")
     grid = np.linspace(-6.0, 2.5, 35)
@@ -132,7 +132,7 @@ def tail_table(dispersion: Dispersion) -> NDArray[np.float32]:
     Shape (_MEANS, _COUNTS). The incomplete beta function is continuous in the count, so that straight lines between
     the grid's counts are close to its value at whole ones.
     """
-    from scipy.special import betainc
+    from scanner.kernels.special import betainc
 
     log_mean = np.linspace(_LOWEST, _HIGHEST, _MEANS)
     mean = np.exp(log_mean)[:, None]

@@ -6,6 +6,8 @@ past distance from that sum. Nothing here knows whether the day is busy: that th
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -48,14 +50,13 @@ def underlying_surprises(model: VolumeModel, contracts: pl.DataFrame, panel: Pan
     rows = panel.underlying_rows(today["underlying"])
     whole, back, puts = model.name_totals
     judged = today["known"].to_numpy() & (_at(model.good_sessions, rows, 0) >= GOOD_SESSIONS)
+    sums = {name: today[name].to_numpy() for name in ("total", "usual", "back", "back_usual", "puts")}
     columns = {
-        "volume_surprise": total_surprise(*whole, today["total"].to_numpy(), today["usual"].to_numpy(), rows),
-        "back_end_surprise": total_surprise(*back, today["back"].to_numpy(), today["back_usual"].to_numpy(), rows),
-        "put_call_surprise": put_share_surprise(
-            puts[0], whole[0], today["puts"].to_numpy(), today["total"].to_numpy(), rows
-        ),
+        "volume_surprise": lambda: total_surprise(*whole, sums["total"], sums["usual"], rows),
+        "back_end_surprise": lambda: total_surprise(*back, sums["back"], sums["back_usual"], rows),
+        "put_call_surprise": lambda: put_share_surprise(puts[0], whole[0], sums["puts"], sums["total"], rows),
     }
-    return today.select("underlying").with_columns(_judged(name, values, judged) for name, values in columns.items())
+    return today.select("underlying").with_columns(_judged(name, found, judged) for name, found in columns.items())
 
 
 def strike_surprises(model: VolumeModel, contracts: pl.DataFrame) -> pl.DataFrame:
@@ -65,9 +66,12 @@ def strike_surprises(model: VolumeModel, contracts: pl.DataFrame) -> pl.DataFram
     """
     strikes = Groups.of(contracts, ("underlying", "root", "expiry", "strike"))
     volume_surprise = contracts["volume_surprise"]
-    raw = both_rights(volume_surprise.fill_null(0.0).to_numpy(), strikes.numbers())
-    surprise = model.learned.strike.apply(raw, np.zeros(len(raw), np.int64))
     judged = strikes.any(volume_surprise.is_not_null().to_numpy())
+
+    def surprise() -> NDArray[np.float64]:
+        raw = both_rights(volume_surprise.fill_null(0.0).to_numpy(), strikes.numbers())
+        return model.learned.strike.apply(raw, np.zeros(len(raw), np.int64))
+
     return strikes.keys.with_columns(_judged("volume_surprise", surprise, judged))
 
 
@@ -85,8 +89,10 @@ def expiry_surprises(model: VolumeModel, contracts: pl.DataFrame, panel: Panel) 
     at = today.join(past, on=key, how="left", maintain_order="left")["entity"].fill_null(-1).to_numpy()
     name = panel.underlying_rows(today["underlying"])
     judged = today["known"].to_numpy() & (_at(model.good_sessions, name, 0) >= GOOD_SESSIONS)
-    surprise = total_surprise(*totals, today["total"].to_numpy(), today["usual"].to_numpy(), at)
-    return today.select(key).with_columns(_judged("volume_surprise", surprise, judged))
+    total, usual = today["total"].to_numpy(), today["usual"].to_numpy()
+    return today.select(key).with_columns(
+        _judged("volume_surprise", lambda: total_surprise(*totals, total, usual, at), judged)
+    )
 
 
 def _flags(frame: pl.DataFrame, flag: pl.Expr) -> NDArray[np.bool_]:
@@ -105,8 +111,9 @@ def _at(values: NDArray[np.generic], index: NDArray[np.integer], missing: float)
     return result
 
 
-def _judged(name: str, values: NDArray[np.float64], judged: NDArray[np.bool_]) -> pl.Series:
-    """A column that is null where there is nothing to judge by."""
+def _judged(name: str, found: Callable[[], NDArray[np.float64]], judged: NDArray[np.bool_]) -> pl.Series:
+    """A column that is null where there is nothing to judge by; where that is everywhere, nothing is computed."""
+    values = found() if judged.any() else np.full(len(judged), np.nan)
     return nullable(name, np.where(judged & np.isfinite(values), values, np.nan))
 
 
@@ -181,7 +188,7 @@ def tail_surprise(standardised: NDArray[np.float64], past: NDArray[np.float64]) 
 
 def student_surprise(standardised: NDArray[np.float64]) -> NDArray[np.float64]:
     """-log10 P(T >= x) for Student's t with four degrees of freedom."""
-    from scipy.special import stdtr
+    from scanner.kernels.special import stdtr
 
     return np.asarray(-np.log10(np.maximum(stdtr(_DEGREES_OF_FREEDOM, -standardised), 1e-300)))
 
@@ -199,7 +206,7 @@ def put_share_surprise(
     share which moves by a tenth. The tail is that of the beta law with the beta-binomial's variance, exact for volumes
     that are large beside the dispersion. Half a lot is added to each side.
     """
-    from scipy.special import betainc
+    from scanner.kernels.special import betainc
 
     share = np.full((len(entity), total.shape[1]), np.nan)
     past = np.where(total > 0, puts / np.where(total > 0, total, 1.0), np.nan)
@@ -252,5 +259,6 @@ def iv30_change_surprise(iv30: pl.DataFrame, panel: Panel) -> pl.DataFrame:
         )
     )
     z = floats(enough["z"])
-    surprise = np.maximum(student_surprise(z) - np.log10(2.0), 0.0)
-    return enough.select("underlying").with_columns(_judged("iv30_change_surprise", surprise, np.isfinite(z)))
+    return enough.select("underlying").with_columns(
+        _judged("iv30_change_surprise", lambda: np.maximum(student_surprise(z) - np.log10(2.0), 0.0), np.isfinite(z))
+    )

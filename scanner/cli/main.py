@@ -35,6 +35,8 @@ def main() -> None:
             code = _run()
         except KeyboardInterrupt:
             code = _INTERRUPTED
+    # What the program made goes with the process: to look through all of it for garbage once more takes long.
+    gc.freeze()
     sys.exit(code)
 
 

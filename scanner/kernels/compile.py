@@ -11,12 +11,11 @@ compiles anew, which takes a while but changes no number.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any, TypeVar, cast, overload
 
 from numba.core import config
 
-from scanner.kernels.kept import Kept
+from scanner.kernels.kept import Sought
 from scanner.kernels.lean import take_blas_for_granted
 from scanner.kernels.parts import Kernel
 
@@ -36,8 +35,7 @@ def kernel(function: Function | None = None, **options: Any) -> Function | Calla
         if config.DISABLE_JIT:  # type: ignore[attr-defined] # it is made from the environment
             return function
         dispatcher = Kernel(function, {"nopython": True, "nogil": True, "boundscheck": None, **options})
-        with suppress(RuntimeError):  # nowhere to keep it
-            dispatcher.keep(Kept(dispatcher))
+        dispatcher.keep(Sought(dispatcher))
         return cast("Function", dispatcher)
 
     return compiled if function is None else compiled(function)

@@ -24,17 +24,20 @@ from contextlib import suppress
 from functools import cache, cached_property
 from pathlib import Path
 from types import CodeType, ModuleType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import llvmlite  # type: ignore[import-untyped]
 import numba
 import numpy as np
 from numba.core import serialize
 from numba.core.bytecode import FunctionIdentity
-from numba.core.caching import FunctionCache
+from numba.core.caching import FunctionCache, NullCache
 from numba.core.dispatcher import Dispatcher
 from numba.core.extending import _Intrinsic
 from numba.core.runtime.nrt import rtsys
+
+if TYPE_CHECKING:
+    from scanner.kernels.parts import Kernel
 
 _PACKAGE = __name__.partition(".")[0]
 
@@ -152,6 +155,32 @@ class Kept(FunctionCache):
         if _named_here(data.library):
             with suppress(OSError):  # the place is full, or gone
                 super()._save_overload(sig, data)
+
+
+class Sought(NullCache):
+    """Kept code of a function that nobody has called yet: most functions only ever become parts of others.
+
+    Where it is kept is looked for when it is first asked for, and the function is told.
+    """
+
+    def __init__(self, dispatcher: Kernel) -> None:
+        self._dispatcher = dispatcher
+
+    @property
+    def cache_path(self) -> Any:
+        """The folder of kept code; None where there is nowhere to keep it."""
+        return self._found().cache_path
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """The kept code for these arguments; None where there is none, or nowhere to keep it."""
+        return self._found().load_overload(sig, target_context)
+
+    def _found(self) -> Any:
+        found: Any = NullCache()
+        with suppress(RuntimeError):  # nowhere to keep it
+            found = Kept(self._dispatcher)
+        self._dispatcher.keep(found)
+        return found
 
 
 @cache

@@ -13,7 +13,8 @@ from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
+
+from scanner.kernels.special import ndtri
 
 Floats = NDArray[np.float64]
 Keys = NDArray[np.uint64]

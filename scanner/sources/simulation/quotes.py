@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
+from scanner.kernels.special import ndtr
 from scanner.pricing import american
 from scanner.sources.simulation.draws import Floats, Keys, Purpose, normal, uniform
 
