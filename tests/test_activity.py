@@ -101,6 +101,12 @@ def model(panel: Panel) -> activity.VolumeModel:
     return activity.fit(panel)
 
 
+def test_of_a_long_list_the_newest_sessions_alone_are_learnt_from(panel: Panel) -> None:
+    for sessions in (20, 24):
+        learned = activity.fit(panel, most=sessions * len(panel.contracts)).learned
+        assert learned.realised.filter(tier=-1)["rows"].unique().item() == sessions * len(panel.contracts)
+
+
 def test_kernels_meet_one_kind_of_array_however_a_chain_lies_in_memory(
     model: activity.VolumeModel, panel: Panel
 ) -> None:

@@ -37,21 +37,25 @@ _BLOCK = 6
 _ROWS_A_TAIL = 150_000
 _ROWS_A_FIT = 40_000
 _LEAST_ROWS = 1_500
+# What a whole market brings in eight sessions: more tell a calibration nothing that it could state.
+MOST_CONTRACT_DAYS = 16_000_000
+_LEAST_SESSIONS = 8
 
 # Which contracts of a session belong to one of the two halves: (session, half) -> (contracts,).
 Split = Callable[[int, int], NDArray[np.bool_]]
 
 
-def fit(panel: Panel, events: pl.DataFrame | None = None, seed: int = 1) -> VolumeModel:
+def fit(panel: Panel, events: pl.DataFrame | None = None, seed: int = 1, most: int = MOST_CONTRACT_DAYS) -> VolumeModel:
     """The model for the session after a panel.
 
     Blocks of sessions are dealt to two halves; each half is fitted and calibrated on the other, so that every
     calibration rests on sessions that its fit has not seen, and the model that scores has the mean of both fits. With
     fewer than ten sessions, or too few contracts, what came with the package is used instead (``kind`` is "prior").
+    Of a list so long that its sessions have more than ``most`` contract-days together only the newest are learnt from.
     """
     layout = Layout.of(panel, events)
     names = len(panel.underlyings)
-    halves = _halves(layout.sessions)
+    halves = _halves(_learnt_from(layout, most))
     if halves is None or min(_rows_of(layout, half) for half in halves) < _LEAST_ROWS:
         learned, pooled = prior.load()
         base = np.repeat(pooled[None, :], names + 1, axis=0)
@@ -73,11 +77,20 @@ def fit(panel: Panel, events: pl.DataFrame | None = None, seed: int = 1) -> Volu
     return VolumeModel.over(layout.alone(), learned, "own", base, past)
 
 
-def _halves(sessions: int) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
-    """Alternate blocks of sessions after the warm-up; None with fewer than ten sessions."""
-    if sessions < GOOD_SESSIONS:
+def _learnt_from(layout: Layout, most: int) -> NDArray[np.int64]:
+    """The sessions after the warm-up, of a long list the newest of them; none with fewer than ten sessions."""
+    if layout.sessions < GOOD_SESSIONS:
+        return np.empty(0, np.int64)
+    usable = np.arange(max(_WARM_UP, layout.sessions // 4), layout.sessions)
+    known = np.array([np.count_nonzero(np.isfinite(layout.panel.volume[:, session])) for session in usable])
+    bounded = int(np.count_nonzero(np.cumsum(known[::-1]) <= most))
+    return usable[-max(bounded, _LEAST_SESSIONS) :]
+
+
+def _halves(usable: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
+    """Alternate blocks of the sessions learnt from; None where there are none."""
+    if not len(usable):
         return None
-    usable = np.arange(max(_WARM_UP, sessions // 4), sessions)
     block = _BLOCK if len(usable) >= 2 * _BLOCK else max(len(usable) // 2, 1)
     even = np.arange(len(usable)) // block % 2 == 0
     return usable[even], usable[~even]
@@ -115,7 +128,9 @@ def rehearsed(
 ) -> tuple[Learned, list[Rehearsed]]:
     """:func:`learn`, and every held-out session, in order, as scored by the half that has not seen it."""
     centres = {} if before is None else {window: part.coefficients for window, part in before.windows.items()}
-    halves = [_half(layout, base, split, half, random, centres) for half, base in enumerate(bases)]
+    asked = (session for session in range(layout.sessions) if split(session, 0).any() or split(session, 1).any())
+    first = next(asked, 0)
+    halves = [_half(layout, base, split, half, first, random, centres) for half, base in enumerate(bases)]
     fitted, held = [fits for fits, _ in halves], [part for _, scored in halves for part in scored]
     pool = Pool.of(layout, held)
     names, tier = len(layout.panel.underlyings), pool.tier
@@ -149,11 +164,12 @@ def _half(
     base: NDArray[np.float32],
     split: Split,
     half: int,
+    first: int,
     random: np.random.Generator,
     centres: Mapping[int, NDArray[np.float64]],
 ) -> tuple[dict[int, WindowFit], list[HeldOut]]:
-    """What one half teaches of every window, and the other half's sessions scored by it."""
-    past = States.of(layout, base)
+    """What one half teaches of every window, and the other half scored by it; ``first`` is the earliest session."""
+    past = States.of(layout, base, first)
     fits = {
         window: _fit_window(layout, past, split, half, window, random, centres.get(window))
         for window in features.WINDOWS

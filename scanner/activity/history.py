@@ -82,10 +82,15 @@ class Layout:
         """Number of past sessions."""
         return len(self.panel.sessions)
 
+    def located(self, session: int) -> Located:
+        """Where every contract stood in a session; fitting alone asks, six times of each that it learns from."""
+        if session not in self._located:
+            self._located[session] = _located(self.places, self.market, session)
+        return self._located[session]
+
     @cached_property
-    def located(self) -> list[Located]:
-        """Where every contract stood in each session; fitting alone asks."""
-        return [_located(self.places, self.market, session) for session in range(self.sessions)]
+    def _located(self) -> dict[int, Located]:
+        return {}
 
     def target(self, session: int, window: int) -> NDArray[np.float64]:
         """What a window ending with a session is judged by; see :func:`build_up_at`."""
@@ -187,40 +192,42 @@ def near_earnings(panel: Panel, market: Market, events: pl.DataFrame | None) -> 
 class States:
     """What was known of every contract before each session, and how its neighbours stood: what fitting rests on.
 
-    ``before`` (contracts, sessions + 1, len(State)), the last for today; ``predicted`` (contracts, sessions) is the log
-    volume expected of each session; ``of_name``, ``of_expiry`` and ``beside`` (sessions, contracts) and ``activity``
-    (underlyings, sessions) are those of :func:`scanner.activity.features.activity`.
+    ``first`` is the session that the longest window begins with which ends in the earliest session learnt from. Of the
+    sessions ``kept`` from there on are ``before`` (contracts, kept, len(State)), and ``of_name``, ``of_expiry`` and
+    ``beside`` (kept, contracts) by :func:`scanner.activity.features.activity`. ``activity`` (underlyings, sessions) is
+    0 before it.
     """
 
     base: NDArray[np.float32]
+    first: int
     before: NDArray[np.float32]
-    predicted: NDArray[np.float32]
     of_name: NDArray[np.float32]
     of_expiry: NDArray[np.float32]
     beside: NDArray[np.float32]
     activity: NDArray[np.float64]
 
     @classmethod
-    def of(cls, layout: Layout, base: NDArray[np.float32]) -> Self:
-        """Run a layout's past through a base table."""
+    def of(cls, layout: Layout, base: NDArray[np.float32], learnt_from: int = 0) -> Self:
+        """Run a layout's past through a base table; ``learnt_from`` is the first session that anything is asked of."""
         volume, places = layout.panel.volume, layout.places
         rows, sessions = volume.shape
         names = len(layout.panel.underlyings)
-        before, predicted = _remembered(layout, base, range(sessions + 1))
-        of_name, of_expiry, beside = (np.zeros((sessions, rows), np.float32) for _ in range(3))
+        first = max(learnt_from - max(features.WINDOWS) + 1, 0)
+        before, predicted = _remembered(layout, base, range(first, sessions))
+        of_name, of_expiry, beside = (np.zeros((sessions - first, rows), np.float32) for _ in range(3))
         activity = np.zeros((names, sessions))
-        for session in range(sessions):
-            of_name[session], of_expiry[session], beside[session], busy = features.activity(
+        for kept, session in enumerate(range(first, sessions)):
+            of_name[kept], of_expiry[kept], beside[kept], busy = features.activity(
                 places.group,
                 places.call,
                 places.underlying,
                 np.ascontiguousarray(predicted[:, session]),
                 np.log1p(volume[:, session]),
-                np.ascontiguousarray(before[:, session, State.OWN_SHORT]),
+                np.ascontiguousarray(before[:, kept, State.OWN_SHORT]),
                 names,
             )
             activity[:, session] = busy[:names]
-        return cls(base, before, predicted, of_name, of_expiry, beside, activity)
+        return cls(base, first, before, of_name, of_expiry, beside, activity)
 
 
 @dataclass(frozen=True)
@@ -392,23 +399,23 @@ def log_open_interest(at_start: NDArray[np.floating], now: NDArray[np.floating])
 
 def design_of(layout: Layout, past: States, session: int, window: int, rows: NDArray[np.int64]) -> NDArray[np.float32]:
     """The regression's rows for past contract-days, shape (len(rows), features.COUNT)."""
-    places = layout.places
+    places, kept = layout.places, session - past.first
     anchor = max(session - window + 1, 0)
     x = np.empty((len(rows), features.COUNT), np.float32)
     contracts = Contracts(
         underlying=places.underlying,
         expiry=places.expiry,
         call=places.call,
-        moneyness=layout.located[session].moneyness,
-        log_price=layout.located[session].log_price,
+        moneyness=layout.located(session).moneyness,
+        log_price=layout.located(session).log_price,
         log_open_interest=log_open_interest(
             layout.panel.open_interest[:, anchor], layout.panel.open_interest[:, session]
         ),
         base=past.base[places.underlying, layout.cell[:, session]],
-        of_name=window_activity(past.of_name[session], past.activity, places.underlying, session, window),
-        of_expiry=past.of_expiry[session],
-        beside=past.beside[session],
+        of_name=window_activity(past.of_name[kept], past.activity, places.underlying, session, window),
+        of_expiry=past.of_expiry[kept],
+        beside=past.beside[kept],
     )
-    states, day = past.before[:, anchor : anchor + 1], int(layout.market.day[session])
+    states, day = past.before[:, anchor - past.first : anchor - past.first + 1], int(layout.market.day[session])
     features.design(rows, x, contracts, states, layout.move(session, window), layout.earnings[:, session], day)
     return x
