@@ -133,6 +133,6 @@ def test_scanning_often_does_not_alarm_more_often_than_the_stated_chance() -> No
         count += random.poisson(level / looks)
         mean = rate * look / looks
         highest = np.maximum(highest, -np.log10(nbinom.sf(count - 1, 0.2, 0.2 / (0.2 + mean))))
-    judged = selection.session_maximum(highest, np.full(days, np.nan), looks)
+    judged = selection.session_maximum(highest, selection.charge_of(looks))
     for nominal in (1e-2, 1e-3):
         assert 0.6 < (judged >= -np.log10(nominal)).mean() / nominal < 1.4

@@ -21,6 +21,7 @@ from scanner.fields.columns import remembered
 from scanner.history import panel
 from scanner.history.known_before import KnownBefore
 from scanner.history.panel import Panel
+from scanner.kernels.groups import Groups
 from scanner.market import chain
 from scanner.metrics import underlying
 from scanner.outputs import chain_table, document
@@ -141,9 +142,9 @@ def with_a_new_field(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A row of the table and the column that its metric computes, and nothing else."""
     totals = underlying.totals
 
-    def with_most(contracts: pl.DataFrame) -> pl.DataFrame:
+    def with_most(contracts: pl.DataFrame, names: Groups | None = None) -> pl.DataFrame:
         most = contracts.group_by("underlying").agg(most_traded=pl.col("volume").max())
-        return totals(contracts).join(most, on="underlying", maintain_order="left")
+        return totals(contracts, names).join(most, on="underlying", maintain_order="left")
 
     monkeypatch.setattr(underlying, "totals", with_most)
     monkeypatch.setattr(fields, "FIELDS", (*FIELDS, TOY))

@@ -41,6 +41,29 @@ def test_sums_are_those_of_a_look_up_by_key(ordered: bool, data: st.DataObject) 
     assert groups.any(calls).tolist() == expected["any_call"].to_list()
 
 
+@pytest.mark.parametrize("ordered", [True, False])
+@given(data=st.data())
+def test_the_groups_of_flagged_rows_are_those_of_a_frame_of_them_alone(ordered: bool, data: st.DataObject) -> None:
+    frame = rows_of(data, ordered)
+    chosen = frame.filter("call")
+    groups = Groups.of(frame, KEY).where(frame["call"].to_numpy())
+    expected = chosen.group_by(KEY, maintain_order=True).agg(pl.len().cast(pl.Int64), last=pl.col("strike").max())
+    found = groups.keys.with_columns(
+        len=pl.Series(groups.count(np.ones(chosen.height, bool))), last=groups.latest(chosen["strike"])
+    )
+    assert found.equals(expected)
+    assert groups.keys[groups.numbers()].equals(chosen.select(KEY))
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+@given(data=st.data())
+def test_groups_within_others_are_those_of_all_of_their_columns(ordered: bool, data: st.DataObject) -> None:
+    frame = rows_of(data, ordered)
+    groups = Groups.of(frame, KEY[:1]).within(frame, KEY[1:])
+    assert groups.keys.equals(frame.select(KEY).unique(maintain_order=True))
+    assert groups.keys[groups.numbers()].equals(frame.select(KEY))
+
+
 @given(data=st.data())
 def test_every_row_is_in_the_group_of_its_key(data: st.DataObject) -> None:
     frame = rows_of(data, ordered=False)

@@ -16,10 +16,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from scanner import fields
-from scanner.activity.selection import benjamini_hochberg, session_maximum
+from scanner.activity.selection import benjamini_hochberg, charge_of, session_maximum
 from scanner.fields import SCOPES, Unit
 from scanner.history.known_before import Look, Looks
-from scanner.kernels.columns import floats, nullable, run_begins
+from scanner.kernels.columns import floats, nullable, numbered, placed, run_starts
 
 # Every 15 minutes from 9:45 to 16:00 New York time, and once after the close.
 SESSION_LOOKS = 27
@@ -72,28 +72,25 @@ def _charge(frame: pl.DataFrame, columns: tuple[str, ...], looked: Looks, usual:
     there = [name for name in columns if name in frame.columns]
     if not there:
         return frame
-    looks = _looks_at(frame, looked, usual)
-    return frame.with_columns(_maximum(frame[name], None, looks) for name in there)
+    charge = _charges(frame, looked, usual)
+    return placed(frame, (nullable(name, session_maximum(floats(frame[name]), charge)) for name in there))
 
 
 def _one_family(alone: pl.DataFrame, charge: pl.DataFrame, looked: Looks, usual: int) -> pl.DataFrame:
-    before = alone["contract"].replace_strict(looked.highest, default=None, return_dtype=pl.Float64)
-    largest = _maximum(alone["combined_surprise"], before, _looks_at(alone, looked, usual))
-    q_values = benjamini_hochberg(floats(largest))
-    return charge.with_columns(nullable("volume_q", q_values))
+    largest = floats(alone["combined_surprise"]).copy()
+    # Few contracts stood out before: of a whole market no others are looked up.
+    seen = alone["contract"].is_in(list(looked.highest)).arg_true()
+    before = [looked.highest[contract] for contract in alone["contract"].gather(seen)]
+    # What has no surprise now is judged by none.
+    largest[seen] = np.maximum(largest[seen], before)
+    q_values = benjamini_hochberg(session_maximum(largest, _charges(alone, looked, usual)))
+    return placed(charge, [nullable("volume_q", q_values)])
 
 
-def _looks_at(frame: pl.DataFrame, looked: Looks, usual: int) -> NDArray[np.float64]:
-    """The looks that each row is charged for: those there were, this one too, and no fewer than usual."""
+def _charges(frame: pl.DataFrame, looked: Looks, usual: int) -> NDArray[np.float64]:
+    """What each row is charged for the looks there were, this one too, and no fewer than usual."""
     # Rows of a name stand together.
-    name = run_begins(frame.select("underlying"))
-    seen = [looked.counts.get(underlying, 0) for underlying in frame["underlying"][np.flatnonzero(name)]]
-    return np.asarray(np.maximum(np.array(seen, np.float64) + 1.0, usual)[np.cumsum(name) - 1])
-
-
-def _maximum(surprise: pl.Series, before: pl.Series | None, looks: NDArray[np.float64]) -> pl.Series:
-    """:func:`session_maximum` of a column, null where it has no value."""
-    earlier = np.full(len(surprise), np.nan) if before is None else floats(before)
-    alone = floats(surprise)
-    values = session_maximum(alone, earlier, looks)
-    return nullable(surprise.name, np.where(np.isnan(alone), np.nan, values))
+    first = run_starts(frame["underlying"])
+    seen = [looked.counts.get(underlying, 0) for underlying in frame["underlying"][first]]
+    charge = charge_of(np.maximum(np.array(seen, np.float64) + 1.0, usual))
+    return charge[numbered(first, frame.height)]

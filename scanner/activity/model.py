@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from scanner.activity import totals
 from scanner.activity.calibration import Calibration
+from scanner.activity.distances import Distances
 from scanner.activity.features import WINDOWS
 from scanner.activity.history import Layout, Memory, Recent, recall
 from scanner.activity.ranking.past import Past
@@ -125,6 +126,16 @@ class VolumeModel:
     def expiry_totals(self) -> ExpiryTotals:
         """What every expiry traded in past sessions."""
         return totals.of_expiries(self.layout, self.memory)
+
+    @cached_property
+    def name_distances(self) -> tuple[Distances, Distances]:
+        """How far the totals of underlyings lay from what was usual: whole, and of the back end."""
+        return Distances.of(self.name_totals.whole), Distances.of(self.name_totals.back)
+
+    @cached_property
+    def expiry_distances(self) -> Distances:
+        """How far the totals of expiries lay from what was usual."""
+        return Distances.of(self.expiry_totals.totals)
 
     @property
     def windows(self) -> dict[int, WindowModel]:

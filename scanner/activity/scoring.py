@@ -20,6 +20,7 @@ from scanner.activity.today import Today
 from scanner.history.panel import Panel
 from scanner.kernels.compile import kernel as compiled
 from scanner.kernels.threads import at_once, in_parts, in_pieces
+from scanner.market.chain import distinct
 
 GOOD_SESSIONS = 10
 # A multiple of less than half a lot is no multiple of anything.
@@ -235,10 +236,11 @@ def _kinds(own: NDArray[np.bool_], today: Today, traded: NDArray[np.bool_], hold
 
 def without_baseline(contracts: pl.DataFrame) -> pl.DataFrame:
     """Names none of whose contracts the built-in baseline can judge: ``underlying field reason``."""
-    none = pl.col("surprise_reason").eq_missing(pl.lit(NO_PRIOR)).all()
-    names = contracts.group_by("underlying").agg(none=none).filter("none")["underlying"].cast(pl.String).sort()
+    held = contracts.select("underlying", "surprise_reason").filter(pl.col("surprise_reason").ne_missing(NO_PRIOR))
+    names = sorted(set(distinct(contracts["underlying"])) - set(distinct(held["underlying"])))
     fields = pl.DataFrame({"field": ["combined_surprise", "volume_surprise", "volume_surprise_3", "volume_surprise_5"]})
-    return pl.DataFrame({"underlying": names}).join(fields, how="cross").with_columns(reason=pl.lit(NO_PRIOR))
+    without = pl.DataFrame({"underlying": names}, schema={"underlying": pl.String})
+    return without.join(fields, how="cross").with_columns(reason=pl.lit(NO_PRIOR))
 
 
 def _past_volume(recent: Recent, today: Today) -> list[pl.Series]:

@@ -58,17 +58,23 @@ def score(parts: pl.DataFrame) -> pl.Series:
     return pl.select(pl.when(known).then(filled)).to_series().alias("score")
 
 
-def session_maximum(
-    now: NDArray[np.float64], before: NDArray[np.float64], looks: int | NDArray[np.float64]
-) -> NDArray[np.float64]:
+def charge_of(looks: int | NDArray[np.float64]) -> NDArray[np.float64]:
+    """The decades that the largest surprise of so many scans of one session, this one among them, is too much.
+
+    The scans of one session look at the same growing count: in simulated over-dispersed counts (negative-binomial sizes
+    0.05 to 0.5, up to 27 looks) the maximum comes 1 + 0.22 ln(looks) times as often as one look's surprise says, at
+    1e-2, 1e-3 and 1e-4 alike.
+    """
+    return np.asarray(np.log10(1.0 + 0.22 * np.log(looks)))
+
+
+def session_maximum(largest: NDArray[np.float64], charge: NDArray[np.float64]) -> NDArray[np.float64]:
     """The surprise of a session's maximum over repeated scans, so that scanning more often does not alarm more often.
 
-    ``now`` are this scan's surprises, ``before`` the largest of the session's earlier scans (NaN where there was none),
-    ``looks`` the number of scans including this one. The scans of one session look at the same growing count: in
-    simulated over-dispersed counts (negative-binomial sizes 0.05 to 0.5, up to 27 looks) the maximum comes 1 + 0.22
-    ln(looks) times as often as one look's surprise says, at 1e-2, 1e-3 and 1e-4 alike, and that is taken off.
+    ``largest`` are the surprises of the scan in which each was largest, NaN where there is none, and ``charge`` what
+    :func:`charge_of` takes off for the scans there were.
     """
-    return np.asarray(np.maximum(np.fmax(now, before) - np.log10(1.0 + 0.22 * np.log(looks)), 0.0))
+    return np.maximum(largest - charge, 0.0)
 
 
 def multi_leg_suspects(contracts: pl.DataFrame) -> pl.Series:

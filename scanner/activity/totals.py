@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from scanner.activity.history import Layout, Memory
 from scanner.kernels.compile import kernel
+from scanner.market.levels import EXPIRY
 
 BACK_END_DAYS = 14
-EXPIRY_KEY = ("underlying", "root", "expiry")
 
 
 class Totals(NamedTuple):
@@ -51,7 +51,7 @@ def of_names(layout: Layout, memory: Memory) -> NameTotals:
 
 def of_expiries(layout: Layout, memory: Memory) -> ExpiryTotals:
     """Sums over the contracts of every expiry of a root of an underlying."""
-    places, key = layout.places, list(EXPIRY_KEY)
+    places, key = layout.places, list(EXPIRY)
     firsts = np.flatnonzero(np.diff(places.group, prepend=-1))
     # Where two underlyings list the same root their rows alternate, and an expiry is in many groups.
     groups = layout.panel.contracts[firsts].select(key)

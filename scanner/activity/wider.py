@@ -12,31 +12,32 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from scanner.activity.calibration import HIGHEST, calibrate
+from scanner.activity.calibration import HIGHEST
+from scanner.activity.distances import student_surprise
 from scanner.activity.model import VolumeModel
 from scanner.activity.runs import both_rights
 from scanner.activity.scoring import GOOD_SESSIONS
-from scanner.activity.totals import BACK_END_DAYS, EXPIRY_KEY
+from scanner.activity.totals import BACK_END_DAYS
 from scanner.history import past as past_sessions
 from scanner.history.panel import Panel
 from scanner.kernels.columns import floats, nullable
 from scanner.kernels.groups import Groups
+from scanner.market.levels import EXPIRY, NAME, STRIKE
 
-_HALF_LIFE = 0.5 ** (1 / 6)
-_DEGREES_OF_FREEDOM = 4.0
 _PRIOR_SESSIONS = 5.0
-_ENOUGH_FOR_TAIL = 300
-_BOUND = 2.5
 _LEAST_IV_CHANGES = 5
 _PRIOR_IV_CHANGE = 0.05
 
 
-def underlying_surprises(model: VolumeModel, contracts: pl.DataFrame, panel: Panel) -> pl.DataFrame:
+def underlying_surprises(
+    model: VolumeModel, contracts: pl.DataFrame, panel: Panel, names: Groups | None = None
+) -> pl.DataFrame:
     """``underlying volume_surprise back_end_surprise put_call_surprise`` of a scored chain.
 
     ``back_end_surprise`` is that of everything beyond 14 days. Null for a name with fewer than ten good sessions.
+    ``names`` are the contracts by name, where they are known.
     """
-    names = Groups.of(contracts, ("underlying",))
+    names = names or Groups.of(contracts, NAME)
     volume, usual = contracts["volume"].cast(pl.Float64), contracts["volume_usual"]
     later, put = _flags(contracts, pl.col("dte") > BACK_END_DAYS), _flags(contracts, pl.col("right") == "P")
     today = names.keys.with_columns(
@@ -48,23 +49,25 @@ def underlying_surprises(model: VolumeModel, contracts: pl.DataFrame, panel: Pan
         known=names.any(volume.is_not_null().to_numpy()),
     )
     rows = panel.underlying_rows(today["underlying"])
-    whole, back, puts = model.name_totals
     judged = today["known"].to_numpy() & (_at(model.good_sessions, rows, 0) >= GOOD_SESSIONS)
     sums = {name: today[name].to_numpy() for name in ("total", "usual", "back", "back_usual", "puts")}
     columns = {
-        "volume_surprise": lambda: total_surprise(*whole, sums["total"], sums["usual"], rows),
-        "back_end_surprise": lambda: total_surprise(*back, sums["back"], sums["back_usual"], rows),
-        "put_call_surprise": lambda: put_share_surprise(puts[0], whole[0], sums["puts"], sums["total"], rows),
+        "volume_surprise": lambda: model.name_distances[0].surprise(sums["total"], sums["usual"], rows),
+        "back_end_surprise": lambda: model.name_distances[1].surprise(sums["back"], sums["back_usual"], rows),
+        "put_call_surprise": lambda: put_share_surprise(
+            model.name_totals.puts.volume, model.name_totals.whole.volume, sums["puts"], sums["total"], rows
+        ),
     }
     return today.select("underlying").with_columns(_judged(name, found, judged) for name, found in columns.items())
 
 
-def strike_surprises(model: VolumeModel, contracts: pl.DataFrame) -> pl.DataFrame:
+def strike_surprises(model: VolumeModel, contracts: pl.DataFrame, strikes: Groups | None = None) -> pl.DataFrame:
     """``underlying root expiry strike volume_surprise`` of a scored chain: both rights together, one session.
 
     Null where neither right has a surprise. Two underlyings may list the same root: each has strikes of its own.
+    ``strikes`` are the contracts by strike, where they are known.
     """
-    strikes = Groups.of(contracts, ("underlying", "root", "expiry", "strike"))
+    strikes = strikes or Groups.of(contracts, STRIKE)
     volume_surprise = contracts["volume_surprise"]
     judged = strikes.any(volume_surprise.is_not_null().to_numpy())
 
@@ -75,23 +78,28 @@ def strike_surprises(model: VolumeModel, contracts: pl.DataFrame) -> pl.DataFram
     return strikes.keys.with_columns(_judged("volume_surprise", surprise, judged))
 
 
-def expiry_surprises(model: VolumeModel, contracts: pl.DataFrame, panel: Panel) -> pl.DataFrame:
-    """``underlying root expiry volume_surprise`` of a scored chain; null as for the underlying."""
-    key = list(EXPIRY_KEY)
-    expiries = Groups.of(contracts, key)
+def expiry_surprises(
+    model: VolumeModel, contracts: pl.DataFrame, panel: Panel, expiries: Groups | None = None
+) -> pl.DataFrame:
+    """``underlying root expiry volume_surprise`` of a scored chain; null as for the underlying.
+
+    ``expiries`` are the contracts by expiry, where they are known.
+    """
+    key = list(EXPIRY)
+    expiries = expiries or Groups.of(contracts, key)
     volume = contracts["volume"].cast(pl.Float64)
     today = expiries.keys.with_columns(
         _sum(expiries, "total", volume),
         _sum(expiries, "usual", contracts["volume_usual"]),
         known=expiries.any(volume.is_not_null().to_numpy()),
     )
-    past, totals = model.expiry_totals
-    at = today.join(past, on=key, how="left", maintain_order="left")["entity"].fill_null(-1).to_numpy()
+    past = today.join(model.expiry_totals.entities, on=key, how="left", maintain_order="left")
+    at = past["entity"].fill_null(-1).to_numpy()
     name = panel.underlying_rows(today["underlying"])
     judged = today["known"].to_numpy() & (_at(model.good_sessions, name, 0) >= GOOD_SESSIONS)
     total, usual = today["total"].to_numpy(), today["usual"].to_numpy()
     return today.select(key).with_columns(
-        _judged("volume_surprise", lambda: total_surprise(*totals, total, usual, at), judged)
+        _judged("volume_surprise", lambda: model.expiry_distances.surprise(total, usual, at), judged)
     )
 
 
@@ -115,82 +123,6 @@ def _judged(name: str, found: Callable[[], NDArray[np.float64]], judged: NDArray
     """A column that is null where there is nothing to judge by; where that is everywhere, nothing is computed."""
     values = found() if judged.any() else np.full(len(judged), np.nan)
     return nullable(name, np.where(judged & np.isfinite(values), values, np.nan))
-
-
-def total_surprise(
-    volume: NDArray[np.float64],
-    usual: NDArray[np.float64],
-    today: NDArray[np.float64],
-    today_usual: NDArray[np.float64],
-    entity: NDArray[np.integer],
-) -> NDArray[np.float64]:
-    """Upper-tail surprise of totals, from past totals (entities, sessions) of all entities together.
-
-    ``entity`` is the row of each of today's totals, -1 for one without a past. The distance log(1 + volume) - log(1 +
-    usual) is centred on the entity's own exponentially weighted mean and scaled by the spread of totals of its size;
-    the tail is Student's t with four degrees of freedom until 300 past distances are there to calibrate it.
-    """
-    distance = np.log1p(volume) - np.log1p(usual)
-    centre = _running_centre(distance)
-    residual = distance - centre[:, :-1]
-    residual[:, : min(_LEAST_IV_CHANGES, residual.shape[1])] = np.nan
-    known = np.isfinite(residual)
-    edges, spreads = _spread_by_size(residual[known], usual[known])
-    past = residual[known] / spreads[np.searchsorted(edges, usual[known])]
-    mine = _at(centre[:, -1], entity, 0.0)
-    now = np.log1p(today) - np.log1p(today_usual) - mine
-    return tail_surprise(now / spreads[np.searchsorted(edges, today_usual)], past)
-
-
-def _running_centre(distance: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Exponentially weighted mean before each session and before today, shape (entities, sessions + 1), shrunk to 0.
-
-    One session moves it by a bounded amount: an outlier does not become the new normal.
-    """
-    total = np.zeros(len(distance))
-    weight = np.zeros(len(distance))
-    result = np.empty((len(distance), distance.shape[1] + 1))
-    for session in range(distance.shape[1]):
-        centre = total / (weight + 1.0)
-        result[:, session] = centre
-        known = np.isfinite(distance[:, session])
-        bounded = np.clip(distance[:, session], centre - _BOUND, centre + _BOUND)
-        total = np.where(known, total * _HALF_LIFE + bounded, total)
-        weight = np.where(known, weight * _HALF_LIFE + 1.0, weight)
-    result[:, -1] = total / (weight + 1.0)
-    return result
-
-
-def _spread_by_size(
-    residual: NDArray[np.float64], usual: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Edges of size and the spread of residuals between them, a robust one (interquartile), never below 0.1."""
-    groups = int(np.clip(len(residual) // 200, 1, 8))
-    edges = np.quantile(usual, np.arange(1, groups) / groups) if groups > 1 else np.empty(0)
-    place = np.searchsorted(edges, usual)
-    spreads = np.full(groups, 0.6)
-    for number in range(groups):
-        mine = residual[place == number]
-        if len(mine) >= _LEAST_IV_CHANGES:
-            spreads[number] = max((np.quantile(mine, 0.75) - np.quantile(mine, 0.25)) / 1.35, 0.1)
-    return edges, spreads
-
-
-def tail_surprise(standardised: NDArray[np.float64], past: NDArray[np.float64]) -> NDArray[np.float64]:
-    """-log10 of the upper tail of standardised distances, calibrated on past ones where there are enough."""
-    raw = student_surprise(standardised)
-    if len(past) >= _ENOUGH_FOR_TAIL:
-        one_tier = np.zeros(len(past), np.int64)
-        map_ = calibrate(student_surprise(past), one_tier, np.arange(len(past)), rows=np.array([len(past)]))
-        raw = np.interp(raw, map_.raw[0], map_.calibrated[0])
-    return np.where(np.isfinite(standardised), np.minimum(raw, HIGHEST), np.nan)
-
-
-def student_surprise(standardised: NDArray[np.float64]) -> NDArray[np.float64]:
-    """-log10 P(T >= x) for Student's t with four degrees of freedom."""
-    from scanner.kernels.special import stdtr
-
-    return np.asarray(-np.log10(np.maximum(stdtr(_DEGREES_OF_FREEDOM, -standardised), 1e-300)))
 
 
 def put_share_surprise(

@@ -90,7 +90,13 @@ def run_begins(rows: pl.DataFrame) -> NDArray[np.bool_]:
 
 def run_numbers(rows: pl.DataFrame) -> NDArray[np.int64]:
     """The number of the run of equal rows that each row is in, from 0."""
-    return np.cumsum(run_begins(rows)) - 1
+    return numbered(np.flatnonzero(run_begins(rows)), rows.height)
+
+
+def numbered(starts: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """The number of the run that each of ``count`` rows is in, from 0; ``starts`` is where the runs begin."""
+    # Flags added up one after the other take ten times as long.
+    return np.repeat(np.arange(len(starts)), np.diff(starts, append=count))
 
 
 def nullable(name: str, values: NDArray[np.floating]) -> pl.Series:

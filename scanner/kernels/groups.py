@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from scanner.kernels.columns import floats, nullable, run_begins
+from scanner.kernels.columns import floats, nullable, numbered, run_begins
 from scanner.kernels.compile import kernel
 
 Floats = NDArray[np.float64]
@@ -36,18 +36,48 @@ class Groups:
     def of(cls, frame: pl.DataFrame, key: Sequence[str]) -> Groups:
         """The groups of a frame's rows by some of its columns."""
         keyed = frame.select(key)
-        begins = run_begins(keyed)
+        return cls._of_runs(keyed, run_begins(keyed))
+
+    def within(self, frame: pl.DataFrame, more: Sequence[str]) -> Groups:
+        """The groups by these keys and ``more`` columns of the frame that these are the groups of."""
+        keyed = frame.select(*self.keys.columns, *more)
+        if self.order is not None:
+            return Groups.of(keyed, keyed.columns)
+        begins = run_begins(keyed.select(more))
+        begins[self.starts[:-1]] = True
+        return Groups._of_runs(keyed, begins)
+
+    @classmethod
+    def _of_runs(cls, keyed: pl.DataFrame, begins: Flags) -> Groups:
+        """The groups of the rows of some keys; ``begins`` tells where a row has another key than the one before."""
         first = np.flatnonzero(begins)
         keys = keyed[first]
         if not _repeats(keys):
             return cls(keys, np.append(first, len(begins)).astype(np.int64))
         unique = keys.unique(maintain_order=True)
-        numbered = unique.with_row_index("_group")
-        place = keys.join(numbered, on=list(key), how="left", nulls_equal=True, maintain_order="left")["_group"]
-        group = place.to_numpy().astype(np.int64)[np.cumsum(begins) - 1]
-        order = np.argsort(group, kind="stable")
-        starts = np.searchsorted(group[order], np.arange(unique.height + 1)).astype(np.int64)
-        return cls(unique, starts, order)
+        place = keys.join(
+            unique.with_row_index("_group"), on=keys.columns, how="left", maintain_order="left", nulls_equal=True
+        )
+        return cls._apart(unique, place["_group"].to_numpy().astype(np.int64)[numbered(first, len(begins))])
+
+    @classmethod
+    def _apart(cls, keys: pl.DataFrame, number: NDArray[np.int64]) -> Groups:
+        """The groups of rows that do not stand together, by the number of the group that each is in."""
+        order = np.argsort(number, kind="stable")
+        return cls(keys, np.searchsorted(number[order], np.arange(keys.height + 1)).astype(np.int64), order)
+
+    def where(self, flags: Flags) -> Groups:
+        """The groups of the rows that have a flag, as they are of a frame of these rows alone."""
+        if flags.all():
+            return self
+        if self.order is None:
+            counts = self.count(flags)
+            kept = np.flatnonzero(counts)
+            return Groups(self.keys[kept], np.append(0, np.cumsum(counts[kept])))
+        # Groups come in the order of their first rows, and may have lost these.
+        kept, first, number = np.unique(self.numbers()[flags], return_index=True, return_inverse=True)
+        placed = np.argsort(first)
+        return Groups._apart(self.keys[kept[placed]], np.argsort(placed)[number])
 
     def __len__(self) -> int:
         return self.keys.height
@@ -67,12 +97,18 @@ class Groups:
     def count(self, flags: Flags) -> NDArray[np.int64]:
         """How many rows of each group have a flag."""
         flags = flags if self.order is None else flags[self.order]
-        counted = np.concatenate(([0], np.cumsum(flags)))
-        return np.asarray(np.diff(counted[self.starts]), np.int64)
+        return np.add.reduceat(flags, self.starts[:-1], dtype=np.int64)
 
     def any(self, flags: Flags) -> Flags:
         """Whether any row of each group has a flag."""
         return self.count(flags) > 0
+
+    def latest(self, column: pl.Series) -> pl.Series:
+        """The greatest value of each group; none is null."""
+        values = column.to_physical().to_numpy()
+        if self.order is not None:
+            values = values[self.order]
+        return pl.Series(column.name, np.maximum.reduceat(values, self.starts[:-1])).cast(column.dtype)
 
     def firsts(self) -> NDArray[np.int64]:
         """The first row of each group."""
@@ -80,7 +116,7 @@ class Groups:
 
     def numbers(self) -> NDArray[np.int64]:
         """The number of the group that each row of the frame is in."""
-        number = np.repeat(np.arange(len(self)), np.diff(self.starts))
+        number = numbered(self.starts[:-1], int(self.starts[-1]))
         if self.order is None:
             return number
         of_rows = np.empty_like(number)

@@ -44,6 +44,11 @@ def sums_by_right(groups: Groups, rows: pl.DataFrame) -> list[pl.Series]:
     ]
 
 
+def quotient(numerator: pl.Series, denominator: pl.Series) -> pl.Series:
+    """:func:`ratio` of columns that are in no frame."""
+    return numerator / denominator.set(denominator == 0, None)
+
+
 def ratio(numerator: IntoExpr, denominator: IntoExpr) -> pl.Expr:
     """``numerator / denominator`` of two columns; null where either is missing or the denominator is 0."""
     top, bottom = (pl.col(part) if isinstance(part, str) else part for part in (numerator, denominator))

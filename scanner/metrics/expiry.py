@@ -13,22 +13,27 @@ from scanner.kernels.compile import kernel
 from scanner.kernels.groups import Groups
 from scanner.kernels.threads import over_groups
 from scanner.market.calendar import Calendar
+from scanner.market.levels import EXPIRY
 from scanner.metrics import pieces
 from scanner.metrics.arithmetic import GAMMA, ratio, sums_by_right
 
 Floats = NDArray[np.float64]
 
-KEY = ("underlying", "root", "expiry")
 _NEEDED = (
-    *(*KEY, "strike", "right", "nonstandard", "volume", "open_interest", "multiplier"),
+    *(*EXPIRY, "strike", "right", "nonstandard", "volume", "open_interest", "multiplier"),
     *("spot", "forward", "gamma"),
 )
 
 
-def measure(contracts: pl.DataFrame, priced: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
-    """One row an expiry. ``priced`` is the pricing stage's frame of expiries (forward, ATM volatility, skew)."""
+def measure(
+    contracts: pl.DataFrame, priced: pl.DataFrame, calendar: Calendar, groups: Groups | None = None
+) -> pl.DataFrame:
+    """One row an expiry. ``priced`` is the pricing stage's frame of expiries (forward, ATM volatility, skew).
+
+    ``groups`` are the standard contracts by expiry, where they are known.
+    """
     standard = contracts.select(_NEEDED).filter(~pl.col("nonstandard"))
-    groups = Groups.of(standard, KEY)
+    groups = groups or Groups.of(standard, EXPIRY)
     volume, open_interest = standard["volume"], standard["open_interest"]
     expiries = (
         groups.keys.with_columns(
@@ -38,7 +43,7 @@ def measure(contracts: pl.DataFrame, priced: pl.DataFrame, calendar: Calendar) -
             groups.known_sums(open_interest).alias("open_interest"),
             groups.known_sums(standard.select(GAMMA * pl.col("open_interest")).to_series()).alias("_gamma"),
         )
-        .join(max_pain(standard), on=["root", "expiry"], how="left", maintain_order="left")
+        .join(max_pain(standard, groups), on=["root", "expiry"], how="left", maintain_order="left")
         .join(priced.drop("underlying"), on=["root", "expiry"], how="left", maintain_order="left")
     )
     return expiries.with_columns(
@@ -63,13 +68,13 @@ def _monthly(expiries: pl.DataFrame, calendar: Calendar) -> pl.Series:
     return pl.Series(flags, dtype=pl.Boolean)
 
 
-def max_pain(contracts: pl.DataFrame) -> pl.DataFrame:
+def max_pain(contracts: pl.DataFrame, groups: Groups | None = None) -> pl.DataFrame:
     """The strike at which an expiry's open interest would pay out least: ``root expiry max_pain``.
 
     At a settlement S the calls pay sum(OI x max(S - K, 0)) and the puts sum(OI x max(K - S, 0)). Null where no open
-    interest is known, or none there; the lowest strike wins a tie.
+    interest is known, or none there; the lowest strike wins a tie. ``groups`` are the contracts by expiry, if known.
     """
-    chain = pieces.of(contracts)
+    chain = pieces.of(contracts, groups)
     found = np.full(chain.found.height, np.nan)
     bounds = np.append(chain.found["start"].to_numpy(), chain.rows.height).astype(np.int64)
     over_groups(least_payouts, bounds, chain.calls(), chain.floats("strike"), chain.floats("open_interest"), found)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from scanner.activity.calibration import Calibration
 from scanner.activity.runs import MEMBER, best_runs, maturity_of
-from scanner.kernels.columns import floats, run_numbers
+from scanner.kernels.columns import floats, integers, run_numbers
 from scanner.metrics.arithmetic import is_call
 
 
@@ -27,18 +27,19 @@ def find(contracts: pl.DataFrame, calibration: Calibration, least: float = 2.0) 
     calls = is_call(contracts)
     surprise = contracts["combined_surprise"].fill_null(0.0).to_numpy(writable=True)
     raw, last = best_runs(surprise, expiry, calls)
-    days = contracts.select((pl.col("expiry") - pl.col("session_date")).dt.total_days()).to_series().to_numpy()
-    calibrated = calibration.apply(raw, maturity_of(days))
+    begun = np.flatnonzero(last >= 0)
+    days = integers(contracts["expiry"])[begun] - integers(contracts["session_date"])[begun]
+    calibrated = calibration.apply(raw[begun], maturity_of(days))
+    unusual = np.flatnonzero(calibrated >= least)
     taken = np.zeros(contracts.height, bool)
     runs = []
-    for first in np.argsort(-calibrated, kind="stable"):
-        if calibrated[first] < least:
-            break
+    for run in unusual[np.argsort(-calibrated[unusual], kind="stable")]:
+        first = begun[run]
         rows = np.arange(first, last[first] + 1)
         rows = rows[(calls[rows] == calls[first]) & (surprise[rows] >= MEMBER)]
         if not taken[rows].any():
             taken[rows] = True
-            runs.append((float(calibrated[first]), rows))
+            runs.append((float(calibrated[run]), rows))
     return _frame(contracts, runs, _whole_sides(contracts["volume"], runs, expiry, calls))
 
 
@@ -46,12 +47,10 @@ def _whole_sides(
     volume: pl.Series, runs: list[tuple[float, NDArray[np.int64]]], expiry: NDArray[np.int32], calls: NDArray[np.bool_]
 ) -> list[float]:
     """The volume of each run's whole right of its expiry."""
-    lots, sides = floats(volume), []
-    bounds = np.searchsorted(expiry, np.arange(expiry.max(initial=-1) + 2, dtype=expiry.dtype))
-    for _, rows in runs:
-        first, stop = bounds[expiry[rows[0]] : expiry[rows[0]] + 2]
-        sides.append(float(np.nansum(lots[first:stop][calls[first:stop] == calls[rows[0]]])))
-    return sides
+    side = 2 * expiry + calls
+    # Lots are whole numbers: their sum is the same in any order.
+    lots = np.bincount(side, np.nan_to_num(floats(volume)))
+    return [float(lots[side[rows[0]]]) for _, rows in runs]
 
 
 def _frame(contracts: pl.DataFrame, runs: list[tuple[float, NDArray[np.int64]]], sides: list[float]) -> pl.DataFrame:

@@ -20,6 +20,7 @@ from scanner.activity.time_of_day import share_of_volume
 from scanner.history.known_before import KnownBefore
 from scanner.history.panel import Panel
 from scanner.market import corporate_events as event_tables
+from scanner.market.levels import EXPIRY, STRIKE, Levels
 from scanner.metrics import (
     contract,
     dark_pool,
@@ -98,11 +99,13 @@ def measure(priced: PricedChain, known: KnownBefore, now: datetime, fit: Fit = a
     ex_dates = dividends.next_ex_dates(events, today)
     contracts = beside(contracts, "underlying", dates.drop("next_earnings", "when"), ex_dates)
     contracts = tape.beside(contracts, known.prints, known.largest_orders)
-    strikes = strike.measure(contracts)
-    expiries = expiry.measure(contracts, priced.expiries, calendar)
-    expiries = beside(expiries, expiry.KEY, tape.flows(contracts, expiry.KEY))
+    levels = Levels.of(contracts)
+    standard = levels.where(~contracts["nonstandard"].to_numpy())
+    strikes = strike.measure(contracts, standard.strikes)
+    expiries = expiry.measure(contracts, priced.expiries, calendar, standard.expiries)
+    expiries = beside(expiries, EXPIRY, tape.flows(contracts, standard.expiries))
     underlyings = beside(
-        underlying.measure(contracts, expiries, priced.underlyings, panel, known.closes),
+        underlying.measure(contracts, expiries, priced.underlyings, panel, known.closes, standard),
         "underlying",
         news.measure(known.news, contracts["underlying"].unique(maintain_order=True), known.asked),
         dates.drop("when"),
@@ -114,18 +117,20 @@ def measure(priced: PricedChain, known: KnownBefore, now: datetime, fit: Fit = a
         "underlying",
         market_value.measure(events, underlyings, today),
         activity.iv30_change_surprise(underlyings, panel),
-        tape.flows(contracts, ("underlying",)),
+        tape.flows(contracts, standard.names),
         dark_pool.measure(underlyings["underlying"], known.stock_prints, known.stock_before),
         dark_pool.day_before(underlyings["underlying"], known.off_exchange),
         dark_pool.week_before(underlyings["underlying"], known.weeks),
     )
     completed = whole_session(contracts, elapsed)
-    underlyings = beside(underlyings, "underlying", activity.underlying_surprises(model, completed, panel))
+    underlyings = beside(
+        underlyings, "underlying", activity.underlying_surprises(model, completed, panel, levels.names)
+    )
     alone = {
         "contract": contracts,
-        "strike": beside(strikes, strike.KEY, activity.strike_surprises(model, contracts)),
+        "strike": beside(strikes, STRIKE, activity.strike_surprises(model, contracts, levels.strikes)),
         "ladder": ladder.find(contracts, model.ladder),
-        "expiry": beside(expiries, expiry.KEY, activity.expiry_surprises(model, completed, panel)),
+        "expiry": beside(expiries, EXPIRY, activity.expiry_surprises(model, completed, panel, levels.expiries)),
         "underlying": underlyings,
         "market": market.measure(underlyings, panel.underlying_sessions, calendar),
     }

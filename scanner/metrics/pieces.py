@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from scanner.kernels.columns import floats
 from scanner.kernels.groups import Groups
+from scanner.market.levels import EXPIRY, STRIKE
 from scanner.metrics.arithmetic import is_call
-
-_KEY = ("underlying", "root", "expiry")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +23,7 @@ class Pieces:
 
     rows: pl.DataFrame
     found: pl.DataFrame
+    _groups: Groups
 
     def floats(self, name: str) -> NDArray[np.float64]:
         """A column of ``rows`` as float64, NaN where it is null."""
@@ -31,24 +31,25 @@ class Pieces:
 
     def latest(self, name: str) -> pl.Series:
         """The greatest value of a column of ``rows`` in each piece."""
-        values = self.rows[name].to_physical().to_numpy()
-        found = np.maximum.reduceat(values, self.found["start"].to_numpy()) if values.size else values
-        return pl.Series(name, found).cast(self.rows.schema[name])
+        return self._groups.latest(self.rows[name])
 
     def calls(self) -> NDArray[np.bool_]:
         """Which of ``rows`` are calls."""
         return is_call(self.rows)
 
 
-def of(contracts: pl.DataFrame) -> Pieces:
-    """The pieces of a chain with ``underlying root expiry strike right``; one that is in order is not sorted again."""
-    groups = Groups.of(contracts, _KEY)
+def of(contracts: pl.DataFrame, groups: Groups | None = None) -> Pieces:
+    """The pieces of a chain with ``underlying root expiry strike right``; one that is in order is not sorted again.
+
+    ``groups`` are its rows by underlying, root and expiry, where they are known.
+    """
+    groups = groups or Groups.of(contracts, EXPIRY)
     apart = groups.order is not None or groups.keys["root", "expiry"].is_duplicated().any()
     if apart or not _ascending(contracts, groups.starts[:-1]):
-        contracts = contracts.sort(*_KEY, "strike", maintain_order=True)
-        groups = Groups.of(contracts, _KEY)
-    starts, stops = (pl.Series(values) for values in (groups.starts[:-1], groups.starts[1:]))
-    return Pieces(contracts, groups.keys.with_columns(start=starts, stop=stops))
+        contracts = contracts.sort(*STRIKE, maintain_order=True)
+        groups = Groups.of(contracts, EXPIRY)
+    bounds = [pl.Series("start", groups.starts[:-1]), pl.Series("stop", groups.starts[1:])]
+    return Pieces(contracts, groups.keys.hstack(bounds), groups)
 
 
 def _ascending(contracts: pl.DataFrame, starts: NDArray[np.int64]) -> bool:

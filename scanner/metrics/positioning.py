@@ -11,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from scanner.kernels.columns import nullable
+from scanner.kernels.groups import Groups
 from scanner.kernels.threads import over_groups
 from scanner.market import products
 from scanner.market.calendar import Calendar
@@ -26,12 +27,15 @@ Floats = NDArray[np.float64]
 _SUMMED = ("strike", "spot", "forward", "discount", "years", "iv", "gamma", "delta", "open_interest")
 
 
-def measure(contracts: pl.DataFrame, expiries: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
+def measure(
+    contracts: pl.DataFrame, expiries: pl.DataFrame, calendar: Calendar, groups: Groups | None = None
+) -> pl.DataFrame:
     """One row an underlying, with everything in this module; null where there is no gamma or no open interest.
 
-    What is settled by the time of an underlying's newest quotes is over and counts for nothing here.
+    What is settled by the time of an underlying's newest quotes is over and counts for nothing here. ``groups`` are the
+    contracts by expiry, where they are known.
     """
-    chain = pieces.of(contracts)
+    chain = pieces.of(contracts, groups)
     ahead = _unsettled(chain, expiries, calendar)
     flags = ahead.select("root", "expiry", "is_next", "is_next_monthly")
     book = _Book(chain, chain.found.join(flags, on=["root", "expiry"], how="inner", maintain_order="left"))

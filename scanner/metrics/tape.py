@@ -10,6 +10,7 @@ import polars as pl
 from scanner.fields import Rows, tape
 from scanner.fields.columns import column_dtype
 from scanner.kernels.groups import Groups
+from scanner.market.chain import distinct
 from scanner.metrics.arithmetic import is_call
 from scanner.tape.measure import contracts as measured_contracts
 from scanner.tape.prints import Tape
@@ -60,11 +61,15 @@ def beside(contracts: pl.DataFrame, prints: pl.DataFrame | None, before: pl.Data
     return joined.drop("tape_lots", "money", "net_money")
 
 
-def flows(contracts: pl.DataFrame, key: tuple[str, ...]) -> pl.DataFrame:
-    """``net_call_premium net_put_premium net_delta`` by a key; null where no contract has a tape."""
-    needed = (*key, "right", "nonstandard", "net_premium", _NET, "delta", "multiplier")
+def flows(contracts: pl.DataFrame, groups: Groups) -> pl.DataFrame:
+    """``net_call_premium net_put_premium net_delta`` by a key; null where no contract has a tape.
+
+    ``groups`` are the standard contracts by that key.
+    """
+    if contracts["net_premium"].null_count() == contracts[_NET].null_count() == contracts.height:
+        return groups.keys.with_columns(pl.lit(None, column_dtype(field)).alias(name) for name, field in _FLOWS.items())
+    needed = ("right", "nonstandard", "net_premium", _NET, "delta", "multiplier")
     standard = contracts.select(needed).filter(~pl.col("nonstandard"))
-    groups = Groups.of(standard, key)
     net, calls = standard["net_premium"], is_call(standard)
     return groups.keys.with_columns(
         groups.known_sums(net, calls).alias("net_call_premium"),
@@ -75,9 +80,11 @@ def flows(contracts: pl.DataFrame, key: tuple[str, ...]) -> pl.DataFrame:
 
 def without(contracts: pl.DataFrame) -> pl.DataFrame:
     """Why the tape's fields are missing of names without one (underlying, field, reason)."""
-    names = contracts.group_by("underlying").agg(pl.col("prints").is_null().all().alias("none")).filter("none")
+    taped = contracts.select("underlying", "prints").filter(pl.col("prints").is_not_null())["underlying"]
+    names = sorted(set(distinct(contracts["underlying"])) - set(distinct(taped)))
     columns = pl.DataFrame({"field": [*_FIELDS, *_FLOWS]})
-    return names.select("underlying").join(columns, how="cross").with_columns(reason=pl.lit(NOT_THERE))
+    bare = pl.DataFrame({"underlying": names}, schema={"underlying": pl.String})
+    return bare.join(columns, how="cross").with_columns(reason=pl.lit(NOT_THERE))
 
 
 def told(contracts: pl.DataFrame, prints: pl.DataFrame | None) -> Iterator[str]:

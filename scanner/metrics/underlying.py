@@ -11,6 +11,7 @@ from scanner.fields import columns
 from scanner.history import past as past_sessions
 from scanner.kernels.groups import Groups
 from scanner.market import products
+from scanner.market.levels import NAME, Levels
 from scanner.metrics import positioning, returns
 from scanner.metrics.arithmetic import is_call, ratio, sums_by_right
 
@@ -42,18 +43,21 @@ def measure(
     priced: pl.DataFrame,
     panel: Panel,
     told: pl.DataFrame | None = None,
+    levels: Levels | None = None,
 ) -> pl.DataFrame:
     """One row an underlying. ``priced`` is the pricing stage's frame of underlyings (``iv30 skew_25d``).
 
-    ``told`` are daily closes before the session (``underlying session_date close``) by whoever keeps them.
+    ``told`` are daily closes before the session (``underlying session_date close``) by whoever keeps them; ``levels``
+    are those of the standard contracts, where they are known.
 
     Changes are against the exchange's session before this one and null without it. No chain tells what was traded of
     the stock, so that ``option_stock_volume_ratio`` is null.
     """
     standard = contracts.select(_NEEDED).filter(~pl.col("nonstandard"))
-    placed = positioning.measure(standard, expiries, panel.calendar)
+    levels = levels or Levels.of(standard)
+    placed = positioning.measure(standard, expiries, panel.calendar, levels.expiries)
     today = (
-        totals(standard)
+        totals(standard, levels.names)
         .join(parity_spot(expiries), on="underlying", how="left", maintain_order="left")
         .join(_top_strike(standard), on="underlying", how="left", maintain_order="left")
         .join(priced, on="underlying", how="left", maintain_order="left")
@@ -63,9 +67,12 @@ def measure(
     return _against_history(today, panel, told, cast("date", contracts["session_date"].max()))
 
 
-def totals(contracts: pl.DataFrame) -> pl.DataFrame:
-    """Sums and ratios of one session: what is kept of it for later sessions to compare with."""
-    names = Groups.of(contracts, ("underlying",))
+def totals(contracts: pl.DataFrame, names: Groups | None = None) -> pl.DataFrame:
+    """Sums and ratios of one session: what is kept of it for later sessions to compare with.
+
+    ``names`` are the contracts by name, where they are known.
+    """
+    names = names or Groups.of(contracts, NAME)
     volume, premium, calls = contracts["volume"], contracts["premium"], is_call(contracts)
     days = contracts["dte"]
     near, zero = (flags.fill_null(value=False).to_numpy() for flags in (days <= NEAR_DAYS, days == 0))
