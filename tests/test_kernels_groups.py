@@ -47,9 +47,13 @@ def test_the_groups_of_flagged_rows_are_those_of_a_frame_of_them_alone(ordered: 
     frame = rows_of(data, ordered)
     chosen = frame.filter("call")
     groups = Groups.of(frame, KEY).where(frame["call"].to_numpy())
-    expected = chosen.group_by(KEY, maintain_order=True).agg(pl.len().cast(pl.Int64), last=pl.col("strike").max())
+    expected = chosen.group_by(KEY, maintain_order=True).agg(
+        pl.len().cast(pl.Int64), most=pl.col("volume").max(), first=pl.col("volume").drop_nulls().first()
+    )
     found = groups.keys.with_columns(
-        len=pl.Series(groups.count(np.ones(chosen.height, bool))), last=groups.latest(chosen["strike"])
+        len=pl.Series(groups.count(np.ones(chosen.height, bool))),
+        most=groups.latest(chosen["volume"]),
+        first=groups.first_known(chosen["volume"]),
     )
     assert found.equals(expected)
     assert groups.keys[groups.numbers()].equals(chosen.select(KEY))

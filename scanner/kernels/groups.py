@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -103,12 +104,29 @@ class Groups:
         """Whether any row of each group has a flag."""
         return self.count(flags) > 0
 
+    def most(self, values: NDArray[Any]) -> NDArray[Any]:
+        """The greatest value of each group; none is NaN."""
+        values = values if self.order is None else values[self.order]
+        return np.maximum.reduceat(values, self.starts[:-1]) if values.size else values
+
     def latest(self, column: pl.Series) -> pl.Series:
-        """The greatest value of each group; none is null."""
-        values = column.to_physical().to_numpy()
-        if self.order is not None:
-            values = values[self.order]
-        return pl.Series(column.name, np.maximum.reduceat(values, self.starts[:-1])).cast(column.dtype)
+        """The greatest day, moment or number of each group, null where none is known."""
+        days = column.to_physical()
+        least = np.iinfo(np.int64).min
+        found = pl.Series(column.name, self.most(days.cast(pl.Int64).fill_null(least).to_numpy()))
+        if column.null_count():
+            found = found.set(found == least, None)
+        return found.cast(days.dtype).cast(column.dtype)
+
+    def first_known(self, column: pl.Series) -> pl.Series:
+        """The first value of each group that is known, null where none is."""
+        if not column.null_count():
+            return column.gather(self.firsts())
+        rows = column.is_not_null().arg_true().to_numpy()[::-1]
+        first = np.full(len(self), -1)
+        # Of several rows of a group the last one written stays.
+        first[self.numbers()[rows]] = rows
+        return column.gather(pl.Series(first).set(pl.Series(first < 0), None))
 
     def firsts(self) -> NDArray[np.int64]:
         """The first row of each group."""

@@ -88,7 +88,7 @@ def _oi_changes(
 ) -> dict[str, pl.Series]:
     """Open interest now minus that at closes so many sessions of the exchange earlier; null if not known."""
     names = Groups.of(contracts, ("underlying",))
-    asof = names.keys.with_columns(_first_known(names, contracts["oi_asof"]))
+    asof = names.keys.with_columns(names.first_known(contracts["oi_asof"]))
     number, now = names.numbers(), floats(contracts["open_interest"])
     changes = {}
     for name, back in closes_back.items():
@@ -98,15 +98,6 @@ def _oi_changes(
         before[known] = panel.open_interest[rows[known], columns[known]]
         changes[name] = nullable(name, now - before).cast(pl.Int64)
     return changes
-
-
-def _first_known(groups: Groups, column: pl.Series) -> pl.Series:
-    """The first value of each group that is known."""
-    if not column.null_count():
-        return column[groups.firsts()]
-    of_rows = pl.DataFrame({"group": groups.numbers(), column.name: column}).drop_nulls().unique("group", keep="first")
-    every = pl.DataFrame({"group": np.arange(len(groups))})
-    return every.join(of_rows, on="group", how="left", maintain_order="left")[column.name]
 
 
 def _shown_at(asof: pl.DataFrame, panel: Panel, closes_back: int) -> NDArray[np.int64]:

@@ -5,97 +5,159 @@ One row for each underlying, found for all underlyings of a chain frame at once.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from scanner.history.panel import Panel
-from scanner.history.same_session import gathered, rows_in
-from scanner.kernels.columns import floats, nullable
+from scanner.history.same_session import rows_in
+from scanner.kernels.columns import finite, floats, integers, nullable, numbered, run_starts
 from scanner.kernels.groups import Groups
 from scanner.market.calendar import NEW_YORK
+from scanner.market.levels import NAME
 from scanner.quality.implied_spots import implied_spots
 
 # How many past sessions a chain is compared with. Past that, a feed that changed its shape for good is the new normal.
 LOOK_BACK = 5
 # Sessions of the exchange; what lies further back tells nothing of today's listing.
 FURTHEST_BACK = 10
-_TRADE_DAY = pl.col("last_trade_time").dt.convert_time_zone(str(NEW_YORK)).dt.date()
-_TRADED = pl.col("volume") > 0
-_TWO_SIDED = (pl.col("bid") > 0) & (pl.col("ask") > 0)
-# No option is worth more than what it delivers: a call the underlying, a put its strike.
-_MOST = pl.when(pl.col("right") == "C").then("spot").otherwise("strike")
+# Later than any trade: when a contract last traded that is not known to have traded.
+_NEVER = np.iinfo(np.int64).max
+
+Flags = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
 
 
-def session_volume() -> pl.Expr:
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """A chain's rows: their names, volumes as the source ``given`` them and of the session itself, NaN where not known,
+    when each contract last ``traded`` (microseconds since 1970, ``_NEVER`` where not known), and its session."""
+
+    names: Groups
+    given: npt.NDArray[np.float64]
+    volume: npt.NDArray[np.float64]
+    traded: Ints
+    session: pl.Series
+
+
+def session_volume(chain: pl.DataFrame) -> pl.Series:
     """Volume of the session itself: a contract whose last trade lies before the session has not traded in it.
 
     Some vendors leave the volume of the day a contract last traded in place until it trades again.
     """
-    carried = _TRADED & (pl.col("session_date") > _TRADE_DAY)
-    return pl.when(carried).then(0).otherwise(pl.col("volume")).cast(pl.Int64).alias("volume")
+    volume = chain["volume"].cast(pl.Int64)
+    carried = (floats(volume) > 0) & (_moments(chain["last_trade_time"]) < _day_begins(chain["session_date"]))
+    return volume.set(pl.Series(carried), 0) if carried.any() else volume
+
+
+def _moments(column: pl.Series) -> Ints:
+    """Moments as microseconds since 1970, ``_NEVER`` where null."""
+    return column.to_physical().fill_null(_NEVER).to_numpy()
+
+
+def _day_begins(days: pl.Series, after: timedelta = timedelta(0)) -> Ints:
+    """When every row's day, or so long ``after`` it, begins in New York, in microseconds since 1970; null never does.
+
+    Days of rows mostly stand together, and what is asked of a calendar is asked once for each run of them.
+    """
+    starts = run_starts(days)
+    midnights = [None if day is None else datetime.combine(day + after, time(), NEW_YORK) for day in days[starts]]
+    begins = pl.Series(midnights, dtype=pl.Datetime("us", "UTC"))
+    return _moments(begins)[numbered(starts, len(days))]
+
+
+def _trade_days(moments: Ints, never: int) -> pl.Series:
+    """The days in New York of moments, null where they are ``never``."""
+    told = pl.Series(moments).set(pl.Series(moments == never), None).cast(pl.Datetime("us", "UTC"))
+    return told.dt.convert_time_zone(str(NEW_YORK)).dt.date()
 
 
 def gather(chain: pl.DataFrame, panel: Panel, previous: pl.DataFrame | None) -> pl.DataFrame:
     """All evidence on a chain frame: one row for each underlying, in name order; null where there is none."""
-    chain = chain.with_columns(raw_volume="volume", day=_TRADE_DAY).with_columns(session_volume())
-    found = chain.group_by("underlying").agg(_own())
-    for more in (implied_spots(chain), _against_snapshot(chain, previous), _against_past(chain, panel)):
-        found = found.join(more, on="underlying", how="left")
-    return found.sort("underlying")
+    names = Groups.of(chain, NAME)
+    rows = _Rows(
+        names,
+        floats(chain["volume"]),
+        floats(session_volume(chain)),
+        _moments(chain["last_trade_time"]),
+        chain["session_date"],
+    )
+    found = names.keys.with_columns(
+        **_own(chain, rows),
+        **_quotes(chain, names),
+        **implied_spots(chain, names),
+        **_against_snapshot(chain, rows, previous),
+    )
+    return found.hstack(_against_past(chain, rows, panel)).sort("underlying")
 
 
-def _own() -> list[pl.Expr]:
-    """What the chain says by itself."""
-    dated = (pl.col("raw_volume") > 0) & pl.col("day").is_not_null()
-    quoted = pl.col("bid").is_not_null() | pl.col("ask").is_not_null()
-    known = pl.any_horizontal(pl.col("volume", "open_interest", "bid", "ask", "last").is_not_null())
-    zero = pl.max_horizontal(pl.col("bid", "ask").fill_null(0.0)) == 0
-    named = {
-        "session_date": pl.col("session_date").first(),
-        "quote_time": pl.col("quote_time").max(),
-        "oi_asof": pl.col("oi_asof").max(),
-        "known": known.sum(),
-        "expired": (pl.col("expiry") < pl.col("session_date")).sum(),
-        "volume": pl.col("raw_volume").sum(),
-        "newest_trade": pl.col("day").filter(dated).max(),
-        "later_share": (pl.col("day") > pl.col("session_date")).filter(dated).mean(),
-        "quoted": quoted.sum(),
-        "zero_quoted": (quoted & zero).sum(),
-        "two_sided": _TWO_SIDED.sum(),
-        "crossed": (_TWO_SIDED & (pl.col("bid") > pl.col("ask"))).sum(),
-        "absurd": (_TWO_SIDED & ~pl.col("nonstandard") & (pl.col("bid") > _MOST)).sum(),
-        "spot": pl.col("spot").drop_nulls().first(),
-        "least_strike": pl.col("strike").filter(~pl.col("nonstandard")).min(),
-        "most_strike": pl.col("strike").filter(~pl.col("nonstandard")).max(),
+def _own(chain: pl.DataFrame, rows: _Rows) -> dict[str, pl.Series | Ints]:
+    """What the chain says by itself, quotes and prices apart."""
+    names = rows.names
+    dated = (rows.given > 0) & (rows.traded != _NEVER)
+    later = dated & (rows.traded >= _day_begins(rows.session, timedelta(days=1)))
+    told = names.count(dated)
+    newest = names.most(np.where(dated, rows.traded, -_NEVER))
+    known = np.zeros(chain.height, np.bool_)
+    for column in ("volume", "open_interest", "bid", "ask", "last"):
+        known |= chain[column].is_not_null().to_numpy()
+    return {
+        "session_date": rows.session.gather(names.firsts()),
+        "quote_time": names.latest(chain["quote_time"]),
+        "oi_asof": names.latest(chain["oi_asof"]),
+        "known": names.count(known),
+        "expired": names.count(integers(chain["expiry"]) < integers(rows.session)),
+        "volume": names.known_sums(chain["volume"]).fill_null(0),
+        "newest_trade": _trade_days(newest, -_NEVER),
+        "later_share": nullable("", np.where(told > 0, names.count(later) / np.maximum(told, 1), np.nan)),
     }
-    return [expression.alias(name) for name, expression in named.items()]
 
 
-def _against_snapshot(chain: pl.DataFrame, previous: pl.DataFrame | None) -> pl.DataFrame:
+def _quotes(chain: pl.DataFrame, names: Groups) -> dict[str, pl.Series | Ints]:
+    """What the chain's quotes, strikes and spots say."""
+    bid, ask, spot, strike = (floats(chain[name]) for name in ("bid", "ask", "spot", "strike"))
+    quoted = ~(np.isnan(bid) & np.isnan(ask))
+    two_sided = (bid > 0) & (ask > 0)
+    standard = ~chain["nonstandard"].to_numpy()
+    # No option is worth more than what it delivers: a call the underlying, a put its strike.
+    most = np.where((chain["right"] == "C").to_numpy(), spot, strike)
+    return {
+        "quoted": names.count(quoted),
+        "zero_quoted": names.count(quoted & (np.fmax(np.fmax(bid, ask), 0.0) == 0)),
+        "two_sided": names.count(two_sided),
+        "crossed": names.count(two_sided & (bid > ask)),
+        "absurd": names.count(two_sided & standard & (bid > most)),
+        "spot": names.first_known(chain["spot"]),
+        "least_strike": finite("", -names.most(np.where(standard, -strike, -np.inf))),
+        "most_strike": finite("", names.most(np.where(standard, strike, -np.inf))),
+    }
+
+
+def _against_snapshot(chain: pl.DataFrame, rows: _Rows, previous: pl.DataFrame | None) -> dict[str, Ints]:
     """How far cumulative volume fell since the snapshot before in the same session."""
     if previous is None or previous.is_empty():
-        return pl.DataFrame(schema={"underlying": pl.String, "fell": pl.Int64, "fell_rows": pl.UInt32})
-    rows = rows_in(previous, chain)
-    before = gathered(previous.select(session_volume()).to_series(), rows)
-    same = pl.col("session_date") == gathered(previous["session_date"], rows)
-    fall = (pl.col("before") - pl.col("volume")).clip(0)
-    return (
-        chain.select("underlying", "volume", before=before, same=same)
-        .filter("same")
-        .group_by("underlying")
-        .agg(
-            fell=fall.sum(),
-            fell_rows=(fall > 0).sum(),
-            before_volume=pl.col("before").sum(),
-            before_rows=(pl.col("before") > 0).sum(),
-        )
-    )
+        return {}
+    at, names = rows_in(previous, chain), rows.names
+    same = (at >= 0) & (integers(previous["session_date"])[at] == integers(rows.session))
+    before = np.where(same, floats(session_volume(previous))[at], np.nan)
+    fall = np.fmax(before - rows.volume, 0.0)
+    return {
+        "fell": _whole(names.sums(fall)),
+        "fell_rows": names.count(fall > 0),
+        "before_volume": _whole(names.sums(before)),
+        "before_rows": names.count(before > 0),
+    }
 
 
-def _against_past(chain: pl.DataFrame, panel: Panel) -> pl.DataFrame:
+def _whole(sums: npt.NDArray[np.float64]) -> Ints:
+    """Sums of whole numbers as such, 0 where nothing is known."""
+    return np.nan_to_num(sums).astype(np.int64)
+
+
+def _against_past(chain: pl.DataFrame, of_chain: _Rows, panel: Panel) -> pl.DataFrame:
     """Comparisons with the newest sessions of the panel."""
     rows = panel.rows_of(chain)
     newest = chain.select(pl.col("session_date").min()).item()
@@ -104,7 +166,7 @@ def _against_past(chain: pl.DataFrame, panel: Panel) -> pl.DataFrame:
     recent = sum(count <= FURTHEST_BACK for count in back)
     columns = range(len(panel.sessions) - 1, len(panel.sessions) - 1 - recent, -1)
     open_interest = floats(chain["open_interest"]).astype(np.float32)
-    names, known = Groups.of(chain, ("underlying",)), Groups.of(panel.contracts, ("underlying",))
+    names, known = of_chain.names, Groups.of(panel.contracts, NAME)
     remembered = pl.concat(
         [_newest_column(known, panel, columns), _usual_volume(known, panel, columns)], how="horizontal"
     )
@@ -112,16 +174,16 @@ def _against_past(chain: pl.DataFrame, panel: Panel) -> pl.DataFrame:
     found = found.with_columns(
         chain["session_date"].gather(names.firsts()),
         pl.Series("oi_session", panel.sessions, dtype=pl.Date).gather(found["column"]),
-        **_repeats(names, chain, panel, rows, columns, open_interest),
+        **_repeats(of_chain, panel, rows, columns, open_interest),
         **_open_interest(names, found["column"], panel, rows, open_interest),
     )
     missing = _missing(panel, rows, found.drop_nulls("column"))
-    return found.join(missing, on="underlying", how="left").drop("column", "session_date")
+    found = found.join(missing, on="underlying", how="left", maintain_order="left")
+    return found.drop("underlying", "column", "session_date")
 
 
 def _repeats(
-    names: Groups,
-    chain: pl.DataFrame,
+    of_chain: _Rows,
     panel: Panel,
     rows: npt.NDArray[np.int32],
     columns: range,
@@ -131,30 +193,36 @@ def _repeats(
 
     A repeat holds the trades of its own newest day, whatever its label, so volumes from before that day are left out.
     """
-    carried = pl.col("day") < pl.col("day").max().over("underlying")
-    dated = pl.when(carried).then(0).otherwise(pl.col("raw_volume"))
-    volume = floats(chain.select(dated).to_series()).astype(np.float32)
-    share, traded = np.full((len(columns), len(names)), -1.0), np.zeros((len(columns), len(names)), np.int64)
-    other_oi = np.zeros_like(traded)
-    for place, column in enumerate(columns):
-        old_volume, old_oi = at(panel.volume, rows, column), at(panel.open_interest, rows, column)
-        # A session that is not trusted is all NaN, and is like nothing.
-        both = ((volume > 0) | (old_volume > 0)) & np.isfinite(old_volume)
-        same_oi = (open_interest == old_oi) | (np.isnan(open_interest) & np.isnan(old_oi))
-        traded[place], other_oi[place] = names.count(both), names.count(both & ~same_oi)
-        np.divide(names.count(both & (volume == old_volume)), traded[place], out=share[place], where=traded[place] > 0)
     if not len(columns):
         return {}
+    names, number = of_chain.names, of_chain.names.numbers()
+    newest = names.most(np.where(of_chain.traded == _NEVER, -_NEVER, of_chain.traded))
+    carried = of_chain.traded < _day_begins(_trade_days(newest, -_NEVER))[number]
+    volume = np.where(carried, 0.0, of_chain.given).astype(np.float32)
+    share, traded = np.full((len(columns), len(names)), -1.0), np.zeros((len(columns), len(names)), np.int64)
+    for place, column in enumerate(columns):
+        old_volume = at(panel.volume, rows, column)
+        both = _either_traded(volume, old_volume)
+        traded[place] = names.count(both)
+        np.divide(names.count(both & (volume == old_volume)), traded[place], out=share[place], where=traded[place] > 0)
     best, every = share.argmax(axis=0), np.arange(len(names))
+    column_of = np.array(columns)[best][number]
+    old_volume, old_oi = at(panel.volume, rows, column_of), at(panel.open_interest, rows, column_of)
+    same_oi = (open_interest == old_oi) | (np.isnan(open_interest) & np.isnan(old_oi))
     there = pl.Series(traded[best, every] > 0)
     sessions = pl.Series([panel.sessions[column] for column in columns], dtype=pl.Date)
     values = {
         "like_session": sessions.gather(best),
         "like_share": pl.Series(share[best, every]),
         "like_traded": pl.Series(traded[best, every]),
-        "like_oi": pl.Series(other_oi[best, every] == 0),
+        "like_oi": pl.Series(~names.any(_either_traded(volume, old_volume) & ~same_oi)),
     }
     return {name: column.set(~there, None) for name, column in values.items()}
+
+
+def _either_traded(volume: npt.NDArray[np.float32], old: npt.NDArray[np.float32]) -> Flags:
+    """Which contracts traded now or then; a session that is not trusted is all NaN, and is like nothing."""
+    return ((volume > 0) | (old > 0)) & np.isfinite(old)
 
 
 def _open_interest(
@@ -166,10 +234,7 @@ def _open_interest(
 ) -> dict[str, npt.NDArray[np.generic]]:
     """Open interest beside that of the ``newest`` past session (column of the panel) which has some, by name."""
     column_of = newest.fill_null(-1).to_numpy()[names.numbers()]
-    here = (rows >= 0) & (column_of >= 0)
-    old_oi, old_volume = np.full((2, len(rows)), np.nan, np.float32)
-    old_oi[here] = panel.open_interest[rows[here], column_of[here]]
-    old_volume[here] = panel.volume[rows[here], column_of[here]]
+    old_oi, old_volume = at(panel.open_interest, rows, column_of), at(panel.volume, rows, column_of)
     change = open_interest - old_oi
     changed = np.isfinite(change) & (change != 0)
     return {
@@ -217,10 +282,10 @@ def _usual_volume(known: Groups, panel: Panel, columns: range) -> pl.DataFrame:
     )
 
 
-def at(matrix: npt.NDArray[np.float32], rows: npt.NDArray[np.int32], column: int) -> npt.NDArray[np.float32]:
-    """One column of a panel's matrix for each chain row; NaN where the contract is not in the panel."""
-    if not len(matrix):
+def at(matrix: npt.NDArray[np.float32], rows: npt.NDArray[np.int32], column: int | Ints) -> npt.NDArray[np.float32]:
+    """One column of a panel's matrix for each chain row, or one of its own; NaN where either is not in the panel."""
+    if not matrix.size:
         return np.full(len(rows), np.nan, np.float32)
-    values: npt.NDArray[np.float32] = matrix[rows, column]
-    values[rows < 0] = np.nan
+    values: npt.NDArray[np.float32] = matrix[:, column][rows] if isinstance(column, int) else matrix[rows, column]
+    values[(rows < 0) | (column < 0)] = np.nan
     return values

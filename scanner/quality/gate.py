@@ -16,6 +16,7 @@ import polars as pl
 
 from scanner import fields
 from scanner.history.panel import Panel
+from scanner.kernels.columns import placed
 from scanner.market import chain as chain_module
 from scanner.market import products
 from scanner.market.calendar import NEW_YORK, Calendar
@@ -92,7 +93,7 @@ def apply(chain: pl.DataFrame, verdicts: pl.DataFrame) -> tuple[pl.DataFrame, pl
 
     Volumes that a vendor carried over from the day a contract last traded become the zero they stand for.
     """
-    chain = chain.with_columns(counts.session_volume())
+    chain = placed(chain, [counts.session_volume(chain)])
     reasons = (
         verdicts.with_columns(field=pl.col("switches_off").replace_strict(FIELDS, return_dtype=pl.List(pl.String)))
         .explode("field")

@@ -51,8 +51,8 @@ class _Levels:
     width: Floats
 
 
-def implied_spots(chain: pl.DataFrame) -> pl.DataFrame:
-    """``underlying`` and the spots implied, null where there is none; of a chain sorted as every chain is.
+def implied_spots(chain: pl.DataFrame, names: Groups) -> dict[str, pl.Series]:
+    """The spots implied by name, null where there is none; of a chain sorted as every chain is.
 
     ``parity_spot``: the strikes of the next 45 days at which call and put cost about the same, carry neglected.
     ``near_spot``: those of an expiry within two weeks. ``carry_spot``: where the line through the logarithms of several
@@ -60,7 +60,6 @@ def implied_spots(chain: pl.DataFrame) -> pl.DataFrame:
     ``called_spot`` and ``put_spot``: what American calls and puts in the money are worth beside their strikes, if these
     agree: they are exercised rather than sold for less.
     """
-    names = Groups.of(chain, ("underlying",))
     rows, count = _quoted(chain, names.numbers()), len(names)
     pairs = _pairs(rows)
     near = rows.american & (rows.days <= _LONGEST_DAYS_FOR_PARITY)
@@ -72,7 +71,7 @@ def implied_spots(chain: pl.DataFrame) -> pl.DataFrame:
         "called_spot": _exercised(rows.name, rows.strike + rows.mid, near & rows.call, 1.0, count),
         "put_spot": _exercised(rows.name, rows.strike - rows.mid, near & ~rows.call, -1.0, count),
     }
-    return names.keys.with_columns(nullable(name, values) for name, values in found.items())
+    return {name: nullable(name, values) for name, values in found.items()}
 
 
 def _quoted(chain: pl.DataFrame, name: Ints) -> _Quoted:
@@ -102,11 +101,28 @@ def _pairs(rows: _Quoted) -> Ints:
 
 
 def _first_of(groups: NDArray[np.integer], by: Floats, count: int) -> tuple[Ints, Ints]:
-    """The groups that have so many members, and their members with the least ``by``: (groups,) and (groups, count)."""
-    order = np.lexsort((by, groups))
-    found, first, size = np.unique(groups[order], return_index=True, return_counts=True)
-    full = size >= count
-    return found[full], order[first[full, None] + np.arange(count)]
+    """The groups that have so many members, and their members with the least ``by``: (groups,) and (groups, count).
+
+    Of equal ones the first comes first. ``by`` is finite.
+    """
+    order = np.argsort(groups, kind="stable") if (groups[1:] < groups[:-1]).any() else np.arange(len(groups))
+    begins = np.flatnonzero(np.diff(groups[order], prepend=-1))
+    sizes = np.diff(begins, append=len(groups))
+    full = sizes >= count
+    # As few are looked for, the least are sooner found one after the other than put in order.
+    members = order[np.repeat(full, sizes)]
+    number, starts = np.repeat(np.arange(full.sum()), sizes[full]), np.cumsum(sizes[full]) - sizes[full]
+    left, found = by[members], np.empty((len(starts), count), np.int64)
+    for place in range(count):
+        least = np.flatnonzero(left == np.minimum.reduceat(left, starts)[number])
+        first = least[np.diff(number[least], prepend=-1) > 0]
+        found[:, place], left[first] = members[first], np.inf
+    return groups[order][begins[full]].astype(np.int64), found
+
+
+def _middle(values: Floats) -> Floats:
+    """The median of every row of an odd number of values."""
+    return np.sort(values, axis=1)[:, values.shape[1] // 2]
 
 
 def _by_name(name: Ints, values: Floats, count: int) -> Floats:
@@ -127,7 +143,7 @@ def _parity_spot(rows: _Quoted, pairs: Ints, count: int) -> Floats:
     calls = pairs[rows.days[pairs] <= _LONGEST_DAYS_FOR_PARITY]
     apart, implied = _implied(rows, calls)
     name, nearest = _first_of(rows.name[calls], apart, _PARITY_STRIKES)
-    return _by_name(name, np.median(implied[nearest], axis=1), count)
+    return _by_name(name, _middle(implied[nearest]), count)
 
 
 def _levels(rows: _Quoted, pairs: Ints) -> _Levels:
@@ -136,9 +152,7 @@ def _levels(rows: _Quoted, pairs: Ints) -> _Levels:
     _, nearest = _first_of(rows.expiry[pairs], apart, _PARITY_STRIKES)
     width = rows.half_width[pairs] + rows.half_width[pairs + 1]
     first = pairs[nearest[:, 0]]
-    return _Levels(
-        rows.name[first], rows.days[first], np.median(implied[nearest], axis=1), np.median(width[nearest], axis=1)
-    )
+    return _Levels(rows.name[first], rows.days[first], _middle(implied[nearest]), _middle(width[nearest]))
 
 
 def _nearest_level(levels: _Levels, count: int) -> Floats:
@@ -189,6 +203,6 @@ def _exercised(name: Ints, level: Floats, asked: NDArray[np.bool_], sign: float,
     rows = np.flatnonzero(asked)
     found, furthest = _first_of(name[rows], sign * level[rows], _EXERCISED_STRIKES)
     levels = level[rows][furthest]
-    middle = np.median(levels, axis=1)
+    middle = _middle(levels)
     agree = np.ptp(levels, axis=1) <= _EXERCISE_SHARE * middle
     return _by_name(found[agree], middle[agree], count)
