@@ -11,7 +11,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from scanner.activity.ranking.keys import BUILD_UP, NEW_STRIKE, ONE_SESSION, Day, Listing, keys
-from scanner.activity.ranking.money import surprise_of
+from scanner.activity.ranking.money import Premiums
 from scanner.activity.ranking.past import Found, Past
 from scanner.activity.ranking.rates import Counted
 from scanner.activity.ranking.sizes import Cells, Sizes, cells_of
@@ -56,7 +56,7 @@ def test_the_share_of_a_size_is_counted_and_follows_a_pareto_law_beyond_the_fift
 def test_sizes_are_those_of_the_name_and_of_its_band_of_days_to_expiry() -> None:
     name, days = np.array([0, 0, 1]), np.array([1, 30, 30])
     cell = cells_of(name, days)
-    sizes = Sizes.of([Cells.of(np.array([500.0, 20.0, 900.0]), cell, 2)], 3)
+    sizes = Sizes.of([Cells.of(np.array([500.0, 20.0, 900.0]), cell, 2)], 2).with_room(3)
     rare = sizes.decades(np.full(4, 400.0), np.append(cell, cells_of(np.array([2]), np.array([30]))))
     assert rare[0] == rare[2] == 0.0
     assert rare[1] > 0.5
@@ -339,7 +339,7 @@ def test_a_past_is_kept_exactly() -> None:
 def test_money_is_held_against_the_largest_story_of_each_session() -> None:
     """Forty sessions of 1 to 40 million: 30 million or more in eleven of them."""
     money = np.arange(1.0, 41.0)[None, :] * 1e6
-    rare = surprise_of(np.array([30e6, 1e3, 400e6, np.nan]), np.array([0, 0, 0, 0]), money)
+    rare = Premiums.of(money).surprise(np.array([30e6, 1e3, 400e6, np.nan]), np.array([0, 0, 0, 0]))
     assert rare[0] == pytest.approx(-np.log10(11 / 40))
     assert rare[1] == 0.0
     assert rare[2] > 1.5
@@ -348,12 +348,12 @@ def test_money_is_held_against_the_largest_story_of_each_session() -> None:
 
 def test_money_of_a_name_with_fewer_than_six_sessions_is_not_judged() -> None:
     money = np.array([[1e6] * 5 + [np.nan] * 3])
-    assert np.isnan(surprise_of(np.array([1e7, 1e7]), np.array([0, 1]), money)).all()
+    assert np.isnan(Premiums.of(money).surprise(np.array([1e7, 1e7]), np.array([0, 1]))).all()
 
 
 def test_where_nothing_traded_enough_to_be_told_no_money_is_rare() -> None:
     """So in the chain of a session that has just begun, or of a name in which nobody trades."""
-    assert surprise_of(np.empty(0), np.empty(0, np.int64), np.full((1, 10), 1e6)).tolist() == []
+    assert Premiums.of(np.full((1, 10), 1e6)).surprise(np.empty(0), np.empty(0, np.int64)).tolist() == []
 
 
 @pytest.mark.parametrize(("count", "links"), [(1, 0), (6, 2), (300, 150), (2_000, 2_500)])

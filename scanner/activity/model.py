@@ -16,7 +16,9 @@ from scanner.activity.distances import Distances
 from scanner.activity.features import WINDOWS
 from scanner.activity.history import Layout, Memory, Recent, recall
 from scanner.activity.ranking.past import Past
+from scanner.activity.ranking.sizes import Sizes
 from scanner.activity.regression import TailShape
+from scanner.activity.rehearsal import sizes_before
 from scanner.activity.totals import ExpiryTotals, NameTotals
 from scanner.history.panel import Panel
 
@@ -116,6 +118,11 @@ class VolumeModel:
     def tables(self) -> Tables:
         """What was learnt, stacked for the kernel."""
         return Tables.of(self.learned)
+
+    @cached_property
+    def sizes(self) -> Sizes:
+        """The sizes of past volumes that today's are held against."""
+        return sizes_before(self.layout, self.layout.sessions)
 
     @cached_property
     def name_totals(self) -> NameTotals:

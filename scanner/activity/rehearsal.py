@@ -45,8 +45,8 @@ def usual_volume(layout: Layout, session: int) -> NDArray[np.float64]:
     return np.where(known.any(axis=1), total / np.maximum(known.sum(axis=1), 1), np.nan)
 
 
-def sizes_before(layout: Layout, session: int, more: int = 0) -> Sizes:
-    """The sizes of the fifteen sessions before one, with room for ``more`` names than the panel's."""
+def sizes_before(layout: Layout, session: int) -> Sizes:
+    """The sizes of the fifteen sessions before one."""
     names, kept = len(layout.panel.underlyings), layout.cells
     recent = range(max(session - SESSIONS, 0), session)
     for number in recent:
@@ -54,7 +54,7 @@ def sizes_before(layout: Layout, session: int, more: int = 0) -> Sizes:
             volume = layout.panel.volume[:, number]
             days = layout.places.expiry - int(layout.market.day[number])
             kept[number] = Cells.of(volume, cells_of(layout.places.underlying, days), names)
-    return Sizes.of([kept[number] for number in recent], names + more)
+    return Sizes.of([kept[number] for number in recent], names)
 
 
 @dataclass(frozen=True)

@@ -136,7 +136,7 @@ def measure(priced: PricedChain, known: KnownBefore, now: datetime, fit: Fit = a
     }
     traded_early = early.names(contracts, calendar)
     charged = looks.charged(alone, known.looked, elapsed)
-    listed = rank(charged["contract"], completed["volume"], panel, model)
+    listed = rank(charged["contract"], completed["volume"], panel, model, levels.names)
     ranked = {**charged, "contract": early.without_expectations(listed, traded_early)}
     # What only the steps above needed of one another ends here: a frame has the fields of the dictionary, in its order.
     frames = {scope: frame.select(*fields.of(scope)) for scope, frame in ranked.items()}

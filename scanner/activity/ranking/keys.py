@@ -95,8 +95,9 @@ class Day:
         at = np.flatnonzero(listing.volume >= LEAST_DRIP)
         row = listing.row[at]
         side = listing.group * 2 + listing.call
-        total = np.bincount(side, np.nan_to_num(listing.completed), minlength=int(side.max(initial=0)) + 1)
-        of_name = np.bincount(listing.name, np.nan_to_num(listing.completed), minlength=len(usual))
+        completed = np.nan_to_num(listing.completed)
+        total = np.bincount(side, completed, minlength=int(side.max(initial=0)) + 1)
+        of_name = np.bincount(listing.name, completed, minlength=len(usual))
         with np.errstate(invalid="ignore", divide="ignore"):
             busy = np.log10(np.maximum(np.nan_to_num(of_name / usual, nan=1.0, posinf=1.0), 1.0))
         past = _before(volume, row, session, _LOOKED_BACK)
@@ -104,7 +105,8 @@ class Day:
         risen, traded = np.diff(mornings, axis=1), past[:, -_NIGHTS:]
         # A contract that was not listed then had nothing open; of a name that was not looked at then, nobody knows.
         known = (listing.row >= 0) & np.isfinite(volume[listing.row, session - 4]) if session >= 4 else listing.row < -1
-        looked_at = np.bincount(listing.name, known, minlength=len(usual)) > 0
+        looked_at = np.zeros(len(usual), np.bool_)
+        looked_at[listing.name[known]] = True
         unlisted = np.where(looked_at, 0.0, np.nan)[listing.name[at]]
         first = np.where(np.isfinite(past[:, -4]), mornings[:, 1], unlisted)
         beside, run = _neighbours(listing, at)

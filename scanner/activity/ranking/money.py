@@ -6,6 +6,9 @@ law. Money says whether something rare is worth a look; it never ranks.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Self
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,32 +17,44 @@ from scanner.activity.ranking.rates import LEAST_SESSIONS
 _TOP_SHARE, _LEAST_TOP = 0.25, 3
 
 
-def surprise_of(
-    premium: NDArray[np.float64], name: NDArray[np.integer], money: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """-log10 of the chance of at least each premium; NaN where it, or six sessions of its name, are not known.
+@dataclass(frozen=True)
+class Premiums:
+    """The largest premiums of the past sessions of every name, and the law that they follow at their top.
 
-    ``money`` (names, sessions) are the largest premiums of past sessions, NaN where a session was not judged; a
-    ``name`` beyond them has no past.
+    ``past`` (names, sessions) has them in descending order, NaN behind them; ``count`` (names,) is how many there are,
+    the ``top`` of which the law goes by, from ``start`` on and with ``slope`` - arrays by name.
     """
-    result = np.full(len(premium), np.nan)
-    # In the order of the names, so that each looks at rows of its own alone.
-    order = np.argsort(name, kind="stable")
-    numbers, firsts = np.unique(name[order], return_index=True)
-    for number, rows in zip(numbers, np.split(order, firsts)[1:], strict=True):
-        past = money[number] if number < len(money) else np.empty(0)
-        past = np.sort(past[np.isfinite(past)])[::-1]
-        mine = rows[np.isfinite(premium[rows])]
-        if len(past) >= LEAST_SESSIONS:
-            result[mine] = _decades(premium[mine], past)
-    return result
 
+    past: NDArray[np.float64]
+    count: NDArray[np.int64]
+    top: NDArray[np.int64]
+    start: NDArray[np.float64]
+    slope: NDArray[np.float64]
 
-def _decades(premium: NDArray[np.float64], past: NDArray[np.float64]) -> NDArray[np.float64]:
-    top = max(int(_TOP_SHARE * len(past)), _LEAST_TOP)
-    start = max(past[top - 1], 1.0)
-    slope = 1.0 / np.clip(np.log(np.maximum(past[:top], 1.0) / start).mean(), 0.2, 3.0)
-    larger = np.searchsorted(-past, -premium, side="right")
-    chance = np.where(larger >= top, larger / len(past), 0.0)
-    beyond = top / len(past) * (np.maximum(premium, start) / start) ** -slope
-    return np.abs(np.log10(np.where(larger >= top, np.minimum(chance, 1.0), beyond)))
+    @classmethod
+    def of(cls, money: NDArray[np.float64]) -> Self:
+        """``money`` (names, sessions) are largest premiums, NaN where a session was not judged."""
+        past = -np.sort(-money, axis=1)
+        count = np.isfinite(money).sum(axis=1)
+        top = np.maximum((_TOP_SHARE * count).astype(np.int64), _LEAST_TOP)
+        start, slope = np.ones(len(past)), np.ones(len(past))
+        for name in np.flatnonzero(count >= LEAST_SESSIONS):
+            largest = np.maximum(past[name, : top[name]], 1.0)
+            start[name] = largest[-1]
+            slope[name] = 1.0 / np.clip(np.log(largest / start[name]).mean(), 0.2, 3.0)
+        return cls(past, count, top, start, slope)
+
+    def surprise(self, premium: NDArray[np.float64], name: NDArray[np.integer]) -> NDArray[np.float64]:
+        """-log10 of the chance of at least each premium; NaN where it, or six sessions of its name, are not known.
+
+        A ``name`` beyond those of the past has none.
+        """
+        result = np.full(len(premium), np.nan)
+        rows = np.flatnonzero(np.isfinite(premium) & (name < len(self.count)))
+        rows = rows[self.count[name[rows]] >= LEAST_SESSIONS]
+        mine, of = premium[rows], name[rows]
+        count, top, start = self.count[of], self.top[of], self.start[of]
+        larger = (self.past[of] >= mine[:, None]).sum(axis=1)
+        beyond = top / count * (np.maximum(mine, start) / start) ** -self.slope[of]
+        result[rows] = np.abs(np.log10(np.where(larger >= top, np.minimum(larger / count, 1.0), beyond)))
+        return result

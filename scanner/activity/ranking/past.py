@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanner.activity.ranking.keys import BUILD_UP
+from scanner.activity.ranking.money import Premiums
 from scanner.activity.ranking.rates import LEAST_SESSIONS, Counted
 from scanner.fields import FAMILIES
 
@@ -103,6 +104,11 @@ class Past:
             mine = (self.family == family) & enough[self.name]
             result.append(Counted(self.key[mine], self.below[mine], weight[self.name[mine]]))
         return tuple(result)
+
+    @cached_property
+    def premiums(self) -> Premiums:
+        """The premiums that today's are held against."""
+        return Premiums.of(self.money)
 
     @property
     def names_counted(self) -> int:

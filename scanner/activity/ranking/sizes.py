@@ -7,7 +7,7 @@ the share follows a Pareto law, since the largest few say little of what is larg
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +44,12 @@ class Sizes:
         ends = np.searchsorted(placed, (np.arange(cells) + 1) * _APART)
         logs = np.log(np.maximum(placed % _APART, 1.0))
         return cls(placed, ends, days, np.concatenate([[0.0], np.cumsum(logs)]))
+
+    def with_room(self, names: int) -> Sizes:
+        """The same with cells for so many names, of which the last ones have no sizes."""
+        more = names * (len(BANDS) + 1) - len(self.days)
+        ends = np.append(self.ends, np.full(more, len(self.placed)))
+        return replace(self, ends=ends, days=np.append(self.days, np.zeros(more, np.int64)))
 
     def decades(self, size: NDArray[np.float64], cell: NDArray[np.int64]) -> NDArray[np.float64]:
         """-log10 of the share of contract-days with at least each size; 0 for a name that has none."""

@@ -10,14 +10,15 @@ from numpy.typing import NDArray
 
 from scanner.activity.opening import Traded, opening_chance
 from scanner.activity.ranking.keys import Day, Listing, five_sessions, keys
-from scanner.activity.ranking.money import surprise_of
 from scanner.activity.ranking.past import Past
 from scanner.activity.ranking.rates import LEAST_SESSIONS
 from scanner.activity.ranking.stories import linked
-from scanner.activity.rehearsal import sizes_before, usual_volume
+from scanner.activity.rehearsal import usual_volume
 from scanner.fields import FAMILIES
 from scanner.history.panel import Panel
-from scanner.kernels.columns import floats, nullable, run_numbers
+from scanner.kernels.columns import floats, integers, nullable, run_numbers
+from scanner.kernels.groups import Groups
+from scanner.market.levels import NAME
 
 if TYPE_CHECKING:
     from scanner.activity import VolumeModel
@@ -32,49 +33,57 @@ _LOOKED_AT = (
 )
 
 
-def rank(contracts: pl.DataFrame, completed: pl.Series, panel: Panel, model: VolumeModel) -> pl.DataFrame:
+def rank(
+    contracts: pl.DataFrame, completed: pl.Series, panel: Panel, model: VolumeModel, names: Groups | None = None
+) -> pl.DataFrame:
     """Add ``once_in_sessions family story premium_surprise volume_5 volume_usual_5 opening_chance`` to a scored chain.
 
     ``contracts`` is sorted by root, expiry, strike and right and has ``roll_suspect``; ``completed`` is the volume as
     the session would end if the rest of it went as usual. Rows and order stay. ``once_in_sessions`` is 0 where a
     contract takes part in no family, null where its volume is not known and everywhere while fewer than six sessions
     could be ranked; ``family`` is the one it is rarest in; ``story`` numbers what is told together, null for what has
-    no key.
+    no key. ``names`` are the contracts by name, where they are known.
     """
-    listing, names = _listing(contracts, completed, panel, model)
+    names = names or Groups.of(contracts, NAME)
+    listing, count = _listing(contracts, completed, panel, model, names)
     layout, past = model.layout, model.past
-    usual = np.full(names, np.nan)
+    usual = np.full(count, np.nan)
     usual[: len(panel.underlyings)] = usual_volume(layout, layout.sessions)
     day = Day.of(listing, layout.panel.volume, layout.panel.open_interest, layout.sessions, usual)
     few, name = contracts.select(name for name in _LOOKED_AT if name in contracts.columns)[day.at], listing.name[day.at]
-    sizes = sizes_before(layout, layout.sessions, names - len(panel.underlyings))
     rolled = few["roll_suspect"].fill_null(value=False).to_numpy()
     chance = opening_chance(_traded(few, listing, day), model.learned.opening)
-    found = keys(listing, day, sizes, chance, rolled)
+    found = keys(listing, day, model.sizes.with_room(count), chance, rolled)
     told = np.asarray(np.isfinite(found).any(axis=0))
-    rates = _rates(found, past, len(np.unique(listing.name)))
+    rates = _rates(found, past, len(names))
     family = np.where(told, np.argmin(np.nan_to_num(rates, nan=np.inf), axis=0), -1)
     story = _stories(contracts, few, day, told)
     in_five, usually = five_sessions(listing.volume[day.at], day.past)
-    ranked = pl.DataFrame(
-        {
-            "once_in_sessions": nullable("once_in_sessions", 1.0 / np.fmin.reduce(rates, axis=0)),
-            "family": pl.Series([None if number < 0 else FAMILIES[number] for number in family], dtype=pl.String),
-            "story": story,
-            "premium_surprise": _money(few["premium"], story, name, past),
-            "volume_5": pl.Series(in_five).cast(pl.Int64),
-            "volume_usual_5": usually,
-            "opening_chance": nullable("opening_chance", chance),
-        }
+    nothing = np.full(contracts.height, np.nan)
+    counted = past is not None and past.counted is not None
+    rare_in_none = np.where(contracts["combined_surprise"].is_not_null(), 0.0, np.nan) if counted else nothing
+    # All others have no place among those that are ranked.
+    places = np.full(contracts.height, -1)
+    places[day.at] = np.arange(len(day.at))
+    place = pl.Series(places).set(pl.Series(places < 0), None)
+    return contracts.hstack(
+        [
+            _spread("once_in_sessions", 1.0 / np.fmin.reduce(rates, axis=0), day.at, rare_in_none),
+            pl.Series("family", FAMILIES).gather(pl.Series(family).set(pl.Series(family < 0), None)).gather(place),
+            story.gather(place),
+            _spread("premium_surprise", _money(few["premium"], story, name, past), day.at, nothing),
+            pl.Series("volume_5", in_five).cast(pl.Int64).gather(place),
+            _spread("volume_usual_5", usually, day.at, nothing),
+            _spread("opening_chance", chance, day.at, nothing),
+        ]
     )
-    # All others are ranked by a row of nulls behind these.
-    place = np.full(contracts.height, ranked.height)
-    place[day.at] = np.arange(ranked.height)
-    whole = contracts.hstack(pl.concat([ranked, ranked.clear(1)])[place])
-    if past is None or past.counted is None:
-        return whole
-    nothing_rare = pl.when(pl.col("combined_surprise").is_not_null()).then(0.0)
-    return whole.with_columns(pl.coalesce("once_in_sessions", nothing_rare))
+
+
+def _spread(name: str, values: NDArray[np.float64], at: NDArray[np.int64], others: NDArray[np.float64]) -> pl.Series:
+    """A column of all rows: ``values`` of those ``at``, and ``others`` where there are none; null for NaN."""
+    whole = others.copy()
+    whole[at] = np.where(np.isnan(values), whole[at], values)
+    return nullable(name, whole)
 
 
 def unranked(model: VolumeModel, names: pl.Series) -> pl.DataFrame:
@@ -125,26 +134,28 @@ def _stories(contracts: pl.DataFrame, few: pl.DataFrame, day: Day, told: NDArray
     return pl.Series("story", story, dtype=pl.Int64).replace(-1, None)
 
 
-def _money(premium: pl.Series, story: pl.Series, name: NDArray[np.int64], past: Past | None) -> pl.Series:
-    """How rare the premium of the whole story is for the name, for each of its contracts."""
+def _money(premium: pl.Series, story: pl.Series, name: NDArray[np.int64], past: Past | None) -> NDArray[np.float64]:
+    """How rare the premium of the whole story is for the name, for each of its contracts; NaN where not known."""
     if past is None:
-        return pl.Series([None] * len(story), dtype=pl.Float64)
+        return np.full(len(story), np.nan)
     together = pl.when(pl.col("story").is_not_null()).then(pl.col("premium").sum().over("story"))
-    summed = pl.DataFrame({"premium": premium, "story": story}).with_columns(premium=together)
-    return nullable("premium_surprise", surprise_of(floats(summed["premium"]), name, past.money))
+    summed = pl.DataFrame({"premium": premium, "story": story}).select(together).to_series()
+    return past.premiums.surprise(floats(summed), name)
 
 
-def _listing(contracts: pl.DataFrame, completed: pl.Series, panel: Panel, model: VolumeModel) -> tuple[Listing, int]:
+def _listing(
+    contracts: pl.DataFrame, completed: pl.Series, panel: Panel, model: VolumeModel, names: Groups
+) -> tuple[Listing, int]:
     """The chain as arrays, and how many names there are; those that the panel does not know come last."""
     known = model.layout.panel.underlyings
-    fresh = sorted(set(contracts["underlying"].unique()) - set(known))
-    numbered = {name: number for number, name in enumerate((*known, *fresh))}
+    listed = names.keys["underlying"].to_list()
+    numbered = {name: number for number, name in enumerate((*known, *sorted(set(listed) - set(known))))}
     listing = Listing(
         panel.rows_of(contracts),
-        contracts["underlying"].replace_strict(numbered, return_dtype=pl.Int64).to_numpy(),
+        np.array([numbered[name] for name in listed], np.int64)[names.numbers()],
         run_numbers(contracts["root", "expiry"]),
         (contracts["right"] == "C").to_numpy(),
-        contracts.select((pl.col("expiry") - pl.col("session_date")).dt.total_days()).to_series().to_numpy(),
+        (integers(contracts["expiry"]) - integers(contracts["session_date"])).astype(np.int64),
         floats(contracts["volume"]),
         floats(completed),
         floats(contracts["open_interest"]),
