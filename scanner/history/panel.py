@@ -118,6 +118,15 @@ class Panel:
         return ContractIndex(self.contracts)
 
 
+def taken(matrix: Matrix, rows: npt.NDArray[np.int32], column: int | npt.NDArray[np.integer]) -> Matrix:
+    """One column of a panel's matrix for some rows, or one of its own for each; NaN where either is -1."""
+    if not matrix.size:
+        return np.full(len(rows), np.nan, np.float32)
+    values: Matrix = matrix[:, column][rows] if isinstance(column, int) else matrix[rows, column]
+    values[(rows < 0) | (column < 0)] = np.nan
+    return values
+
+
 def _spread(values: npt.NDArray[Any], held: npt.NDArray[np.intp], sessions: int, unknown: Any) -> npt.NDArray[Any]:
     """A matrix of more sessions, in which its own columns are those ``held``."""
     result = np.full((len(values), sessions), unknown, values.dtype, order="F")

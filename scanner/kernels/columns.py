@@ -36,7 +36,7 @@ def integers(column: pl.Series) -> NDArray[np.int32]:
 
     Writable, whether or not polars could lend its memory: kernels are compiled once more for arrays that are not.
     """
-    return column.to_physical().cast(pl.Int32).to_numpy(writable=True)
+    return column.cast(pl.Int32).to_numpy(writable=True)
 
 
 def median(column: pl.Series) -> float | None:

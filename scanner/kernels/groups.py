@@ -111,12 +111,11 @@ class Groups:
 
     def latest(self, column: pl.Series) -> pl.Series:
         """The greatest day, moment or number of each group, null where none is known."""
-        days = column.to_physical()
-        least = np.iinfo(np.int64).min
-        found = pl.Series(column.name, self.most(days.cast(pl.Int64).fill_null(least).to_numpy()))
-        if column.null_count():
-            found = found.set(found == least, None)
-        return found.cast(days.dtype).cast(column.dtype)
+        numbers, least = column.cast(pl.Int64), np.iinfo(np.int64).min
+        if not column.null_count():
+            return pl.Series(column.name, self.most(numbers.to_numpy())).cast(column.dtype)
+        found = self.most(numbers.fill_null(least).to_numpy())
+        return pl.Series(column.name, found).set(pl.Series(found == least), None).cast(column.dtype)
 
     def first_known(self, column: pl.Series) -> pl.Series:
         """The first value of each group that is known, null where none is."""
@@ -127,6 +126,11 @@ class Groups:
         # Of several rows of a group the last one written stays.
         first[self.numbers()[rows]] = rows
         return column.gather(pl.Series(first).set(pl.Series(first < 0), None))
+
+    def rows_of(self, group: int) -> NDArray[np.int64]:
+        """The rows of one group."""
+        first, stop = self.starts[group : group + 2]
+        return np.arange(first, stop) if self.order is None else self.order[first:stop]
 
     def firsts(self) -> NDArray[np.int64]:
         """The first row of each group."""

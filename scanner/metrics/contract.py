@@ -10,10 +10,13 @@ import numpy as np
 import polars as pl
 
 from scanner.history import past
+from scanner.history.panel import taken
 from scanner.history.same_session import gathered, rows_in
-from scanner.kernels.columns import floats, nullable
+from scanner.kernels.columns import floats, nullable, numbered, run_starts
 from scanner.kernels.groups import Groups
-from scanner.metrics.arithmetic import ratio
+from scanner.market.chain import distinct
+from scanner.market.levels import NAME
+from scanner.metrics.arithmetic import is_call, quotient, ratio
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,28 +26,34 @@ if TYPE_CHECKING:
 _CLOSES_BACK = 5
 
 
-def measure(contracts: pl.DataFrame, panel: Panel, now: datetime, earlier: pl.DataFrame | None = None) -> pl.DataFrame:
+def measure(
+    contracts: pl.DataFrame,
+    panel: Panel,
+    now: datetime,
+    earlier: pl.DataFrame | None = None,
+    names: Groups | None = None,
+) -> pl.DataFrame:
     """Add the contract-scope fields that need no model.
 
     ``contracts`` is a priced chain; ``earlier`` the last snapshot of the same session (``contract volume``), where
-    there was one. Changes are against the exchange's own sessions before, so that a gap in the history is a null and
-    not a comparison with an older day. Returns the same rows in the same order.
+    there was one; ``names`` are the contracts by name, where they are known. Changes are against the exchange's own
+    sessions before, so that a gap in the history is a null and not a comparison with an older day. Returns the same
+    rows in the same order.
     """
+    names = names or Groups.of(contracts, NAME)
     rows = panel.rows_of(contracts)
-    changes = pl.DataFrame(
-        {
-            "iv_change": _iv_change(contracts, panel, rows),
-            **_oi_changes(contracts, panel, rows, {"oi_change": 1, "oi_change_5": _CLOSES_BACK}),
-        }
-    )
+    changes = [
+        _iv_change(contracts, panel, rows),
+        *_oi_changes(contracts, panel, rows, names, {"oi_change": 1, "oi_change_5": _CLOSES_BACK}),
+        _interval(contracts, earlier, names),
+        _share_of_side(contracts),
+    ]
     return contracts.hstack(changes).with_columns(
-        _interval(contracts, earlier),
         volume_oi=ratio("volume", "open_interest"),
         premium=premium(),
         delta_volume=pl.col("volume") * pl.col("delta") * pl.col("multiplier"),
         quote_age_minutes=(pl.lit(now) - pl.col("quote_time")).dt.total_seconds() / 60,
         last_trade_age_minutes=(pl.col("quote_time") - pl.col("last_trade_time")).dt.total_seconds().clip(0) / 60,
-        strike_volume_share=ratio(pl.col("volume"), pl.col("volume").sum().over("root", "expiry", "right")),
     )
 
 
@@ -53,50 +62,50 @@ def premium() -> pl.Expr:
     return pl.when(~pl.col("nonstandard")).then(pl.col("volume") * pl.col("mid") * pl.col("multiplier"))
 
 
-def _interval(contracts: pl.DataFrame, earlier: pl.DataFrame | None) -> pl.Series:
+def _share_of_side(contracts: pl.DataFrame) -> pl.Series:
+    """The share of each volume in that of all of its root, expiry and right."""
+    side = 2 * Groups.of(contracts, ("root", "expiry")).numbers() + is_call(contracts)
+    # Lots are whole numbers: their sum is the same in any order.
+    total = np.bincount(side, np.nan_to_num(floats(contracts["volume"])))
+    return quotient(contracts["volume"], pl.Series(total[side])).alias("strike_volume_share")
+
+
+def _interval(contracts: pl.DataFrame, earlier: pl.DataFrame | None, names: Groups) -> pl.Series:
     """Contracts traded since the earlier snapshot; a contract listed since then started from nothing."""
     if earlier is None or earlier.is_empty():
         return pl.Series("volume_interval", [None] * contracts.height, dtype=pl.Int64)
     rows = rows_in(earlier, contracts)
-    before = gathered(earlier["volume"], rows).set(pl.Series(rows < 0), 0)
-    seen = pl.col("underlying").is_in(earlier["underlying"].unique().implode())
-    since = contracts.select(pl.when(seen).then(pl.col("volume") - before))
-    return since.to_series().alias("volume_interval")
-
-
-def _gather(matrix: NDArray[np.float32], rows: NDArray[np.int32], column: int) -> NDArray[np.float64]:
-    """One past session's value per chain row; NaN where the contract was not in the panel."""
-    values = np.full(rows.shape[0], np.nan)
-    known = rows >= 0
-    values[known] = matrix[rows[known], column]
-    return values
+    since = contracts["volume"] - gathered(earlier["volume"], rows).set(pl.Series(rows < 0), 0)
+    there = set(distinct(earlier["underlying"]))
+    seen = np.array([name in there for name in names.keys["underlying"]], np.bool_)[names.numbers()]
+    return since.set(pl.Series(~seen), None).alias("volume_interval")
 
 
 def _iv_change(contracts: pl.DataFrame, panel: Panel, rows: NDArray[np.int32]) -> pl.Series:
     """``iv`` minus that of the previous session."""
-    before = np.full(contracts.height, np.nan)
-    for session in contracts["session_date"].unique():
-        previous = past.previous(session, panel.calendar)
-        if previous in panel.sessions:
-            mine = (contracts["session_date"] == session).to_numpy()
-            before[mine] = _gather(panel.iv, rows[mine], panel.sessions.index(previous))
-    return contracts["iv"] - nullable("", before)
+    sessions = contracts["session_date"]
+    starts = run_starts(sessions)
+    before = [past.previous(session, panel.calendar) for session in sessions[starts]]
+    columns = [panel.sessions.index(session) if session in panel.sessions else -1 for session in before]
+    column = columns[0] if len(columns) == 1 else np.array(columns, np.int64)[numbered(starts, len(sessions))]
+    then = taken(panel.iv, rows, column).astype(np.float64)
+    return (contracts["iv"] - nullable("", then)).alias("iv_change")
 
 
 def _oi_changes(
-    contracts: pl.DataFrame, panel: Panel, rows: NDArray[np.int32], closes_back: Mapping[str, int]
-) -> dict[str, pl.Series]:
+    contracts: pl.DataFrame,
+    panel: Panel,
+    rows: NDArray[np.int32],
+    names: Groups,
+    closes_back: Mapping[str, int],
+) -> list[pl.Series]:
     """Open interest now minus that at closes so many sessions of the exchange earlier; null if not known."""
-    names = Groups.of(contracts, ("underlying",))
     asof = names.keys.with_columns(names.first_known(contracts["oi_asof"]))
     number, now = names.numbers(), floats(contracts["open_interest"])
-    changes = {}
+    changes = []
     for name, back in closes_back.items():
-        columns = _shown_at(asof, panel, back)[number]
-        known = (rows >= 0) & (columns >= 0)
-        before = np.full(contracts.height, np.nan)
-        before[known] = panel.open_interest[rows[known], columns[known]]
-        changes[name] = nullable(name, now - before).cast(pl.Int64)
+        before = taken(panel.open_interest, rows, _shown_at(asof, panel, back)[number]).astype(np.float64)
+        changes.append(nullable(name, now - before).cast(pl.Int64))
     return changes
 
 

@@ -12,32 +12,36 @@ from datetime import date, timedelta
 
 import polars as pl
 
+from scanner.kernels.groups import Groups
 from scanner.market import products
 from scanner.market.calendar import Calendar
+from scanner.market.levels import NAME
 
 # So long after the open more has usually traded since than in the hours before it.
 UNTOLD_FOR = timedelta(minutes=30)
 _BY_NOW = ("volume_expected", "volume_usual", "volume_multiple")
 
 
-def names(contracts: pl.DataFrame, calendar: Calendar) -> list[str]:
+def names(contracts: pl.DataFrame, calendar: Calendar, by_name: Groups | None = None) -> list[str]:
     """The names of a session's chains of which it is not known what is usual by now; none half an hour after the open.
 
-    Options on indices always trade overnight, and are left out.
+    Options on indices always trade overnight, and are left out. ``by_name`` are the contracts by name, where known.
     """
-    found = []
-    keys = ["underlying", "session_date"]
-    first = contracts.group_by(keys, maintain_order=True).agg(
-        pl.col("quote_time").max(), trades=pl.col("last_trade_time").drop_nulls()
+    by_name = by_name or Groups.of(contracts, NAME)
+    listed = by_name.keys.hstack(
+        [contracts["session_date"].gather(by_name.firsts()), by_name.latest(contracts["quote_time"])]
     )
-    for name, session, quoted, trades in first.iter_rows():
+    found = []
+    for number, (name, session, quoted) in enumerate(listed.iter_rows()):
         if products.index_roots(name) or not calendar.is_session(session) or session < products.EXTENDED_HOURS_FROM:
             continue
         opened = calendar.session_open(session)
+        if quoted >= opened + UNTOLD_FOR:
+            continue
+        trades = contracts["last_trade_time"].gather(by_name.rows_of(number)).drop_nulls()
         begins = opened - products.EARLY_TRADING
-        seen = any(begins <= traded < opened for traded in trades)
-        told = not trades and calendar.trades_extended(session, name)
-        if quoted < opened + UNTOLD_FOR and (seen or told):
+        told = trades.is_empty() and calendar.trades_extended(session, name)
+        if told or trades.is_between(begins, opened, closed="left").any():
             found.append(name)
     return found
 

@@ -88,7 +88,8 @@ def measure(priced: PricedChain, known: KnownBefore, now: datetime, fit: Fit = a
     today = cast("date", priced.contracts["session_date"].max())
     panel, calendar = known.panel.by_calendar(today), known.panel.calendar
     events = event_tables.spelled_as(known.events, priced.contracts["underlying"].unique())
-    contracts = contract.measure(priced.contracts, panel, now, known.earlier)
+    levels = Levels.of(priced.contracts)
+    contracts = contract.measure(priced.contracts, panel, now, known.earlier, levels.names)
     elapsed = calendar.elapsed_fraction(cast("datetime", contracts["quote_time"].max()), today)
     with step("fit"):
         model = fit(panel, events)
@@ -99,7 +100,6 @@ def measure(priced: PricedChain, known: KnownBefore, now: datetime, fit: Fit = a
     ex_dates = dividends.next_ex_dates(events, today)
     contracts = beside(contracts, "underlying", dates.drop("next_earnings", "when"), ex_dates)
     contracts = tape.beside(contracts, known.prints, known.largest_orders)
-    levels = Levels.of(contracts)
     standard = levels.where(~contracts["nonstandard"].to_numpy())
     strikes = strike.measure(contracts, standard.strikes)
     expiries = expiry.measure(contracts, priced.expiries, calendar, standard.expiries)
@@ -134,7 +134,7 @@ def measure(priced: PricedChain, known: KnownBefore, now: datetime, fit: Fit = a
         "underlying": underlyings,
         "market": market.measure(underlyings, panel.underlying_sessions, calendar),
     }
-    traded_early = early.names(contracts, calendar)
+    traded_early = early.names(contracts, calendar, levels.names)
     charged = looks.charged(alone, known.looked, elapsed)
     listed = rank(charged["contract"], completed["volume"], panel, model, levels.names)
     ranked = {**charged, "contract": early.without_expectations(listed, traded_early)}

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from scanner.history.panel import Panel
+from scanner.history.panel import Panel, taken
 from scanner.history.same_session import rows_in
 from scanner.kernels.columns import finite, floats, integers, nullable, numbered, run_starts
 from scanner.kernels.groups import Groups
@@ -55,7 +55,8 @@ def session_volume(chain: pl.DataFrame) -> pl.Series:
 
 def _moments(column: pl.Series) -> Ints:
     """Moments as microseconds since 1970, ``_NEVER`` where null."""
-    return column.to_physical().fill_null(_NEVER).to_numpy()
+    moments = column.cast(pl.Int64)
+    return (moments.fill_null(_NEVER) if moments.null_count() else moments).to_numpy()
 
 
 def _day_begins(days: pl.Series, after: timedelta = timedelta(0)) -> Ints:
@@ -201,13 +202,13 @@ def _repeats(
     volume = np.where(carried, 0.0, of_chain.given).astype(np.float32)
     share, traded = np.full((len(columns), len(names)), -1.0), np.zeros((len(columns), len(names)), np.int64)
     for place, column in enumerate(columns):
-        old_volume = at(panel.volume, rows, column)
+        old_volume = taken(panel.volume, rows, column)
         both = _either_traded(volume, old_volume)
         traded[place] = names.count(both)
         np.divide(names.count(both & (volume == old_volume)), traded[place], out=share[place], where=traded[place] > 0)
     best, every = share.argmax(axis=0), np.arange(len(names))
     column_of = np.array(columns)[best][number]
-    old_volume, old_oi = at(panel.volume, rows, column_of), at(panel.open_interest, rows, column_of)
+    old_volume, old_oi = taken(panel.volume, rows, column_of), taken(panel.open_interest, rows, column_of)
     same_oi = (open_interest == old_oi) | (np.isnan(open_interest) & np.isnan(old_oi))
     there = pl.Series(traded[best, every] > 0)
     sessions = pl.Series([panel.sessions[column] for column in columns], dtype=pl.Date)
@@ -234,7 +235,7 @@ def _open_interest(
 ) -> dict[str, npt.NDArray[np.generic]]:
     """Open interest beside that of the ``newest`` past session (column of the panel) which has some, by name."""
     column_of = newest.fill_null(-1).to_numpy()[names.numbers()]
-    old_oi, old_volume = at(panel.open_interest, rows, column_of), at(panel.volume, rows, column_of)
+    old_oi, old_volume = taken(panel.open_interest, rows, column_of), taken(panel.volume, rows, column_of)
     change = open_interest - old_oi
     changed = np.isfinite(change) & (change != 0)
     return {
@@ -280,12 +281,3 @@ def _usual_volume(known: Groups, panel: Panel, columns: range) -> pl.DataFrame:
     return pl.DataFrame(
         [nullable("least_volume", np.fmin.reduce(totals)), pl.Series("known_sessions", np.isfinite(totals).sum(axis=0))]
     )
-
-
-def at(matrix: npt.NDArray[np.float32], rows: npt.NDArray[np.int32], column: int | Ints) -> npt.NDArray[np.float32]:
-    """One column of a panel's matrix for each chain row, or one of its own; NaN where either is not in the panel."""
-    if not matrix.size:
-        return np.full(len(rows), np.nan, np.float32)
-    values: npt.NDArray[np.float32] = matrix[:, column][rows] if isinstance(column, int) else matrix[rows, column]
-    values[(rows < 0) | (column < 0)] = np.nan
-    return values
