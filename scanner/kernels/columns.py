@@ -109,5 +109,5 @@ def nullable(name: str, values: NDArray[np.floating]) -> pl.Series:
 
 def finite(name: str, values: NDArray[np.floating]) -> pl.Series:
     """An array of numbers as :func:`nullable` has it, null where they are infinite, too."""
-    known = np.isfinite(values)
-    return nullable(name, values if known.all() else np.where(known, values, np.nan))
+    endless = np.isinf(values)
+    return nullable(name, np.where(endless, np.nan, values) if endless.any() else values)

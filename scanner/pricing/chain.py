@@ -15,7 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from scanner.errors import PricingError
-from scanner.kernels.columns import finite
+from scanner.kernels.columns import finite, floats, integers, placed
 from scanner.market import corporate_events as event_tables
 from scanner.market.calendar import Calendar
 from scanner.market.chain import SORT_KEY
@@ -159,7 +159,7 @@ def _price(chain: pl.DataFrame, arrays: ChainArrays, use_vendor_iv: bool, sides:
     whole = set(_SIDES) <= set(sides)
     columns |= volatility.greeks(arrays, market, found.iv, whole=whole)._asdict()
     columns |= _standing_columns(stand(arrays, forwards, smiles, found.iv))
-    contracts = chain.with_columns(_column(name, values) for name, values in columns.items())
+    contracts = placed(chain, (_column(name, values) for name, values in columns.items()))
     later = None if whole else Later(arrays, market, found.iv)
     frames = _expiry_frame(arrays, forwards, smiles, told), _underlying_frame(arrays, smiles)
     return PricedChain(contracts, *frames, later)
@@ -202,25 +202,24 @@ def _expiry_frame(arrays: ChainArrays, forwards: forward.Forwards, smiles: smile
     frame = arrays.expiries.select("underlying", "root", "expiry", "dte").with_columns(
         _column(name, column) for name, column in values.items()
     )
-    return frame.with_columns(term_slope=_term_slope(frame))
+    return frame.with_columns(finite("term_slope", _term_slope(frame, arrays.known)))
 
 
-def _term_slope(expiries: pl.DataFrame) -> pl.Series:
-    """The next later expiry's ATM volatility minus this one's, within the underlying."""
-    known = (
-        expiries.filter(pl.col("atm_iv").is_not_null())
-        .group_by("underlying", "expiry")
-        .agg(later=pl.col("atm_iv").mean())
-        .sort("expiry")
-        .with_columns(after=pl.col("expiry") - pl.duration(days=1))
-        .drop("expiry")
-        .sort("after")
+def _term_slope(expiries: pl.DataFrame, known: forward.Expiries) -> Floats:
+    """The next later expiry's ATM volatility minus this one's, within the underlying; the mean of those of one day."""
+    name, atm = np.empty(expiries.height, np.int64), floats(expiries["atm_iv"])
+    name[known.underlying_order] = np.repeat(
+        np.arange(known.underlying_offsets.size - 1), np.diff(known.underlying_offsets)
     )
-    keyed = expiries.with_row_index("_row").select("_row", "underlying", "expiry", "atm_iv").sort("expiry")
-    joined = keyed.join_asof(
-        known, left_on="expiry", right_on="after", by="underlying", strategy="forward", check_sortedness=False
-    )
-    return joined.sort("_row").select(term_slope=pl.col("later") - pl.col("atm_iv"))["term_slope"]
+    # Names and days as one number, in the order of both.
+    key = (name << 32) + integers(expiries["expiry"])
+    told = np.flatnonzero(~np.isnan(atm))
+    told = told[np.argsort(key[told], kind="stable")]
+    days, first, count = np.unique(key[told], return_index=True, return_counts=True)
+    mean = np.append(np.add.reduceat(atm[told], first) / count if told.size else atm[told], np.nan)
+    after = np.searchsorted(days, key, side="right")
+    of_name = np.append(days >> 32, -1)[after] == name
+    return np.where(of_name, mean[after], np.nan) - atm
 
 
 def _underlying_frame(arrays: ChainArrays, smiles: smile.Smiles) -> pl.DataFrame:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from scanner.kernels.columns import changes, floats
+from scanner.kernels.columns import changes, floats, run_begins
 from scanner.market import products
 from scanner.market.calendar import Calendar
 from scanner.pricing.curve import Curve
@@ -120,7 +121,7 @@ def read(
         worth,
     )
     bid, ask = floats(chain["bid"]), floats(chain["ask"])
-    price, traded = _prices(chain, bid, ask, expiries, offsets)
+    price, traded = _prices(chain, bid, ask, known)
     strike = floats(chain["strike"])
     arrays = ChainArrays(
         sign=np.where((chain["right"] == "C").to_numpy(), 1, -1).astype(np.int8),
@@ -136,7 +137,7 @@ def read(
         known=known,
         discount=np.exp(-rate * expiry_years),
         on_future=on_future,
-        outlasting=_outlasting(expiries, pl.Series(latest, dtype=pl.Datetime("us", "UTC")), calendar),
+        outlasting=_outlasting(expiries, latest, calendar),
         stale=np.isin(expiries["session_date"].to_numpy(), _too_late(expiries["session_date"], curve)),
     )
     opened = {day: calendar.session_open(day) for day in chain["session_date"].unique() if calendar.is_session(day)}
@@ -144,11 +145,24 @@ def read(
     return arrays
 
 
-def _outlasting(expiries: pl.DataFrame, latest: pl.Series, calendar: Calendar) -> Flags:
+def _outlasting(expiries: pl.DataFrame, latest: NDArray[np.int64], calendar: Calendar) -> Flags:
     """The expiries whose options trade on when the underlying has closed, and are quoted as of then."""
-    heads = expiries.select("session_date", "underlying", latest=latest)
-    told = {head: calendar.quotes_outlast_spot(*head) for head in heads.unique().iter_rows()}
-    return np.array([told[head] for head in heads.iter_rows()], np.bool_)
+    names = expiries.select("session_date", "underlying")
+    starts = np.flatnonzero(run_begins(names))
+    newest = _moments(np.maximum.reduceat(latest, starts) if starts.size else latest)
+    outlasting = np.zeros(expiries.height, np.bool_)
+    stops = np.append(starts[1:], expiries.height)[: starts.size].tolist()
+    for start, stop, (day, name), moment in zip(starts.tolist(), stops, names[starts].iter_rows(), newest, strict=True):
+        # Few names are traded on, and none before the close.
+        if calendar.quotes_outlast_spot(day, name, moment):
+            moments = _moments(latest[start:stop])
+            outlasting[start:stop] = [calendar.quotes_outlast_spot(day, name, moment) for moment in moments]
+    return outlasting
+
+
+def _moments(instants: NDArray[np.int64]) -> list[datetime]:
+    """Microseconds since 1970 as moments."""
+    return pl.Series(instants, dtype=pl.Datetime("us", "UTC")).to_list()
 
 
 def _expiries(chain: pl.DataFrame, offsets: NDArray[np.int64], calendar: Calendar) -> pl.DataFrame:
@@ -182,20 +196,25 @@ def _too_late(session_date: pl.Series, curve: Curve) -> NDArray[np.datetime64]:
     return pl.Series([day for day in session_date.unique() if curve.is_stale(day)], dtype=pl.Date).to_numpy()
 
 
-def _prices(
-    chain: pl.DataFrame, bid: Floats, ask: Floats, expiries: pl.DataFrame, offsets: NDArray[np.int64]
-) -> tuple[Floats, Flags]:
+def _prices(chain: pl.DataFrame, bid: Floats, ask: Floats, known: Expiries) -> tuple[Floats, Flags]:
     """The mid of two-sided quotes; in chains that hold no quote at all, the last price of what traded that session."""
     quoted = (bid >= 0) & (ask > 0)
-    price = np.where(quoted & (bid <= ask), 0.5 * (bid + ask), np.nan)
-    if quoted.all():
-        return price, np.zeros(quoted.shape, np.bool_)
-    by_expiry = np.logical_or.reduceat(quoted, offsets[:-1])
-    silent = expiries.select("underlying", quoted=by_expiry).select(~pl.col("quoted").any().over("underlying"))
+    price, traded = np.where(quoted & (bid <= ask), 0.5 * (bid + ask), np.nan), np.zeros(quoted.shape, np.bool_)
+    silent = ~_of_underlyings(np.logical_or, np.logical_or.reduceat(quoted, known.offsets[:-1]), known)
+    if not silent.any():
+        return price, traded
     last = floats(chain["last"])
     volume = chain["volume"].fill_null(0).to_numpy()
-    traded = np.repeat(silent["quoted"].to_numpy(), np.diff(offsets)) & (volume > 0) & (last > 0)
+    traded = np.repeat(silent, np.diff(known.offsets)) & (volume > 0) & (last > 0)
     return np.where(traded, last, price), traded
+
+
+def _of_underlyings(over: np.ufunc, by_expiry: NDArray[Any], known: Expiries) -> NDArray[Any]:
+    """What a function of all expiries of an underlying tells, for each of them."""
+    result = np.empty_like(by_expiry)
+    told = over.reduceat(by_expiry[known.underlying_order], known.underlying_offsets[:-1])
+    result[known.underlying_order] = np.repeat(told, np.diff(known.underlying_offsets))
+    return result
 
 
 def _forbid(
@@ -210,16 +229,16 @@ def _forbid(
         opened, default=None, return_dtype=pl.Datetime("us", "UTC")
     )
     opening = by_session.to_physical().fill_null(0).to_numpy()
-    newest = arrays.expiries.select("underlying", latest=latest).select(pl.col("latest").max().over("underlying"))
-    counts = np.diff(arrays.known.offsets)
+    newest = _of_underlyings(np.maximum, latest, arrays.known)
+    since = np.maximum(opening, newest - int(_STALE))
+    crossed = arrays.bid > arrays.ask
     conditions = {
         "nonstandard": chain["nonstandard"].to_numpy() | np.isnan(arrays.strike),
         "expired": arrays.years <= 0,
-        "no_quote": np.isnan(arrays.price) & ~(arrays.bid > arrays.ask),
-        "crossed": arrays.bid > arrays.ask,
+        "no_quote": np.isnan(arrays.price) & ~crossed,
+        "crossed": crossed,
         "no_bid": ~arrays.traded & (arrays.bid <= 0),
-        "stale": (quote_time < np.repeat(opening, counts))
-        | (quote_time < np.repeat(newest["latest"].to_numpy(), counts) - _STALE),
+        "stale": quote_time < np.repeat(since, np.diff(arrays.known.offsets)),
     }
-    for reason, holds in conditions.items():
-        arrays.reason[holds & arrays.priceable()] = CODE[reason]
+    for reason, holds in reversed(conditions.items()):
+        arrays.reason[holds] = CODE[reason]
