@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from scanner.kernels.columns import run_starts
 from scanner.kernels.compile import kernel
 from scanner.kernels.groups import Groups
 from scanner.market import chain as chain_module
@@ -35,17 +37,20 @@ def described(chain: pl.DataFrame) -> pl.DataFrame:
     """
     chains = Groups.of(chain, KEY)
     of_row, count = chains.numbers().astype(np.uint32), len(chains)
+    contract = _Column.of(chain["contract"])
+    said = (contract if name == "contract" else _Column.of(chain[name]) for name in _SAID)
     return chains.keys.with_columns(
         rows=pl.Series(np.diff(chains.starts), dtype=pl.UInt32),
-        fingerprint=pl.Series(_digests(chain, _SAID, of_row, count)),
-        listing=pl.Series(_digests(chain, ["contract"], of_row, count)),
+        fingerprint=pl.Series(_digests(said, of_row, count)),
+        listing=pl.Series(_digests([contract], of_row, count)),
         volume=chains.known_sums(chain["volume"]).fill_null(0),
     )
 
 
 def fingerprint(chain: pl.DataFrame) -> str:
     """The digest of a frame as one chain."""
-    (digest,) = _digests(chain, _SAID, np.zeros(chain.height, np.uint32), 1)
+    said = (_Column.of(chain[name]) for name in _SAID)
+    (digest,) = _digests(said, np.zeros(chain.height, np.uint32), 1)
     return digest
 
 
@@ -68,26 +73,58 @@ def is_earlier(digest: str) -> bool:
     return not digest.startswith(_MARK)
 
 
-def _digests(chain: pl.DataFrame, columns: Iterable[str], of_row: npt.NDArray[np.uint32], count: int) -> list[str]:
-    words = np.zeros((chain.height, 2), np.uint64)
-    for name in columns:
-        seed = np.frombuffer(hashlib.blake2b(name.encode(), digest_size=16).digest(), np.uint64).copy()
-        column = chain[name].rechunk()
-        known = column.is_not_null().to_numpy(writable=True) if column.null_count() else np.ones(len(column), np.bool_)
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """A column as it is hashed: of each row a word for either lane, read where it is ``known``; and its seeds.
+
+    The arrays are read-only, whether they are the column's own memory or not: kernels meet one kind of array.
+    """
+
+    words: tuple[Words, Words]
+    known: npt.NDArray[np.bool_]
+    seeds: Words
+
+    @classmethod
+    def of(cls, column: pl.Series) -> _Column:
+        seeds = np.frombuffer(hashlib.blake2b(column.name.encode(), digest_size=16).digest(), np.uint64)
+        column = column.rechunk()
+        known = column.is_not_null().to_numpy() if column.null_count() else np.ones(len(column), np.bool_)
         if column.dtype == pl.String:
-            _take_in_text(*_text(column), known, seed, words)
+            words = _text_words(column, seeds)
         else:
-            _take_in(_numbers(column), known, seed, words)
-    sums = np.zeros((count, 2), np.uint64)
-    _add_up(words, of_row, sums)
-    return [f"{_MARK}{one:016x}{other:016x}" for one, other in sums.tolist()]
+            words = (_numbers(column),) * 2
+        for array in (*words, known):
+            array.flags.writeable = False
+        return cls(words, known, seeds)
+
+
+def _digests(said: Iterable[_Column], of_row: npt.NDArray[np.uint32], count: int) -> list[str]:
+    words = np.zeros((2, len(of_row)), np.uint64)
+    for column in said:
+        for lane in range(2):
+            _take_in(column.words[lane], column.known, column.seeds[lane], words[lane])
+    sums = np.zeros((2, count), np.uint64)
+    for lane in range(2):
+        _add_up(words[lane], of_row, sums[lane])
+    return [f"{_MARK}{one:016x}{other:016x}" for one, other in sums.T.tolist()]
 
 
 def _numbers(column: pl.Series) -> Words:
     """The values as words, zero where null."""
     column = column.to_physical() if column.dtype == pl.Enum else column
     wide = column.cast(pl.Float64 if column.dtype.is_float() else pl.Int64)
-    return (wide.fill_null(0) if wide.null_count() else wide).to_numpy(writable=True).view(np.uint64)
+    return (wide.fill_null(0) if wide.null_count() else wide).to_numpy().view(np.uint64)
+
+
+def _text_words(column: pl.Series, seeds: Words) -> tuple[Words, Words]:
+    """The texts as words; of rows of one text that stand together it is hashed once."""
+    starts = run_starts(column)
+    told = column if len(starts) == len(column) else column[starts]
+    words = np.empty((2, len(told)), np.uint64)
+    _hash_text(*_text(told), seeds[0], seeds[1], words)
+    if told is not column:
+        words = words.repeat(np.diff(starts, append=len(column)), axis=1)
+    return words[0], words[1]
 
 
 def _text(column: pl.Series) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]]:
@@ -113,37 +150,37 @@ def _mixed(word: np.uint64) -> np.uint64:
 
 
 @kernel
-def _take_in(values: Words, known: npt.NDArray[np.bool_], seed: Words, words: Words) -> None:
+def _take_in(values: Words, known: npt.NDArray[np.bool_], seed: np.uint64, words: Words) -> None:
+    """Take a column into the words of one lane: plain enough a loop for several rows to be done at once."""
     for row in range(values.shape[0]):
-        for lane in range(2):
-            said = _mixed(values[row] + seed[lane]) if known[row] else seed[lane]
-            words[row, lane] = _mixed(words[row, lane] + said)
+        said = _mixed(values[row] + seed) if known[row] else seed
+        words[row] = _mixed(words[row] + said)
 
 
 @kernel
-def _take_in_text(
+def _hash_text(
     bounds: npt.NDArray[np.int64],
     characters: npt.NDArray[np.uint8],
-    known: npt.NDArray[np.bool_],
-    seed: Words,
+    one: np.uint64,
+    other: np.uint64,
     words: Words,
 ) -> None:
-    for row in range(known.shape[0]):
-        for lane in range(2):
-            said = seed[lane]
-            if known[row]:
-                for place in range(bounds[row], bounds[row + 1]):
-                    said = (said ^ np.uint64(characters[place])) * np.uint64(0x100000001B3)
-                said = _mixed(said + np.uint64(bounds[row + 1] - bounds[row]))
-            words[row, lane] = _mixed(words[row, lane] + said)
+    """Hash texts for either lane, without the seed that taking in adds."""
+    for row in range(words.shape[1]):
+        begin, end = bounds[row], bounds[row + 1]
+        first, second = one, other
+        for place in range(begin, end):
+            first = (first ^ np.uint64(characters[place])) * np.uint64(0x100000001B3)
+            second = (second ^ np.uint64(characters[place])) * np.uint64(0x100000001B3)
+        words[0, row] = first + np.uint64(end - begin) - one
+        words[1, row] = second + np.uint64(end - begin) - other
 
 
 @kernel
 def _add_up(words: Words, of_row: npt.NDArray[np.uint32], sums: Words) -> None:
     for row in range(words.shape[0]):
-        for lane in range(2):
-            # Mixed once more, so that what two rows exchange does not cancel out.
-            sums[of_row[row], lane] += _mixed(words[row, lane] + np.uint64(1))
+        # Mixed once more, so that what two rows exchange does not cancel out.
+        sums[of_row[row]] += _mixed(words[row] + np.uint64(1))
 
 
 def earlier_fingerprint(chain: pl.DataFrame) -> str:
