@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, cast
 
+import numpy as np
 import polars as pl
 
 from scanner import activity, quality
@@ -25,8 +26,11 @@ from scanner.alerts.selection import Floor
 from scanner.alerts.update import Prepared, prepare, update
 from scanner.errors import ScanProblem, StoreError
 from scanner.history.known_before import KnownBefore, Look, Looks
+from scanner.kernels.columns import floats
+from scanner.kernels.groups import Groups
 from scanner.market import corporate_events
 from scanner.market.calendar import Calendar
+from scanner.market.chain import distinct
 from scanner.metrics import dark_pool, early, tape
 from scanner.metrics.measure import Fit, Measured, measure, with_costly
 from scanner.metrics.summary import CALCULATION_VERSION, closed
@@ -178,7 +182,9 @@ def scan_received(
 
 def of_each_source(chain: pl.DataFrame) -> list[pl.DataFrame]:
     """The chains of each source by themselves, that of most names first; one source's volumes never meet another's."""
-    parts = chain.partition_by("source", maintain_order=True) if chain["source"].n_unique() > 1 else [chain]
+    if len(distinct(chain["source"])) == 1:
+        return [chain]
+    parts = chain.partition_by("source", maintain_order=True)
     return sorted(parts, key=lambda part: (-part["underlying"].n_unique(), part["source"][0]))
 
 
@@ -209,7 +215,8 @@ def earlier_looks(state: State | None, chain: pl.DataFrame) -> Looks:
     """What earlier scans of a chain's session saw; nothing where there is no state, or none that can be read."""
     if state is None:
         return Looks()
-    quoted = chain.group_by("source", "underlying", "session_date").agg(pl.max("quote_time"))
+    names = Groups.of(chain, ("source", "underlying", "session_date"))
+    quoted = names.keys.with_columns(names.latest(chain["quote_time"]))
     try:
         with state.read() as ledger:
             return Looks.of(ledger.looks(quoted))
@@ -383,8 +390,10 @@ def concluded(said: Stated, setup: Setup) -> ScanResult:
 
 def _rarest(contracts: pl.DataFrame) -> dict[str, float | None]:
     """In how many sessions as much as the rarest of each name comes once on the list."""
-    found = contracts.group_by("underlying").agg(pl.col("once_in_sessions").max())
-    return dict(found.sort("underlying").iter_rows())
+    names = Groups.of(contracts, ("underlying",))
+    once = names.most(floats(contracts["once_in_sessions"].fill_null(-np.inf))).tolist()
+    found = {name: None if most == -np.inf else most for name, most in zip(names.keys["underlying"], once, strict=True)}
+    return dict(sorted(found.items()))
 
 
 def _calibration(state: State | None, source: str, session: date) -> list[record.Level]:

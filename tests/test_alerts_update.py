@@ -309,6 +309,7 @@ def test_alerts_are_told_even_when_the_disk_is_full(state):
         connection.execute("PRAGMA max_page_count = 1")
 
     event.listen(state.engine, "connect", limit)
+    state.close()
     crowd = [
         finding(rule_id="crowd", identity=f"{number}", calibrated=False, evidence={}, message="x" * 200)
         for number in range(500)

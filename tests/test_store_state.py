@@ -331,12 +331,30 @@ def test_a_full_disk_is_said_and_nothing_is_stored(file_state):
         connection.execute("PRAGMA max_page_count = 1")
 
     event.listen(file_state.engine, "connect", limit)
+    file_state.close()
     jobs = [Job(f"job {number}", at(THURSDAY, 15), message="x" * 500) for number in range(500)]
     with pytest.raises(StoreError, match=r"the disk is full.*nothing was stored"):
         save_all(file_state, jobs)
     event.remove(file_state.engine, "connect", limit)
+    file_state.close()
     with file_state.read() as ledger:
         assert ledger.jobs() == []
+
+
+def test_a_state_holds_one_connection_until_it_is_closed_and_it_keeps_to_foreign_keys(tmp_path):
+    begun: list[object] = []
+    with State.open(tmp_path) as state:
+        event.listen(state.engine, "connect", lambda connection, _: begun.append(connection))
+        for number in range(3):
+            with state.write() as ledger:
+                ledger.save_job(Job(f"job {number}", at(THURSDAY, 15)))
+            with state.read() as ledger:
+                assert len(ledger.jobs()) == number + 1
+        with state.engine.connect() as connection:
+            assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+        assert len(begun) <= 1
+        assert (tmp_path / "state.sqlite-wal").exists()
+    assert not (tmp_path / "state.sqlite-wal").exists()
 
 
 def test_a_writer_that_waits_in_vain_names_the_reason(tmp_path, monkeypatch):

@@ -20,6 +20,7 @@ from scanner.activity.selection import benjamini_hochberg, charge_of, session_ma
 from scanner.fields import SCOPES, Unit
 from scanner.history.known_before import Look, Looks
 from scanner.kernels.columns import floats, nullable, numbered, placed, run_starts
+from scanner.kernels.groups import Groups
 
 # Every 15 minutes from 9:45 to 16:00 New York time, and once after the close.
 SESSION_LOOKS = 27
@@ -33,14 +34,16 @@ SURPRISES = {
 
 def look_at(contracts: pl.DataFrame) -> list[Look]:
     """What a scan leaves for the later ones of its session: one look for each underlying of a scored chain."""
-    parts = contracts.group_by("source", "session_date", "underlying", maintain_order=True).agg(
-        pl.col("quote_time").max(),
-        names=pl.col("contract").filter(pl.col("combined_surprise") >= REMEMBERED),
-        surprises=pl.col("combined_surprise").filter(pl.col("combined_surprise") >= REMEMBERED),
-    )
+    chains = Groups.of(contracts, ("source", "session_date", "underlying"))
+    rare = np.flatnonzero(floats(contracts["combined_surprise"]) >= REMEMBERED)
+    stood_out: list[dict[str, float]] = [{} for _ in range(len(chains))]
+    found = contracts.select("contract", "combined_surprise")[rare]
+    for number, (contract, surprise) in zip(chains.numbers()[rare].tolist(), found.iter_rows(), strict=True):
+        stood_out[number][contract] = surprise
+    moments = chains.latest(contracts["quote_time"])
     return [
-        Look(source, session, name, moment, dict(zip(names, surprises, strict=True)))
-        for source, session, name, moment, names, surprises in parts.iter_rows()
+        Look(source, session, name, moment, seen)
+        for (source, session, name), moment, seen in zip(chains.keys.iter_rows(), moments, stood_out, strict=True)
     ]
 
 

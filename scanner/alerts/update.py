@@ -21,6 +21,7 @@ from scanner.alerts.stories import gather
 from scanner.alerts.surroundings import Frames
 from scanner.alerts.terms import RuleBook, RuleTerms
 from scanner.errors import ScanProblem, StoreError
+from scanner.kernels.groups import Groups
 from scanner.market.calendar import Calendar
 from scanner.ruleset.model import Cooldown
 
@@ -268,4 +269,5 @@ class Judged:
 def _rows_by_underlying(frame: pl.DataFrame) -> Mapping[str | None, int]:
     if "underlying" not in frame.columns:
         return {None: frame.height}
-    return dict(frame.group_by("underlying").len().iter_rows())
+    names = Groups.of(frame, ("underlying",))
+    return dict(zip(names.keys["underlying"], names.sizes().tolist(), strict=True))

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
     from scanner.history.panel import Panel
 
+OF_EARLIER = ("contract", "underlying", "session_date", "quote_time", "last_trade_time", "volume")
+"""What of a session's earlier snapshot its later chains are compared by."""
+
 
 @dataclass(frozen=True, slots=True)
 class Look:
@@ -47,9 +50,9 @@ class Looks:
 class KnownBefore:
     """What was known before a chain: all that its numbers rest on but the chain itself.
 
-    ``panel`` remembers the sessions before it, by the calendar that all is judged by; ``earlier`` is the newest
-    snapshot of its session before it, ``events`` are earnings, dividends and splits, ``looked`` is what earlier scans
-    of its session saw. ``closes`` (``underlying session_date close``) are daily closes before the session, on its
+    ``panel`` remembers the sessions before it, by the calendar that all is judged by; ``earlier`` (:data:`OF_EARLIER`)
+    is the newest snapshot of its session before it, ``events`` are earnings, dividends and splits, ``looked`` is what
+    earlier scans saw of it. ``closes`` (``underlying session_date close``) are daily closes before the session, on its
     basis, by whoever keeps closes and not chains. ``prints`` is the tape of the chain's session up to its moment, and
     ``largest_orders`` (``orders largest_order``) what contracts traded on the tapes of earlier sessions; None: no tape.
     ``news`` (``underlying at kind what source``) is what happened since the close before, and ``asked`` the kinds of

@@ -132,6 +132,10 @@ class Groups:
         first, stop = self.starts[group : group + 2]
         return np.arange(first, stop) if self.order is None else self.order[first:stop]
 
+    def sizes(self) -> NDArray[np.int64]:
+        """How many rows each group has."""
+        return np.diff(self.starts)
+
     def firsts(self) -> NDArray[np.int64]:
         """The first row of each group."""
         return self.starts[:-1] if self.order is None else self.order[self.starts[:-1]]

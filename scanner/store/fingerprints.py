@@ -89,10 +89,7 @@ class _Column:
         seeds = np.frombuffer(hashlib.blake2b(column.name.encode(), digest_size=16).digest(), np.uint64)
         column = column.rechunk()
         known = column.is_not_null().to_numpy() if column.null_count() else np.ones(len(column), np.bool_)
-        if column.dtype == pl.String:
-            words = _text_words(column, seeds)
-        else:
-            words = (_numbers(column),) * 2
+        words = _text_words(column, seeds) if column.dtype == pl.String else (_numbers(column),) * 2
         for array in (*words, known):
             array.flags.writeable = False
         return cls(words, known, seeds)

@@ -20,6 +20,8 @@ from typing import Any
 import polars as pl
 
 from scanner.errors import StoreDamagedError, StoreError
+from scanner.history.known_before import OF_EARLIER
+from scanner.kernels.groups import Groups
 from scanner.market import chain as chain_module
 from scanner.market import parts
 from scanner.market.symbology import one_spelling, plain_ticker, written_alike
@@ -258,8 +260,12 @@ class Snapshots:
                 continue
 
     def earlier(self, chain: pl.DataFrame) -> pl.DataFrame:
-        """The newest quotes from before those of a chain of one source, in its session; empty where there are none."""
-        quoted = dict(chain.group_by("underlying").agg(pl.col("quote_time").max()).iter_rows())
+        """The newest quotes from before those of a chain of one source, in its session; empty where there are none.
+
+        The columns are those that a later chain is compared by (:data:`scanner.history.known_before.OF_EARLIER`).
+        """
+        names = Groups.of(chain, ("underlying",))
+        quoted = dict(zip(names.keys["underlying"], names.latest(chain["quote_time"]), strict=True))
         source, session = chain.select("source", "session_date").row(0)
         while True:
             before = [
@@ -268,7 +274,7 @@ class Snapshots:
                 if name in quoted
             ]
             try:
-                return self.joined(pulls[-1] for pulls in before if pulls)
+                return self.joined((pulls[-1] for pulls in before if pulls), OF_EARLIER)
             except StoreError:
                 continue
 
@@ -303,33 +309,44 @@ class Snapshots:
             return []
         return held["contract"].to_list()
 
-    def joined(self, pulls: Iterable[Pulled]) -> pl.DataFrame:
-        """The chains of some pulls, parts joined, sorted as every chain is. Raises StoreError as :meth:`load` does."""
-        return written_alike(self._joined(list(pulls)))
+    def joined(self, pulls: Iterable[Pulled], columns: Sequence[str] | None = None) -> pl.DataFrame:
+        """The chains of some pulls, parts joined, sorted as every chain is; some ``columns`` of them, or all.
 
-    def _joined(self, chosen: list[Pulled]) -> pl.DataFrame:
-        whole = self.load(pull.parts[0] for pull in chosen if len(pull.parts) == 1)
+        Raises StoreError as :meth:`load` does.
+        """
+        return written_alike(self._joined(list(pulls), columns))
+
+    def _joined(self, chosen: list[Pulled], columns: Sequence[str] | None) -> pl.DataFrame:
+        whole = [pull.parts[0] for pull in chosen if len(pull.parts) == 1]
+        if len(whole) == len(chosen):
+            return self.load(whole, columns)
         made = [parts.join([self.load([item]) for item in pull.parts]) for pull in chosen if len(pull.parts) > 1]
-        return pl.concat([whole, *made]).sort(chain_module.SORT_KEY) if made else whole
+        joined = pl.concat([self.load(whole), *made]).sort(chain_module.SORT_KEY)
+        return joined if columns is None else joined.select(columns)
 
-    def load(self, chains: Iterable[StoredChain]) -> pl.DataFrame:
-        """Read chosen chains back, sorted as every chain is.
+    def load(self, chains: Iterable[StoredChain], columns: Sequence[str] | None = None) -> pl.DataFrame:
+        """Read chosen chains back, sorted as every chain is; some ``columns`` of them, or all.
 
         Raises StoreError where a file turns out to be damaged; from then on :meth:`chains` leaves that file out.
         """
         by_path: dict[Path, list[StoredChain]] = {}
         for item in chains:
             by_path.setdefault(item.path, []).append(item)
-        parts = [self._load_file(path, items) for path, items in by_path.items()]
-        if not parts:
-            return chain_module.empty()
-        return parts[0] if len(parts) == 1 else pl.concat(parts).sort(chain_module.SORT_KEY)
+        if not by_path:
+            return chain_module.empty() if columns is None else chain_module.empty().select(columns)
+        if len(by_path) == 1:
+            ((path, items),) = by_path.items()
+            return self._load_file(path, items, columns)
+        wanted = None if columns is None else list(dict.fromkeys([*columns, *chain_module.SORT_KEY]))
+        parts = pl.concat(self._load_file(path, items, wanted) for path, items in by_path.items())
+        return parts.sort(chain_module.SORT_KEY).select(pl.all() if columns is None else pl.col(columns))
 
-    def _load_file(self, path: Path, items: list[StoredChain]) -> pl.DataFrame:
+    def _load_file(self, path: Path, items: list[StoredChain], columns: Sequence[str] | None) -> pl.DataFrame:
         try:
             if len(items) == len(self.footer(path)):
-                return pl.read_parquet(path)
-            return pl.scan_parquet(path).filter(pl.any_horizontal(_is_of(item) for item in items)).collect()
+                return pl.read_parquet(path, columns=None if columns is None else list(columns))
+            rows = pl.scan_parquet(path).filter(pl.any_horizontal(_is_of(item) for item in items))
+            return rows.select(pl.all() if columns is None else pl.col(columns)).collect()
         except (pl.exceptions.PolarsError, OSError) as error:
             damage = damaged(path, error)
             self._give_up(path, damage)

@@ -6,6 +6,7 @@ Every failure becomes a StoreError that says what happened, to which database, a
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import os
 import shutil
@@ -155,6 +156,8 @@ class State:
         copy = None
         options = {_WRITES: True, _REBUILDS: True}
         with self.engine.connect().execution_options(**options) as connection, connection.begin():
+            # Its foreign keys are off, and nobody else is to have it.
+            connection.detach()
             version = schema.found(connection, self.place)
             if not schema.is_old(version):
                 return
@@ -273,23 +276,47 @@ def _engine(url: URL, *, read_only: bool) -> Engine:
 # mappers keep what they compiled for every engine that there ever was, a hundred each, so there had better be one.
 @lru_cache(maxsize=8)
 def _postgresql_engine(url: URL, read_only: bool) -> Engine:
-    engine = create_engine(url, pool_pre_ping=True, execution_options={"postgresql_readonly": read_only})
+    engine = create_engine(
+        url,
+        pool_pre_ping=True,
+        json_serializer=_as_json,
+        execution_options={"postgresql_readonly": read_only},
+    )
     event.listen(engine, "begin", _begin_postgresql)
     return engine
 
 
 @lru_cache(maxsize=8)
 def _sqlite_engine(path: Path, read_only: bool) -> Engine:
-    engine = create_engine("sqlite://", creator=lambda: _connect(path, read_only), poolclass=_pool())
+    engine = create_engine(
+        "sqlite://", creator=lambda: _connect(path, read_only), json_serializer=_as_json, **_pooled(read_only=read_only)
+    )
     event.listen(engine, "connect", _on_connect)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
-def _pool() -> Any:
-    from sqlalchemy.pool import NullPool
+def _pooled(*, read_only: bool) -> dict[str, Any]:
+    """How connections are held: where a state is written, one until it is closed.
 
-    return NullPool
+    The last connection to go writes back what is in the log beside the file: once a scan is enough. Who only reads may
+    read a file that is taken not to change, and looks at it anew each time.
+    """
+    from sqlalchemy.pool import NullPool, QueuePool
+
+    return {"poolclass": NullPool} if read_only else {"poolclass": QueuePool, "pool_size": 1, "max_overflow": -1}
+
+
+def _as_json(value: Any) -> str:
+    """A document as it is stored. Few lists of reasons stand in very many rows, and are written once."""
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return _texts_as_json(tuple(value))
+    return json.dumps(value)
+
+
+@lru_cache(maxsize=1024)
+def _texts_as_json(texts: tuple[str, ...]) -> str:
+    return json.dumps(texts)
 
 
 def _connect(path: Path, read_only: bool) -> sqlite3.Connection:

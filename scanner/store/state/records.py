@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, bindparam, delete, insert, select
+from sqlalchemy import Text, and_, bindparam, cast, delete, insert, select
 from sqlalchemy.orm import Session
 
 from scanner.activity.record import Calibration
@@ -66,17 +67,26 @@ class Records:
         moments = {
             (source, session, name): moment for source, name, session, moment in chains.select(_LOOK).iter_rows()
         }
-        days = {session for _, session, _ in moments}
-        # Plain columns: a market scanned all day has looked at every name two dozen times.
-        looked = (getattr(LookRow, name) for name in Look.__dataclass_fields__)
+        if not moments:
+            return []
+        days, newest = {session for _, session, _ in moments}, max(moments.values())
+        # Plain columns, and the surprises as they are written: a market scanned all day has looked at every name two
+        # dozen times, and one long text is read in a fraction of the time that thousands of short ones take.
+        told_of = (LookRow.source, LookRow.session_date, LookRow.underlying, LookRow.quote_time)
         rows = self._session.execute(
-            select(*looked).where(LookRow.session_date.in_(days)).order_by(LookRow.quote_time, LookRow.underlying)
+            select(*told_of, cast(LookRow.surprises, Text))
+            .where(LookRow.session_date.in_(days), LookRow.quote_time < newest)
+            .order_by(LookRow.quote_time, LookRow.underlying)
         )
-        looks = [Look(*row) for row in rows]
+        earlier = [
+            ((source, session, name, moment), written)
+            for source, session, name, moment, written in rows
+            if (own := moments.get((source, session, name))) and moment < own
+        ]
+        told = json.loads(f"[{','.join(written for _, written in earlier)}]")
         return [
-            look
-            for look in looks
-            if (moment := moments.get((look.source, look.session_date, look.underlying))) and look.quote_time < moment
+            Look(source, session, name, moment, seen)
+            for ((source, session, name, moment), _), seen in zip(earlier, told, strict=True)
         ]
 
     def save_looks(self, looks: Iterable[Look]) -> None:
