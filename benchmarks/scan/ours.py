@@ -21,7 +21,7 @@ from scanner import steps
 from scanner.app import configuring, importing, opening, scanning
 from scanner.cli.main import collect_seldom
 from scanner.object_prefix import ObjectPrefix
-from scanner.store.models import LastModel
+from scanner.store.between_scans import BetweenScans
 
 # The moments that are scanned: the first scan of a session fits its model, the later ones find it.
 ROUNDS = {"first": range(1), "later": range(1, MOMENTS)}
@@ -39,7 +39,7 @@ def import_history(market: Folder, store: Path | ObjectPrefix) -> dict[str, Any]
 
 def scan_session(market: Folder, store: Path | ObjectPrefix, moments: range) -> dict[str, Any]:
     """Scan moments of the session one after the other, as a schedule does, which reads its rules once."""
-    last_model = LastModel()
+    between = BetweenScans()
     scans = []
     for number in moments:
         watch = Stopwatch()
@@ -48,7 +48,7 @@ def scan_session(market: Folder, store: Path | ObjectPrefix, moments: range) -> 
             if not scans:
                 rules, problems = opening.usable_rules(settings, strict=True)
             sources = opening.sources_for(settings, None, None)
-            result = scanning.scan_once(settings, sources, rules, (), None, problems, last_model)
+            result = scanning.scan_once(settings, sources, rules, (), None, problems, between)
         found = {
             "contracts": result.scan.contracts,
             "alerts": [alert.alert_id for alert in result.alerts],

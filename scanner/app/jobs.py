@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from scanner.ruleset import Rule
     from scanner.severity import Severity
     from scanner.sources.base import Source
-    from scanner.store.models import LastModel
+    from scanner.store.between_scans import BetweenScans
     from scanner.store.state import Job as LastRun
     from scanner.store.state import JobRun, Ledger
 
@@ -36,10 +36,10 @@ _PROBLEMS_SAID = 20
 Finished = Callable[["JobRun", "ScanResult | Confirmed | None"], object]
 
 
-def _no_model_yet() -> LastModel:
-    from scanner.store.models import LastModel
+def _nothing_yet() -> BetweenScans:
+    from scanner.store.between_scans import BetweenScans
 
-    return LastModel()
+    return BetweenScans()
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Loaded:
 class Worker:
     """Runs jobs with what is ``loaded``, which may be another one from run to run.
 
-    ``show`` hands a scan's result to whoever looks; ``began`` and ``finished`` are told of every run. ``last_model``
+    ``show`` hands a scan's result to whoever looks; ``began`` and ``finished`` are told of every run. ``between``
     goes from one scan to the next, which need not even read the model where it is of the same names. Once ``stopped``
     is set, a run that still waits for its chains is given up.
 
@@ -68,7 +68,7 @@ class Worker:
     show: Callable[[ScanResult, Severity], object]
     began: Callable[[JobRun], object] = lambda run: None
     finished: Finished = lambda run, result: None
-    last_model: LastModel = field(default_factory=_no_model_yet)
+    between: BetweenScans = field(default_factory=_nothing_yet)
     stopped: threading.Event = field(default_factory=threading.Event)
     _turn: threading.Lock = field(default_factory=threading.Lock)
 
@@ -106,7 +106,7 @@ class Worker:
     def _scan(self, job: Job, symbols: tuple[str, ...]) -> ScanResult:
         loaded = self.loaded
         result = scanning.scan_once(
-            loaded.settings, self._timed(job), loaded.rules, symbols, None, loaded.problems, self.last_model
+            loaded.settings, self._timed(job), loaded.rules, symbols, None, loaded.problems, self.between
         )
         self._show(job, result)
         _warn(job, result.errors)

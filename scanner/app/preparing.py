@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from scanner.alerts.routing import Route
     from scanner.config import Settings
     from scanner.ruleset import Rule
-    from scanner.store.models import LastModel
+    from scanner.store.between_scans import BetweenScans
     from scanner.store.state import State
     from scanner.store.store import Store
 
@@ -32,19 +32,22 @@ def setup(
     store: Store | None,
     state: State | None,
     rules: Sequence[Rule] = (),
-    last_model: LastModel | None = None,
+    between: BetweenScans | None = None,
     routes: Sequence[Route] = (),
 ) -> Setup:
     """What a scan by these settings works with, beside what is open of the past.
 
     Whoever judges and whoever shows asks here: with a store, a chain is priced as the store summarises it, beside the
-    same events. ``last_model`` holds what a scan before this one fitted or read, ``routes`` say who is owed messages.
+    same events. ``between`` hands on what a scan before this one fitted or read, ``routes`` say who is owed messages.
     Raises PricingError where the configured curve cannot be read, ConfigError where the events cannot.
     """
     if store is None:
         methods, events = Methods(pricing(settings)), events_table(settings)
     else:
-        methods, events = Methods(store.pricing, partial(store.models.fit, last=last_model)), store.events
+        if between is not None:
+            between.hand_on(store)
+        last = None if between is None else between.model
+        methods, events = Methods(store.pricing, partial(store.models.fit, last=last)), store.events
     asked = frozenset(companions.KINDS_OF_NEWS[name] for name in settings.companions.news)
     return Setup(rules, settings.alerts, methods, events, settings.exchange_calendar, store, state, routes, asked)
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from scanner.pipeline import Setup
     from scanner.ruleset import Rule
     from scanner.sources.base import Source
-    from scanner.store.models import LastModel
+    from scanner.store.between_scans import BetweenScans
     from scanner.store.state import Ledger, State
 
 log = logging.getLogger(__name__)
@@ -87,11 +87,11 @@ def scan_once(
     symbols: tuple[str, ...],
     as_of: datetime | None,
     problems: Sequence[ScanProblem] = (),
-    last_model: LastModel | None = None,
+    between: BetweenScans | None = None,
 ) -> ScanResult:
     """One scan with what was opened before; ``problems`` are those met until here, and are reported with its own.
 
-    ``last_model`` holds the volume model for the next scan that is given it.
+    ``between`` holds the volume model and past sessions for the next scan that is given it.
     """
     from scanner import pipeline
     from scanner.app import preparing
@@ -100,7 +100,7 @@ def scan_once(
     now = clock.right_now()
     request = Request(symbols, as_of, now, f"{now:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}")
     with opening.open_memory_if_possible(settings) as memory:
-        setup = preparing.setup(settings, memory.store, memory.state, rules, last_model, settings.routes)
+        setup = preparing.setup(settings, memory.store, memory.state, rules, between, settings.routes)
         live = memory.store if any(source.vendor.live for source in sources) else None
         with companions.kept_meanwhile(settings, symbols, live, now) as beside:
             received = pipeline.receive(request, sources, setup.calendar)

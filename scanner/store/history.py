@@ -55,6 +55,18 @@ class History:
         self._resident: dict[tuple[str, tuple[str, ...] | None, int], _Resident] = {}
         self._rows: dict[tuple[Hashable, ...], pl.DataFrame] = {}
 
+    def carry_on(self, other: History | None) -> None:
+        """Have what another one of the same summaries holds in memory, of which each is asked whether it still stands.
+
+        From here on both hold the same: they are used by one at a time.
+        """
+        if other is not None and other._made_by == self._made_by:
+            self._resident, self._rows = other._resident, other._rows
+
+    @property
+    def _made_by(self) -> tuple[Hashable, ...]:
+        return self._summaries.folder, self._version, self._calendar.fingerprint
+
     def panel(
         self, source: str, underlyings: Iterable[str] | None, before: date, depth: int = DEPTH, remember: bool = True
     ) -> Panel:

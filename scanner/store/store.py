@@ -200,7 +200,9 @@ class Store:
         known = self.events
         actions = Actions.of(known, read_renames(renames) if renames.exists() else ())
         files = None if self.read_only else BaselineFiles(self.path / BASELINES_FOLDER)
-        self.history = History(self.summaries, self._version, actions, self.calendar, files)
+        history = History(self.summaries, self._version, actions, self.calendar, files)
+        history.carry_on(getattr(self, "history", None))
+        self.history = history
         kept = (self.snapshots, self.summaries, self.history)
         self._deriver = Deriver(*kept, self.pricing, self._version, actions, known, self.calendar)
 
