@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
 import polars as pl
 
-from scanner.history.past import beside_today
+from scanner.fields.columns import schema
 from scanner.market.calendar import Calendar
 from scanner.market.products import INDEX_UNDERLYINGS
-from scanner.metrics.arithmetic import known_sum, ratio
-from scanner.metrics.underlying import mean_of_last, remembered
+from scanner.metrics.before import MEANS, Before
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 # Funds on a whole index trade as index products do; a short list, because a chain does not say what its name is.
 INDEX_FUNDS = frozenset({"SPY", "QQQ", "IWM", "DIA", "VOO", "IVV", "VXX", "UVXY", "SQQQ", "TQQQ"})
@@ -33,58 +38,60 @@ def measure(underlyings: pl.DataFrame, past: pl.DataFrame, calendar: Calendar) -
     in which every underlying of the segment was seen, so that a name that is added or missing does not pass for a
     change; changes are null unless the exchange's previous session is such a one.
     """
-    frames = []
-    underlyings = underlyings.filter(pl.col("session_date") == pl.col("session_date").max())
-    past = beside_today(remembered(past), underlyings, calendar)
-    is_index = pl.col("underlying").is_in(sorted(INDEX_UNDERLYINGS | INDEX_FUNDS))
-    for segment, chosen in (("all", pl.lit(value=True)), ("index", is_index), ("single", ~is_index)):
-        members = underlyings.filter(chosen)
-        frames.append(_segment(segment, members, past.filter(chosen)))
-    return pl.concat(frames)
+    underlyings = underlyings.filter(underlyings["session_date"] == underlyings["session_date"].max())
+    before = Before.of(past, underlyings, calendar)
+    is_index = underlyings["underlying"].is_in(list(INDEX_UNDERLYINGS | INDEX_FUNDS))
+    segments = {"all": underlyings["underlying"].is_not_null(), "index": is_index, "single": ~is_index}
+    rows = [{"segment": name, **_segment(underlyings, chosen, before)} for name, chosen in segments.items()]
+    return pl.DataFrame(rows, schema=schema("market"))
 
 
-def _segment(segment: str, members: pl.DataFrame, past: pl.DataFrame) -> pl.DataFrame:
-    of_value = known_sum(pl.col("notional_oi").filter(pl.col("market_value").is_not_null()))
-    today = members.select(
-        *(known_sum(pl.col(name)).alias(name) for name in (*_SUMMED, *_NOTIONALS)),
-        notional_value_share=ratio(
-            of_value, known_sum(pl.col("market_value").filter(pl.col("notional_oi").is_not_null()))
-        ),
-    ).with_columns(_ratios())
-    names = members.filter(pl.col("volume").is_not_null())["underlying"]
-    complete = (
-        past.filter(pl.col("underlying").is_in(names.implode()))
-        .drop_nulls(["call_volume", "put_volume"])
-        .group_by("back")
-        .agg(pl.col("underlying").n_unique(), pl.col("call_volume").sum(), pl.col("put_volume").sum())
-        .filter(pl.col("underlying") == names.len())
-    )
-    volume = pl.col("call_volume") + pl.col("put_volume")
-    before = complete.select(
-        previous=ratio("put_volume", "call_volume").filter(pl.col("back") == 1).first(),
-        mean_5=mean_of_last(5, volume),
-        mean_20=mean_of_last(20, volume),
-    )
-    previous, *means = before.row(0)
-    return today.select(
-        segment=pl.lit(segment),
-        underlyings=pl.lit(names.len(), dtype=pl.Int64),
-        **{name: pl.col(name) for name in (*_SUMMED, "put_call_volume")},
-        put_call_volume_prev=pl.lit(previous, dtype=pl.Float64),
-        put_call_volume_change=pl.col("put_call_volume") - pl.lit(previous, dtype=pl.Float64),
-        put_call_oi=pl.col("put_call_oi"),
-        put_call_premium=pl.col("put_call_premium"),
-        near_dated_share=ratio(pl.col("near_volume").fill_null(0), "volume"),
-        zero_dte_share=ratio(pl.col("zero_dte_volume").fill_null(0), "volume"),
-        volume_ratio_5=ratio(pl.col("volume"), pl.lit(means[0], dtype=pl.Float64)),
-        volume_ratio_20=ratio(pl.col("volume"), pl.lit(means[1], dtype=pl.Float64)),
-        **{name: pl.col(name) for name in (*_NOTIONALS, "notional_value_share")},
-    )
+def _segment(underlyings: pl.DataFrame, chosen: pl.Series, before: Before) -> dict[str, float | None]:
+    members = underlyings.filter(chosen)
+    sums = {name: _known_sum(members[name]) for name in (*_SUMMED, *_NOTIONALS)}
+    valued = members["notional_oi"].is_not_null() & members["market_value"].is_not_null()
+    of_value, value = (_known_sum(members[name].filter(valued)) for name in ("notional_oi", "market_value"))
+    seen = chosen & underlyings["volume"].is_not_null()
+    previous, *means = _past(before, seen.to_numpy())
+    put_call = _ratio(sums["put_volume"], sums["call_volume"])
+    return {
+        "underlyings": int(seen.to_numpy().sum()),
+        **sums,
+        "put_call_volume": put_call,
+        "put_call_volume_prev": previous,
+        "put_call_volume_change": None if put_call is None or previous is None else put_call - previous,
+        "put_call_oi": _ratio(sums["put_oi"], sums["call_oi"]),
+        "put_call_premium": _ratio(sums["put_premium"], sums["call_premium"]),
+        "near_dated_share": _ratio(sums["near_volume"] or 0, sums["volume"]),
+        "zero_dte_share": _ratio(sums["zero_dte_volume"] or 0, sums["volume"]),
+        "volume_ratio_5": _ratio(sums["volume"], means[0]),
+        "volume_ratio_20": _ratio(sums["volume"], means[1]),
+        "notional_value_share": _ratio(of_value, value),
+    }
 
 
-def _ratios() -> list[pl.Expr]:
-    return [
-        ratio("put_volume", "call_volume").alias("put_call_volume"),
-        ratio("put_oi", "call_oi").alias("put_call_oi"),
-        ratio("put_premium", "call_premium").alias("put_call_premium"),
-    ]
+def _past(before: Before, members: NDArray[np.bool_]) -> tuple[float | None, ...]:
+    """Puts for a call of the session before, and the mean volumes of 5 and 20, of sessions that saw all ``members``."""
+    calls, puts = before.values("call_volume"), before.values("put_volume")
+    known = members[before.number] & np.isfinite(calls) & np.isfinite(puts)
+    back, sessions = before.back[known], int(before.back.max(initial=1)) + 1
+    # A name may have been seen twice by sessions that lie as far back: a holiday's label and the day after it.
+    names = np.unique(back * before.names + before.number[known]) // max(before.names, 1)
+    complete = (np.bincount(names, minlength=sessions) == members.sum()) & members.any()
+    # Lots are whole numbers: their sum is the same in any order.
+    call, put = (np.bincount(back, lots[known], minlength=sessions) for lots in (calls, puts))
+    means = []
+    for count, least in MEANS.items():
+        last = np.flatnonzero(complete[: count + 1])
+        means.append(float((call + put)[last].sum() / len(last)) if len(last) >= least else None)
+    return _ratio(float(put[1]), float(call[1])) if complete[1] else None, *means
+
+
+def _known_sum(values: pl.Series) -> float | None:
+    """The sum of what is known; None, not 0, where nothing is."""
+    return cast("float", values.sum()) if values.count() else None
+
+
+def _ratio(numerator: float | None, denominator: float | None) -> float | None:
+    """One number over another; None where either is missing, or the denominator is 0."""
+    return numerator / denominator if numerator is not None and denominator else None

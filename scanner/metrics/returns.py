@@ -13,6 +13,7 @@ import polars as pl
 
 from scanner.kernels.columns import floats
 from scanner.market.calendar import Calendar
+from scanner.market.chain import distinct
 
 _FIVE = 5
 _RETURNS = 20
@@ -44,13 +45,8 @@ def past(closes: pl.DataFrame, today: pl.DataFrame, calendar: Calendar) -> pl.Da
     ``today`` has ``underlying session_date``. They are of the very sessions: what lies before a gap is no close of
     yesterday.
     """
-    asked = []
-    for name, session in today.select("underlying", "session_date").iter_rows():
-        before = calendar.sessions_before(session, _FIVE)
-        five = before[0] if len(before) == _FIVE else None
-        new_year = calendar.sessions_before(date(session.year, 1, 1), 1)
-        days = (before[-1] if before else None, five, week_before(session, calendar), new_year[0] if new_year else None)
-        asked.append((name, days))
+    days_of = {session: _days_before(session, calendar) for session in distinct(today["session_date"])}
+    asked = [(name, days_of[day]) for name, day in zip(today["underlying"], today["session_date"], strict=True)]
     wanted = {day for _, days in asked for day in days if day is not None}
     told = closes.filter(pl.col("session_date").is_in(list(wanted))).select("underlying", "session_date", "spot")
     spots = {(name, day): spot for name, day, spot in told.iter_rows()}
@@ -60,6 +56,14 @@ def past(closes: pl.DataFrame, today: pl.DataFrame, calendar: Calendar) -> pl.Da
         schema={"underlying": pl.String, **dict.fromkeys(columns, pl.Float64)},
         orient="row",
     )
+
+
+def _days_before(session: date, calendar: Calendar) -> tuple[date | None, ...]:
+    """The session before one, the fifth before it, that of a week before, and the last of the year before."""
+    before = calendar.sessions_before(session, _FIVE)
+    five = before[0] if len(before) == _FIVE else None
+    new_year = calendar.sessions_before(date(session.year, 1, 1), 1)
+    return before[-1] if before else None, five, week_before(session, calendar), new_year[0] if new_year else None
 
 
 def week_before(session: date, calendar: Calendar) -> date | None:

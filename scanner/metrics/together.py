@@ -15,7 +15,6 @@ from scanner import fields
 from scanner.market.chain import SORT_KEY
 from scanner.metrics import market
 from scanner.metrics.measure import Frames, Measured
-from scanner.metrics.underlying import remembered
 
 
 def frames_of(parts: Sequence[Measured]) -> Frames:
@@ -29,7 +28,7 @@ def frames_of(parts: Sequence[Measured]) -> Frames:
         told.append(_among_all(part.frames, rows, names, stories))
         stories += 1 + (part.frames["contract"].select(pl.col("story").max().fill_null(-1)).item())
     frames = {scope: pl.concat([one[scope] for one in told]) for scope in told[0] if scope != "market"}
-    past = pl.concat([remembered(part.panel.underlying_sessions) for part in parts], how="diagonal_relaxed")
+    past = pl.concat([part.panel.underlying_sessions for part in parts], how="diagonal_relaxed")
     whole = market.measure(frames["underlying"], past, parts[0].panel.calendar)
     return {**frames, "contract": frames["contract"].sort(SORT_KEY), "market": whole.select(*fields.of("market"))}
 

@@ -5,18 +5,21 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING, cast
 
+import numpy as np
 import polars as pl
 
-from scanner.fields import columns
-from scanner.history import past as past_sessions
+from scanner.kernels.columns import floats, nullable
 from scanner.kernels.groups import Groups
 from scanner.market import products
+from scanner.market.chain import distinct
 from scanner.market.levels import NAME, Levels
 from scanner.metrics import positioning, returns
 from scanner.metrics.arithmetic import is_call, ratio, sums_by_right
+from scanner.metrics.before import RANK_SESSIONS, Before
 
 if TYPE_CHECKING:
     from scanner.history.panel import Panel
+    from scanner.market.calendar import Calendar
 
 NEAR_DAYS = 14
 # What is looked at of a contract: of eighty columns no others are copied.
@@ -25,16 +28,6 @@ _NEEDED = (
     *("quote_time", "spot", "volume", "open_interest", "dte", "years", "forward", "discount", "premium", "iv"),
     *("gamma", "delta"),
 )
-_RANK_SESSIONS = 252
-_RANK_LEAST = 60  # a rank among fewer sessions says little about a year
-# Good sessions that a mean over the last 5 and 20 needs: one gap, or five, do not silence it.
-_MEANS = {5: 4, 20: 15}
-
-
-def remembered(past: pl.DataFrame) -> pl.DataFrame:
-    """The panel's ``underlying_sessions`` with every field that is remembered, null where it was not kept."""
-    kept = columns.remembered("underlying").items()
-    return past.with_columns(pl.lit(None, dtype).alias(name) for name, dtype in kept if name not in past.columns)
 
 
 def measure(
@@ -121,26 +114,14 @@ def _top_strike(contracts: pl.DataFrame) -> pl.DataFrame:
 
 
 def _against_history(today: pl.DataFrame, panel: Panel, told: pl.DataFrame | None, session: date) -> pl.DataFrame:
-    past = past_sessions.beside_today(remembered(panel.underlying_sessions), today, panel.calendar)
+    before = Before.of(panel.underlying_sessions, today, panel.calendar)
     closes = returns.closes(panel.underlying_sessions, told)
     prices = returns.closes(panel.underlying_sessions, told, or_implied=True)
-    before = past.filter(pl.col("back") == 1).select(
-        "underlying", put_call_volume_prev="put_call_volume", _iv30="iv30", _skew="skew_25d"
-    )
-    weeks = [returns.week_before(day, panel.calendar) for day in today["session_date"]]
-    week_before = today.select("underlying", session_date=pl.Series(weeks, dtype=pl.Date)).join(
-        past.select("underlying", "session_date", _iv30_week="iv30"), on=["underlying", "session_date"], how="left"
-    )
     volatility = returns.volatility(prices, session, panel.calendar)
-    joined = (
-        today.join(before, on="underlying", how="left", maintain_order="left")
-        .join(week_before.drop("session_date"), on="underlying", how="left", maintain_order="left")
-        .join(returns.past(closes, today, panel.calendar), on="underlying", how="left", maintain_order="left")
-        .join(_history(today, past), on="underlying", how="left", maintain_order="left")
-        .join(volatility, on="underlying", how="left", maintain_order="left")
-    )
+    joined = today.hstack(
+        [*returns.past(closes, today, panel.calendar).drop("underlying"), *_history(today, before, panel.calendar)]
+    ).join(volatility, on="underlying", how="left", maintain_order="left")
     return joined.with_columns(
-        pl.col("history_sessions", "iv_sessions").fill_null(0),
         put_call_volume_change=pl.col("put_call_volume") - pl.col("put_call_volume_prev"),
         spot_change=pl.col("spot") / pl.col("previous_close") - 1,
         spot_change_5=pl.col("spot") / pl.col("_close_5") - 1,
@@ -168,46 +149,32 @@ def _against_history(today: pl.DataFrame, panel: Panel, told: pl.DataFrame | Non
     )
 
 
-def _history(today: pl.DataFrame, past: pl.DataFrame) -> pl.DataFrame:
-    """How long the trusted history is, its mean volumes, and where today's figures lie in it."""
-    volume, notional = (
-        pl.col("call_volume") + pl.col("put_volume"),
-        (pl.col("call_oi") + pl.col("put_oi")) * pl.col("spot"),
-    )
-    known = pl.col("past_iv30").filter(pl.col("back") <= _RANK_SESSIONS).drop_nulls()
-    enough = known.len() >= _RANK_LEAST
-    span = known.max() - known.min()
-    names = {"iv30": pl.col("iv30"), "zero_dte_share": pl.col("zero_dte_share"), "notional": notional}
-    kept = past.select(
-        "underlying", "back", past_volume=volume, past_back="back_volume", past_calls="call_volume",
-        **{f"past_{name}": value for name, value in names.items()},
-    )  # fmt: skip
-    return (
-        kept.join(today.select("underlying", **names), on="underlying", how="inner", maintain_order="left")
-        .group_by("underlying", maintain_order=True)
-        .agg(
-            history_sessions=pl.col("past_volume").count().cast(pl.Int64),
-            _mean_5=mean_of_last(5, pl.col("past_volume")),
-            _mean_20=mean_of_last(20, pl.col("past_volume")),
-            _back_mean_20=mean_of_last(20, pl.col("past_back")),
-            _call_mean_20=mean_of_last(20, pl.col("past_calls")),
-            iv_sessions=known.len().cast(pl.Int64),
-            iv_rank_252=pl.when(enough & (span > 0)).then(((pl.col("iv30").first() - known.min()) / span).clip(0, 1)),
-            iv_percentile_252=_percentile("iv30"),
-            zero_dte_percentile_252=_percentile("zero_dte_share"),
-            notional_percentile_252=_percentile("notional"),
-        )
-    )
-
-
-def _percentile(name: str) -> pl.Expr:
-    """The share of the last sessions in which a figure was lower than today's; null where 60 of them are not known."""
-    known = pl.col(f"past_{name}").filter(pl.col("back") <= _RANK_SESSIONS).drop_nulls()
-    today = pl.col(name).first()
-    return pl.when((known.len() >= _RANK_LEAST) & today.is_not_null()).then((known < today).mean())
-
-
-def mean_of_last(count: int, values: pl.Expr) -> pl.Expr:
-    """Mean of what is known of the last ``count`` (5 or 20) sessions; null where less than 4 or 15 of them are."""
-    last = values.filter(pl.col("back") <= count).drop_nulls()
-    return pl.when(last.len() >= _MEANS[count]).then(last.mean())
+def _history(today: pl.DataFrame, before: Before, calendar: Calendar) -> list[pl.Series]:
+    """How long the trusted history is, its means, what the session and the week before told, and where today lies."""
+    calls, iv30, zero = (before.values(name) for name in ("call_volume", "iv30", "zero_dte_share"))
+    volume, previous = calls + before.values("put_volume"), before.back == 1
+    notional = (before.values("call_oi") + before.values("put_oi")) * before.values("spot")
+    now = {name: floats(today[name]) for name in ("iv30", "zero_dte_share", "call_oi", "put_oi", "spot")}
+    week_of = {day: returns.week_before(day, calendar) for day in distinct(today["session_date"])}
+    weeks = pl.Series([week_of[day] for day in today["session_date"]], dtype=pl.Date).gather(before.number)
+    week = (before.rows["session_date"] == weeks).fill_null(value=False).to_numpy()
+    ranked = (before.back <= RANK_SESSIONS) & np.isfinite(iv30)
+    found = {
+        "put_call_volume_prev": before.told(previous, before.values("put_call_volume")),
+        "_iv30": before.told(previous, iv30),
+        "_skew": before.told(previous, before.values("skew_25d")),
+        "_iv30_week": before.told(week, iv30),
+        "_mean_5": before.mean_of_last(5, volume),
+        "_mean_20": before.mean_of_last(20, volume),
+        "_back_mean_20": before.mean_of_last(20, before.values("back_volume")),
+        "_call_mean_20": before.mean_of_last(20, calls),
+        "iv_rank_252": before.rank(iv30, now["iv30"]),
+        "iv_percentile_252": before.percentile(iv30, now["iv30"]),
+        "zero_dte_percentile_252": before.percentile(zero, now["zero_dte_share"]),
+        "notional_percentile_252": before.percentile(notional, (now["call_oi"] + now["put_oi"]) * now["spot"]),
+    }
+    return [
+        pl.Series("history_sessions", before.count(np.isfinite(volume))),
+        pl.Series("iv_sessions", before.count(ranked)),
+        *(nullable(name, values) for name, values in found.items()),
+    ]
