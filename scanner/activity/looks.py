@@ -56,12 +56,16 @@ def charged(frames: Mapping[str, pl.DataFrame], looked: Looks, elapsed: float) -
     usual = 1 if elapsed >= 1.0 else SESSION_LOOKS
     if usual == 1 and not looked.counts:
         return {**frames, "ladder": _with_q(frames["ladder"], frames["contract"])}
-    found = {name: _charge(frame, SURPRISES.get(name, ()), looked, usual) for name, frame in frames.items()}
-    return {
-        **found,
-        "contract": _one_family(frames["contract"], found["contract"], looked, usual),
-        "ladder": _with_q(found["ladder"], frames["contract"]),
-    }
+    found = {}
+    for scope, frame in frames.items():
+        there = [name for name in SURPRISES.get(scope, ()) if name in frame.columns]
+        if there:
+            charge = _charges(frame, looked, usual)
+            columns = [nullable(name, session_maximum(floats(frame[name]), charge)) for name in there]
+            if scope == "contract":
+                columns.append(_one_family(frame, looked, charge))
+            found[scope] = placed(frame, columns)
+    return {**frames, **found, "ladder": _with_q(found["ladder"], frames["contract"])}
 
 
 def _with_q(ladders: pl.DataFrame, contracts: pl.DataFrame) -> pl.DataFrame:
@@ -71,23 +75,15 @@ def _with_q(ladders: pl.DataFrame, contracts: pl.DataFrame) -> pl.DataFrame:
     return ladders.with_columns(nullable("ladder_q", q_values))
 
 
-def _charge(frame: pl.DataFrame, columns: tuple[str, ...], looked: Looks, usual: int) -> pl.DataFrame:
-    there = [name for name in columns if name in frame.columns]
-    if not there:
-        return frame
-    charge = _charges(frame, looked, usual)
-    return placed(frame, (nullable(name, session_maximum(floats(frame[name]), charge)) for name in there))
-
-
-def _one_family(alone: pl.DataFrame, charge: pl.DataFrame, looked: Looks, usual: int) -> pl.DataFrame:
+def _one_family(alone: pl.DataFrame, looked: Looks, charge: NDArray[np.float64]) -> pl.Series:
+    """``volume_q`` over the largest surprise that each contract had in any scan of the session."""
     largest = floats(alone["combined_surprise"]).copy()
     # Few contracts stood out before: of a whole market no others are looked up.
     seen = alone["contract"].is_in(list(looked.highest)).arg_true()
     before = [looked.highest[contract] for contract in alone["contract"].gather(seen)]
     # What has no surprise now is judged by none.
     largest[seen] = np.maximum(largest[seen], before)
-    q_values = benjamini_hochberg(session_maximum(largest, _charges(alone, looked, usual)))
-    return placed(charge, [nullable("volume_q", q_values)])
+    return nullable("volume_q", benjamini_hochberg(session_maximum(largest, charge)))
 
 
 def _charges(frame: pl.DataFrame, looked: Looks, usual: int) -> NDArray[np.float64]:

@@ -114,12 +114,15 @@ def roll_suspects(contracts: pl.DataFrame) -> pl.Series:
     that volume and open interest of the near legs can hold what the far one traded beyond expectation, for in a busy
     one a roll drowns. Null where the volume or the surprise is not known.
     """
-    told = contracts.lazy().select(*_LOOKED_AT).with_row_index("_row")
+    told = contracts.select(*_LOOKED_AT).with_row_index("_row")
+    # Few rows are left: planning what is asked of them would take longer than the answers.
     traded = told.filter(pl.col("volume") >= ROLLED_LOTS).with_columns(
         beyond=pl.col("volume") - pl.col("volume_expected"),
         days=(pl.col("expiry") - pl.col("session_date")).dt.total_days(),
     )
-    near = traded.filter(pl.col("days") <= _NEAR_DAYS)
+    near, rare = traded.filter(pl.col("days") <= _NEAR_DAYS), traded.filter(pl.col("combined_surprise") >= 1.0)
+    if near.is_empty() or rare.is_empty():
+        return _tag(contracts, "roll_suspect", np.empty(0, np.int64))
     closing = (pl.col("combined_surprise") >= 0.5) & (pl.col("beyond") <= 1.1 * pl.col("open_interest"))
     near = near.with_columns(closing=closing).select(
         *_STRIKE,
@@ -131,14 +134,14 @@ def roll_suspects(contracts: pl.DataFrame) -> pl.Series:
         together=pl.when("closing").then(pl.col("beyond").clip(0.0)).sum().over(_STRIKE),
         most=pl.min_horizontal("volume", "open_interest").sum().over(_STRIKE),
     )
-    rare = traded.filter(pl.col("combined_surprise") >= 1.0).select(*_STRIKE, "volume", "beyond", "expiry", far="_row")
+    rare = rare.select(*_STRIKE, "volume", "beyond", "expiry", far="_row")
     pairs = near.join(rare, on=_STRIKE).filter(pl.col("expiry") > pl.col("first"))
     about = pairs.filter("closing").filter(_matches(_ABOUT))
     legs = about.group_by("root", "expiry").agg(legs=pl.col("far").n_unique())
     legs = legs.join(rare.group_by("root", "expiry").agg(rare=pl.len()), on=["root", "expiry"])
     moving = legs.filter((pl.col("legs") >= _LEAST_LEGS) & (pl.col("legs") >= _LEAST_SHARE * pl.col("rare")))
     held = pairs.filter(_fits("beyond", "most", (0.0, 1.25))).join(moving, on=["root", "expiry"], how="semi")
-    rolled = pl.concat([about.filter(_matches(_SAME)), held]).select("near", "far").collect()
+    rolled = pl.concat([about.filter(_matches(_SAME)), held]).select("near", "far")
     return _tag(contracts, "roll_suspect", pl.concat([rolled["near"], rolled["far"]]).to_numpy())
 
 

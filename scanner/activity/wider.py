@@ -38,19 +38,19 @@ def underlying_surprises(
     ``names`` are the contracts by name, where they are known.
     """
     names = names or Groups.of(contracts, NAME)
-    volume, usual = contracts["volume"].cast(pl.Float64), contracts["volume_usual"]
-    later, put = _flags(contracts, pl.col("dte") > BACK_END_DAYS), _flags(contracts, pl.col("right") == "P")
-    today = names.keys.with_columns(
-        _sum(names, "total", volume),
-        _sum(names, "usual", usual),
-        _sum(names, "back", volume, later),
-        _sum(names, "back_usual", usual, later),
-        _sum(names, "puts", volume, put),
-        known=names.any(volume.is_not_null().to_numpy()),
-    )
-    rows = panel.underlying_rows(today["underlying"])
-    judged = today["known"].to_numpy() & (_at(model.good_sessions, rows, 0) >= GOOD_SESSIONS)
-    sums = {name: today[name].to_numpy() for name in ("total", "usual", "back", "back_usual", "puts")}
+    volume, usual = floats(contracts["volume"]), floats(contracts["volume_usual"])
+    put = (contracts["right"] == "P").to_numpy()
+    # What is not known is NaN, and beyond nothing.
+    later = floats(contracts["dte"]) > BACK_END_DAYS
+    sums = {
+        "total": _sums(names, volume),
+        "usual": _sums(names, usual),
+        "back": _sums(names, volume, later),
+        "back_usual": _sums(names, usual, later),
+        "puts": _sums(names, volume, put),
+    }
+    rows = panel.underlying_rows(names.keys["underlying"])
+    judged = names.any(np.isfinite(volume)) & (_at(model.good_sessions, rows, 0) >= GOOD_SESSIONS)
     columns = {
         "volume_surprise": lambda: model.name_distances[0].surprise(sums["total"], sums["usual"], rows),
         "back_end_surprise": lambda: model.name_distances[1].surprise(sums["back"], sums["back_usual"], rows),
@@ -58,7 +58,7 @@ def underlying_surprises(
             model.name_totals.puts.volume, model.name_totals.whole.volume, sums["puts"], sums["total"], rows
         ),
     }
-    return today.select("underlying").with_columns(_judged(name, found, judged) for name, found in columns.items())
+    return names.keys.hstack([_judged(name, found, judged) for name, found in columns.items()])
 
 
 def strike_surprises(model: VolumeModel, contracts: pl.DataFrame, strikes: Groups | None = None) -> pl.DataFrame:
@@ -75,7 +75,7 @@ def strike_surprises(model: VolumeModel, contracts: pl.DataFrame, strikes: Group
         raw = both_rights(volume_surprise.fill_null(0.0).to_numpy(), strikes.numbers())
         return model.learned.strike.apply(raw, np.zeros(len(raw), np.int64))
 
-    return strikes.keys.with_columns(_judged("volume_surprise", surprise, judged))
+    return strikes.keys.hstack([_judged("volume_surprise", surprise, judged)])
 
 
 def expiry_surprises(
@@ -87,29 +87,20 @@ def expiry_surprises(
     """
     key = list(EXPIRY)
     expiries = expiries or Groups.of(contracts, key)
-    volume = contracts["volume"].cast(pl.Float64)
-    today = expiries.keys.with_columns(
-        _sum(expiries, "total", volume),
-        _sum(expiries, "usual", contracts["volume_usual"]),
-        known=expiries.any(volume.is_not_null().to_numpy()),
-    )
-    past = today.join(model.expiry_totals.entities, on=key, how="left", maintain_order="left")
+    volume = floats(contracts["volume"])
+    total, usual = _sums(expiries, volume), _sums(expiries, floats(contracts["volume_usual"]))
+    past = expiries.keys.join(model.expiry_totals.entities, on=key, how="left", maintain_order="left")
     at = past["entity"].fill_null(-1).to_numpy()
-    name = panel.underlying_rows(today["underlying"])
-    judged = today["known"].to_numpy() & (_at(model.good_sessions, name, 0) >= GOOD_SESSIONS)
-    total, usual = today["total"].to_numpy(), today["usual"].to_numpy()
-    return today.select(key).with_columns(
-        _judged("volume_surprise", lambda: model.expiry_distances.surprise(total, usual, at), judged)
+    name = panel.underlying_rows(expiries.keys["underlying"])
+    judged = expiries.any(np.isfinite(volume)) & (_at(model.good_sessions, name, 0) >= GOOD_SESSIONS)
+    return expiries.keys.hstack(
+        [_judged("volume_surprise", lambda: model.expiry_distances.surprise(total, usual, at), judged)]
     )
 
 
-def _flags(frame: pl.DataFrame, flag: pl.Expr) -> NDArray[np.bool_]:
-    return frame.select(flag.fill_null(value=False)).to_series().to_numpy()
-
-
-def _sum(groups: Groups, name: str, values: pl.Series, where: NDArray[np.bool_] | None = None) -> pl.Series:
+def _sums(groups: Groups, values: NDArray[np.float64], where: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
     """A sum by group, 0 where nothing is known."""
-    return groups.known_sums(values, where).fill_null(0.0).alias(name)
+    return np.nan_to_num(groups.sums(values, where))
 
 
 def _at(values: NDArray[np.generic], index: NDArray[np.integer], missing: float) -> NDArray[np.float64]:

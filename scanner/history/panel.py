@@ -111,7 +111,7 @@ class Panel:
     def underlying_rows(self, underlyings: pl.Series) -> npt.NDArray[np.int32]:
         """The row of ``spot`` and ``oi_asof`` for each name of a column; -1 where it is not in the panel."""
         numbered = dict(zip(self.underlyings, range(len(self.underlyings)), strict=True))
-        return underlyings.replace_strict(numbered, default=-1, return_dtype=pl.Int32).to_numpy()
+        return np.array([numbered.get(name, -1) for name in underlyings], np.int32)
 
     @cached_property
     def _index(self) -> ContractIndex:

@@ -36,15 +36,15 @@ class Groups:
     @classmethod
     def of(cls, frame: pl.DataFrame, key: Sequence[str]) -> Groups:
         """The groups of a frame's rows by some of its columns."""
-        keyed = frame.select(key)
+        keyed = frame[[*key]]
         return cls._of_runs(keyed, run_begins(keyed))
 
     def within(self, frame: pl.DataFrame, more: Sequence[str]) -> Groups:
         """The groups by these keys and ``more`` columns of the frame that these are the groups of."""
-        keyed = frame.select(*self.keys.columns, *more)
+        keyed = frame[[*self.keys.columns, *more]]
         if self.order is not None:
             return Groups.of(keyed, keyed.columns)
-        begins = run_begins(keyed.select(more))
+        begins = run_begins(keyed[[*more]])
         begins[self.starts[:-1]] = True
         return Groups._of_runs(keyed, begins)
 
@@ -85,9 +85,17 @@ class Groups:
 
     def known_sums(self, values: pl.Series, where: Flags | None = None) -> pl.Series:
         """The sum of what is known of some rows by group, of the values' own kind; null, not 0, where nothing is."""
-        sums = self.sums(floats(values), where)
-        whole = pl.Int64 if values.dtype.is_integer() else pl.Float64
-        return nullable(values.name, sums).cast(whole)
+        if not values.dtype.is_integer():
+            return nullable(values.name, self.sums(floats(values), where))
+        # Whole numbers add up to the same in any order.
+        known = values.is_not_null().to_numpy() if values.null_count() else np.ones(len(values), np.bool_)
+        known = known if where is None else known & where
+        numbers = (values.fill_null(0) if values.null_count() else values).cast(pl.Int64).to_numpy()
+        numbers = np.where(known, numbers, 0)
+        sums = np.add.reduceat(numbers if self.order is None else numbers[self.order], self.starts[:-1])
+        there = self.any(known)
+        found = pl.Series(values.name, sums)
+        return found if there.all() else found.set(pl.Series(~there), None)
 
     def sums(self, values: Floats, where: Flags | None = None) -> Floats:
         """The sum of what is known of some rows by group; NaN where nothing is."""
@@ -154,7 +162,7 @@ def _repeats(keys: pl.DataFrame) -> bool:
     """Whether a key comes twice. Where the last column rises wherever the others stay, they tell, and are fewer."""
     *others, last = keys.columns
     if others and not keys.schema[last].is_(pl.String):
-        coarse = keys.select(others)
+        coarse = keys[others]
         begins, value = run_begins(coarse), keys[last].to_physical().to_numpy()
         if (value[1:] > value[:-1])[~begins[1:]].all():
             return _repeats(coarse[np.flatnonzero(begins)])

@@ -46,12 +46,8 @@ class Before:
         if (number < 0).any():
             past, number = past.filter(pl.Series(number >= 0)), number[number >= 0]
         then, now = integers(past["session_date"]), integers(today["session_date"])[number]
-        pairs, place = np.unique(np.stack([then, now]), axis=1, return_inverse=True)
-        days = [[_EPOCH + timedelta(days=int(day)) for day in line] for line in pairs]
-        back = [
-            len(calendar.sessions_between(one, other - timedelta(days=1))) for one, other in zip(*days, strict=True)
-        ]
-        return cls(past, number, np.array(back, np.int64)[place.ravel()], today.height)
+        pairs, place = np.unique(then.astype(np.int64) << 32 | now, return_inverse=True)
+        return cls(past, number, _back(pairs, calendar)[place], today.height)
 
     def values(self, name: str) -> Floats:
         """A column of the rows, NaN where it is null or was not kept."""
@@ -92,3 +88,11 @@ class Before:
         np.maximum.at(high, self.number[known], values[known])
         ranked = (self.count(known) >= _RANK_LEAST) & (high > low)
         return np.where(ranked, np.clip((today - low) / np.where(ranked, high - low, 1.0), 0.0, 1.0), np.nan)
+
+
+def _back(pairs: Ints, calendar: Calendar) -> Ints:
+    """By how many sessions one day lies before another: each two packed in a number, as days since 1970."""
+    days = [
+        (_EPOCH + timedelta(days=pair >> 32), _EPOCH + timedelta(days=pair & 0xFFFFFFFF)) for pair in pairs.tolist()
+    ]
+    return np.array([len(calendar.sessions_between(then, now - timedelta(days=1))) for then, now in days], np.int64)

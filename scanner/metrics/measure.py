@@ -139,7 +139,7 @@ def measure(priced: PricedChain, known: KnownBefore, now: datetime, fit: Fit = a
     listed = rank(charged["contract"], completed["volume"], panel, model, levels.names)
     ranked = {**charged, "contract": early.without_expectations(listed, traded_early)}
     # What only the steps above needed of one another ends here: a frame has the fields of the dictionary, in its order.
-    frames = {scope: frame.select(*fields.of(scope)) for scope, frame in ranked.items()}
+    frames = {scope: frame[[*fields.of(scope)]] for scope, frame in ranked.items()}
     said = tuple(tape.told(contracts, known.prints))
     return Measured(frames, alone, priced, model, elapsed, known.panel, said, traded_early)
 
@@ -176,7 +176,7 @@ def beside(frame: pl.DataFrame, key: str | tuple[str, ...], *others: pl.DataFram
     alike nothing is looked up.
     """
     names = [key] if isinstance(key, str) else list(key)
-    keys = frame.select(names)
+    keys = frame[names]
     for other in others:
         alike = other.height == keys.height and all(other[name].equals(keys[name]) for name in names)
         found = other if alike else keys.join(other, on=names, how="left", maintain_order="left")

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import polars as pl
 
+from scanner.kernels.columns import placed
+
 _KINDS = {
     "halt": ("halts", "halted_at", "halt_reason"),
     "filing": ("filings", "filed_at", "filing"),
     "headline": ("headlines", "headline_at", "headline"),
 }
+_SCHEMA: dict[str, pl.DataType] = {}
+for _count, _at, _what in _KINDS.values():
+    _SCHEMA |= {_count: pl.Int64(), _at: pl.Datetime("us", "UTC"), _what: pl.String()}
 
 
 def measure(told: pl.DataFrame | None, names: pl.Series, asked: frozenset[str]) -> pl.DataFrame:
@@ -17,17 +22,13 @@ def measure(told: pl.DataFrame | None, names: pl.Series, asked: frozenset[str]) 
     ``told`` is ``underlying at kind what``, oldest first. A count is null where nobody is ``asked`` for that kind.
     """
     rows = pl.DataFrame({"underlying": names})
-    news = told if told is not None else _nothing()
+    if told is None or told.is_empty():
+        counts = [pl.Series(_KINDS[kind][0], [0] * rows.height, dtype=pl.Int64) for kind in _KINDS if kind in asked]
+        return placed(rows.hstack(pl.DataFrame(schema=_SCHEMA).clear(rows.height)), counts)
     for kind, (count, at, what) in _KINDS.items():
-        of_kind = news.filter(pl.col("kind") == kind).group_by("underlying", maintain_order=True)
+        of_kind = told.filter(pl.col("kind") == kind).group_by("underlying", maintain_order=True)
         found = of_kind.agg(pl.len().cast(pl.Int64).alias(count), pl.last("at").alias(at), pl.last("what").alias(what))
         rows = rows.join(found, on="underlying", how="left", maintain_order="left")
         if kind in asked:
             rows = rows.with_columns(pl.col(count).fill_null(0))
     return rows
-
-
-def _nothing() -> pl.DataFrame:
-    return pl.DataFrame(
-        schema={"underlying": pl.String, "at": pl.Datetime("us", "UTC"), "kind": pl.String, "what": pl.String}
-    )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import polars as pl
 
+from scanner.fields import columns
 from scanner.kernels.columns import floats, nullable
 from scanner.kernels.groups import Groups
 from scanner.market import products
@@ -28,6 +29,12 @@ _NEEDED = (
     *("quote_time", "spot", "volume", "open_interest", "dte", "years", "forward", "discount", "premium", "iv"),
     *("gamma", "delta"),
 )
+
+
+def remembered(past: pl.DataFrame) -> pl.DataFrame:
+    """The panel's ``underlying_sessions`` with every field that is remembered, null where it was not kept."""
+    kept = columns.remembered("underlying").items()
+    return past.with_columns(pl.lit(None, dtype).alias(name) for name, dtype in kept if name not in past.columns)
 
 
 def measure(
@@ -51,8 +58,8 @@ def measure(
     placed = positioning.measure(standard, expiries, panel.calendar, levels.expiries)
     today = (
         totals(standard, levels.names)
+        .hstack(_top_strike(standard, levels))
         .join(parity_spot(expiries), on="underlying", how="left", maintain_order="left")
-        .join(_top_strike(standard), on="underlying", how="left", maintain_order="left")
         .join(priced, on="underlying", how="left", maintain_order="left")
         .join(placed, on="underlying", how="left", maintain_order="left")
         .with_columns(option_stock_volume_ratio=pl.lit(None, pl.Float64))
@@ -69,10 +76,10 @@ def totals(contracts: pl.DataFrame, names: Groups | None = None) -> pl.DataFrame
     volume, premium, calls = contracts["volume"], contracts["premium"], is_call(contracts)
     days = contracts["dte"]
     near, zero = (flags.fill_null(value=False).to_numpy() for flags in (days <= NEAR_DAYS, days == 0))
-    of_names = contracts.select("underlying", "session_date", "spot").group_by("underlying", maintain_order=True)
-    return (
-        of_names.agg(pl.col("session_date").first(), pl.col("spot").drop_nulls().first())
-        .with_columns(
+    return names.keys.hstack(
+        [
+            contracts["session_date"].gather(names.firsts()),
+            names.first_known(contracts["spot"]),
             *sums_by_right(names, contracts),
             names.known_sums(premium, calls).alias("call_premium"),
             names.known_sums(premium, ~calls).alias("put_premium"),
@@ -80,14 +87,13 @@ def totals(contracts: pl.DataFrame, names: Groups | None = None) -> pl.DataFrame
             names.known_sums(volume, near).alias("near_volume"),
             names.known_sums(volume, ~near).alias("back_volume"),
             names.known_sums(volume, zero).alias("zero_dte_volume"),
-        )
-        .with_columns(
-            put_call_volume=ratio("put_volume", "call_volume"),
-            put_call_oi=ratio("put_oi", "call_oi"),
-            put_call_premium=ratio("put_premium", "call_premium"),
-            near_dated_share=ratio(pl.col("near_volume").fill_null(0), "volume"),
-            zero_dte_share=ratio(pl.col("zero_dte_volume").fill_null(0), "volume"),
-        )
+        ]
+    ).with_columns(
+        put_call_volume=ratio("put_volume", "call_volume"),
+        put_call_oi=ratio("put_oi", "call_oi"),
+        put_call_premium=ratio("put_premium", "call_premium"),
+        near_dated_share=ratio(pl.col("near_volume").fill_null(0), "volume"),
+        zero_dte_share=ratio(pl.col("zero_dte_volume").fill_null(0), "volume"),
     )
 
 
@@ -101,16 +107,24 @@ def parity_spot(expiries: pl.DataFrame) -> pl.DataFrame:
     return nearest.agg(parity_spot=(pl.col("forward") * pl.col("discount")).first())
 
 
-def _top_strike(contracts: pl.DataFrame) -> pl.DataFrame:
+def _top_strike(contracts: pl.DataFrame, levels: Levels) -> list[pl.Series]:
     """The strike (all expiries, both rights) with the most volume, and its share; null where nothing traded."""
-    rows = contracts.select("underlying", "strike", "volume").filter(pl.col("volume") > 0)
-    strikes = rows.group_by("underlying", "strike").agg(pl.col("volume").sum()).sort("underlying", "strike")
-    top = strikes.group_by("underlying", maintain_order=True).agg(
-        top_strike=pl.col("strike").get(pl.col("volume").arg_max()),
-        most=pl.col("volume").max(),
-        all=pl.col("volume").sum(),
-    )
-    return top.select("underlying", "top_strike", top_strike_share=pl.col("most") / pl.col("all"))
+    names, strikes, count = levels.names, levels.strikes, len(levels.names)
+    lots = np.nan_to_num(floats(strikes.known_sums(contracts["volume"])))
+    traded = np.flatnonzero(lots > 0)
+    row = strikes.firsts()[traded]
+    # Strikes are told apart to the thousandth, as in a contract's symbol; the lowest of a name comes first.
+    keys = names.numbers()[row] << 32 | np.rint(floats(contracts["strike"])[row] * 1000).astype(np.int64)
+    keys, first, place = np.unique(keys, return_index=True, return_inverse=True)
+    volume, name = np.bincount(place, lots[traded], minlength=len(keys)), keys >> 32
+    most, whole = np.zeros(count), np.bincount(name, volume, minlength=count)
+    np.maximum.at(most, name, volume)
+    top = np.flatnonzero(volume == most[name])[::-1]
+    strike = np.full(count, np.nan)
+    # Of several strikes with as much the last one written stays, the lowest.
+    strike[name[top]] = floats(contracts["strike"])[row[first[top]]]
+    share = np.divide(most, whole, out=np.full(count, np.nan), where=whole > 0)
+    return [nullable("top_strike", strike), nullable("top_strike_share", share)]
 
 
 def _against_history(today: pl.DataFrame, panel: Panel, told: pl.DataFrame | None, session: date) -> pl.DataFrame:

@@ -65,9 +65,11 @@ def _day_begins(days: pl.Series, after: timedelta = timedelta(0)) -> Ints:
     Days of rows mostly stand together, and what is asked of a calendar is asked once for each run of them.
     """
     starts = run_starts(days)
-    midnights = [None if day is None else datetime.combine(day + after, time(), NEW_YORK) for day in days[starts]]
-    begins = pl.Series(midnights, dtype=pl.Datetime("us", "UTC"))
-    return _moments(begins)[numbered(starts, len(days))]
+    begins = [
+        _NEVER if day is None else int(datetime.combine(day + after, time(), NEW_YORK).timestamp()) * 1_000_000
+        for day in days[starts]
+    ]
+    return np.array(begins, np.int64)[numbered(starts, len(days))]
 
 
 def _trade_days(moments: Ints, never: int) -> pl.Series:
