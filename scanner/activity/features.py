@@ -133,6 +133,7 @@ def remember(
     own long average expected of each session.
     """
     rows, sessions = volume.shape
+    # Most contracts trade in none of their sessions: for them neither logarithm nor exponential is asked.
     for i in range(rows):
         short = short_weight = long = long_weight = mean = mean_weight = rate = rate_weight = last = 0.0
         known, peak = 0, 0.0
@@ -143,10 +144,10 @@ def remember(
                 states[i, place, State.OWN_SHORT] = short / (short_weight + 0.7)
                 states[i, place, State.OWN_LONG] = own
                 states[i, place, State.LAST] = min(max(last, -4.0), 6.0)
-                states[i, place, State.LOG_MEAN] = np.log1p(mean / (mean_weight + 0.5))
+                states[i, place, State.LOG_MEAN] = np.log1p(mean / (mean_weight + 0.5)) if mean > 0 else 0.0
                 states[i, place, State.TRADED] = rate / (rate_weight + 1.0)
                 states[i, place, State.SESSIONS] = known
-                states[i, place, State.LOG_PEAK] = np.log1p(peak)
+                states[i, place, State.LOG_PEAK] = np.log1p(peak) if peak > 0 else 0.0
             if t == sessions:
                 break
             level = base[underlying[i], cell[i, t]]
@@ -155,7 +156,6 @@ def remember(
             if not np.isfinite(traded):
                 continue
             ceiling = own + _CAP
-            # Most contracts trade in none of their sessions: for them neither logarithm nor exponential is asked.
             residual = min((np.log1p(traded) if traded > 0 else _NOTHING) - level, ceiling)
             short, short_weight = short * _SHORT + residual, short_weight * _SHORT + 1.0
             long, long_weight = long * _LONG + residual, long_weight * _LONG + 1.0

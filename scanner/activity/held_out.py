@@ -66,22 +66,22 @@ def hold_out(
     if not len(rows):
         return None
     counts = np.stack([layout.target(session, window)[rows] for window in features.WINDOWS])
-    stirring = np.flatnonzero((counts > 0).any(axis=0))
+    stirring = np.flatnonzero(counts.max(axis=0) > 0)
     days = (layout.places.expiry[rows] - layout.market.day[session]).astype(np.int64)
     raw = np.zeros((len(features.WINDOWS), len(stirring)))
     tier, lots = np.empty(0, np.int8), np.empty(0)
     for number, window in enumerate(features.WINDOWS):
         coefficients, tail, shape = fits[window]
+        there = np.flatnonzero(counts[number] > 0)
         # The tier of a contract is that of its expectation for one session, whether it traded or not.
-        asked = np.arange(len(rows)) if window == 1 else np.flatnonzero(counts[number] > 0)
-        x = design_of(layout, past, session, window, rows[asked])
+        asked = rows if window == 1 else rows[there]
+        x = design_of(layout, past, session, window, asked)
         mean, busier = expected(x, coefficients), features.times_busier(x, coefficients)
         if window == 1:
             tier, lots = tier_of(mean / busier, days).astype(np.int8), mean[stirring]
-        there = np.flatnonzero(counts[number, asked] > 0)
-        x, mean, busier, asked = x[there], mean[there], busier[there], asked[there]
-        surprise = interpolate_tail(tail, mean / busier, counts[number, asked] / busier)
-        raw[number, np.searchsorted(stirring, asked)] = shape.bend(x, surprise)
+            x, mean, busier = x[there], mean[there], busier[there]
+        surprise = interpolate_tail(tail, mean / busier, counts[number, there] / busier)
+        raw[number, counts[number, stirring] > 0] = shape.bend(x, surprise)
     return HeldOut(session, rows, tier, stirring, raw, volume[rows[stirring]].astype(np.float64), lots)
 
 
