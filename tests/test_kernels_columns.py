@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from scanner.kernels.columns import finite, floats, median, nullable, placed, run_starts
+from scanner.kernels.columns import among, finite, floats, median, nullable, placed, run_starts
 
 # Shorter and longer than what is asked of polars rather than of numpy.
 LENGTHS = (0, 1, 3, 40_000)
@@ -100,3 +100,12 @@ def test_columns_are_put_in_the_place_of_those_of_their_names_and_the_others_beh
     found = placed(rows, [pl.Series("b", [True, None]), pl.Series("c", [0.5, 1.5]), pl.Series("a", [3, 4])])
     assert found.to_dict(as_series=False) == {"a": [3, 4], "b": [True, None], "c": [0.5, 1.5]}
     assert rows.to_dict(as_series=False) == {"a": [1, 2], "b": ["x", "y"]}
+
+
+@pytest.mark.parametrize("dtype", [pl.String, pl.Categorical])
+@pytest.mark.parametrize("given", [["A", "A", "B", "C", "A"], ["B", None, "B"], []])
+def test_each_text_is_told_whether_it_is_one_of_some_and_none_is_none_of_them(
+    given: list[str | None], dtype: type[pl.DataType]
+) -> None:
+    asked = pl.Series(["A", "C", None, "D"], dtype=pl.String)
+    assert among(pl.Series(given, dtype=dtype), asked).tolist() == [text in {"A", "C", "D"} for text in given]

@@ -11,6 +11,7 @@ import polars as pl
 from scanner.alerts.episodes import Event
 from scanner.alerts.flagged import Flagged
 from scanner.alerts.model import Alert, ScanMeta, Status
+from scanner.kernels.columns import among
 
 _NEEDED = ("contract", "underlying", "expiry", "strike", "right", "volume", "open_interest", "oi_asof")
 
@@ -22,7 +23,7 @@ def contracts_of(names: Iterable[str | None], contracts: pl.DataFrame | None) ->
     wanted, rows = set(names), contracts.select(_NEEDED)
     if None in wanted:
         return rows
-    return rows.filter(pl.col("underlying").is_in(sorted(name for name in wanted if name is not None)))
+    return rows.filter(among(rows["underlying"], pl.Series(list(wanted), dtype=pl.String)))
 
 
 def flagged_contracts(events: Iterable[Event], contracts: pl.DataFrame | None, scan: ScanMeta) -> Iterator[Flagged]:

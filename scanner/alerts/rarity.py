@@ -23,6 +23,7 @@ from scanner.activity.looks import SURPRISES
 from scanner.activity.ranking.today import WIDE_SHARE
 from scanner.alerts.model import plain
 from scanner.alerts.surroundings import Frames, Row
+from scanner.kernels.columns import floats
 
 if TYPE_CHECKING:
     from scanner.alerts.story import Story
@@ -167,7 +168,8 @@ class _Families:
             return channel.q_value
         place = channel.scope, channel.name
         if place not in self._known:
-            column = frame[channel.name].drop_nulls().drop_nans().cast(pl.Float64).sort().to_numpy()
+            values = floats(frame[channel.name])
+            column = np.sort(values[~np.isnan(values)])
             self._known[place] = column, selection.benjamini_hochberg(column)
         surprises, q_values = self._known[place]
         position = int(np.searchsorted(surprises, channel.surprise))

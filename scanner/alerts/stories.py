@@ -26,6 +26,7 @@ from scanner.alerts.kinds import LEG_LOTS, LEG_TOLERANCE
 from scanner.alerts.selection import Reason, strongest_first
 from scanner.alerts.story import Story
 from scanner.alerts.surroundings import Frames, Row
+from scanner.kernels.columns import among
 
 NARROW = ("contract", "strike", "ladder")
 _WIDE = ("expiry", "underlying")
@@ -60,7 +61,8 @@ class Stories:
         narrow = findings.filter(pl.col("scope").is_in(NARROW))
         if contracts is None or "story" not in contracts.columns or narrow.is_empty():
             return
-        contracts = contracts.select(name for name in _PARTS if name in contracts.columns)
+        of_names = among(contracts["underlying"], narrow["underlying"])
+        contracts = contracts.select(name for name in _PARTS if name in contracts.columns).filter(of_names)
         touched = narrow.select("root", "expiry").unique()
         in_stories = contracts.filter(pl.col("story").is_not_null())
         near = in_stories.join(touched, on=["root", "expiry"], how="semi")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from scanner.alerts.model import plain
 from scanner.fields import SCOPES
+from scanner.kernels.columns import among
 
 Frames = Mapping[str, pl.DataFrame]
 Row = Mapping[str, Any]
@@ -25,8 +28,13 @@ class Surroundings:
             scope: _rows(found, scope, frames[scope]) for (scope,), found in by_scope.items() if scope in frames
         }
         self._underlyings = _by_underlying(frames.get("underlying"), names)
-        self._quotes = _quotes(frames.get("contract"), names)
-        self._drivers = _drivers(findings, frames.get("contract"))
+        contracts = frames.get("contract")
+        self._quotes: dict[str | None, dict[str, Any]] = {}
+        self._drivers: dict[str, dict[str, Any]] = {}
+        if contracts is not None and not contracts.is_empty():
+            rows = np.flatnonzero(among(contracts["underlying"], names))
+            self._quotes = _quotes(contracts, rows)
+            self._drivers = _drivers(findings, contracts, rows)
 
     def row(self, finding: Row, evidence: Row) -> Row:
         """The frame's row behind a finding; empty where the frame has none."""
@@ -64,8 +72,17 @@ def _rows(findings: pl.DataFrame, scope: str, frame: pl.DataFrame) -> dict[tuple
         return {}
     shared = [name for name in keys if name in findings.columns and findings[name].null_count() == 0]
     wanted = findings.select(pl.col(name).cast(frame.schema[name]) for name in shared)
-    found = frame.join(wanted, on=shared, how="semi") if shared else frame
+    found = frame[_matching(frame, wanted, shared)] if shared else frame
     return {tuple(row[name] for name in keys): row for row in found.iter_rows(named=True)}
+
+
+def _matching(frame: pl.DataFrame, wanted: pl.DataFrame, keys: Sequence[str]) -> pl.Series:
+    """The numbers of the rows that have one of the wanted keys: of a frame of many columns few rows are looked at."""
+    rows = np.arange(frame.height)
+    if "underlying" in wanted.columns:
+        rows = np.flatnonzero(among(frame["underlying"], wanted["underlying"]))
+    near = frame.select(keys)[rows].with_columns(_row=pl.Series(rows))
+    return near.join(wanted, on=keys, how="semi")["_row"]
 
 
 def _by_underlying(frame: pl.DataFrame | None, names: pl.Series) -> dict[str | None, dict[str, Any]]:
@@ -75,20 +92,18 @@ def _by_underlying(frame: pl.DataFrame | None, names: pl.Series) -> dict[str | N
     return {row["underlying"]: row for row in found.iter_rows(named=True)}
 
 
-def _drivers(findings: pl.DataFrame, contracts: pl.DataFrame | None) -> dict[str, dict[str, Any]]:
-    if contracts is None or contracts.is_empty():
-        return {}
+def _drivers(findings: pl.DataFrame, contracts: pl.DataFrame, rows: NDArray[np.int64]) -> dict[str, dict[str, Any]]:
+    """The named contracts among some rows."""
     named = findings["drivers"].explode().drop_nulls().unique()
-    found = contracts.filter(pl.col("contract").is_in(named.implode()))
-    return {row["contract"]: row for row in found.iter_rows(named=True)}
+    found = contracts["contract"][rows].is_in(named.implode())
+    return {row["contract"]: row for row in contracts[rows[found.to_numpy()]].iter_rows(named=True)}
 
 
-def _quotes(contracts: pl.DataFrame | None, names: pl.Series) -> dict[str | None, dict[str, Any]]:
-    if contracts is None or contracts.is_empty():
-        return {}
+def _quotes(contracts: pl.DataFrame, rows: NDArray[np.int64]) -> dict[str | None, dict[str, Any]]:
+    """What some rows tell of their names' chains."""
     newest = [name for name in ("quote_time", "oi_asof", "source") if name in contracts.columns]
     kind = [name for name in ("baseline_kind",) if name in contracts.columns]
-    of_names = contracts["underlying", *newest, *kind].filter(pl.col("underlying").is_in(names.implode()))
+    of_names = contracts["underlying", *newest, *kind][rows]
     # "own" sorts before "prior": a chain is measured by its own history as soon as one of its contracts is.
     found = of_names.group_by("underlying").agg(pl.col(newest).max(), pl.col(kind).min())
     return {row["underlying"]: row for row in found.iter_rows(named=True)}

@@ -79,6 +79,13 @@ def run_starts(column: pl.Series) -> NDArray[np.int64]:
     return np.append(0, np.flatnonzero(changes(column)) + 1)[: len(column)]
 
 
+def among(column: pl.Series, values: pl.Series) -> NDArray[np.bool_]:
+    """Whether each text of a column is one of some; rows of one text mostly stand together, and are asked for once."""
+    starts = run_starts(column)
+    found = column[starts].cast(pl.String).is_in(values.cast(pl.String).drop_nulls().implode())
+    return np.repeat(found.fill_null(value=False).to_numpy(), np.diff(starts, append=len(column)))
+
+
 def run_begins(rows: pl.DataFrame) -> NDArray[np.bool_]:
     """Whether a run of equal rows begins with a row, for each of them."""
     begins = np.zeros(rows.height, np.bool_)

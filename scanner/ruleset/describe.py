@@ -9,6 +9,7 @@ import polars as pl
 
 from scanner import fields
 from scanner.fields import SCOPES
+from scanner.kernels.columns import among
 from scanner.ruleset import compile as compiled
 from scanner.ruleset import gates
 from scanner.ruleset.expressions import FieldReference, references
@@ -163,7 +164,7 @@ def _candidates(
     uses = {use.column: use for node in nodes for use in references(node)} | named
     floors = gates.floors(drivers.where) if drivers.where is not None else {"volume": 1.0}
     usable = {name: floor for name, floor in floors.items() if name in available("contract", frames)}
-    of_names, reached = pl.col("underlying").cast(pl.String).is_in(names.implode()), gates.gate(usable)
+    of_names, reached = pl.lit(pl.Series(among(frames["contract"]["underlying"], names))), gates.gate(usable)
     gate = of_names if reached is None else of_names & reached
     rows = select_rows("contract", frames, list(uses.values()), gate)
     meant = compiled.condition(drivers.where) if drivers.where is not None else pl.col("volume") > 0

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from scanner.fields import SCOPES
+from scanner.kernels.groups import Groups
 from scanner.ruleset import compile as compiled
 from scanner.ruleset import gates
 from scanner.ruleset.blame import NO_RESULT, missing_fields
@@ -137,13 +138,14 @@ def _report_short_history(rules: Sequence[Rule], frames: Mapping[str, pl.DataFra
     known = frames.get("underlying")
     if not needy or known is None or HISTORY.field.name not in known.columns:
         return
-    known = known.select(pl.col("underlying").cast(pl.String), sessions=pl.col(HISTORY.field.name).cast(pl.Int64))
-    short = known.filter(pl.col("sessions") < max(rule.needs_history for rule in needy))
-    if short.is_empty():
+    most = max(rule.needs_history for rule in needy)
+    told = zip(known["underlying"], known[HISTORY.field.name].cast(pl.Int64), strict=True)
+    short = {name: sessions for name, sessions in told if name is not None and sessions is not None and sessions < most}
+    if not short:
         return
-    rows = frames[rules[0].scope].lazy().select(pl.col("underlying").cast(pl.String))
-    grouped = rows.group_by("underlying").len("rows").collect().join(short, on="underlying").sort("underlying")
-    counts = grouped.rows()
+    names = Groups.of(frames[rules[0].scope], ("underlying",))
+    rows = dict(zip(names.keys["underlying"], names.sizes().tolist(), strict=True))
+    counts = [(name, rows[name], short[name]) for name in sorted(short) if name in rows]
     for rule in needy:
         for underlying, count, sessions in counts:
             if sessions < rule.needs_history and rule.applies_to(underlying):
