@@ -85,17 +85,8 @@ class Groups:
 
     def known_sums(self, values: pl.Series, where: Flags | None = None) -> pl.Series:
         """The sum of what is known of some rows by group, of the values' own kind; null, not 0, where nothing is."""
-        if not values.dtype.is_integer():
-            return nullable(values.name, self.sums(floats(values), where))
-        # Whole numbers add up to the same in any order.
-        known = values.is_not_null().to_numpy() if values.null_count() else np.ones(len(values), np.bool_)
-        known = known if where is None else known & where
-        numbers = (values.fill_null(0) if values.null_count() else values).cast(pl.Int64).to_numpy()
-        numbers = np.where(known, numbers, 0)
-        sums = np.add.reduceat(numbers if self.order is None else numbers[self.order], self.starts[:-1])
-        there = self.any(known)
-        found = pl.Series(values.name, sums)
-        return found if there.all() else found.set(pl.Series(~there), None)
+        sums = nullable(values.name, self.sums(floats(values), where))
+        return sums.cast(pl.Int64) if values.dtype.is_integer() else sums
 
     def sums(self, values: Floats, where: Flags | None = None) -> Floats:
         """The sum of what is known of some rows by group; NaN where nothing is."""

@@ -110,7 +110,7 @@ def parity_spot(expiries: pl.DataFrame) -> pl.DataFrame:
 def _top_strike(contracts: pl.DataFrame, levels: Levels) -> list[pl.Series]:
     """The strike (all expiries, both rights) with the most volume, and its share; null where nothing traded."""
     names, strikes, count = levels.names, levels.strikes, len(levels.names)
-    lots = np.nan_to_num(floats(strikes.known_sums(contracts["volume"])))
+    lots = np.nan_to_num(strikes.sums(floats(contracts["volume"])))
     traded = np.flatnonzero(lots > 0)
     row = strikes.firsts()[traded]
     # Strikes are told apart to the thousandth, as in a contract's symbol; the lowest of a name comes first.

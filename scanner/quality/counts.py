@@ -256,11 +256,8 @@ def _missing(panel: Panel, rows: npt.NDArray[np.int32], names: pl.DataFrame) -> 
     """Contracts with open interest in the newest past session that have not expired and are not in the chain."""
     absent = np.ones(panel.contracts.height, bool)
     absent[rows[rows >= 0]] = False
-    gone = (
-        panel.contracts["underlying", "expiry"]
-        .with_columns(row=pl.Series(np.arange(len(absent))))
-        .filter(pl.Series(absent))
-    )
+    row = np.flatnonzero(absent)
+    gone = panel.contracts["underlying", "expiry"][row].hstack([pl.Series("row", row)])
     of_names = names.select("underlying", "column", "session_date")
     gone = gone.join(of_names, on="underlying").filter(pl.col("expiry") >= pl.col("session_date"))
     held = panel.open_interest[gone["row"].to_numpy(), gone["column"].to_numpy()]
