@@ -12,6 +12,7 @@ from scanner.kernels.columns import nullable
 from scanner.kernels.compile import kernel
 from scanner.kernels.groups import Groups
 from scanner.kernels.threads import over_groups
+from scanner.market import products
 from scanner.market.calendar import Calendar
 from scanner.market.levels import EXPIRY
 from scanner.metrics import pieces
@@ -41,7 +42,7 @@ def measure(
             groups.known_sums(open_interest * standard["multiplier"] * standard["spot"]).alias("notional_oi"),
             groups.known_sums(volume).alias("volume"),
             groups.known_sums(open_interest).alias("open_interest"),
-            groups.known_sums(standard.select(GAMMA * pl.col("open_interest")).to_series()).alias("_gamma"),
+            groups.known_sums(_added_up(standard, groups) * open_interest).alias("_gamma"),
         )
         .join(max_pain(standard, groups), on=["root", "expiry"], how="left", maintain_order="left")
         .join(priced.drop("underlying"), on=["root", "expiry"], how="left", maintain_order="left")
@@ -54,6 +55,14 @@ def measure(
         oi_share=ratio(pl.col("open_interest"), pl.col("open_interest").sum().over("underlying")),
         gamma_share=ratio(pl.col("_gamma"), pl.col("_gamma").sum().over("underlying")),
     ).drop("_gamma")
+
+
+def _added_up(contracts: pl.DataFrame, groups: Groups) -> pl.Series:
+    """Gamma as it adds up over expiries; names on futures are looked up by expiry, not by contract."""
+    on_future = groups.keys["underlying"].is_in(list(products.VOLATILITY_INDICES)).to_numpy()
+    if not on_future.any():
+        return contracts["gamma"]
+    return contracts.select(pl.when(pl.Series(on_future[groups.numbers()])).then(GAMMA).otherwise("gamma")).to_series()
 
 
 def dated(contracts: pl.DataFrame, priced: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:

@@ -31,15 +31,15 @@ def find(contracts: pl.DataFrame, calibration: Calibration, least: float = 2.0) 
     days = integers(contracts["expiry"])[begun] - integers(contracts["session_date"])[begun]
     calibrated = calibration.apply(raw[begun], maturity_of(days))
     unusual = np.flatnonzero(calibrated >= least)
-    taken = np.zeros(contracts.height, bool)
+    taken: set[int] = set()
     runs = []
     for run in unusual[np.argsort(-calibrated[unusual], kind="stable")]:
         first = begun[run]
-        rows = np.arange(first, last[first] + 1)
-        rows = rows[(calls[rows] == calls[first]) & (surprise[rows] >= MEMBER)]
-        if not taken[rows].any():
-            taken[rows] = True
-            runs.append((float(calibrated[run]), rows))
+        # A run is of a few rows, which are sooner looked at one by one.
+        rows = [row for row in range(first, last[first] + 1) if calls[row] == calls[first] and surprise[row] >= MEMBER]
+        if taken.isdisjoint(rows):
+            taken.update(rows)
+            runs.append((float(calibrated[run]), np.array(rows)))
     return _frame(contracts, runs, _whole_sides(contracts["volume"], runs, expiry, calls))
 
 
