@@ -21,7 +21,6 @@ import polars as pl
 
 from scanner.errors import StoreDamagedError, StoreError
 from scanner.history.known_before import OF_EARLIER
-from scanner.kernels.groups import Groups
 from scanner.market import chain as chain_module
 from scanner.market import parts
 from scanner.market.symbology import one_spelling, plain_ticker, written_alike
@@ -264,6 +263,8 @@ class Snapshots:
 
         The columns are those that a later chain is compared by (:data:`scanner.history.known_before.OF_EARLIER`).
         """
+        from scanner.kernels.groups import Groups
+
         names = Groups.of(chain, ("underlying",))
         quoted = dict(zip(names.keys["underlying"], names.latest(chain["quote_time"]), strict=True))
         source, session = chain.select("source", "session_date").row(0)
