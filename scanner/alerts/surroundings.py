@@ -81,7 +81,7 @@ def _matching(frame: pl.DataFrame, wanted: pl.DataFrame, keys: Sequence[str]) ->
     rows = np.arange(frame.height)
     if "underlying" in wanted.columns:
         rows = np.flatnonzero(among(frame["underlying"], wanted["underlying"]))
-    near = frame.select(keys)[rows].with_columns(_row=pl.Series(rows))
+    near = frame[list(keys)][rows].hstack([pl.Series("_row", rows)])
     return near.join(wanted, on=keys, how="semi")["_row"]
 
 

@@ -81,9 +81,9 @@ def run_starts(column: pl.Series) -> NDArray[np.int64]:
 
 def among(column: pl.Series, values: pl.Series) -> NDArray[np.bool_]:
     """Whether each text of a column is one of some; rows of one text mostly stand together, and are asked for once."""
-    starts = run_starts(column)
-    found = column[starts].cast(pl.String).is_in(values.cast(pl.String).drop_nulls().implode())
-    return np.repeat(found.fill_null(value=False).to_numpy(), np.diff(starts, append=len(column)))
+    starts, some = run_starts(column), set(values.to_list()) - {None}
+    found = np.fromiter((text in some for text in column[starts].to_list()), np.bool_, len(starts))
+    return np.repeat(found, np.diff(starts, append=len(column)))
 
 
 def run_begins(rows: pl.DataFrame) -> NDArray[np.bool_]:

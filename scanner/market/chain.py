@@ -99,7 +99,7 @@ def in_order(frame: pl.DataFrame) -> bool:
             more = np.zeros_like(differs)
             more[at] = (column[at + 1] > column[at]).to_numpy()
         else:
-            value = column.to_physical().to_numpy()
+            value = (column.cast(pl.Int32) if column.dtype == pl.Date else column.to_physical()).to_numpy()
             differs, more = value[1:] != value[:-1], value[1:] > value[:-1]
         rises |= ties & more
         ties &= ~differs

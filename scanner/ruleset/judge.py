@@ -16,6 +16,7 @@ import polars as pl
 
 from scanner.fields import SCOPES
 from scanner.kernels.groups import Groups
+from scanner.market.chain import distinct
 from scanner.ruleset import compile as compiled
 from scanner.ruleset import gates
 from scanner.ruleset.blame import NO_RESULT, missing_fields
@@ -121,7 +122,7 @@ def _judge_scope(rules: Sequence[Rule], frames: Mapping[str, pl.DataFrame], outc
 
 def _names(frame: pl.DataFrame) -> list[str]:
     """The underlyings of some rows; none where they are of no underlying."""
-    return frame["underlying"].cast(pl.String).unique().to_list() if "underlying" in frame.columns else []
+    return distinct(frame["underlying"]) if "underlying" in frame.columns else []
 
 
 def _verdict(rule: Rule, names: Sequence[str]) -> pl.Expr:

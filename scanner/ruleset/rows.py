@@ -34,7 +34,8 @@ def select_rows(
     own = frames[scope]
     keys = [name for name in _key_columns(scope) if name in own.columns]
     columns = list(dict.fromkeys([*keys, *(item.field.name for item in wanted if not item.qualifier)]))
-    chosen = own.select(name for name in columns if name in own.columns)
+    # Taken by their names columns are no query, of which each costs a small chain more than all that is in it.
+    chosen = own[[name for name in columns if name in own.columns]]
     if gate is not None:
         chosen = chosen[own.select(gate).to_series().arg_true()]
     for qualifier in dict.fromkeys(item.qualifier for item in wanted if item.qualifier):
@@ -87,8 +88,10 @@ def _beside(rows: pl.DataFrame, qualifier: str, wide: pl.DataFrame | None, names
     keys = [key for key in SCOPES[qualifier].keys if key in wide.columns and key in rows.columns]
     if not present or len(keys) < len(SCOPES[qualifier].keys):
         return rows
-    right = wide.select(*keys, **present).unique(subset=keys, keep="first")
-    right = right.with_columns(pl.col(key).cast(rows.schema[key]) for key in keys)
+    columns = [*(wide[key] for key in keys), *(wide[name.partition(".")[2]].alias(name) for name in present)]
+    right = pl.DataFrame(columns).unique(subset=keys, keep="first")
+    if any(right.schema[key] != rows.schema[key] for key in keys):
+        right = right.with_columns(pl.col(key).cast(rows.schema[key]) for key in keys)
     return rows.join(right, on=keys, how="left", maintain_order="left")
 
 

@@ -65,30 +65,35 @@ def build(rows: pl.DataFrame, payload: Payload) -> Together:
 
 def _told(rows: pl.DataFrame, groups: Groups, payload: Payload) -> pl.DataFrame:
     """Of each key ``session_date moment open_interest_of``; without a moment where its chain is built by itself."""
-    keys = groups.keys
-    indices = [name for name in distinct(keys["underlying"]) if products.index_roots(name)]
-    timed = keys["session_date"].is_not_null() & keys["quote_time"].is_not_null() & keys["seen_at"].is_null()
-    usual = _usual(rows, groups, (timed & ~keys["underlying"].is_in(indices)).to_numpy())
+    keys = groups.keys.rows()
+    indices = {name for name in distinct(groups.keys["underlying"]) if products.index_roots(name)}
+    timed = [
+        session is not None and quoted is not None and seen is None and name not in indices
+        for name, session, quoted, seen in keys
+    ]
+    usual = np.flatnonzero(_usual(rows, groups, np.array(timed, np.bool_))).tolist()
     dated = {
         (session, quoted): building.open_interest_session(quoted, payload.calendar)
-        for session, quoted in dict.fromkeys(keys.filter(usual).select("session_date", "quote_time").iter_rows())
+        for session, quoted in dict.fromkeys(keys[number][1:3] for number in usual)
         if payload.calendar.is_covered(session) and not building.not_yet(session, quoted, payload, timed=True)
     }
     told: list[tuple[datetime, date | None] | None] = [None] * len(groups)
     of_moment: dict[tuple[str, date, datetime], int] = {}
-    for number, (name, session, quoted) in enumerate(
-        keys.select("underlying", "session_date", "quote_time").iter_rows()
-    ):
-        if usual[number] and (session, quoted) in dated:
+    for number in usual:
+        name, session, quoted, _ = keys[number]
+        if (session, quoted) in dated:
             moment = building.stamped(quoted, session, name, payload.calendar, label=True)
             other = of_moment.setdefault((name, session, moment), number)
             told[number] = (moment, dated[session, quoted])
             if other != number:
                 # Two payloads from after the close describe one moment, and stay two chains.
                 told[number] = told[other] = None
-    return keys.select("session_date").with_columns(
-        moment=pl.Series([one and one[0] for one in told], dtype=chain.INSTANT),
-        open_interest_of=pl.Series([one and one[1] for one in told], dtype=pl.Date),
+    return pl.DataFrame(
+        [
+            groups.keys["session_date"],
+            pl.Series("moment", [one and one[0] for one in told], dtype=chain.INSTANT),
+            pl.Series("open_interest_of", [one and one[1] for one in told], dtype=pl.Date),
+        ]
     )
 
 
