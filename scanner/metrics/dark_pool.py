@@ -31,9 +31,8 @@ def day_before(names: pl.Series, told: pl.DataFrame | None) -> pl.DataFrame:
 
     ``told`` has ``underlying session_date shares short_shares``, one row a name.
     """
-    rows = pl.DataFrame({"underlying": names})
     if told is None:
-        told = pl.DataFrame(schema=_TOLD)
+        return _untold(names, _DAY)
     shares = pl.col("shares")
     known = told.select(
         "underlying",
@@ -41,7 +40,7 @@ def day_before(names: pl.Series, told: pl.DataFrame | None) -> pl.DataFrame:
         off_exchange_volume=shares.round().cast(pl.Int64),
         off_exchange_short_share=pl.when(shares > 0).then(pl.col("short_shares") / shares),
     )
-    return rows.join(known, on="underlying", how="left", maintain_order="left")
+    return names.to_frame("underlying").join(known, on="underlying", how="left", maintain_order="left")
 
 
 def week_before(names: pl.Series, told: pl.DataFrame | None) -> pl.DataFrame:
@@ -49,16 +48,20 @@ def week_before(names: pl.Series, told: pl.DataFrame | None) -> pl.DataFrame:
 
     ``told`` has ``underlying week shares trades``, one row a name.
     """
-    rows = pl.DataFrame({"underlying": names})
     if told is None:
-        told = pl.DataFrame(schema=_WEEK)
+        return _untold(names, _WEEK)
     known = told.select("underlying", ats_week="week", ats_volume="shares", ats_trades="trades")
-    return rows.join(known, on="underlying", how="left", maintain_order="left")
+    return names.to_frame("underlying").join(known, on="underlying", how="left", maintain_order="left")
 
 
-_WEEK = pl.Schema({"underlying": pl.String(), "week": pl.Date(), "shares": pl.Int64(), "trades": pl.Int64()})
-_TOLD = pl.Schema(
-    {"underlying": pl.String(), "session_date": pl.Date(), "shares": pl.Float64(), "short_shares": pl.Float64()}
+def _untold(names: pl.Series, columns: pl.Schema) -> pl.DataFrame:
+    """One row a name with null in all of some columns."""
+    return names.to_frame("underlying").hstack(pl.DataFrame(schema=columns).clear(len(names)))
+
+
+_WEEK = pl.Schema({"ats_week": pl.Date(), "ats_volume": pl.Int64(), "ats_trades": pl.Int64()})
+_DAY = pl.Schema(
+    {"off_exchange_date": pl.Date(), "off_exchange_volume": pl.Int64(), "off_exchange_short_share": pl.Float64()}
 )
 _BEFORE = pl.Schema({"underlying": pl.String(), "session_date": pl.Date(), "dark_pool_largest": pl.Int64()})
 

@@ -65,6 +65,8 @@ def implied_move(dates: pl.DataFrame, expiries: pl.DataFrame) -> pl.DataFrame:
     root. An expiry of the very date holds what is told before the open, not what is told after the close, and is left
     out where nobody says. Null where either expiry is missing or the later one prices no more than ordinary days.
     """
+    if dates.is_empty():
+        return pl.DataFrame(schema={"underlying": pl.String, "earnings_implied_move_pct": pl.Float64})
     known = expiries.filter(pl.col("atm_iv").is_not_null() & (pl.col("years") > 0)).join(dates, on="underlying")
     same = pl.col("expiry") == pl.col("next_earnings")
     told_after, told_before = pl.col("when") == "after_close", pl.col("when") == "before_open"

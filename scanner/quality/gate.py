@@ -117,6 +117,8 @@ def unusable(past: pl.DataFrame) -> pl.DataFrame:
         return pl.DataFrame(schema=REASONS)
     off = pl.col("verdicts").list.eval(pl.element().struct.field("switches_off").is_in(["all", "volume"])).list.any()
     doubtful = past.filter(~pl.col("final") | (pl.col("verdicts").list.len() > 0))
+    if doubtful.is_empty():
+        return pl.DataFrame(schema=REASONS)
     counts = (
         doubtful.group_by("underlying", maintain_order=True)
         .agg(unfinished=(~pl.col("final")).sum(), distrusted=(pl.col("final") & off).sum())

@@ -104,9 +104,11 @@ class Day:
         mornings = np.column_stack([_before(open_interest, row, session, _NIGHTS), listing.open_interest[at]])
         risen, traded = np.diff(mornings, axis=1), past[:, -_NIGHTS:]
         # A contract that was not listed then had nothing open; of a name that was not looked at then, nobody knows.
-        known = (listing.row >= 0) & np.isfinite(volume[listing.row, session - 4]) if session >= 4 else listing.row < -1
+        known = (
+            (listing.row >= 0) & np.isfinite(volume[:, session - 4][listing.row]) if session >= 4 else listing.row < -1
+        )
         looked_at = np.zeros(len(usual), np.bool_)
-        looked_at[listing.name[known]] = True
+        looked_at[listing.name[np.flatnonzero(known)]] = True
         unlisted = np.where(looked_at, 0.0, np.nan)[listing.name[at]]
         first = np.where(np.isfinite(past[:, -4]), mornings[:, 1], unlisted)
         beside, run = _neighbours(listing, at)
