@@ -110,7 +110,7 @@ def test_of_a_long_list_the_newest_sessions_alone_are_learnt_from(panel: Panel) 
 def test_kernels_meet_one_kind_of_array_however_a_chain_lies_in_memory(
     model: activity.VolumeModel, panel: Panel
 ) -> None:
-    met = (kernel.judge, features.usual, geometry.groups_of, geometry.locate, geometry.at_the_money)
+    met = (kernel.judge, features.usual, geometry.groups_of, geometry.locate)
     chain = chain_of(panel, draw(np.random.default_rng(1), mean_volume(panel.contracts)))
     told = []
     for lying in (chain.rechunk(), pl.concat([chain[:100], chain[100:]], rechunk=False)):

@@ -146,7 +146,7 @@ class Market:
         volatility = last_volatility.copy()
 
         def look(part: slice) -> None:
-            told = at_the_money(underlying[part], log_strike[part], iv[part].copy(), log_spot, days[part])
+            told = at_the_money(underlying[part], log_strike[part], iv[part], log_spot, days[part])
             known = np.isfinite(told)
             volatility[known] = told[known]
 
@@ -195,35 +195,20 @@ def fill_spot(
     return result
 
 
-@kernel
 def at_the_money(
     underlying: NDArray[np.int32],
     log_strike: NDArray[np.float64],
     iv: NDArray[np.float64],
     log_spot: NDArray[np.float64],
     days: NDArray[np.int32],
-) -> NDArray[np.float64]:  # pragma: no cover - compiled
+) -> NDArray[np.float64]:
     """Median volatility per underlying of the contracts near the money, one week to two months out; NaN where none."""
-    near, count = np.empty(len(iv), np.int64), 0
-    end = np.zeros(len(log_spot) + 1, np.int64)
-    for i in range(len(iv)):
-        name = underlying[i]
-        in_time = _MATURITY[0] <= days[i] <= _MATURITY[1]
-        if in_time and name >= 0 and iv[i] > 0 and abs(log_strike[i] - log_spot[name]) < _NEAR_THE_MONEY:
-            near[count] = i
-            count += 1
-            end[name + 1] += 1
-    end = np.cumsum(end)
-    place, values = end.copy(), np.empty(count)
-    for i in near[:count]:
-        name = underlying[i]
-        values[place[name]] = iv[i]
-        place[name] += 1
+    near = np.flatnonzero((days >= _MATURITY[0]) & (days <= _MATURITY[1]) & (underlying >= 0) & (iv > 0))
+    near = near[np.abs(log_strike[near] - log_spot[underlying[near]]) < _NEAR_THE_MONEY]
+    near = near[np.lexsort((iv[near], underlying[near]))]
+    name, first, count = np.unique(underlying[near], return_index=True, return_counts=True)
     result = np.full(len(log_spot), np.nan)
-    for name in range(len(log_spot)):
-        if end[name + 1] > end[name]:
-            own = np.sort(values[end[name] : end[name + 1]])
-            result[name] = own[len(own) // 2]
+    result[name] = iv[near[first + count // 2]]
     return result
 
 
