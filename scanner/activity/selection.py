@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from scanner.activity.ranking.stories import equal_sizes
+from scanner.kernels.columns import floats, integers, text_numbers
 
 ROLLED_LOTS = 50
 _LEAST_EXTRA = 40
@@ -14,8 +17,6 @@ _NEAR_DAYS = 9
 _SAME, _ABOUT = (0.95, 1.05), (0.7, 1.25)
 # From so many legs on, and such a share of what is rare in an expiry, a whole month moves into it.
 _LEAST_LEGS, _LEAST_SHARE = 5, 1 / 3
-_STRIKE = ("root", "strike", "right")
-_LOOKED_AT = (*_STRIKE, "expiry", "session_date", "volume", "volume_expected", "open_interest", "combined_surprise")
 
 
 def benjamini_hochberg(surprise: NDArray[np.float64], tests: int | None = None) -> NDArray[np.float64]:
@@ -84,9 +85,10 @@ def multi_leg_suspects(contracts: pl.DataFrame) -> pl.Series:
     volume or the surprise is not known.
     """
     large = (contracts["volume"] >= 100) & (contracts["combined_surprise"] >= 1.0)
-    rows = large.arg_true()
-    legs = contracts.select("underlying", "volume")[rows].with_columns(rows.alias("_row"))
-    return _tag(contracts, "multi_leg_suspect", equal_sizes(legs, 0.01))
+    rows = large.arg_true().to_numpy()
+    legs = contracts["underlying", "volume"][rows]
+    pairs = equal_sizes(text_numbers(legs["underlying"]), floats(legs["volume"]), 0.01)
+    return _tag(contracts, "multi_leg_suspect", rows[pairs])
 
 
 def _tag(contracts: pl.DataFrame, name: str, marked: NDArray[np.integer]) -> pl.Series:
@@ -114,44 +116,92 @@ def roll_suspects(contracts: pl.DataFrame) -> pl.Series:
     that volume and open interest of the near legs can hold what the far one traded beyond expectation, for in a busy
     one a roll drowns. Null where the volume or the surprise is not known.
     """
-    told = contracts.select(*_LOOKED_AT).with_row_index("_row")
-    # Few rows are left: planning what is asked of them would take longer than the answers.
-    traded = told.filter(pl.col("volume") >= ROLLED_LOTS).with_columns(
-        beyond=pl.col("volume") - pl.col("volume_expected"),
-        days=(pl.col("expiry") - pl.col("session_date")).dt.total_days(),
-    )
-    near, rare = traded.filter(pl.col("days") <= _NEAR_DAYS), traded.filter(pl.col("combined_surprise") >= 1.0)
-    if near.is_empty() or rare.is_empty():
+    volume, surprise = floats(contracts["volume"]), floats(contracts["combined_surprise"])
+    rows = np.flatnonzero(volume >= ROLLED_LOTS)
+    expiry = integers(contracts["expiry"][rows])
+    days, rare = expiry - integers(contracts["session_date"][rows]), surprise[rows] >= 1.0
+    if not rare.any() or not (days <= _NEAR_DAYS).any():
         return _tag(contracts, "roll_suspect", np.empty(0, np.int64))
-    closing = (pl.col("combined_surprise") >= 0.5) & (pl.col("beyond") <= 1.1 * pl.col("open_interest"))
-    near = near.with_columns(closing=closing).select(
-        *_STRIKE,
-        "closing",
-        near="_row",
-        size="volume",
-        extra="beyond",
-        first="expiry",
-        together=pl.when("closing").then(pl.col("beyond").clip(0.0)).sum().over(_STRIKE),
-        most=pl.min_horizontal("volume", "open_interest").sum().over(_STRIKE),
+    root, interest = text_numbers(contracts["root"][rows]), floats(contracts["open_interest"])[rows]
+    beyond = volume[rows] - floats(contracts["volume_expected"])[rows]
+    legs = _Legs(
+        _numbers((contracts["right"][rows] == "C").to_numpy(), floats(contracts["strike"][rows]), root),
+        _numbers(expiry, root),
+        expiry,
+        volume[rows],
+        beyond,
+        np.fmin(volume[rows], interest),
+        (surprise[rows] >= 0.5) & (beyond <= 1.1 * interest),
     )
-    rare = rare.select(*_STRIKE, "volume", "beyond", "expiry", far="_row")
-    pairs = near.join(rare, on=_STRIKE).filter(pl.col("expiry") > pl.col("first"))
-    about = pairs.filter("closing").filter(_matches(_ABOUT))
-    legs = about.group_by("root", "expiry").agg(legs=pl.col("far").n_unique())
-    legs = legs.join(rare.group_by("root", "expiry").agg(rare=pl.len()), on=["root", "expiry"])
-    moving = legs.filter((pl.col("legs") >= _LEAST_LEGS) & (pl.col("legs") >= _LEAST_SHARE * pl.col("rare")))
-    held = pairs.filter(_fits("beyond", "most", (0.0, 1.25))).join(moving, on=["root", "expiry"], how="semi")
-    rolled = pl.concat([about.filter(_matches(_SAME)), held]).select("near", "far")
-    return _tag(contracts, "roll_suspect", pl.concat([rolled["near"], rolled["far"]]).to_numpy())
+    return _tag(contracts, "roll_suspect", rows[_rolled(legs, np.flatnonzero(days <= _NEAR_DAYS), rare)])
 
 
-def _matches(share: tuple[float, float]) -> pl.Expr:
-    """Whether a far leg's volume is such a share of a near one's, as they are or beyond expectation."""
-    beyond = _fits("beyond", "extra", share) | _fits("beyond", "together", share)
-    return _fits("volume", "size", share) | ((pl.col("extra") >= _LEAST_EXTRA) & beyond)
+class _Legs(NamedTuple):
+    """What rolls are looked for among, shape (rows,): contracts of a session that traded enough.
+
+    ``strike`` numbers the root, strike and right of each, ``month`` its root and expiry. ``most`` is what volume and
+    open interest can hold of a closing; ``closing`` tells whether what traded beyond expectation can be one.
+    """
+
+    strike: NDArray[np.int64]
+    month: NDArray[np.int64]
+    expiry: NDArray[np.int32]
+    volume: NDArray[np.float64]
+    beyond: NDArray[np.float64]
+    most: NDArray[np.float64]
+    closing: NDArray[np.bool_]
 
 
-def _fits(size: str, into: str, share: tuple[float, float]) -> pl.Expr:
+def _rolled(legs: _Legs, near: NDArray[np.int64], rare: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """The rows of both legs of what looks rolled from ``near`` expiries to one that is ``rare``."""
+    strikes = int(legs.strike.max()) + 1
+    closing = near[legs.closing[near]]
+    extra = np.nan_to_num(np.maximum(legs.beyond[closing], 0.0))
+    together = np.asarray(np.bincount(legs.strike[closing], extra, minlength=strikes), np.float64)
+    held = np.nan_to_num(legs.most[near])
+    most = np.asarray(np.bincount(legs.strike[near], held, minlength=strikes), np.float64)
+    first, far = _pairs(legs.strike[near], legs.strike[rare])
+    first, far = near[first], np.flatnonzero(rare)[far]
+    later = legs.expiry[far] > legs.expiry[first]
+    first, far = first[later], far[later]
+    strike = legs.strike[far]
+
+    def matches(share: tuple[float, float]) -> NDArray[np.bool_]:
+        """Whether a far leg's volume is such a share of a near one's, as they are or beyond expectation."""
+        beyond = _fits(legs.beyond[far], legs.beyond[first], share) | _fits(legs.beyond[far], together[strike], share)
+        return _fits(legs.volume[far], legs.volume[first], share) | (beyond & (legs.beyond[first] >= _LEAST_EXTRA))
+
+    about = legs.closing[first] & matches(_ABOUT)
+    months = int(legs.month.max()) + 1
+    moved = np.bincount(legs.month[np.unique(far[about])], minlength=months)
+    unusual = np.bincount(legs.month[rare], minlength=months)
+    moving = (moved >= _LEAST_LEGS) & (moved >= _LEAST_SHARE * unusual)
+    drowned = moving[legs.month[far]] & _fits(legs.beyond[far], most[strike], (0.0, 1.25))
+    rolled = (about & matches(_SAME)) | drowned
+    return np.concatenate([first[rolled], far[rolled]])
+
+
+def _pairs(one: NDArray[np.int64], other: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Every place in ``one`` beside every place in ``other`` that has the same number."""
+    order = np.argsort(one, kind="stable")
+    begin, end = (np.searchsorted(one[order], other, side=side) for side in ("left", "right"))
+    count = end - begin
+    within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+    return order[np.repeat(begin, count) + within], np.repeat(np.arange(len(other)), count)
+
+
+def _fits(size: NDArray[np.float64], into: NDArray[np.float64], share: tuple[float, float]) -> NDArray[np.bool_]:
     """Whether a size is between two shares of another."""
     least, most = share
-    return (pl.col(size) >= least * pl.col(into)) & (pl.col(size) <= most * pl.col(into))
+    return (size >= least * into) & (size <= most * into)
+
+
+def _numbers(*keys: NDArray[np.generic]) -> NDArray[np.int64]:
+    """A number for each row, the same for rows that agree in all keys."""
+    order = np.lexsort(keys)
+    begins = np.zeros(len(order), bool)
+    for key in keys:
+        begins[1:] |= key[order[1:]] != key[order[:-1]]
+    numbers = np.empty(len(order), np.int64)
+    numbers[order] = np.cumsum(begins)
+    return numbers

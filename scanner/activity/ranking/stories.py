@@ -8,9 +8,13 @@ more stays linked, for a story names five of its contracts, and a large opening 
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+
+from scanner.kernels.columns import floats, integers, text_numbers
 
 # Decades from which on contracts are linked. Asked for more, strikes of one order stay apart and fill the list.
 LEAST_LINKED = 1.5
@@ -19,32 +23,58 @@ _MOST_TOGETHER, _THEN_LINKED = 15, (2.0, 2.5)
 LEG_LOTS, LEG_TOLERANCE = 100, 0.005
 
 
+class _Contracts(NamedTuple):
+    """What is looked at of contracts, shape (rows,); names and roots as numbers, volumes NaN where not known."""
+
+    name: NDArray[np.int64]
+    root: NDArray[np.int64]
+    expiry: NDArray[np.int32]
+    strike: NDArray[np.float64]
+    call: NDArray[np.bool_]
+    place: NDArray[np.int64]
+    volume: NDArray[np.float64]
+
+
 def linked(rows: pl.DataFrame) -> NDArray[np.int32]:
     """The number of the story of every row: what is linked, directly or through others, is one.
 
     ``rows`` are contracts of a session with ``underlying root expiry strike right volume place surprise``: ``place``
     numbers the listed strikes of all expiries in order, ``surprise`` is how rare their volume is, in decades.
     """
-    numbered = rows.with_row_index("_row")
-    story = _together(numbered.filter(pl.col("surprise") >= LEAST_LINKED), rows.height)
+    surprise = floats(rows["surprise"])
+    contracts = _Contracts(
+        text_numbers(rows["underlying"]),
+        text_numbers(rows["root"]),
+        integers(rows["expiry"]),
+        floats(rows["strike"]),
+        (rows["right"] == "C").to_numpy(),
+        rows["place"].to_numpy(),
+        floats(rows["volume"]),
+    )
+    story = _together(contracts, np.flatnonzero(surprise >= LEAST_LINKED))
     for least in _THEN_LINKED:
         large = np.bincount(story)[story] > _MOST_TOGETHER
         if not large.any():
             break
-        apart = _together(numbered.filter(pl.Series(large) & (pl.col("surprise") >= least)), rows.height)
+        apart = _together(contracts, np.flatnonzero(large & (surprise >= least)))
         story = np.unique(np.where(large, rows.height + apart, story), return_inverse=True)[1]
     return story.astype(np.int32)
 
 
-def _together(numbered: pl.DataFrame, rows: int) -> NDArray[np.int64]:
-    """The number of what is linked for each of so many rows; ``numbered`` are those that take part, by ``_row``."""
+def _together(contracts: _Contracts, rare: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The number of what is linked for each contract; ``rare`` are the rows that take part."""
+    name, root, expiry, strike, call, place, volume = contracts
+    by_place = rare[np.argsort(place[rare], kind="stable")]
+    beside = np.append(False, np.diff(place[by_place]) <= 1)
+    by_strike = rare[np.lexsort((expiry[rare], strike[rare], call[rare], root[rare]))]
+    legs = rare[volume[rare] >= LEG_LOTS]
     links = [
-        _neighbours(numbered.sort("place"), ("root", "expiry"), pl.col("place") <= pl.col("place").shift(1) + 1),
-        _neighbours(numbered.sort("root", "right", "strike", "expiry"), ("root", "right", "strike")),
-        equal_sizes(numbered.filter(pl.col("volume") >= LEG_LOTS), LEG_TOLERANCE),
+        _alike_as_before(by_place, (root, expiry), beside),
+        _alike_as_before(by_strike, (root, call, strike)),
+        legs[equal_sizes(name[legs], volume[legs], LEG_TOLERANCE)],
     ]
     first, second = np.concatenate(links, axis=1)
-    return connected(first, second, rows)
+    return connected(first, second, len(name))
 
 
 def connected(first: NDArray[np.int64], second: NDArray[np.int64], count: int) -> NDArray[np.int64]:
@@ -65,14 +95,22 @@ def connected(first: NDArray[np.int64], second: NDArray[np.int64], count: int) -
             root = above
 
 
-def equal_sizes(rows: pl.DataFrame, tolerance: float) -> NDArray[np.int64]:
-    """Numbers of the rows of one underlying whose volumes are neighbours within a tolerance, shape (2, pairs)."""
-    close = pl.col("volume") <= pl.col("volume").shift(1) * (1 + tolerance)
-    return _neighbours(rows.sort("underlying", "volume", "_row"), ("underlying",), close)
+def equal_sizes(name: NDArray[np.int64], volume: NDArray[np.float64], tolerance: float) -> NDArray[np.int64]:
+    """Numbers of the rows of one name whose volumes are neighbours within a tolerance, shape (2, pairs)."""
+    order = np.lexsort((volume, name))
+    close = np.append(False, volume[order[1:]] <= volume[order[:-1]] * (1 + tolerance))
+    return _alike_as_before(order, (name,), close)
 
 
-def _neighbours(rows: pl.DataFrame, same: tuple[str, ...], close: pl.Expr | None = None) -> NDArray[np.int64]:
-    """Numbers of the rows that are linked with the one before them in the order given, shape (2, links)."""
-    alike = pl.all_horizontal(pl.col(key) == pl.col(key).shift(1) for key in same)
-    pairs = rows.select("_row", before=pl.col("_row").shift(1), alike=alike if close is None else alike & close)
-    return pairs.filter("alike").select("before", "_row").to_numpy().T.astype(np.int64)
+def _alike_as_before(
+    order: NDArray[np.int64], keys: tuple[NDArray[np.generic], ...], close: NDArray[np.bool_] | None = None
+) -> NDArray[np.int64]:
+    """The rows, in the order given, that agree in the keys with the one before, beside that, shape (2, links).
+
+    ``close`` tells of each in that order what else is asked of it.
+    """
+    before, after = order[:-1], order[1:]
+    alike = np.ones(len(after), bool) if close is None else close[1:]
+    for key in keys:
+        alike = alike & (key[after] == key[before])
+    return np.stack([before[alike], after[alike]])
