@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -20,6 +20,7 @@ from scanner.kernels.columns import placed
 from scanner.market import chain as chain_module
 from scanner.market import products
 from scanner.market.calendar import NEW_YORK, Calendar
+from scanner.market.chain import distinct
 from scanner.quality import counts
 
 VERDICTS = pl.Schema(
@@ -83,8 +84,11 @@ def judge(chain: pl.DataFrame, panel: Panel, previous: pl.DataFrame | None, now:
     """
     found: list[tuple[str, str, str, str, str]] = []
     if chain.height:
-        for row in counts.gather(chain, panel, previous).iter_rows(named=True):
-            found += _verdicts(row | _of_the_calendar(row, panel.calendar), now)
+        seen = counts.gather(chain, panel, previous)
+        days = {day: _of_the_calendar(day, panel.calendar) for day in distinct(seen["session_date"])}
+        for row in seen.iter_rows(named=True):
+            outlasts = panel.calendar.quotes_outlast_spot(row["session_date"], row["underlying"], row["quote_time"])
+            found += _verdicts({**row, **days[row["session_date"]], "outlasts_spot": outlasts}, now)
     return pl.DataFrame(found, schema=VERDICTS, orient="row").sort("underlying", maintain_order=True)
 
 
@@ -142,14 +146,13 @@ def _told(unfinished: int, distrusted: int) -> str:
     return ", ".join(parts)
 
 
-def _of_the_calendar(seen: Evidence, calendar: Calendar) -> Evidence:
+def _of_the_calendar(day: date, calendar: Calendar) -> Evidence:
     """What the calendar knows of a chain's label: was a session held, when did it open, and which was before it."""
-    day, held = seen["session_date"], calendar.is_session(seen["session_date"])
+    held = calendar.is_session(day)
     return {
         "held": held,
         "opened": calendar.session_open(day) if held else None,
         "session_before": calendar.previous_session(day),
-        "outlasts_spot": calendar.quotes_outlast_spot(day, seen["underlying"], seen["quote_time"]),
     }
 
 

@@ -232,7 +232,8 @@ def _around(listing: Listing, at: NDArray[np.int64]) -> NDArray[np.float64]:
     for right in (False, True):
         mine, rows = listing.call[at] == right, np.flatnonzero(listing.call == right)
         place, group = np.searchsorted(rows, at[mine]), listing.group[rows]
-        first, end = (np.searchsorted(group, group[place], side=side) for side in ("left", "right"))
+        bounds = np.searchsorted(group, np.arange(listing.group.max(initial=0) + 2))
+        first, end = bounds[group[place]], bounds[group[place] + 1]
         summed = np.append(0.0, np.cumsum(shown[rows]))
         for low, high in ((-_FARTHEST, 1 - _NEAREST), (_NEAREST, _FARTHEST + 1)):
             begin, stop = (np.clip(place + steps, first, end) for steps in (low, high))
