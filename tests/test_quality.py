@@ -14,6 +14,7 @@ from standard import calendar, open_store
 from scanner import quality
 from scanner.history.panel import Panel
 from scanner.market.chain import INSTANT
+from scanner.quality import gate
 from scanner.store.importing import ImportReport, import_chains
 
 DAYS = calendar.sessions_between(date(2026, 8, 3), date(2026, 8, 14))
@@ -142,6 +143,30 @@ def test_one_untrusted_underlying_leaves_the_others_alone() -> None:
 def quiet(chain: pl.DataFrame, tmp_path: Path) -> set[tuple[str, str]]:
     """Verdicts on a chain that follows a good session."""
     return judge(chain, panel_of(tmp_path, built_chain(DAYS[0])))
+
+
+@pytest.mark.parametrize(
+    ("label", "midnight"),
+    [
+        (date(2026, 3, 6), datetime(2026, 3, 6, 5, tzinfo=UTC)),
+        (date(2026, 3, 9), datetime(2026, 3, 9, 4, tzinfo=UTC)),
+        (date(2026, 11, 2), datetime(2026, 11, 2, 5, tzinfo=UTC)),
+    ],
+)
+def test_a_trade_is_of_the_day_that_it_was_in_new_york(label: date, midnight: datetime) -> None:
+    """Eastern time is five hours behind UTC until the second Sunday of March, four until the first of November."""
+    chain = built_chain(label)
+    second, noon = timedelta(seconds=1), sessions_noon(label)
+    trades = [midnight - second, midnight, *[noon] * (chain.height - 2)]
+    trusted, _ = quality.apply(
+        chain.with_columns(last_trade_time=pl.Series(trades, dtype=INSTANT)), pl.DataFrame(schema=gate.VERDICTS)
+    )
+    assert trusted["volume"].to_list() == [0, *chain["volume"][1:]]
+    traded_after = [midnight + timedelta(days=1) - second, *[midnight + timedelta(days=1)] * (chain.height - 1)]
+    following = chain.with_columns(last_trade_time=pl.Series(traded_after, dtype=INSTANT))
+    assert judge(following) == {("mislabelled", "all")}
+    on_the_day = chain.with_columns(last_trade_time=pl.lit(traded_after[0], dtype=INSTANT))
+    assert ("mislabelled", "all") not in judge(on_the_day)
 
 
 def test_volumes_carried_over_from_earlier_days_become_the_zero_they_stand_for() -> None:
