@@ -12,6 +12,7 @@ import polars as pl
 from scanner.errors import ScanProblem, StoreError
 from scanner.history.panel import Panel
 from scanner.market.calendar import Calendar
+from scanner.market.chain import distinct
 from scanner.metrics import summary
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Memory:
     def of(cls, store: Store | None, chain: pl.DataFrame, calendar: Calendar) -> Memory:
         """What the store remembers of the names of a chain of one source from before it."""
         chain, misspelled = _spelled_alike(store, chain)
-        source, names = chain["source"][0], chain["underlying"].unique().sort().to_list()
+        source, names = chain["source"][0], sorted(distinct(chain["underlying"]))
         if store is None:
             return cls(None, chain, Panel.empty(source, calendar=calendar))
         session = cast("date", chain["session_date"].max())
@@ -90,7 +91,7 @@ class Memory:
         if self.store is None:
             return None, None
         session = cast("date", self.chain["session_date"].max())
-        names = self.chain["underlying"].unique()
+        names = distinct(self.chain["underlying"])
         prints = self.store.tapes.load(session, names, cast("datetime", self.chain["quote_time"].max()))
         if prints.is_empty():
             return None, None
@@ -106,7 +107,7 @@ class Memory:
         if self.store is None:
             return None, None
         session, until = self.chain["session_date"].max(), cast("datetime", self.chain["quote_time"].max())
-        prints = self.store.stock_prints.load(cast("date", session), self.chain["underlying"].unique(), until)
+        prints = self.store.stock_prints.load(cast("date", session), distinct(self.chain["underlying"]), until)
         if prints.is_empty():
             return None, None
         return prints, self.store.stock_prints.largest(cast("date", session), TAPES_BEFORE)
@@ -156,7 +157,7 @@ def _beside(
     Quotes may be a quarter of an hour old when they come. Of a chain that does not say when it came they are all that
     tells a moment.
     """
-    names = chain["underlying"].unique().to_list()
+    names = distinct(chain["underlying"])
     received = cast("datetime", chain.select(pl.coalesce("fetched_at", "quote_time").max()).item())
     before = calendar.session_close(calendar.previous_session(session))
     try:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import polars as pl
 
+from scanner.market.chain import distinct
 from scanner.market.symbology import plain_ticker, share_class
 from scanner.store.files import write_atomically
 from scanner.store.snapshots import Snapshots
@@ -32,8 +33,7 @@ class Spellings:
         A name with a mark that is new to the store is remembered by it.
         """
         given, known = chain["underlying"], self._kept()
-        # A market of two million rows is not asked for its names where few of them can be concerned.
-        marked = given.filter(given.str.contains(".", literal=True)).unique().to_list()
+        marked = [name for name in distinct(given) if "." in name]
         unmet = [name for name in marked if _is_told_by_its_mark(name) and plain_ticker(name) not in known]
         if unmet:
             known |= {plain_ticker(name): self._first_met(name) for name in unmet}
