@@ -5,7 +5,8 @@ next one by the functions that ``scanner scan`` and ``scanner run`` call: the fi
 model, and the median of the three after it. Printed are the processor seconds of all threads by step, the seconds by
 the clock, the peak of memory, and how the time grows with the number of contracts. Beside them, where the extra
 ``benchmarks`` is installed, stand scripts of pandas and polars over the same files (:mod:`benchmarks.scan.peers`).
-Every measurement has a process of its own, and all of them as many threads as the machine has processors.
+Every measurement has a process of its own, and as many threads as the machine has processors; a scan of a short list
+has one, as the command line gives it (:mod:`scanner.cli.threads`).
 """
 
 from __future__ import annotations
@@ -18,12 +19,14 @@ import os
 import statistics
 import subprocess
 import sys
+from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Any
 
 from benchmarks.scan import generated
+from scanner.cli import threads
 
 SMALL = 10
 NEEDED = {"pandas": ("pandas", "py_vollib_vectorized"), "polars": ("polars_vol",)}
@@ -68,7 +71,9 @@ def _measured(folder: Path, names: int, *, peers: bool) -> dict[str, Any]:
     store = market.path / "store"
 
     def ours(what: str) -> dict[str, Any]:
-        return _run("ours", what, market.path, small.path, store)
+        # As the command line computes: an import in all threads, a scan as befits the length of its list.
+        setting = {} if what == "import" else threads.setting_for(names)
+        return _run("ours", what, market.path, small.path, store, environment=setting)
 
     imported, first, later = ours("import"), ours("first"), ours("later")
     found = {
@@ -85,9 +90,11 @@ def _measured(folder: Path, names: int, *, peers: bool) -> dict[str, Any]:
     return found
 
 
-def _run(module: str, *arguments: str | Path) -> dict[str, Any]:
+def _run(module: str, *arguments: str | Path, environment: Mapping[str, str] | None = None) -> dict[str, Any]:
     command = [sys.executable, "-m", f"benchmarks.scan.{module}", *map(str, arguments)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, text=True, check=True, env={**os.environ, **(environment or {})}
+    )
     result: dict[str, Any] = json.loads(done.stdout)
     return result
 

@@ -123,6 +123,19 @@ def symbols_for(given: str | Sequence[str], watchlist: str | None, settings: Set
     return symbology.each_once(symbol for names in settings.watchlists.values() for symbol in names)
 
 
+def list_length(given: Sequence[str], watchlist: str | None, settings: Settings) -> int:
+    """How many names :func:`symbols_for` gives; 0 where files tell, of names or of chains, for none is read."""
+    from scanner.sources.registry import vendor_of
+
+    if given:
+        return 0 if any(symbol.startswith("@") for symbol in given) else len(given)
+    if watchlist is not None:
+        return len(settings.watchlists.get(watchlist, ()))
+    if all(vendor_of(name).recorded for name in settings.source):
+        return 0
+    return sum(len(names) for names in settings.watchlists.values())
+
+
 def _named(symbol: str) -> tuple[str, ...]:
     """The names in a file, or of a built-in list; what is left out of it is logged. Raises UsageError."""
     from scanner.market import universes

@@ -43,9 +43,10 @@ def command(
 ) -> None:
     """Show one chain: quotes, implied volatility, greeks, volume, open interest and surprise."""
     from scanner import app
-    from scanner.cli import common
+    from scanner.cli import common, threads
 
     common.configure_logging(quiet=quiet, verbose=verbose)
+    threads.use_for(1)
     seen = app.chain(
         symbol,
         expiry=expiry,

@@ -49,6 +49,13 @@ def command(
     no_color: options.NoColor = False,
 ) -> None:
     """Scan in the background by the configured schedule, until stopped."""
+    from scanner.app import configuring
+    from scanner.cli import threads
+
+    settings = configuring.settings(
+        config, store=store, source=source, path=path, accept_terms=accept_terms or (), rules=rules or ()
+    )
+    threads.use_for(max((len(settings.watchlists[job.watchlist]) for job in settings.schedule), default=0))
     from scanner.app import daemon
     from scanner.cli import common, printing
     from scanner.cli.standing import StandingLine, may_stand

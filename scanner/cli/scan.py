@@ -44,14 +44,15 @@ def command(
 ) -> None:
     """Scan once, now: print the alerts, store the snapshot, write the outputs that the configuration names."""
     from scanner import app
-    from scanner.app import notifying
-    from scanner.cli import common, printing
+    from scanner.app import configuring, notifying
+    from scanner.cli import common, printing, threads
     from scanner.outputs.news import News
 
     common.configure_logging(quiet=quiet, verbose=verbose)
     settings = app.settings(
         config, store=store, source=source, path=path, accept_terms=accept_terms or (), rules=rules or ()
     )
+    threads.use_for(configuring.list_length(symbols or (), watchlist, settings))
     result = app.scan(
         symbols or (),
         settings=settings,
