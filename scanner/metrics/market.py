@@ -38,7 +38,7 @@ def measure(underlyings: pl.DataFrame, past: pl.DataFrame, calendar: Calendar) -
     in which every underlying of the segment was seen, so that a name that is added or missing does not pass for a
     change; changes are null unless the exchange's previous session is such a one.
     """
-    underlyings = underlyings.filter(underlyings["session_date"] == underlyings["session_date"].max())
+    underlyings = underlyings.filter(pl.col("session_date") == pl.col("session_date").max())
     before = Before.of(past, underlyings, calendar)
     is_index = underlyings["underlying"].is_in(list(INDEX_UNDERLYINGS | INDEX_FUNDS))
     segments = {"all": underlyings["underlying"].is_not_null(), "index": is_index, "single": ~is_index}
