@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 WATCHLIST = Path("scanner-demo-watchlist.csv")
 REPORT = "scanner-demo-report.html"
+# Of the simulated market, at most.
+_NAMES = 10
 _PATIENCE = "simulating and judging forty sessions ..."
 
 
@@ -25,6 +27,9 @@ def command(
     no_color: options.NoColor = False,
 ) -> None:
     """Try everything on a SIMULATED market: history, scan, alerts and a CSV watchlist, with no key and no network."""
+    from scanner.cli import threads
+
+    threads.use_for(_NAMES)
     from scanner.app import Severity, configuring, simulating
     from scanner.cli import common, printing, waiting
     from scanner.outputs import files, report, terminal, watchlist
