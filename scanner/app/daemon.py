@@ -63,9 +63,9 @@ class Inputs:
     rules: tuple[Path, ...] = ()
     strict: bool = False
 
-    def load(self) -> Loaded:
-        """Read and open it all. Raises what :func:`~scanner.app.settings` raises, and UsageError without a schedule."""
-        settings = configuring.settings(
+    def settings(self) -> Settings:
+        """Read the configuration. Raises what :func:`~scanner.app.settings` raises."""
+        return configuring.settings(
             self.config,
             store=self.store,
             source=self.source,
@@ -73,6 +73,10 @@ class Inputs:
             accept_terms=self.accept_terms,
             rules=self.rules,
         )
+
+    def load(self) -> Loaded:
+        """Read and open it all. Raises what :func:`~scanner.app.settings` raises, and UsageError without a schedule."""
+        settings = self.settings()
         if not settings.schedule:
             raise UsageError("the configuration has no `schedule:`; see docs/configuration.md for an example")
         notifying.check(settings)

@@ -49,22 +49,18 @@ def command(
     no_color: options.NoColor = False,
 ) -> None:
     """Scan in the background by the configured schedule, until stopped."""
-    from scanner.app import configuring
-    from scanner.cli import threads
-
-    settings = configuring.settings(
-        config, store=store, source=source, path=path, accept_terms=accept_terms or (), rules=rules or ()
-    )
-    threads.use_for(max((len(settings.watchlists[job.watchlist]) for job in settings.schedule), default=0))
     from scanner.app import daemon
-    from scanner.cli import common, printing
+    from scanner.cli import common, printing, threads
     from scanner.cli.standing import StandingLine, may_stand
     from scanner.errors import CalendarError
     from scanner.outputs import status
     from scanner.outputs.news import News
 
-    common.configure_logging(quiet=quiet, verbose=verbose, form=log_format.value, file=log_file, stderr=not live)
     inputs = daemon.Inputs(config, store, source, path, tuple(accept_terms or ()), tuple(rules or ()), strict)
+    settings = inputs.settings()
+    threads.use_for(max((len(settings.watchlists[job.watchlist]) for job in settings.schedule), default=0))
+    # After that reading, whose remarks are those of the one that counts.
+    common.configure_logging(quiet=quiet, verbose=verbose, form=log_format.value, file=log_file, stderr=not live)
     shown = printing.Printing(min_severity=min_severity, no_color=no_color, news=None if everything else News())
 
     standing: list[StandingLine] = []
