@@ -227,7 +227,7 @@ def _neighbour_calibrations(
     of_maturity, every = np.zeros(MATURITIES, np.int64), 0
     for part, mine in zip(held, pool.parts, strict=True):
         rows = part.rows
-        cluster = part.session * names + places.underlying[rows].astype(np.int64)
+        cluster = part.clusters(layout)
         maturity = maturity_of(places.expiry[rows] - int(layout.market.day[part.session]))
         of_maturity += np.bincount(maturity, minlength=MATURITIES)
         found = best_runs(part.among_all(combined[mine]), places.group[rows], places.call[rows])[0]

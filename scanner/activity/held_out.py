@@ -53,8 +53,13 @@ class HeldOut:
 
     def scored(self, surprises: NDArray[np.float64], combined: NDArray[np.float64]) -> Scored:
         """The whole session with calibrated surprises (windows, stirring) and their combination (stirring,)."""
-        unknown = self.among_all(self.expected, np.nan)
-        return Scored(self.session, self.rows, self.among_all(surprises), self.among_all(combined), unknown)
+        lots = self.among_all(self.expected, np.nan)
+        return Scored(self.session, self.rows, self.among_all(surprises), self.among_all(combined), lots)
+
+    def clusters(self, layout: Layout) -> NDArray[np.int64]:
+        """The number of the session and name that each of the rows is of: session * names + name."""
+        name = layout.places.underlying[self.rows].astype(np.int64)
+        return self.session * len(layout.panel.underlyings) + name
 
 
 def hold_out(
@@ -105,15 +110,14 @@ class Pool(NamedTuple):
     def of(cls, layout: Layout, held: Sequence[HeldOut]) -> Self:
         """Put sessions together."""
         names, underlying = len(layout.panel.underlyings), layout.places.underlying
-        name = [underlying[part.rows[part.stirring]].astype(np.int64) for part in held]
-        cluster = [part.session * names + mine for part, mine in zip(held, name, strict=True)]
+        cluster = np.concatenate([part.clusters(layout)[part.stirring] for part in held])
         ends = np.cumsum([len(part.stirring) for part in held]).tolist()
         return cls(
             np.concatenate([part.raw for part in held], axis=1),
             np.concatenate([part.today for part in held]),
             np.concatenate([part.tier[part.stirring] for part in held]).astype(np.int64),
-            np.concatenate(name),
-            np.concatenate(cluster),
+            cluster % names,
+            cluster,
             np.sum([np.bincount(part.tier, minlength=TIERS) for part in held], axis=0),
             np.sum([np.bincount(underlying[part.rows], minlength=names) for part in held], axis=0),
             [slice(end - len(part.stirring), end) for end, part in zip(ends, held, strict=True)],

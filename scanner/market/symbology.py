@@ -294,11 +294,7 @@ def format_osi_column() -> pl.Expr:
 
 def _written_days(days: pl.Series) -> pl.Series:
     """Days as symbols have them, each written once for all rows of it that stand together."""
-    import numpy as np
-
-    from scanner.kernels.columns import run_starts
+    from scanner.kernels.columns import numbered, run_starts
 
     starts = run_starts(days)
-    return (
-        days[starts].dt.strftime("%y%m%d").gather(np.repeat(np.arange(len(starts)), np.diff(starts, append=len(days))))
-    )
+    return days[starts].dt.strftime("%y%m%d").gather(numbered(starts, len(days)))

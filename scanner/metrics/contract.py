@@ -12,7 +12,7 @@ import polars as pl
 from scanner.history import past
 from scanner.history.panel import taken
 from scanner.history.same_session import gathered, rows_in
-from scanner.kernels.columns import floats, nullable, numbered, run_starts
+from scanner.kernels.columns import among, floats, nullable, numbered, run_starts
 from scanner.kernels.groups import Groups
 from scanner.market.chain import distinct
 from scanner.market.levels import NAME
@@ -45,7 +45,7 @@ def measure(
     changes = [
         _iv_change(contracts, panel, rows),
         *_oi_changes(contracts, panel, rows, names, {"oi_change": 1, "oi_change_5": _CLOSES_BACK}),
-        _interval(contracts, earlier, names),
+        _interval(contracts, earlier),
         _share_of_side(contracts),
     ]
     return contracts.hstack(changes).with_columns(
@@ -70,14 +70,13 @@ def _share_of_side(contracts: pl.DataFrame) -> pl.Series:
     return quotient(contracts["volume"], pl.Series(total[side])).alias("strike_volume_share")
 
 
-def _interval(contracts: pl.DataFrame, earlier: pl.DataFrame | None, names: Groups) -> pl.Series:
+def _interval(contracts: pl.DataFrame, earlier: pl.DataFrame | None) -> pl.Series:
     """Contracts traded since the earlier snapshot; a contract listed since then started from nothing."""
     if earlier is None or earlier.is_empty():
         return pl.Series("volume_interval", [None] * contracts.height, dtype=pl.Int64)
     rows = rows_in(earlier, contracts)
     since = contracts["volume"] - gathered(earlier["volume"], rows).set(pl.Series(rows < 0), 0)
-    there = set(distinct(earlier["underlying"]))
-    seen = np.array([name in there for name in names.keys["underlying"]], np.bool_)[names.numbers()]
+    seen = among(contracts["underlying"], pl.Series(distinct(earlier["underlying"]), dtype=pl.String))
     return since.set(pl.Series(~seen), None).alias("volume_interval")
 
 

@@ -27,7 +27,6 @@ _COUNTS = ("prints", "orders", "block_lots", "sweep_lots", "campaign_lots", "cam
 NAMES = frozenset({*_FIELDS, *_FLOWS})
 """The fields that only a tape gives."""
 
-_AMOUNTS = ("buy_lots", "sell_lots")
 # A tape with less or more than this of a chain's volume is told of: it was cut short, or is of another moment.
 _LEAST, _MOST = 0.9, 1.1
 _NET = "_net_lots"

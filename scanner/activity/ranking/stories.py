@@ -65,7 +65,7 @@ def _together(contracts: _Contracts, rare: NDArray[np.int64]) -> NDArray[np.int6
     """The number of what is linked for each contract; ``rare`` are the rows that take part."""
     name, root, expiry, strike, call, place, volume = contracts
     by_place = rare[np.argsort(place[rare], kind="stable")]
-    beside = np.append(False, np.diff(place[by_place]) <= 1)
+    beside = np.diff(place[by_place]) <= 1
     by_strike = rare[np.lexsort((expiry[rare], strike[rare], call[rare], root[rare]))]
     legs = rare[volume[rare] >= LEG_LOTS]
     links = [
@@ -98,7 +98,7 @@ def connected(first: NDArray[np.int64], second: NDArray[np.int64], count: int) -
 def equal_sizes(name: NDArray[np.int64], volume: NDArray[np.float64], tolerance: float) -> NDArray[np.int64]:
     """Numbers of the rows of one name whose volumes are neighbours within a tolerance, shape (2, pairs)."""
     order = np.lexsort((volume, name))
-    close = np.append(False, volume[order[1:]] <= volume[order[:-1]] * (1 + tolerance))
+    close = volume[order[1:]] <= volume[order[:-1]] * (1 + tolerance)
     return _alike_as_before(order, (name,), close)
 
 
@@ -107,10 +107,10 @@ def _alike_as_before(
 ) -> NDArray[np.int64]:
     """The rows, in the order given, that agree in the keys with the one before, beside that, shape (2, links).
 
-    ``close`` tells of each in that order what else is asked of it.
+    ``close`` tells of each but the first, in that order, whether it is as near to the one before as is asked.
     """
     before, after = order[:-1], order[1:]
-    alike = np.ones(len(after), bool) if close is None else close[1:]
+    alike = np.ones(len(after), bool) if close is None else close
     for key in keys:
         alike = alike & (key[after] == key[before])
     return np.stack([before[alike], after[alike]])
